@@ -1,0 +1,162 @@
+//! The result of one scan.
+
+use crate::{coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the JSON form of [`ScanReport`]. The major number changes when a reader would break.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// Everything that one scan tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: String,
+    /// Who made it.
+    pub tool: Tool,
+    /// When, RFC 3339 in UTC; `SOURCE_DATE_EPOCH` where that is set.
+    pub created: jiff::Timestamp,
+    /// What was scanned.
+    pub target: Target,
+    /// Its distribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsRelease>,
+    /// Its configuration, for images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ImageConfig>,
+    /// Its layers, lowest first; empty for a directory or an SBOM.
+    pub layers: Vec<Layer>,
+    /// What is in it, sorted by kind, name, version.
+    pub packages: Vec<Package>,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
+    /// How many files the final file system has, and their bytes.
+    pub files: FileTotals,
+    /// What was, and what was not, looked at.
+    pub coverage: Coverage,
+    /// How the reader of hostile bytes was confined.
+    pub isolation: Isolation,
+}
+
+/// The program that made a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `gabion`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What was scanned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The source kind as in the argument: `registry`, `docker-archive`, `dir`, ...
+    pub source: String,
+    /// The reference as the user gave it, without its `source:` prefix.
+    pub reference: String,
+    /// The image, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageIdentity>,
+}
+
+/// Which image it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageIdentity {
+    /// Digest of the configuration: the image ID.
+    pub config: Digest,
+    /// Digest of the manifest; a docker archive has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// The names it is known by at the source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// `linux/amd64`, with the variant where there is one.
+    pub platform: String,
+    /// Whether what was read is what the digests promise.
+    pub verification: Verification,
+}
+
+/// Whether the content was checked against its digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// Every blob and every diffID was computed in this scan.
+    Verified,
+    /// Verified by an earlier scan; the blobs' device, inode, size and mtime are unchanged since.
+    VerifiedEarlier,
+    /// Read from an unpacked snapshot: the runtime's copy, which carries no digests.
+    UnverifiedSnapshot,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Digest of the uncompressed tar.
+    pub diff_id: Digest,
+    /// Digest of the blob as stored, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Bytes of the blob as stored.
+    pub size: u64,
+    /// Bytes of the files in it.
+    pub content_size: u64,
+    /// Entries in it.
+    pub entries: u64,
+    /// The history line that made it (`created_by`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<jiff::Timestamp>,
+}
+
+/// The runtime configuration of an image; environment values are not kept, they may be secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageConfig {
+    /// `User`, empty for root.
+    pub user: String,
+    /// `Entrypoint`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// `Cmd`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cmd: Vec<String>,
+    /// `WorkingDir`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub working_dir: String,
+    /// Names of the environment variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_names: Vec<String>,
+    /// `ExposedPorts`: `8080/tcp`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exposed_ports: Vec<String>,
+    /// `Volumes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Labels, values redacted where they hold a secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whether a health check other than `NONE` is defined.
+    pub healthcheck: bool,
+    /// When the image was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<jiff::Timestamp>,
+}
+
+/// The size of a file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileTotals {
+    /// Files, directories and links.
+    pub entries: u64,
+    /// Bytes of regular files, hard links counted once.
+    pub bytes: u64,
+}
+
+/// How the process that reads image content was confined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// `enforced (ABI n)`, or why not.
+    pub landlock: String,
+    /// `enforced`, or why not.
+    pub seccomp: String,
+}
