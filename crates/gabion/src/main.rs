@@ -1,1 +1,41 @@
-fn main() {}
+//! The `gabion` program: commands, configuration, wiring.
+//!
+//! Nothing is decided here that a library decides: a command turns arguments into a job, runs it, and hands
+//! the report to [`gabion_report`]. Exit codes: 0 whatever was found, 1 when a gate that the user asked for
+//! fails, 2 when something could not be done.
+
+mod cli;
+mod clock;
+mod diff;
+mod gate;
+mod output;
+mod progress;
+mod scan;
+mod storage;
+mod target;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let result = match cli.command {
+        cli::Command::Scan(args) => scan::run(&args),
+        cli::Command::Diff(args) => diff::run(&args),
+        cli::Command::Cache(args) => storage::run(&args),
+        cli::Command::Completions { shell } => output::completions(shell),
+        cli::Command::Man => output::man(),
+        cli::Command::Worker => {
+            let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
+            return if done {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
+        }
+    };
+    result.unwrap_or_else(|error| output::failure(&error))
+}

@@ -17,11 +17,21 @@
 //! Everything below `layer` and `assemble` reads hostile bytes, and runs in a child process that has
 //! neither network nor credentials nor any file but its inputs (see [`sandbox`]).
 
+pub mod archive;
+pub mod assemble;
+pub mod cache;
 pub mod caps;
 pub mod catalog;
 pub mod cis;
 pub mod content;
 pub mod facts;
+pub mod file_pass;
+pub mod layer;
 pub mod manifest;
+pub mod sandbox;
+pub mod scan;
 pub mod secret;
 pub mod source;
+pub mod tarball;
+pub mod tree;
+pub mod worker;

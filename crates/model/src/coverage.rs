@@ -33,6 +33,11 @@ impl Aspect {
         Self(Cow::Borrowed(name))
     }
 
+    /// An aspect whose name was read from somewhere.
+    pub const fn new(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+
     /// Its name.
     pub fn as_str(&self) -> &str {
         &self.0

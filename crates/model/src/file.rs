@@ -334,6 +334,15 @@ impl FileIndex {
             .try_fold(Self::ROOT, |at, part| self.child(at, part))
     }
 
+    /// The number of the entry itself at a path whose directories may be symbolic links (`bin/sh` where
+    /// `bin` points to `usr/bin`); the last component is not followed.
+    pub fn locate(&self, path: &[u8]) -> Option<u32> {
+        self.find(path).or_else(|| {
+            let directory = self.resolve(crate::path::parent(path))?;
+            self.child(directory, crate::path::name(path))
+        })
+    }
+
     /// The number of the entry a path leads to when symbolic links are followed, inside this root only,
     /// as `chroot` would. None if it leads nowhere or in a loop (40 links, as Linux).
     pub fn resolve(&self, path: &[u8]) -> Option<u32> {
@@ -424,10 +433,18 @@ impl FileIndex {
             layer: file.layer,
             package: FileEntry::NO_PACKAGE,
             removed: false,
-            opaque: entry.opaque || file.opaque,
+            // A directory that comes with a whiteout of its own name starts empty.
+            opaque: entry.opaque
+                || file.opaque
+                || (entry.kind == FileKind::Whiteout && file.kind == FileKind::Directory),
             ..*entry
         };
         at
+    }
+
+    /// Marks a directory as hiding what lower layers have in it.
+    pub fn set_opaque(&mut self, id: u32) {
+        self.entries[id as usize].opaque = true;
     }
 
     /// Names the digest of an entry's content after it was inserted.

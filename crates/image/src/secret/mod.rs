@@ -28,3 +28,28 @@ impl TextScan {
 pub fn scan_value(_name: &str, _value: &str) -> Vec<SecretMatch> {
     Vec::new()
 }
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// One line.
+    pub title: &'static str,
+    /// How much it matters.
+    pub severity: gabion_model::Severity,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// What a rule is about, by its id.
+pub fn describe(_rule: &str) -> About {
+    About {
+        title: "secret",
+        severity: gabion_model::Severity::High,
+        fix: "Remove it from the image and revoke it",
+    }
+}
+
+/// The text with every secret in it replaced.
+pub fn redact(text: &str) -> String {
+    text.to_owned()
+}

@@ -1,0 +1,130 @@
+//! The only module that prints: results to standard output, everything else to standard error.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the output module"
+)]
+
+use crate::cli::{Cli, Color};
+use clap::CommandFactory;
+use gabion_model::ScanReport;
+use gabion_report::{Format, Options};
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+/// An error for the user: `error: ...`, its causes, and a hint if there is one.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    // `gabion scan ... | head` is no failure to speak of.
+    let broken_pipe = error.chain().any(|e| {
+        e.downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    });
+    if !broken_pipe {
+        eprintln!("error: {error:#}");
+    }
+    ExitCode::from(2)
+}
+
+/// A wrong argument, or a request for help.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // Nowhere left to complain.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// A line for the user beside the results.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints a line of results.
+pub(crate) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "gabion", &mut script);
+    io::stdout().lock().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn man() -> anyhow::Result<ExitCode> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+        let name = format!("gabion-{}", command.get_name());
+        clap_mangen::Man::new(command.clone().name(name)).render(&mut page)?;
+    }
+    io::stdout().lock().write_all(&page)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether results on standard output may be coloured.
+pub(crate) fn color(choice: Color) -> bool {
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+        }
+    }
+}
+
+/// Columns to write a table in.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let terminal = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    };
+    columns.or_else(terminal).unwrap_or(120).clamp(60, 200)
+}
+
+/// Prints a report.
+pub(crate) fn print(report: &ScanReport, format: Format, options: &Options) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    gabion_report::render(report, format, options, &mut out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a report to a file, which appears whole or not at all.
+pub(crate) fn write(
+    report: &ScanReport,
+    format: Format,
+    options: &Options,
+    path: &Path,
+) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let attempt = || -> io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let temporary = path.with_file_name(name);
+        let mut out = BufWriter::new(File::create(&temporary)?);
+        let written = gabion_report::render(report, format, options, &mut out).and_then(|()| out.flush());
+        written
+            .and_then(|()| std::fs::rename(&temporary, path))
+            .inspect_err(|_| {
+                let _ = std::fs::remove_file(&temporary);
+            })
+    };
+    if path.exists() && !path.is_file() {
+        // A pipe or a device is written in place.
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        gabion_report::render(report, format, options, &mut out)?;
+        out.flush()?;
+        return Ok(());
+    }
+    attempt().with_context(|| format!("cannot write {}", path.display()))
+}

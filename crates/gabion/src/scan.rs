@@ -1,0 +1,143 @@
+//! `gabion scan`.
+
+use crate::{
+    cli::{Common, DirKind, ScanArgs},
+    clock, gate, output,
+    progress::Progress,
+    storage, target,
+};
+use anyhow::anyhow;
+use gabion_image::{
+    cache::Cache,
+    caps::Limits,
+    catalog::Scope,
+    scan::{self, ScanError, Scanned},
+    worker::{Job, SbomContent},
+};
+use gabion_report::Options;
+use std::{
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let scanned = one(&args.target, &args.common, !args.no_secrets)?;
+    let report = &scanned.report;
+    let options = |color| Options {
+        color,
+        all: args.all,
+        width: output::width(),
+    };
+    for file in &args.outputs {
+        output::write(
+            report,
+            file.format,
+            &Options {
+                all: true,
+                ..options(false)
+            },
+            &file.path,
+        )?;
+    }
+    output::print(report, args.format, &options(output::color(args.common.color)))?;
+    let failed = gate::failed(&args.fail_on, report);
+    for gate in &failed {
+        output::note(&format!("gate failed: {gate}"));
+    }
+    if args.common.stats {
+        output::note(&format!(
+            "{:.3} s, peak memory {:.1} MB (this process {:.1} MB, analysis process {:.1} MB)",
+            start.elapsed().as_secs_f64(),
+            (scan::own_peak_kib() + scanned.worker_peak_kib) as f64 / 1024.0,
+            scan::own_peak_kib() as f64 / 1024.0,
+            scanned.worker_peak_kib as f64 / 1024.0,
+        ));
+    }
+    Ok(if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// Scans one target.
+pub(crate) fn one(argument: &str, common: &Common, secrets: bool) -> anyhow::Result<Scanned> {
+    let cache = if common.no_cache {
+        None
+    } else {
+        Some(usable_cache(common)?)
+    };
+    let temporary = cache
+        .as_ref()
+        .map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
+    let platform = common.platform.clone().unwrap_or_else(target::host_platform);
+    let scope = common.dir_kind.map(|kind| match kind {
+        DirKind::Rootfs => Scope::Image,
+        DirKind::Source => Scope::SourceTree,
+    });
+    let local = target::bring(argument, common, cache.as_ref(), &platform, scope)?;
+    let job = Job {
+        work: local.work,
+        source: local.source,
+        reference: local.reference,
+        platform,
+        secrets,
+        verify: common.verify,
+        now: clock::now()?,
+        limits: Limits {
+            layer: common.max_layer_size.saturating_mul(1 << 30),
+            entries: common.max_entries,
+            ..Limits::DEFAULT
+        },
+        jobs: common
+            .jobs
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)),
+        cache: cache.as_ref().map(|c| c.root().to_owned()),
+        temporary,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let progress = Progress::new(common.quiet, "scanning");
+    let result = scan::run(&job, worker(), &mut |done, total| progress.set(done, total));
+    drop(progress);
+    let scanned = result.map_err(|error| match error {
+        ScanError::Refused {
+            message,
+            hint: Some(hint),
+        } => anyhow!("{message}\nhint: {hint}"),
+        other => other.into(),
+    })?;
+    if let Some(error) = scanned.cache_error.as_ref().filter(|_| !common.quiet) {
+        output::note(&format!("note: results could not be kept in the cache: {error}"));
+    }
+    Ok(scanned)
+}
+
+/// This very program, as the analysis process.
+fn worker() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("__worker");
+    command
+}
+
+/// The cache, if it can be created; without one the scan goes on, only slower.
+fn usable_cache(common: &Common) -> anyhow::Result<Cache> {
+    let cache = Cache::new(storage::directory(common.cache_dir.as_ref())?);
+    cache.create().map_err(|e| {
+        anyhow!(
+            "cannot create the cache in {}: {e}\nhint: name another with --cache-dir, or use --no-cache",
+            cache.root().display()
+        )
+    })?;
+    Ok(cache)
+}
+
+/// Reads an SBOM; runs in the worker.
+pub(crate) fn sbom_reader(bytes: &[u8]) -> Result<SbomContent, String> {
+    let content = gabion_report::read_sbom(bytes).map_err(|e| e.to_string())?;
+    Ok(SbomContent {
+        packages: content.packages,
+        os: content.os,
+        gaps: content.gaps,
+    })
+}

@@ -1,0 +1,170 @@
+//! The parent's side of a scan: starts the worker, feeds its results to the cache, and returns the report.
+
+use crate::{
+    cache::{Cache, Pending},
+    worker::{self, Job, Message},
+};
+use gabion_model::ScanReport;
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    process::{Command, Stdio},
+};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The worker said so.
+    #[error("{message}")]
+    Refused {
+        /// Why.
+        message: String,
+        /// What the user may do.
+        hint: Option<String>,
+    },
+    /// The worker cannot be started.
+    #[error("cannot start the analysis process: {0}")]
+    Start(#[source] io::Error),
+    /// The worker ended without an answer: a bug, or it was killed.
+    #[error("the analysis process ended without a result ({status}){}", last_words(.stderr))]
+    Died {
+        /// How it ended.
+        status: String,
+        /// What it wrote to standard error.
+        stderr: String,
+    },
+    /// The worker said something that cannot be understood.
+    #[error("the analysis process gave an unreadable answer: {0}")]
+    Answer(#[source] io::Error),
+}
+
+fn last_words(stderr: &str) -> String {
+    let line = stderr.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+    if line.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", line.chars().take(300).collect::<String>())
+    }
+}
+
+/// A finished scan.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The report.
+    pub report: ScanReport,
+    /// Peak memory of the worker in KiB.
+    pub worker_peak_kib: u64,
+    /// Why results could not be cached, if they could not.
+    pub cache_error: Option<String>,
+}
+
+/// Runs a job in a worker process. `command` starts a program that calls [`worker::run`]; `progress` is told
+/// bytes read and bytes in all (0 if unknown).
+pub fn run(
+    job: &Job,
+    mut command: Command,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Scanned, ScanError> {
+    let mut child = command
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(ScanError::Start)?;
+    let stderr = child.stderr.take().map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut text = Vec::new();
+            // The worker's last words; a cut is fine.
+            let _ = pipe.by_ref().take(64 << 10).read_to_end(&mut text);
+            let _ = io::copy(&mut pipe, &mut io::sink());
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    });
+    if let Some(mut stdin) = child.stdin.take() {
+        let job = serde_json::to_vec(job).map_err(|e| ScanError::Answer(e.into()))?;
+        // A worker that is dead already is told by its exit.
+        let _ = stdin.write_all(&job);
+    }
+    let answer = child
+        .stdout
+        .take()
+        .map(|pipe| listen(job, &mut BufReader::new(pipe), progress));
+    let status = child.wait().map_err(ScanError::Answer)?;
+    let stderr = stderr.and_then(|t| t.join().ok()).unwrap_or_default();
+    match answer.unwrap_or(Ok(None))? {
+        Some(scanned) => Ok(scanned),
+        None => Err(ScanError::Died {
+            status: status.to_string(),
+            stderr,
+        }),
+    }
+}
+
+/// What is being received.
+enum Receiving {
+    Nothing,
+    Report(Vec<u8>),
+    Entry(Option<Pending>),
+}
+
+/// Reads messages until the last. None if the worker fell silent before.
+fn listen(
+    job: &Job,
+    from: &mut impl Read,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Scanned>, ScanError> {
+    let cache = job.cache.as_ref().map(Cache::new);
+    let mut receiving = Receiving::Nothing;
+    let mut report = None;
+    let mut cache_error = None;
+    while let Some(message) = worker::receive(from).map_err(ScanError::Answer)? {
+        match message {
+            Message::Progress(read, total) => progress(read, total),
+            Message::Store(kind, key) => {
+                let pending = cache.as_ref().map(|cache| cache.begin(kind, key)).transpose();
+                receiving = Receiving::Entry(keep(pending, &mut cache_error).flatten());
+            }
+            Message::Report => receiving = Receiving::Report(Vec::new()),
+            Message::Chunk(bytes) => match &mut receiving {
+                Receiving::Nothing => {}
+                Receiving::Report(whole) => whole.extend_from_slice(&bytes),
+                Receiving::Entry(pending) => {
+                    if let Some(mut entry) = pending.take()
+                        && keep(entry.write_all(&bytes), &mut cache_error).is_some()
+                    {
+                        *pending = Some(entry);
+                    }
+                }
+            },
+            Message::End => match std::mem::replace(&mut receiving, Receiving::Nothing) {
+                Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
+                Receiving::Report(bytes) => {
+                    report = Some(serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?);
+                }
+                Receiving::Entry(None) | Receiving::Nothing => {}
+            },
+            Message::Failed(message, hint) => return Err(ScanError::Refused { message, hint }),
+            Message::Done(worker_peak_kib) => {
+                return Ok(report.map(|report| Scanned {
+                    report,
+                    worker_peak_kib,
+                    cache_error,
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A cache that cannot be written costs time, not the scan. The first reason is kept.
+fn keep<T>(result: io::Result<T>, error: &mut Option<String>) -> Option<T> {
+    result
+        .map_err(|e| error.get_or_insert_with(|| e.to_string()).len())
+        .ok()
+}
+
+/// Peak memory of this process in KiB.
+pub fn own_peak_kib() -> u64 {
+    File::open("/proc/self/status").map_or(0, worker::peak_kib)
+}
