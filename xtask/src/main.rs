@@ -1,1 +1,32 @@
-fn main() {}
+//! Chores of the repository: `cargo xtask layers`.
+#![expect(clippy::print_stdout, reason = "a command-line tool for developers")]
+
+mod layers;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check that dependencies between crates point down, and that heavy dependencies stay in their home
+    Layers,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Layers => {
+            let problems = layers::check(&cargo_metadata::MetadataCommand::new().no_deps().exec()?)?;
+            for problem in &problems {
+                println!("{problem}");
+            }
+            println!("layers: {} problems", problems.len());
+            Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}

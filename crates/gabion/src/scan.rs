@@ -22,7 +22,7 @@ use std::{
 
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let scanned = one(&args.target, &args.common, !args.no_secrets)?;
+    let scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
     let report = &scanned.report;
     let options = |color| Options {
         color,
@@ -61,8 +61,8 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Scans one target.
-pub(crate) fn one(argument: &str, common: &Common, secrets: bool) -> anyhow::Result<Scanned> {
+/// Scans one target; with the index of all files if that is wanted.
+pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -> anyhow::Result<Scanned> {
     let cache = if common.no_cache {
         None
     } else {
@@ -83,6 +83,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool) -> anyhow::Res
         reference: local.reference,
         platform,
         secrets,
+        index,
         verify: common.verify,
         now: clock::now()?,
         limits: Limits {

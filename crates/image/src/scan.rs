@@ -4,7 +4,7 @@ use crate::{
     cache::{Cache, Pending},
     worker::{self, Job, Message},
 };
-use gabion_model::ScanReport;
+use gabion_model::{FileIndex, ScanReport};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
@@ -52,6 +52,8 @@ fn last_words(stderr: &str) -> String {
 pub struct Scanned {
     /// The report.
     pub report: ScanReport,
+    /// The index of all files, if the job asked for it.
+    pub index: Option<FileIndex>,
     /// Peak memory of the worker in KiB.
     pub worker_peak_kib: u64,
     /// Why results could not be cached, if they could not.
@@ -105,6 +107,7 @@ pub fn run(
 enum Receiving {
     Nothing,
     Report(Vec<u8>),
+    Index(Vec<u8>),
     Entry(Option<Pending>),
 }
 
@@ -116,7 +119,7 @@ fn listen(
 ) -> Result<Option<Scanned>, ScanError> {
     let cache = job.cache.as_ref().map(Cache::new);
     let mut receiving = Receiving::Nothing;
-    let mut report = None;
+    let (mut report, mut index) = (None, None);
     let mut cache_error = None;
     while let Some(message) = worker::receive(from).map_err(ScanError::Answer)? {
         match message {
@@ -126,9 +129,10 @@ fn listen(
                 receiving = Receiving::Entry(keep(pending, &mut cache_error).flatten());
             }
             Message::Report => receiving = Receiving::Report(Vec::new()),
+            Message::Index => receiving = Receiving::Index(Vec::new()),
             Message::Chunk(bytes) => match &mut receiving {
                 Receiving::Nothing => {}
-                Receiving::Report(whole) => whole.extend_from_slice(&bytes),
+                Receiving::Report(whole) | Receiving::Index(whole) => whole.extend_from_slice(&bytes),
                 Receiving::Entry(pending) => {
                     if let Some(mut entry) = pending.take()
                         && keep(entry.write_all(&bytes), &mut cache_error).is_some()
@@ -141,6 +145,10 @@ fn listen(
                 Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
                 Receiving::Report(bytes) => {
                     report = Some(serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?);
+                }
+                Receiving::Index(bytes) => {
+                    let parsed = postcard::from_bytes(&bytes).map_err(|e| ScanError::Answer(io::Error::other(e)))?;
+                    index = Some(parsed);
                 }
                 Receiving::Entry(None) | Receiving::Nothing => {}
             },

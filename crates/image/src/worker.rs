@@ -24,7 +24,7 @@ use crate::{
     tree::{Layout, Root, TreeError},
 };
 use gabion_model::{
-    Aspect, Coverage, Digest, ImageIdentity, Isolation, Package, Reason, ScanReport, Status, Target, Tool,
+    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Package, Reason, ScanReport, Status, Target, Tool,
     Verification, scan::SCHEMA_VERSION,
 };
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,8 @@ pub struct Job {
     pub limits: Limits,
     /// Threads to read with.
     pub jobs: usize,
+    /// Also send the index of all files.
+    pub index: bool,
     /// The cache; none to work without.
     pub cache: Option<PathBuf>,
     /// Where temporary files go.
@@ -147,6 +149,8 @@ pub enum Message {
     Store(Kind, Digest),
     /// The report follows, in chunks.
     Report,
+    /// The index of all files follows, in chunks; only if it was asked for.
+    Index,
     /// A chunk.
     Chunk(Vec<u8>),
     /// The end of what was begun.
@@ -356,6 +360,7 @@ impl Worker<'_> {
         readable.extend(job.cache.iter().map(|root| root.join("layers")));
         readable.extend(job.cache.iter().map(|root| root.join("images")));
         readable.extend(job.cache.iter().map(|root| root.join("stamps")));
+        readable.extend(job.cache.iter().map(|root| root.join("indexes")));
         let isolation = sandbox::enter(&readable);
         // Everything from here on may meet hostile bytes.
         let opened = self.resolve(opened, archive_spill)?;
@@ -382,7 +387,8 @@ impl Worker<'_> {
                 );
                 let digests = vec![None; facts.len()];
                 let assembled = self.assemble(&facts, Some(&config), &digests, &tags, Scope::Image);
-                let mut report = self.report(assembled, Some(identity), Some(&config), isolation).0;
+                let (mut report, tree) = self.report(assembled, Some(identity), Some(&config), isolation);
+                self.send_index(&tree)?;
                 let reason =
                     "layers: unverified (snapshot): read as the runtime unpacked them, without digests";
                 report.coverage.skip(Aspect::FILES, Reason::new(reason));
@@ -391,7 +397,9 @@ impl Worker<'_> {
             Opened::Root(root, scope) => {
                 let facts = [self.tree(&root, Layout::Plain, scope, &mut passes)?];
                 let assembled = self.assemble(&facts, None, &[], &[], scope);
-                Some(self.report(assembled, None, None, isolation).0)
+                let (report, tree) = self.report(assembled, None, None, isolation);
+                self.send_index(&tree)?;
+                Some(report)
             }
             Opened::Sbom(file, shown) => Some(self.read_sbom(file, shown, isolation)?),
             // `resolve` leaves none of these.
@@ -558,6 +566,7 @@ impl Worker<'_> {
         if let Some(cache) = &cache
             && self.all_stamped(image, cache)
             && let Some(report) = self.cached_report(cache, key, &isolation)
+            && self.send_cached_index(cache, key)?
         {
             return Ok(Some(report));
         }
@@ -586,6 +595,7 @@ impl Worker<'_> {
                 }
             }
         }
+        self.send_index(&tree)?;
         if self.job.cache.is_some() {
             self.out.stream(&Message::Store(Kind::Index, key), |out| {
                 postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
@@ -636,6 +646,23 @@ impl Worker<'_> {
             image.verification = Verification::VerifiedEarlier;
         }
         Some(report)
+    }
+
+    /// True if no index was asked for, or it was in the cache and is sent.
+    fn send_cached_index(&self, cache: &Cache, key: Digest) -> Result<bool, WorkError> {
+        if !self.job.index {
+            return Ok(true);
+        }
+        let Some(mut index) = cache.open(Kind::Index, key) else { return Ok(false) };
+        self.out.stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
+        Ok(true)
+    }
+
+    fn send_index(&self, tree: &FileIndex) -> Result<(), WorkError> {
+        if self.job.index {
+            self.out.stream(&Message::Index, |out| postcard::to_io(tree, out).map(drop).map_err(io::Error::other))?;
+        }
+        Ok(())
     }
 
     /// Facts of all layers, from the cache or read now, several at once.
@@ -839,7 +866,7 @@ impl Worker<'_> {
             },
         );
         let assembled = Assembled {
-            tree: gabion_model::FileIndex::default(),
+            tree: FileIndex::default(),
             os: content.os,
             layers: Vec::new(),
             packages: content.packages,
@@ -895,7 +922,7 @@ impl Worker<'_> {
         image: Option<ImageIdentity>,
         config: Option<&Config>,
         isolation: Isolation,
-    ) -> (ScanReport, gabion_model::FileIndex) {
+    ) -> (ScanReport, FileIndex) {
         let mut summary = config.map(|c| c.summary.clone());
         for value in summary.iter_mut().flat_map(|s| s.labels.values_mut()) {
             *value = secret::redact(value);

@@ -1,0 +1,44 @@
+# make up     installs what is missing, builds, and scans a real image and this machine
+# make test   installs what the tests need, and runs all of them
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gabion
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+GABION := $(CARGO_TARGET_DIR)/release/gabion
+
+.PHONY: up test lint bench fuzz tools-build tools-test
+
+up: tools-build
+	cargo build --release --locked
+	scripts/demo-image.sh $(CACHE)/demo
+	$(GABION) scan oci:$(CACHE)/demo/oci:demo
+	$(GABION) scan dir:/
+	@echo
+	@echo "The program is $(GABION)"
+
+test: tools-test
+	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
+	cargo test --workspace --locked
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo xtask layers
+	scripts/deny.sh
+
+bench: tools-test
+	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
+	cargo build --release --locked
+	scripts/bench-image.sh $(CACHE)/bench
+	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
+
+# Every parser of image content for SECONDS each.
+SECONDS_EACH ?= 60
+fuzz: tools-build
+	scripts/fuzz.sh $(SECONDS_EACH)
+
+tools-build:
+	scripts/install.sh build
+
+tools-test:
+	scripts/install.sh test

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: `install.sh build` what building and the demo need,
+# `install.sh test` what the tests need as well. Does nothing where all is there.
+set -eu
+build="gcc make mmdebstrap umoci"
+test="$build binutils busybox-static containerd runc skopeo docker-registry apache2-utils openssl rpm db5.3-util
+    python3 python3-venv golang-go zstd"
+case ${1:-} in
+build) wanted=$build ;;
+test) wanted=$test ;;
+*) echo "usage: install.sh build|test" >&2; exit 2 ;;
+esac
+missing=
+for package in $wanted; do
+    # A tool from elsewhere (a newer Go, say) counts, too.
+    case $package in
+    golang-go) command -v go >/dev/null && continue ;;
+    python3*) python3 -c 'import venv, ensurepip' 2>/dev/null && continue ;;
+    esac
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if ! command -v cargo >/dev/null; then
+    echo "There is no Rust toolchain here. Install Rust 1.95 or newer (see rustup), then try again." >&2
+    exit 1
+fi
+[ -n "$missing" ] || exit 0
+if ! command -v apt-get >/dev/null; then
+    echo "Please install, with your package manager:$missing" >&2
+    exit 1
+fi
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing" >&2
+$sudo apt-get update -qq
+# shellcheck disable=SC2086 # a list
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
