@@ -22,7 +22,7 @@ use crate::content::{Content, ReadError};
 
 /// The number at offset 12 of a hash table.
 const HASH: u32 = 0x0006_1561;
-/// The same of the other access methods, none of which rpm uses for its packages.
+/// The same of B-trees (which RPM 5, the fork of former Yocto releases, used), queues and heaps.
 const OTHERS: [u32; 3] = [0x0005_3162, 0x0004_2253, 0x0007_4582];
 const PAGE_HASH_UNSORTED: u8 = 2;
 const PAGE_OVERFLOW: u8 = 7;
@@ -93,14 +93,22 @@ impl Table {
         let order = match array(&meta, 12)? {
             magic if u32::from_le_bytes(magic) == HASH => Order::Little,
             magic if u32::from_be_bytes(magic) == HASH => Order::Big,
-            _ => return Err(ReadError::malformed("Berkeley DB is no hash table")),
+            _ => {
+                return Err(ReadError::malformed(
+                    "Berkeley DB is no hash table but a B-tree, as RPM 5 made it, or a queue",
+                ));
+            }
         };
         if !(7..=9).contains(&order.u32(&meta, 16)?) {
-            return Err(ReadError::malformed("Berkeley DB hash table is of a version not known here"));
+            return Err(ReadError::malformed(
+                "Berkeley DB hash table is of a version not known here",
+            ));
         }
         let page_size = order.u32(&meta, 20)? as usize;
         if !(512..=65536).contains(&page_size) || !page_size.is_power_of_two() {
-            return Err(ReadError::malformed("page size of the database is not one Berkeley DB has"));
+            return Err(ReadError::malformed(
+                "page size of the database is not one Berkeley DB has",
+            ));
         }
         let [encryption, _kind, flags] = array(&meta, 24)?;
         if encryption != 0 {
@@ -141,7 +149,9 @@ impl Table {
                     Ok(value) => sink(Ok(&value))?,
                     Err(error) => sink(Err(error))?,
                 },
-                _ => sink(Err(ReadError::malformed("a record of the database is of a kind rpm does not use")))?,
+                _ => sink(Err(ReadError::malformed(
+                    "a record of the database is of a kind rpm does not use",
+                )))?,
             }
         }
         Ok(())
@@ -170,6 +180,10 @@ impl Table {
             value.extend_from_slice(data);
             next = self.order.u32(&page, 16)?;
         }
-        if value.len() as u64 == length { Ok(value) } else { Err(broken()) }
+        if value.len() as u64 == length {
+            Ok(value)
+        } else {
+            Err(broken())
+        }
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct HeaderFixture {
 }
 
 impl HeaderFixture {
-    /// A package with the given coordinates and some files.
+    /// A signed package with these coordinates, without files.
     pub(super) fn package(name: &str, version: &str, release: &str) -> Self {
         Self::default()
             .region()
@@ -20,7 +20,7 @@ impl HeaderFixture {
             .text(Tag::Arch, "x86_64")
     }
 
-    /// With `count` files `/usr/share/{name}-{i}`.
+    /// Adds `count` files `/usr/share/{name}-{i}`.
     pub(super) fn with_files(self, name: &str, count: usize) -> Self {
         let names: Vec<String> = (0..count).map(|i| format!("{name}-{i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -39,8 +39,8 @@ impl HeaderFixture {
     }
 
     pub(super) fn strings(self, tag: Tag, texts: &[&str]) -> Self {
-        let data: String = texts.iter().map(|text| format!("{text}\0")).collect();
-        self.entry(tag as u32, 8, texts.len(), data.as_bytes())
+        let data: Vec<u8> = texts.iter().flat_map(|text| text.bytes().chain([0])).collect();
+        self.entry(tag as u32, 8, texts.len(), &data)
     }
 
     pub(super) fn numbers(mut self, tag: Tag, numbers: &[u32]) -> Self {
@@ -113,8 +113,20 @@ fn adler32(bytes: &[u8]) -> u32 {
 pub(super) fn bdb(records: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
     const PAGE: usize = 512;
     const FREE: usize = PAGE - 26;
-    let w32 = |n: u32| if big_endian { n.to_be_bytes() } else { n.to_le_bytes() };
-    let w16 = |n: usize| if big_endian { (n as u16).to_be_bytes() } else { (n as u16).to_le_bytes() };
+    let w32 = |n: u32| {
+        if big_endian {
+            n.to_be_bytes()
+        } else {
+            n.to_le_bytes()
+        }
+    };
+    let w16 = |n: usize| {
+        if big_endian {
+            (n as u16).to_be_bytes()
+        } else {
+            (n as u16).to_le_bytes()
+        }
+    };
     let mut pages = vec![[0; PAGE]];
     let bucket = |items: &[Vec<u8>]| {
         let mut page = [0; PAGE];
@@ -175,7 +187,14 @@ pub(super) fn sqlite(records: &[Vec<u8>]) -> Vec<u8> {
     };
     // type, name, tbl_name, rootpage 2, sql
     let text = |s: &str| s.len() as u8 * 2 + 13;
-    let mut schema = vec![6, text("table"), text("Packages"), text("Packages"), 1, text("sql")];
+    let mut schema = vec![
+        6,
+        text("table"),
+        text("Packages"),
+        text("Packages"),
+        1,
+        text("sql"),
+    ];
     schema.extend(b"tablePackagesPackages\x02sql");
     let mut first = leaf(100, &[[&[schema.len() as u8, 1][..], &schema].concat()]);
     first[..16].copy_from_slice(b"SQLite format 3\0");

@@ -44,7 +44,7 @@ const MAX_ENTRIES: usize = 0xffff;
 /// Elements of one list: no package has a million files.
 const MAX_ELEMENTS: usize = 1_000_000;
 /// Bytes of a single text; the longest licence expressions have a few thousand.
-const MAX_TEXT: usize = 64 << 10;
+const MAX_TEXT: usize = 16 << 10;
 
 /// A header that was checked as far as its outline goes.
 pub(super) struct Header<'a> {
@@ -64,7 +64,9 @@ impl<'a> Header<'a> {
         let count = u32::from_be_bytes(array(record, 0)?) as usize;
         let size = u32::from_be_bytes(array(record, 4)?) as usize;
         if count == 0 || count > MAX_ENTRIES {
-            return Err(ReadError::malformed("a package header has no entries, or more than rpm accepts"));
+            return Err(ReadError::malformed(
+                "a package header has no entries, or more than rpm accepts",
+            ));
         }
         match record[8..].split_at_checked(count * ENTRY) {
             Some((entries, data)) if data.len() == size => Ok(Self { entries, data }),
@@ -132,13 +134,15 @@ impl<'a> Header<'a> {
             .get(entry.offset..)
             .filter(|_| is_text && entry.count <= MAX_ELEMENTS)
             .ok_or_else(|| damaged(tag))?;
-        Ok(Some(std::iter::from_fn(move || {
-            let end = memchr::memchr(0, rest)?;
-            let (text, after) = rest.split_at(end);
-            rest = &after[1..];
-            Some(text)
-        })
-        .take(entry.count)))
+        Ok(Some(
+            std::iter::from_fn(move || {
+                let end = memchr::memchr(0, rest)?;
+                let (text, after) = rest.split_at(end);
+                rest = &after[1..];
+                Some(text)
+            })
+            .take(entry.count),
+        ))
     }
 
     /// Hands the absolute path of every file of the package to `each`, until it answers false.
@@ -154,7 +158,8 @@ impl<'a> Header<'a> {
             }
             return Ok(());
         }
-        let (Some(names), Some(indexes)) = (self.strings(Tag::BaseNames)?, self.numbers(Tag::DirIndexes)?) else {
+        let (Some(names), Some(indexes)) = (self.strings(Tag::BaseNames)?, self.numbers(Tag::DirIndexes)?)
+        else {
             return Ok(());
         };
         let directories: Vec<&[u8]> = self.strings(Tag::DirNames)?.into_iter().flatten().collect();
@@ -162,7 +167,9 @@ impl<'a> Header<'a> {
         let mut told = 0;
         let count = indexes.len();
         for (name, index) in names.zip(indexes) {
-            let directory = directories.get(index as usize).ok_or_else(|| damaged(Tag::DirIndexes))?;
+            let directory = directories
+                .get(index as usize)
+                .ok_or_else(|| damaged(Tag::DirIndexes))?;
             told += 1;
             if directory.len() + name.len() > path::MAX {
                 continue;
@@ -174,7 +181,11 @@ impl<'a> Header<'a> {
                 return Ok(());
             }
         }
-        if told == count { Ok(()) } else { Err(damaged(Tag::BaseNames)) }
+        if told == count {
+            Ok(())
+        } else {
+            Err(damaged(Tag::BaseNames))
+        }
     }
 }
 
@@ -213,7 +224,10 @@ mod tests {
     fn control_characters_of_a_text_are_made_visible() {
         let record = HeaderFixture::default().text(Tag::Name, "a\u{1b}[2J").build();
         let header = Header::parse(&record).expect("sound");
-        assert_eq!(header.text(Tag::Name).expect("text").as_deref(), Some("a\\x1b[2J"));
+        assert_eq!(
+            header.text(Tag::Name).expect("text").as_deref(),
+            Some("a\\x1b[2J")
+        );
     }
 
     #[test]
@@ -229,7 +243,9 @@ mod tests {
             ["/usr/bin/bash", "/usr/bin/sh", "/etc/skel/bash"]
         );
 
-        let record = HeaderFixture::default().strings(Tag::OldFileNames, &["/bin/sh", "/bin/ls"]).build();
+        let record = HeaderFixture::default()
+            .strings(Tag::OldFileNames, &["/bin/sh", "/bin/ls"])
+            .build();
         let header = Header::parse(&record).expect("sound");
         assert_eq!(files(&header).expect("sound"), ["/bin/sh", "/bin/ls"]);
     }

@@ -17,11 +17,14 @@ const MAX_LINE: usize = 4096;
 
 /// The record of each line that is not empty.
 pub(super) fn records(text: &[u8]) -> impl Iterator<Item = Result<Record, ReadError>> + '_ {
-    text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(record)
+    text.split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(record)
 }
 
 fn record(line: &[u8]) -> Result<Record, ReadError> {
-    let malformed = || ReadError::malformed("a line of the package manifest has not the ten fields it should have");
+    let malformed =
+        || ReadError::malformed("a line of the package manifest has not the ten fields it should have");
     let fields: Vec<&[u8]> = line.split(|&b| b == b'\t').take(11).collect();
     let &[name, version, _, _, vendor, epoch, _, arch, epoch_number, source] = fields.as_slice() else {
         return Err(malformed());

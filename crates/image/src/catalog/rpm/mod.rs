@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The database may have hundreds of megabytes, and every byte of it is hostile. It is read page by page at
-//! the offsets it names, with one record in memory at a time; see [`pages`] for why that ends. A record that
+//! the offsets it names, with one record in memory at a time; `pages.rs` says why that ends. A record that
 //! cannot be read is a gap and the others are told; where the structure around the records is broken, what
 //! was told before stands.
 //!
@@ -41,8 +41,8 @@ use record::Record;
 const MAX_DATABASE: u64 = 1 << 30;
 /// Bytes of one record.
 const MAX_RECORD: u64 = Limits::DEFAULT.document;
-/// Packages of one database; large installations have some thousands.
-const MAX_PACKAGES: u32 = 100_000;
+/// Bytes of memory for the packages of one database: enough for a hundred thousand.
+const MAX_PACKAGES: usize = 64 << 20;
 /// Records that cannot be read before the rest is given up.
 const MAX_DAMAGED: u32 = 10_000;
 /// Bytes of memory for the names of owned files, of all packages of one database.
@@ -127,7 +127,9 @@ fn read_database(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), ReadE
         start if start.starts_with(ndb::MAGIC) => ndb::read(content, sink),
         start if bdb::is_database(&start) => bdb::read(content, sink),
         start if start.is_empty() => Err(ReadError::malformed("RPM database is empty")),
-        _ => Err(ReadError::malformed("RPM database is in none of the formats rpm has used")),
+        _ => Err(ReadError::malformed(
+            "RPM database is in none of the formats rpm has used",
+        )),
     }
 }
 
@@ -154,11 +156,12 @@ struct PackageList<'a> {
     out: &'a mut Facts,
     /// Put in front of every owned file.
     root: &'a str,
-    packages: u32,
+    /// Bytes left for packages.
+    package_room: usize,
+    /// Bytes left for names of files.
+    file_room: usize,
     damaged: u32,
     first_damage: String,
-    /// Bytes left for names of files.
-    room: usize,
     /// Packages whose files did not fit.
     cut: u32,
 }
@@ -168,10 +171,10 @@ impl<'a> PackageList<'a> {
         Self {
             out,
             root,
-            packages: 0,
+            package_room: MAX_PACKAGES,
+            file_room: MAX_FILE_NAMES,
             damaged: 0,
             first_damage: String::new(),
-            room: MAX_FILE_NAMES,
             cut: 0,
         }
     }
@@ -185,17 +188,14 @@ impl<'a> PackageList<'a> {
         let mut files = Vec::new();
         let mut fits = true;
         let listed = header.files(&mut |file| {
-            // A path that cannot exist owns nothing.
-            let Ok(file) = path::normalise(file) else {
-                return true;
-            };
-            let file = format!("{}{}", self.root, path::display(&file));
-            match self.room.checked_sub(file.len() + size_of::<String>()) {
-                Some(room) => {
-                    self.room = room;
-                    files.push(file);
-                }
+            let size = self.root.len() + file.len() + size_of::<String>();
+            match self.file_room.checked_sub(size) {
+                Some(room) => self.file_room = room,
                 None => fits = false,
+            }
+            // A path that cannot exist owns nothing.
+            if fits && let Ok(file) = path::normalise(file) {
+                files.push(format!("{}{}", self.root, path::display(&file)));
             }
             fits
         });
@@ -211,10 +211,13 @@ impl<'a> PackageList<'a> {
         if record.is_key() {
             return Ok(());
         }
-        if self.packages == MAX_PACKAGES {
-            return Err(ReadError::malformed("RPM database has more packages than are accepted"));
-        }
-        self.packages += 1;
+        self.package_room = self
+            .package_room
+            .checked_sub(record.size())
+            .ok_or(ReadError::TooLarge {
+                what: "list of RPM packages",
+                limit: MAX_PACKAGES as u64,
+            })?;
         self.out.package(record.into_package(), files);
         Ok(())
     }
@@ -225,7 +228,9 @@ impl<'a> PackageList<'a> {
         }
         self.damaged += 1;
         if self.damaged == MAX_DAMAGED {
-            return Err(ReadError::malformed("RPM database has too many records that cannot be read"));
+            return Err(ReadError::malformed(
+                "RPM database has too many records that cannot be read",
+            ));
         }
         Ok(())
     }
@@ -233,11 +238,17 @@ impl<'a> PackageList<'a> {
     /// Tells what is missing.
     fn finish(self) {
         if self.damaged > 0 {
-            let reason = format!("{} RPM records cannot be read: {}", self.damaged, self.first_damage);
+            let reason = format!(
+                "{} RPM records cannot be read: {}",
+                self.damaged, self.first_damage
+            );
             self.out.gap(Aspect::PACKAGES_OS, reason);
         }
         if self.cut > 0 {
-            let reason = format!("lists of owned files are too long and were cut for {} RPM packages", self.cut);
+            let reason = format!(
+                "lists of owned files are too long and were cut for {} RPM packages",
+                self.cut
+            );
             self.out.gap(Aspect::PACKAGES_OS, reason);
         }
     }

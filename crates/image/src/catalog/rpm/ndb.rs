@@ -28,7 +28,9 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
     let header = content.range(0, HEADER)?;
     let [version, _generation, slot_pages] = words(&header, 4)?;
     if version != 0 {
-        return Err(ReadError::malformed("ndb database is of a version not known here"));
+        return Err(ReadError::malformed(
+            "ndb database is of a version not known here",
+        ));
     }
     // Blobs do not overlap, so together they are no longer than the file.
     let mut room = content.size();
@@ -47,9 +49,16 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
                 continue;
             }
             room = room.checked_sub(u64::from(length) * BLOCK).ok_or_else(|| {
-                ReadError::malformed("records of the ndb database are longer than the file, so they overlap or it is cut")
+                ReadError::malformed(
+                    "records of the ndb database are longer than the file, so they overlap or it is cut",
+                )
             })?;
-            match blob(content, package, u64::from(offset) * BLOCK, u64::from(length) * BLOCK) {
+            match blob(
+                content,
+                package,
+                u64::from(offset) * BLOCK,
+                u64::from(length) * BLOCK,
+            ) {
                 Ok(blob) => sink(Ok(&blob))?,
                 Err(error) => sink(Err(error))?,
             }

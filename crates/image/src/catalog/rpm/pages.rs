@@ -34,7 +34,9 @@ impl<'a> Pages<'a> {
     /// The page with this number, counted from 0, in full.
     pub(super) fn read(&mut self, number: u64) -> Result<Vec<u8>, ReadError> {
         self.left = self.left.checked_sub(1).ok_or_else(|| {
-            ReadError::malformed("pages of the database link to more pages than there are, so they form a circle")
+            ReadError::malformed(
+                "pages of the database link to more pages than there are, so they form a circle",
+            )
         })?;
         let offset = number
             .checked_mul(self.size as u64)

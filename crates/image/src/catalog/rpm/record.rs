@@ -45,6 +45,19 @@ impl Record {
         self.name == "gpg-pubkey"
     }
 
+    /// Bytes of memory that the package takes, about.
+    pub(super) fn size(&self) -> usize {
+        let optional = [
+            &self.arch,
+            &self.source_rpm,
+            &self.license,
+            &self.vendor,
+            &self.modularity_label,
+        ];
+        let texts: usize = optional.into_iter().flatten().map(String::len).sum();
+        size_of::<Package>() + self.name.len() + self.version.len() + texts
+    }
+
     /// The package, without location.
     pub(super) fn into_package(self) -> Package {
         let version = self.with_epoch(&self.version);
@@ -54,10 +67,13 @@ impl Record {
         package.source = source;
         package.licenses.extend(self.license);
         // The purl specification has no word for it yet; this one is Trivy's.
+        package.qualifiers.extend(
+            self.modularity_label
+                .map(|label| ("modularitylabel".to_owned(), label)),
+        );
         package
-            .qualifiers
-            .extend(self.modularity_label.map(|label| ("modularitylabel".to_owned(), label)));
-        package.facts.extend(self.vendor.map(|vendor| ("vendor".to_owned(), vendor)));
+            .facts
+            .extend(self.vendor.map(|vendor| ("vendor".to_owned(), vendor)));
         package
     }
 
@@ -82,7 +98,9 @@ impl Record {
 /// releases have none.
 fn split_source_rpm(file: &str) -> Option<(&str, &str)> {
     let stem = file.strip_suffix(".rpm")?;
-    let stem = stem.strip_suffix(".src").or_else(|| stem.strip_suffix(".nosrc"))?;
+    let stem = stem
+        .strip_suffix(".src")
+        .or_else(|| stem.strip_suffix(".nosrc"))?;
     let (rest, _release) = stem.rsplit_once('-')?;
     let (name, _version) = rest.rsplit_once('-')?;
     (!name.is_empty()).then(|| (name, &stem[name.len() + 1..]))
@@ -116,7 +134,11 @@ mod tests {
         let package = record(Some(2)).into_package();
         let source = package.source.clone().expect("told");
         assert_eq!(
-            (package.version.as_str(), source.name.as_str(), source.version.as_str()),
+            (
+                package.version.as_str(),
+                source.name.as_str(),
+                source.version.as_str()
+            ),
             ("2:8.2-1", "vim", "2:8.2-1")
         );
         assert_eq!(record(Some(0)).into_package().version, "0:8.2-1");

@@ -51,7 +51,9 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
 /// (at offset 8 of its own header).
 pub(super) fn log_holds_pages(content: &Content<'_>) -> Result<bool, ReadError> {
     let bytes = content.range(0, 32 + 24)?;
-    let magic = bytes.get(..4).is_some_and(|m| matches!(m, [0x37, 0x7f, 0x06, 0x82 | 0x83]));
+    let magic = bytes
+        .get(..4)
+        .is_some_and(|m| matches!(m, [0x37, 0x7f, 0x06, 0x82 | 0x83]));
     Ok(magic && matches!((bytes.get(16..24), bytes.get(40..48)), (Some(log), Some(frame)) if log == frame))
 }
 
@@ -69,12 +71,18 @@ impl<'a> Database<'a> {
         let size = match u16::from_be_bytes(array(&header, 16)?) {
             1 => 65536,
             size if size >= 512 && size.is_power_of_two() => usize::from(size),
-            _ => return Err(ReadError::malformed("page size of the database is not one SQLite has")),
+            _ => {
+                return Err(ReadError::malformed(
+                    "page size of the database is not one SQLite has",
+                ));
+            }
         };
         let [_, read_version, reserved] = array(&header, 18)?;
         let usable = size - usize::from(reserved);
         if read_version > 2 || usable < 480 {
-            return Err(ReadError::malformed("database is of an SQLite version not known here"));
+            return Err(ReadError::malformed(
+                "database is of an SQLite version not known here",
+            ));
         }
         // 0 is an empty database; 2 and 3 are UTF-16, which rpm never chooses.
         if u32::from_be_bytes(array(&header, 56)?) > 1 {
@@ -130,25 +138,31 @@ impl<'a> Database<'a> {
                         pending.push(u32::from_be_bytes(array(&page, at.into())?));
                     }
                     if pending.len() as u64 > self.pages.left() {
-                        return Err(ReadError::malformed("tree of the database names more pages than there are"));
+                        return Err(ReadError::malformed(
+                            "tree of the database names more pages than there are",
+                        ));
                     }
                 }
                 LEAF_TABLE => {
                     // Cells do not overlap, so together they are no longer than the page.
-                    let mut room = self.usable;
+                    let mut left = self.usable;
                     for i in 0..cells {
                         let at = usize::from(u16::from_be_bytes(array(&page, start + 8 + 2 * i)?));
-                        each(self.record(&page, at, &mut room))?;
+                        each(self.record(&page, at, &mut left))?;
                     }
                 }
-                _ => return Err(ReadError::malformed("tree of the database holds a page of another kind")),
+                _ => {
+                    return Err(ReadError::malformed(
+                        "tree of the database holds a page of another kind",
+                    ));
+                }
             }
         }
         Ok(())
     }
 
     /// The record of one cell of a leaf, with what lies on overflow pages.
-    fn record(&mut self, page: &[u8], at: usize, room: &mut usize) -> Result<Vec<u8>, ReadError> {
+    fn record(&mut self, page: &[u8], at: usize, left: &mut usize) -> Result<Vec<u8>, ReadError> {
         let short = || ReadError::malformed("a row ends before its length");
         let mut cell = page.get(at..self.usable).ok_or_else(short)?;
         let length = varint(&mut cell)?;
@@ -161,7 +175,7 @@ impl<'a> Database<'a> {
         }
         let length = length as usize;
         let local = self.local_part(length);
-        *room = room
+        *left = left
             .checked_sub(local.max(MIN_CELL))
             .ok_or_else(|| ReadError::malformed("rows of the database overlap"))?;
         let (record, rest) = cell.split_at_checked(local).ok_or_else(short)?;
@@ -231,7 +245,11 @@ fn column(record: &[u8], index: usize) -> Result<Column<'_>, ReadError> {
     Ok(match kind {
         1..=6 => {
             let negative = value.first().is_some_and(|&b| b >= 0x80);
-            Column::Integer(value.iter().fold(if negative { -1 } else { 0 }, |n, &b| n << 8 | i64::from(b)))
+            Column::Integer(
+                value
+                    .iter()
+                    .fold(if negative { -1 } else { 0 }, |n, &b| n << 8 | i64::from(b)),
+            )
         }
         8 => Column::Integer(0),
         9 => Column::Integer(1),
@@ -276,11 +294,7 @@ mod tests {
 
     #[test]
     fn varints_have_up_to_nine_bytes() {
-        for (bytes, value) in [
-            (&[0x7f][..], 127),
-            (&[0x81, 0x00], 128),
-            (&[0xff; 9], u64::MAX),
-        ] {
+        for (bytes, value) in [(&[0x7f][..], 127), (&[0x81, 0x00], 128), (&[0xff; 9], u64::MAX)] {
             assert_eq!(varint(&mut &*bytes).expect("whole"), value);
         }
         assert!(varint(&mut &[0x80][..]).is_err());

@@ -110,7 +110,11 @@ fn every_format_tells_the_same_packages() {
             }
             "#);
         }
-        assert_eq!((files.len(), files[199].as_str()), (200, "usr/share/large-199"), "{path}");
+        assert_eq!(
+            (files.len(), files[199].as_str()),
+            (200, "usr/share/large-199"),
+            "{path}"
+        );
     }
 }
 
@@ -138,7 +142,10 @@ fn only_databases_of_rpm_are_wanted() {
 #[test]
 fn files_of_a_nested_root_lie_in_it() {
     let record = HeaderFixture::package("a", "1", "1").with_files("a", 1).build();
-    let (facts, _) = read("mnt/root/usr/lib/sysimage/rpm/Packages.db", &fixture::ndb(&[record]));
+    let (facts, _) = read(
+        "mnt/root/usr/lib/sysimage/rpm/Packages.db",
+        &fixture::ndb(&[record]),
+    );
     assert!(matches!(&facts.list[..], [Fact::Package { files, .. }] if files == &["mnt/root/usr/share/a-0"]));
 }
 
@@ -150,7 +157,10 @@ fn a_damaged_record_is_a_gap_and_the_others_are_told() {
         let (facts, result) = read(path, &bytes);
         result.unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(names(&facts), ["large"], "{path}");
-        assert_eq!(gaps(&facts), ["1 RPM records cannot be read: a package header is not as long as it says"]);
+        assert_eq!(
+            gaps(&facts),
+            ["1 RPM records cannot be read: a package header is not as long as it says"]
+        );
     }
 }
 
@@ -184,13 +194,22 @@ fn links_in_a_circle_end() {
     let mut bdb = fixture::bdb(&records(), false);
     bdb[5 * 512 + 16] = 5;
     let (facts, _) = read("var/lib/rpm/Packages", &bdb);
-    assert!(gaps(&facts)[0].contains("broken") || gaps(&facts)[0].contains("circle"), "{:?}", gaps(&facts));
+    assert!(
+        gaps(&facts)[0].contains("broken") || gaps(&facts)[0].contains("circle"),
+        "{:?}",
+        gaps(&facts)
+    );
 
     // The interior root of the table names itself as its last child.
     let mut sqlite = fixture::sqlite(&records());
     sqlite[512 + 11] = 2;
     let (_, result) = read("var/lib/rpm/rpmdb.sqlite", &sqlite);
-    assert!(result.expect_err("a circle").to_string().contains("than there are"));
+    assert!(
+        result
+            .expect_err("a circle")
+            .to_string()
+            .contains("than there are")
+    );
 
     // All slots lead to the same blob.
     let mut ndb = fixture::ndb(&records());
@@ -203,11 +222,42 @@ fn links_in_a_circle_end() {
 }
 
 #[test]
+fn lists_beyond_the_limits_are_cut_and_told() {
+    // 300,000 files in a directory with a long name: more than a gigabyte of paths from a record of five megabytes.
+    let count = 300_000;
+    let record = HeaderFixture::package("a", "1", "1")
+        .strings(Tag::BaseNames, &vec!["x"; count])
+        .strings(Tag::DirNames, &[&format!("/{}/", "d".repeat(4000))])
+        .numbers(Tag::DirIndexes, &vec![0; count])
+        .build();
+    let (facts, result) = read("var/lib/rpm/Packages.db", &fixture::ndb(&[record]));
+    assert!(result.is_ok());
+    assert_eq!(names(&facts), ["a"]);
+    assert!(
+        gaps(&facts)[0].contains("cut for 1 RPM packages"),
+        "{:?}",
+        gaps(&facts)
+    );
+
+    let line = "a\t1-1\t\t\tV\t\t\tnoarch\t0\ta-1-1.src.rpm\n";
+    let (_, result) = read(
+        "var/lib/rpmmanifest/container-manifest-2",
+        line.repeat(400_000).as_bytes(),
+    );
+    assert!(matches!(result, Err(ReadError::TooLarge { .. })));
+    let (_, result) = read(
+        "var/lib/rpmmanifest/container-manifest-2",
+        "x\n".repeat(20_000).as_bytes(),
+    );
+    assert!(result.expect_err("too many").to_string().contains("too many"));
+}
+
+#[test]
 fn other_kinds_of_database_are_refused_by_name() {
     let mut btree = fixture::bdb(&[], false);
     btree[12..16].copy_from_slice(&0x0005_3162_u32.to_le_bytes());
     let (_, result) = read("var/lib/rpm/Packages", &btree);
-    assert_eq!(result.expect_err("a B-tree").to_string(), "Berkeley DB is no hash table");
+    assert!(result.expect_err("a B-tree").to_string().contains("B-tree"));
 
     let mut sqlite = fixture::sqlite(&[]);
     let name = memchr::memmem::find(&sqlite, b"Packages").expect("there");
@@ -215,7 +265,12 @@ fn other_kinds_of_database_are_refused_by_name() {
     assert!(read("var/lib/rpm/rpmdb.sqlite", &sqlite).1.is_ok());
     sqlite[name] = b'x';
     let (_, result) = read("var/lib/rpm/rpmdb.sqlite", &sqlite);
-    assert!(result.expect_err("no table").to_string().contains("write-ahead log"));
+    assert!(
+        result
+            .expect_err("no table")
+            .to_string()
+            .contains("write-ahead log")
+    );
 }
 
 #[test]
