@@ -154,7 +154,10 @@ impl Table {
                 )))?,
             }
         }
-        Ok(())
+        match key {
+            Some(_) => sink(Err(ReadError::malformed("a key of the database has no value"))),
+            None => Ok(()),
+        }
     }
 
     /// The value of an item that lies on overflow pages.
