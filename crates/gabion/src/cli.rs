@@ -1,7 +1,7 @@
 //! The commands and their options, from which help, completions and the man page are made.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Secures what runs in containers, from the image to the running process
 #[derive(Debug, Parser)]
@@ -247,6 +247,16 @@ pub(crate) enum Gate {
     Cis(gabion_model::Severity),
     /// Any aspect that was asked for and is not fully covered.
     Coverage,
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret => f.write_str("secret"),
+            Self::Cis(severity) => write!(f, "cis-{severity}"),
+            Self::Coverage => f.write_str("coverage"),
+        }
+    }
 }
 
 impl FromStr for Gate {

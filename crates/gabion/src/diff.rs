@@ -182,20 +182,21 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
         .collect()
 }
 
+/// Kind, rule and place of each piece of evidence.
+type Places = BTreeMap<(FindingKind, String, String), (gabion_model::Severity, String)>;
+
+fn places(findings: &[Finding]) -> Places {
+    let all = findings.iter().flat_map(|f| f.evidence.iter().map(move |e| (f, e)));
+    all.map(|(f, e)| ((f.kind, f.rule.clone(), e.place.clone()), (f.severity, f.title.clone()))).collect()
+}
+
 fn findings(old: &[Finding], new: &[Finding]) -> Vec<FindingChange> {
     // One line for each piece of evidence: a tenth setuid file is news even if there were nine.
-    let places = |list: &[Finding]| -> BTreeMap<(FindingKind, String, String), (gabion_model::Severity, String)> {
-        list.iter()
-            .flat_map(|f| {
-                f.evidence.iter().map(move |e| ((f.kind, f.rule.clone(), e.place.clone()), (f.severity, f.title.clone())))
-            })
-            .collect()
-    };
     let (old, new) = (places(old), places(new));
-    let only = |a: &BTreeMap<_, (gabion_model::Severity, String)>, b: &BTreeMap<_, _>, change| {
-        a.iter()
-            .filter(|(key, _)| !b.contains_key(key))
-            .map(|((kind, rule, place), (severity, title)): (&(FindingKind, String, String), _)| FindingChange {
+    let only = |a: &Places, b: &Places, change| -> Vec<FindingChange> {
+        let fresh = a.iter().filter(|(key, _)| !b.contains_key(*key));
+        fresh
+            .map(|((kind, rule, place), (severity, title))| FindingChange {
                 change,
                 kind: *kind,
                 severity: *severity,
@@ -203,7 +204,7 @@ fn findings(old: &[Finding], new: &[Finding]) -> Vec<FindingChange> {
                 title: title.clone(),
                 place: place.clone(),
             })
-            .collect::<Vec<_>>()
+            .collect()
     };
     let mut all = only(&new, &old, Change::Added);
     all.extend(only(&old, &new, Change::Removed));

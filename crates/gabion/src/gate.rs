@@ -1,11 +1,19 @@
 //! The gates of `--fail-on`.
 
 use crate::cli::Gate;
+use gabion_report::GateResult;
 use gabion_model::{FindingKind, ScanReport, Severity, Status};
 
-/// What failed, one sentence each; empty if all gates pass.
-pub(crate) fn failed(gates: &[Gate], report: &ScanReport) -> Vec<String> {
-    gates.iter().filter_map(|gate| check(*gate, report)).collect()
+/// What each gate says, in the user's order.
+pub(crate) fn results(gates: &[Gate], report: &ScanReport) -> Vec<GateResult> {
+    gates
+        .iter()
+        .map(|gate| {
+            let failure = check(*gate, report);
+            let passed = failure.is_none();
+            GateResult { gate: gate.to_string(), passed, detail: failure.unwrap_or_default() }
+        })
+        .collect()
 }
 
 fn check(gate: Gate, report: &ScanReport) -> Option<String> {
@@ -22,8 +30,8 @@ fn check(gate: Gate, report: &ScanReport) -> Option<String> {
                 .is_some_and(|s| matches!(s, Status::Full { .. } | Status::Partial { .. }));
             match found.count() {
                 0 if looked => None,
-                0 => Some("secret: secrets were not looked for".into()),
-                n => Some(format!("secret: {n} found")),
+                0 => Some("secrets were not looked for".into()),
+                n => Some(format!("{n} found")),
             }
         }
         Gate::Cis(least) => {
@@ -33,7 +41,7 @@ fn check(gate: Gate, report: &ScanReport) -> Option<String> {
                 .iter()
                 .filter(|f| f.kind == kind && f.severity >= least)
                 .count();
-            (n > 0).then(|| format!("cis-{least}: {n} found"))
+            (n > 0).then(|| format!("{n} found"))
         }
         Gate::Coverage => {
             // What was switched off, or has no data yet, was not asked for.
@@ -43,7 +51,7 @@ fn check(gate: Gate, report: &ScanReport) -> Option<String> {
                 .filter(|(_, s)| !matches!(s, Status::Full { .. } | Status::NotEvaluated { .. }))
                 .map(|(aspect, status)| format!("{aspect} is {}", status.word()))
                 .collect();
-            (!gaps.is_empty()).then(|| format!("coverage: {}", gaps.join(", ")))
+            (!gaps.is_empty()).then(|| gaps.join(", "))
         }
     }
 }

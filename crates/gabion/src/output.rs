@@ -92,7 +92,7 @@ pub(crate) fn width() -> usize {
 }
 
 /// Prints a report.
-pub(crate) fn print(report: &ScanReport, format: Format, options: &Options) -> anyhow::Result<()> {
+pub(crate) fn print(report: &ScanReport, format: Format, options: &Options<'_>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     gabion_report::render(report, format, options, &mut out)?;
     out.flush()?;
@@ -103,7 +103,7 @@ pub(crate) fn print(report: &ScanReport, format: Format, options: &Options) -> a
 pub(crate) fn write(
     report: &ScanReport,
     format: Format,
-    options: &Options,
+    options: &Options<'_>,
     path: &Path,
 ) -> anyhow::Result<()> {
     use anyhow::Context;

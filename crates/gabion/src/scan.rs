@@ -24,26 +24,16 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
     let report = &scanned.report;
-    let options = |color| Options {
-        color,
-        all: args.all,
-        width: output::width(),
-    };
+    let gates = gate::results(&args.fail_on, report);
+    let color = output::color(args.common.color);
+    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
     for file in &args.outputs {
-        output::write(
-            report,
-            file.format,
-            &Options {
-                all: true,
-                ..options(false)
-            },
-            &file.path,
-        )?;
+        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
     }
-    output::print(report, args.format, &options(output::color(args.common.color)))?;
-    let failed = gate::failed(&args.fail_on, report);
+    output::print(report, args.format, &options)?;
+    let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
     for gate in &failed {
-        output::note(&format!("gate failed: {gate}"));
+        output::note(&format!("gate failed: {}: {}", gate.gate, gate.detail));
     }
     if args.common.stats {
         output::note(&format!(

@@ -156,6 +156,7 @@ fn listen(
             Message::Done(worker_peak_kib) => {
                 return Ok(report.map(|report| Scanned {
                     report,
+                    index,
                     worker_peak_kib,
                     cache_error,
                 }));
