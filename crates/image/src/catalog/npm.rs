@@ -23,8 +23,7 @@ use crate::{
     facts::{Fact, Facts},
 };
 use gabion_model::{Aspect, Package, PackageKind, path};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// Reads `package.json`.
@@ -183,12 +182,12 @@ impl<'de> Deserialize<'de> for Manifest {
                 let mut manifest = Manifest::default();
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
-                        "name" => manifest.name = text(&map.next_value()?),
-                        "version" => manifest.version = text(&map.next_value()?),
-                        "private" => manifest.private = map.next_value::<Value>()? == Value::Bool(true),
-                        "license" => manifest.licenses = licenses(&map.next_value()?),
+                        "name" => manifest.name = map.next_value::<Loose>()?.text,
+                        "version" => manifest.version = map.next_value::<Loose>()?.text,
+                        "private" => manifest.private = map.next_value::<Loose>()?.truth,
+                        "license" => manifest.licenses = map.next_value::<Loose>()?.all(),
                         "licenses" if manifest.licenses.is_empty() => {
-                            manifest.licenses = licenses(&map.next_value()?);
+                            manifest.licenses = map.next_value::<Loose>()?.all();
                         }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
@@ -203,17 +202,89 @@ impl<'de> Deserialize<'de> for Manifest {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+/// A value of any type, reduced to what a field can mean: `"MIT"`, `true`, `{"type": "MIT", "url": …}`, or an
+/// array of such. Whatever else it holds is dropped while it is read, so that it takes no memory.
+#[derive(Default)]
+struct Loose {
+    text: Option<String>,
+    truth: bool,
+    listed: Vec<String>,
 }
 
-/// `"MIT"`, `{"type": "MIT", "url": …}`, or an array of either.
-fn licenses(value: &Value) -> Vec<String> {
-    let one = |value: &Value| text(value).or_else(|| text(value.get("type").or_else(|| value.get("name"))?));
-    match value {
-        Value::Array(several) => several.iter().filter_map(one).collect(),
-        value => one(value).into_iter().collect(),
+/// Elements of an array that are kept. No package has as many licences.
+const LISTED: usize = 64;
+
+impl Loose {
+    fn all(self) -> Vec<String> {
+        self.text.map_or(self.listed, |text| vec![text])
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Anything;
+
+        impl<'de> Visitor<'de> for Anything {
+            type Value = Loose;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+                let text = text.trim();
+                Ok(Loose {
+                    text: (!text.is_empty()).then(|| text.to_owned()),
+                    ..Loose::default()
+                })
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Loose, E> {
+                Ok(Loose {
+                    truth,
+                    ..Loose::default()
+                })
+            }
+
+            fn visit_unit<E>(self) -> Result<Loose, E> {
+                Ok(Loose::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Loose, E> {
+                Ok(Loose::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Loose, E> {
+                Ok(Loose::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
+                Ok(Loose::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+                let mut list = Loose::default();
+                while let Some(element) = seq.next_element::<Loose>()? {
+                    let room = LISTED.saturating_sub(list.listed.len());
+                    list.listed.extend(element.all().into_iter().take(room));
+                }
+                Ok(list)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+                let mut object = Loose::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    if matches!(key.as_str(), "type" | "name") && object.listed.is_empty() {
+                        object.listed.extend(map.next_value::<Loose>()?.text);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_any(Anything)
     }
 }
 
@@ -296,7 +367,7 @@ mod tests {
             of(r#""licenses":[{"type":"MIT"},{"type":"GPL"}]"#),
             ["MIT", "GPL"]
         );
-        assert_eq!(of(r#""license":["ISC",7]"#), ["ISC"]);
+        assert_eq!(of(r#""license":["ISC",7,null,{"type":"MIT"}]"#), ["ISC", "MIT"]);
     }
 
     #[test]
@@ -310,7 +381,7 @@ mod tests {
             "b"
         );
         assert!(told("package.json", r#"{"name":"{{name}}","version":"1"}"#).is_empty());
-        assert!(told("package.json", r#"{"name":["a"],"version":1}"#).is_empty());
+        assert!(told("package.json", r#"{"name":["a"],"version":1.5}"#).is_empty());
         let (_, _, result) = read("node_modules/a/package.json", b"{\"name\":");
         assert!(result.is_err());
         let (_, facts, result) = read("node_modules/a/lib/package.json", b"no");

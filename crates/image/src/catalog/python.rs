@@ -173,21 +173,47 @@ impl Cataloger for PythonRecord {
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
         let bytes = content.bytes(Limits::DEFAULT.document)?;
         let directory = path::parent(file.path);
-        let files: Vec<String> = if file.name() == b"RECORD" {
+        let mut files = Files::default();
+        let complete = if file.name() == b"RECORD" {
             let base = path::parent(directory);
-            first_fields(&bytes)
-                .filter_map(|path| resolve(base, &path))
-                .collect()
+            first_fields(&bytes).all(|path| files.add(base, &path))
         } else {
-            bytes
-                .split(|&b| b == b'\n')
-                .filter_map(|line| resolve(directory, line.trim_ascii()))
-                .collect()
+            let mut lines = bytes.split(|&b| b == b'\n');
+            lines.all(|line| files.add(directory, line.trim_ascii()))
         };
-        if !files.is_empty() {
-            out.push(Fact::Owns(files));
+        if !files.paths.is_empty() {
+            out.push(Fact::Owns(files.paths));
         }
-        Ok(())
+        if complete {
+            Ok(())
+        } else {
+            Err(ReadError::TooLarge {
+                what: "list of files, with their directory,",
+                limit: Limits::DEFAULT.document,
+            })
+        }
+    }
+}
+
+/// The files of a distribution. A short name in a deep directory makes a long path, so their bytes are counted.
+#[derive(Default)]
+struct Files {
+    paths: Vec<String>,
+    bytes: u64,
+}
+
+impl Files {
+    /// Adds a path that is relative to `base`; false if that is one too many. A path that is empty or leaves
+    /// the image names no file.
+    fn add(&mut self, base: &[u8], relative: &[u8]) -> bool {
+        if let Some(path) = resolve(base, relative) {
+            self.bytes += (path.len() + size_of::<String>()) as u64;
+            if self.bytes > Limits::DEFAULT.document {
+                return false;
+            }
+            self.paths.push(path);
+        }
+        true
     }
 }
 
@@ -218,7 +244,7 @@ fn first_fields(csv: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// A path of a list, relative to `base`, as image path. None for one that is empty or leaves the image.
+/// A path of a list as image path.
 fn resolve(base: &[u8], relative: &[u8]) -> Option<String> {
     let joined = match relative {
         [] => return None,
@@ -355,6 +381,15 @@ mod tests {
             owned("lib/six.egg-info/installed-files.txt", b"../six.py\nPKG-INFO\n"),
             ["lib/six.py", "lib/six.egg-info/PKG-INFO"]
         );
+    }
+
+    #[test]
+    fn a_list_cannot_grow_with_the_directory_it_lies_in() {
+        let path = format!("{}/a.dist-info/RECORD", "d".repeat(4000));
+        let mut facts = Facts::default();
+        let read = PythonRecord.read(&file(&path), &Content::Memory(&b"a\n".repeat(30_000)), &mut facts);
+        assert!(matches!(read, Err(ReadError::TooLarge { .. })));
+        assert!(matches!(&facts.list[..], [Fact::Owns(files)] if files.len() < 20_000));
     }
 
     proptest! {

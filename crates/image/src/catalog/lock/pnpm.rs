@@ -132,7 +132,7 @@ fn without_peers(key: &str) -> &str {
 
 /// Name and version, or name and address, of a key; none if it is an address alone.
 fn split_key<'a>(key: &'a str, lockfile_version: &str) -> Option<(&'a str, &'a str)> {
-    let old = lockfile_version.starts_with("5");
+    let old = lockfile_version.starts_with('5');
     let rooted = key.strip_prefix('/');
     if !old {
         return split_at_sign(rooted.unwrap_or(key)).filter(|(name, _)| !name.contains(':'));

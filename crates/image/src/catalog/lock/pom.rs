@@ -58,9 +58,9 @@ fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
             continue;
         };
         let coordinates = (group, artifact);
-        let manager = managed.get(&coordinates);
-        let first = |own: &str, managed: fn(&Dependency) -> &str| match own {
-            "" => manager.map(|d| managed(d)).unwrap_or_default().to_owned(),
+        let bill = managed.get(&coordinates);
+        let first = |own: &str, field: fn(&Dependency) -> &str| match own {
+            "" => bill.map(|d| field(d)).unwrap_or_default().to_owned(),
             own => own.to_owned(),
         };
         let version = first(&dependency.version, |d| &d.version);

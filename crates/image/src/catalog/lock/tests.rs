@@ -330,8 +330,19 @@ const COMPOSER: &str = r#"{"packages":[{"name":"v/a","version":"v1.0","license":
 const NUGET: &str = r#"{"version":1,"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1.0"},
     "b":{"type":"Project","dependencies":{"A":"[1.0, )"}}},"net9.0":{"A":{"type":"Transitive","resolved":"1.1"}}}}"#;
 
+const REQUIREMENTS: &str = "\u{feff}# c
+Flask==2.0 ; python_version > '3'  # c
+a-b[x,y] == 1.0 \\
+  --hash=sha256:00 \\
+  --hash=sha256:01
+c (==3.0)
+d===4.0
+e>=1,==1.5
+--index-url https://example.org
+";
+
 /// Every fixture, under its file name.
-const ALL: [(&str, &str); 18] = [
+const ALL: [(&str, &str); 20] = [
     ("package-lock.json", NPM_1),
     ("npm-shrinkwrap.json", NPM_3),
     ("yarn.lock", YARN_CLASSIC),
@@ -350,6 +361,8 @@ const ALL: [(&str, &str); 18] = [
     ("gradle.lockfile", GRADLE),
     ("Gemfile.lock", GEMFILE),
     ("composer.lock", COMPOSER),
+    ("packages.lock.json", NUGET),
+    ("requirements.txt", REQUIREMENTS),
 ];
 
 #[test]
@@ -408,10 +421,8 @@ fn python_locks_know_their_development_groups() {
 
 #[test]
 fn only_pinned_requirements_count() {
-    let text = "\u{feff}# c\nFlask==2.0 ; python_version > \"3\"  # c\na-b[x,y] == 1.0 \\\n  --hash=sha256:00 \\\n  --hash=sha256:01\n\
-        c (==3.0)\nd===4.0\ne>=1,==1.5\n--index-url https://example.org\n";
     assert_eq!(
-        packages("requirements-dev.txt", text),
+        packages("requirements-dev.txt", REQUIREMENTS),
         ["Flask@2.0", "a-b@1.0", "c@3.0", "d@4.0", "e@1.5"]
     );
     let (packages, notes) = told(
