@@ -13,8 +13,8 @@
 //! | `app/package.json` | the application | if it has name and version |
 //!
 //! Syft and Trivy list every `package.json` with a name and a version, fixtures included. Of 664 such files in
-//! one large tree, 20 lay beneath a package's root: the 8 private ones were fixtures and entry points, the 12
-//! others real copies, one of them of a version with an advisory. Hence the rule.
+//! one large tree, 19 lay beneath a package's root: 7 were private, all of them fixtures or entry points; the
+//! 12 others were real copies, one of them of a version with an advisory. Hence the rule.
 
 use super::{Candidate, Cataloger, Scope, Want};
 use crate::{
