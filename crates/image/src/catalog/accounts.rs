@@ -140,7 +140,10 @@ mod tests {
         );
         let seen: Vec<_> = list.iter().map(|a| (a.empty_password, a.has_password)).collect();
         let locked = (false, false);
-        assert_eq!(seen, [locked, locked, locked, (true, false), (false, true), locked]);
+        assert_eq!(
+            seen,
+            [locked, locked, locked, (true, false), (false, true), locked]
+        );
         assert!(list.iter().all(|a| a.uid.is_none()));
     }
 

@@ -22,6 +22,7 @@ pub mod lock;
 pub mod npm;
 pub mod os_release;
 pub mod pacman;
+mod paragraphs;
 pub mod php;
 pub mod python;
 pub mod rpm;

@@ -64,7 +64,9 @@ impl Cataloger for OsReleaseCataloger {
         let text = String::from_utf8_lossy(&bytes);
         let os = match file.path {
             b"etc/os-release" | b"usr/lib/os-release" => Some(os_release(&text)?),
-            b"etc/alpine-release" => first_line(&text).map(|version| draft("alpine", "Alpine Linux", version)),
+            b"etc/alpine-release" => {
+                first_line(&text).map(|version| draft("alpine", "Alpine Linux", version))
+            }
             b"etc/debian_version" => first_line(&text).map(debian_version),
             b"etc/lsb-release" => lsb_release(&text),
             b"etc/SuSE-release" => suse_release(&text),
@@ -156,7 +158,12 @@ fn unquote(value: &str) -> String {
 
 /// Values go to terminals and file names: no control characters, and no novels.
 fn printable(value: &str) -> String {
-    value.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+    value
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect()
 }
 
 fn first_line(text: &str) -> Option<String> {
@@ -180,10 +187,11 @@ fn draft(id: &str, name: &str, version: String) -> OsRelease {
     }
 }
 
-/// `12.5`, or `trixie/sid` before a release.
+/// `12.5`, or `trixie/sid` before a release. `os-release` names releases without the point, so this does, too.
 fn debian_version(line: String) -> OsRelease {
     if line.starts_with(|c: char| c.is_ascii_digit()) {
-        return draft("debian", "Debian GNU/Linux", line);
+        let release = line.split('.').next().unwrap_or_default().to_owned();
+        return draft("debian", "Debian GNU/Linux", release);
     }
     let codename = line.split('/').next().map(str::to_owned);
     OsRelease {
@@ -316,7 +324,10 @@ mod tests {
 
     #[test]
     fn a_rolling_release_has_no_version_and_an_empty_file_is_a_gap() {
-        let os = told("etc/os-release", "ID=arch\nPRETTY_NAME=\"Arch Linux\"\nVERSION_ID=\n");
+        let os = told(
+            "etc/os-release",
+            "ID=arch\nPRETTY_NAME=\"Arch Linux\"\nVERSION_ID=\n",
+        );
         assert_eq!((os.version.as_deref(), os.distro().as_str()), (None, "arch"));
         assert!(read("etc/os-release", b"\n").is_err());
         assert_eq!(told("etc/arch-release", "").id, "arch");
@@ -335,12 +346,22 @@ mod tests {
     fn the_older_files_are_understood() {
         let brief = |path, text| {
             let os = told(path, text);
-            (os.id, os.version.unwrap_or_default(), os.codename.unwrap_or_default())
+            (
+                os.id,
+                os.version.unwrap_or_default(),
+                os.codename.unwrap_or_default(),
+            )
         };
         let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
-        assert_eq!(brief("etc/alpine-release", "3.10.2\n"), row("alpine", "3.10.2", ""));
-        assert_eq!(brief("etc/debian_version", "8.11\n"), row("debian", "8.11", ""));
-        assert_eq!(brief("etc/debian_version", "trixie/sid\n"), row("debian", "", "trixie"));
+        assert_eq!(
+            brief("etc/alpine-release", "3.10.2\n"),
+            row("alpine", "3.10.2", "")
+        );
+        assert_eq!(brief("etc/debian_version", "8.11\n"), row("debian", "8", ""));
+        assert_eq!(
+            brief("etc/debian_version", "trixie/sid\n"),
+            row("debian", "", "trixie")
+        );
         assert_eq!(
             brief("etc/centos-release", "CentOS release 6.10 (Final)\n"),
             row("centos", "6.10", "Final")
@@ -354,11 +375,17 @@ mod tests {
             row("amzn", "2018.03", "")
         );
         assert_eq!(
-            brief("etc/SuSE-release", "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n"),
+            brief(
+                "etc/SuSE-release",
+                "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n"
+            ),
             row("sles", "11.4", "")
         );
         assert_eq!(
-            brief("etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\nDISTRIB_CODENAME=trusty\n"),
+            brief(
+                "etc/lsb-release",
+                "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\nDISTRIB_CODENAME=trusty\n"
+            ),
             row("ubuntu", "14.04", "trusty")
         );
         assert!(rank("etc/os-release") < rank("usr/lib/os-release"));
