@@ -10,7 +10,6 @@
 
 use super::{Candidate, Cataloger, Want};
 use crate::{
-    caps::Limits,
     content::{Content, ReadError},
     facts::{Account, Fact, Facts},
 };
@@ -22,6 +21,9 @@ pub struct Accounts;
 
 const PASSWD: &[u8] = b"etc/passwd";
 const SHADOW: &[u8] = b"etc/shadow";
+
+/// Some 25,000 accounts.
+const MAX_SIZE: u64 = 2 << 20;
 
 impl Cataloger for Accounts {
     fn name(&self) -> &'static str {
@@ -41,7 +43,7 @@ impl Cataloger for Accounts {
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
-        let bytes = content.bytes(Limits::DEFAULT.document)?;
+        let bytes = content.bytes(MAX_SIZE)?;
         let in_shadow = file.path == SHADOW;
         let mut bad_lines = 0u64;
         let mut accounts = Vec::new();

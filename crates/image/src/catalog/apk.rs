@@ -14,7 +14,10 @@
 //!
 //! Letters differ by case (`F` and `f` are two fields), and unknown ones are skipped.
 
-use super::{Candidate, Cataloger, Want, paragraphs::Paragraphs};
+use super::{
+    Candidate, Cataloger, Want,
+    paragraphs::{MAX_FILES, MAX_PACKAGES, Paragraphs, too_many},
+};
 use crate::{
     caps::Limits,
     content::{Content, ReadError},
@@ -56,7 +59,17 @@ impl Cataloger for Apk {
         }
         let bytes = content.bytes(Limits::DEFAULT.document)?;
         let mut nameless = 0u64;
-        for paragraph in Paragraphs(&bytes) {
+        let mut left = MAX_FILES;
+        for (at, paragraph) in Paragraphs(&bytes).enumerate() {
+            if at == MAX_PACKAGES {
+                return Err(too_many("packages", MAX_PACKAGES));
+            }
+            let files = paragraph
+                .split(|&b| b == b'\n')
+                .filter(|line| line.starts_with(b"R:"));
+            left = left
+                .checked_sub(files.count())
+                .ok_or_else(|| too_many("files", MAX_FILES))?;
             match record(paragraph) {
                 Some((package, files)) => out.package(package, files),
                 None => nameless += 1,

@@ -8,7 +8,10 @@
 //! A section is its title between `%`, then one value a line, then a blank line. A list belongs to the
 //! record in the same directory.
 
-use super::{Candidate, Cataloger, Want};
+use super::{
+    Candidate, Cataloger, Want,
+    paragraphs::{MAX_FILES, too_many},
+};
 use crate::{
     caps::Limits,
     content::{Content, ReadError},
@@ -87,7 +90,11 @@ impl Cataloger for PacmanFiles {
             .filter_map(|(_, value)| path::normalise(value).ok())
             .filter(|path| !path.is_empty())
             .map(|path| path::display(&path).into_owned())
+            .take(MAX_FILES + 1)
             .collect();
+        if files.len() > MAX_FILES {
+            return Err(too_many("files", MAX_FILES));
+        }
         if !files.is_empty() {
             out.push(Fact::Owns(files));
         }

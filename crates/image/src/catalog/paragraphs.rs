@@ -1,4 +1,19 @@
 //! Paragraphs: runs of lines that are not blank. The databases of dpkg and apk have one for each package.
+//!
+//! A hostile database can name a package or a file with a few bytes each, and every name costs some fifty
+//! times that in memory. So there are limits to how many are believed; all of Debian has 70,000 packages.
+
+use crate::content::ReadError;
+
+/// Packages of one database.
+pub(super) const MAX_PACKAGES: usize = 200_000;
+/// Files that one database, or one list, may name.
+pub(super) const MAX_FILES: usize = 1_000_000;
+
+/// That there are more.
+pub(super) fn too_many(what: &str, limit: usize) -> ReadError {
+    ReadError::malformed(format!("names more than {limit} {what}"))
+}
 
 /// Gives each paragraph, borrowed, with its line ends.
 pub(super) struct Paragraphs<'a>(pub(super) &'a [u8]);

@@ -125,7 +125,9 @@ pub(super) fn check(report: &mut Report<'_>) {
         f if f.set_id_foreign && f.any_owned => Severity::Medium,
         _ => SET_ID.severity,
     };
-    report.add_files(&SET_ID, severity, &found.set_id, |id| set_id_text(tree, id));
+    report.add_files(&SET_ID, severity, &found.set_id, |id| {
+        set_id_text(tree, id, found.any_owned)
+    });
     let mode = |id| {
         let entry = tree.entry(id);
         let kind = if entry.is_dir() { "directory" } else { "file" };
@@ -159,7 +161,7 @@ pub(super) fn check(report: &mut Report<'_>) {
     }
     let caches = caches(report);
     report.add(&CACHES, caches);
-    if found.bytes > LARGE {
+    if report.input.config.is_some() && found.bytes > LARGE {
         let largest = largest(report, found.bytes);
         report.add(&SIZE, largest);
     }
@@ -284,6 +286,7 @@ fn is_vendored(tree: &FileIndex, id: u32) -> bool {
     let path = tree.path(id);
     path.starts_with(b"usr/share/")
         || path.starts_with(b"usr/lib/")
+        || path.starts_with(b"usr/local/go/")
         || path.split(|&b| b == b'/').any(|part| {
             matches!(
                 part,
@@ -306,7 +309,8 @@ fn in_program_directory(tree: &FileIndex, id: u32) -> bool {
     )
 }
 
-fn set_id_text(tree: &FileIndex, id: u32) -> String {
+/// `owners_known`: that no package ships a file says something only where packages ship others.
+fn set_id_text(tree: &FileIndex, id: u32, owners_known: bool) -> String {
     let entry = tree.entry(id);
     let mut parts = Vec::new();
     if entry.mode & 0o4000 != 0 {
@@ -319,7 +323,7 @@ fn set_id_text(tree: &FileIndex, id: u32) -> String {
         parts.push(capability::describe(raw).unwrap_or_else(|| "capabilities in an unknown form".to_owned()));
     }
     parts.push(format!("mode {:04o}", entry.mode));
-    if entry.package == FileEntry::NO_PACKAGE {
+    if owners_known && entry.package == FileEntry::NO_PACKAGE {
         parts.push("of no package".to_owned());
     }
     parts.join(", ")

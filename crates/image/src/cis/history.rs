@@ -10,7 +10,7 @@
 //! ```
 
 use super::{
-    Report, Rule, quote,
+    MAX_EVIDENCE, Report, Rule, quote,
     shell::{self, Command},
 };
 use crate::manifest::Config;
@@ -217,6 +217,7 @@ pub(super) fn check(report: &mut Report<'_>) {
                 for ((_, test), evidence) in tests.iter().zip(&mut found) {
                     let mut details = test(&commands);
                     details.dedup();
+                    details.truncate(MAX_EVIDENCE);
                     evidence.extend(
                         details
                             .into_iter()
@@ -306,30 +307,38 @@ impl Manager {
 
     /// The action: the first word that is one, as options may have words of their own (`-o Name=x`).
     fn action<'a>(&self, command: &'a Command) -> &'a str {
-        let known = |word: &&str| [self.refresh, self.install, self.upgrade].concat().contains(word);
+        let known = |word: &&str| {
+            [self.refresh, self.install, self.upgrade]
+                .iter()
+                .any(|set| set.contains(word))
+        };
         command.operands().find(known).unwrap_or_default()
     }
 }
 
 fn update_alone(commands: &[Command]) -> Vec<String> {
-    let installs = |manager: &Manager| {
-        commands.iter().any(|command| {
-            let action = manager.action(command);
-            let same = manager.programs.contains(&command.program());
-            // A script that the step runs may well install.
-            let script = command.words.iter().any(|word| word.ends_with(".sh"));
-            script || (same && (manager.install.contains(&action) || manager.upgrade.contains(&action)))
-        })
-    };
-    commands
+    // A script that the step runs may well install.
+    if commands
         .iter()
-        .filter_map(|command| {
-            let manager = Manager::of(command)?;
+        .any(|c| c.words.iter().any(|word| word.ends_with(".sh")))
+    {
+        return Vec::new();
+    }
+    let of = |manager: &Manager| {
+        let own = commands
+            .iter()
+            .filter(|c| manager.programs.contains(&c.program()));
+        let (mut refreshes, mut installs) = (Vec::new(), false);
+        for command in own {
             let action = manager.action(command);
-            (manager.refresh.contains(&action) && !installs(manager))
-                .then(|| format!("{} {action}", command.program()))
-        })
-        .collect()
+            if manager.refresh.contains(&action) {
+                refreshes.push(format!("{} {action}", command.program()));
+            }
+            installs |= manager.install.contains(&action) || manager.upgrade.contains(&action);
+        }
+        if installs { Vec::new() } else { refreshes }
+    };
+    MANAGERS.iter().flat_map(of).collect()
 }
 
 fn upgrade(commands: &[Command]) -> Vec<String> {

@@ -5,7 +5,10 @@
 use super::{INFO, owned, record_beside};
 use crate::{
     caps::Limits,
-    catalog::{Candidate, Cataloger, Want},
+    catalog::{
+        Candidate, Cataloger, Want,
+        paragraphs::{MAX_FILES, too_many},
+    },
     content::{Content, ReadError},
     facts::{Fact, Facts},
 };
@@ -42,7 +45,11 @@ impl Cataloger for DpkgList {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 owned(if sums { after_digest(line)? } else { line })
             })
+            .take(MAX_FILES + 1)
             .collect();
+        if files.len() > MAX_FILES {
+            return Err(too_many("files", MAX_FILES));
+        }
         if !files.is_empty() {
             out.push(Fact::Owns(files));
         }

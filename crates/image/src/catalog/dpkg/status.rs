@@ -13,7 +13,10 @@
 use super::{STATUS, STATUS_D, owned};
 use crate::{
     caps::Limits,
-    catalog::{Candidate, Cataloger, Want, paragraphs::Paragraphs},
+    catalog::{
+        Candidate, Cataloger, Want,
+        paragraphs::{MAX_PACKAGES, Paragraphs, too_many},
+    },
     content::{Content, ReadError},
     facts::{Fact, Facts},
 };
@@ -52,7 +55,10 @@ impl Cataloger for DpkgStatus {
         }
         let bytes = content.bytes(Limits::DEFAULT.document)?;
         let mut nameless = 0u64;
-        for paragraph in Paragraphs(&bytes) {
+        for (at, paragraph) in Paragraphs(&bytes).enumerate() {
+            if at == MAX_PACKAGES {
+                return Err(too_many("packages", MAX_PACKAGES));
+            }
             match Record::parse(paragraph) {
                 record if record.package.is_empty() => nameless += 1,
                 record if record.is_present() => {
