@@ -152,9 +152,12 @@ impl<'a> Report<'a> {
             // The number of a history line changes with any line before it; what it says does not.
             let mut parts: Vec<&str> = evidence
                 .iter()
-                .map(|e| match e.place.starts_with("history:") {
-                    true => e.detail.as_str(),
-                    false => e.place.as_str(),
+                .map(|e| {
+                    if e.place.starts_with("history:") {
+                        e.detail.as_str()
+                    } else {
+                        e.place.as_str()
+                    }
                 })
                 .collect();
             let count = more.to_string();

@@ -136,7 +136,7 @@ const CENTOS_STREAM: &[Release] = &[
     until("10", (2030, 5, 31)),
 ];
 
-/// AlmaLinux and Rocky Linux promise the same dates.
+/// `AlmaLinux` and Rocky Linux promise the same dates.
 const REBUILD: &[Release] = &[
     until("8", (2029, 5, 31)),
     until("9", (2032, 5, 31)),

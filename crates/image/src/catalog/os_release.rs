@@ -67,7 +67,7 @@ impl Cataloger for OsReleaseCataloger {
             b"etc/alpine-release" => {
                 first_line(&text).map(|version| draft("alpine", "Alpine Linux", version))
             }
-            b"etc/debian_version" => first_line(&text).map(debian_version),
+            b"etc/debian_version" => first_line(&text).map(|line| debian_version(&line)),
             b"etc/lsb-release" => lsb_release(&text),
             b"etc/SuSE-release" => suse_release(&text),
             // The file is empty: that it exists says all.
@@ -188,7 +188,7 @@ fn draft(id: &str, name: &str, version: String) -> OsRelease {
 }
 
 /// `12.5`, or `trixie/sid` before a release. `os-release` names releases without the point, so this does, too.
-fn debian_version(line: String) -> OsRelease {
+fn debian_version(line: &str) -> OsRelease {
     if line.starts_with(|c: char| c.is_ascii_digit()) {
         let release = line.split('.').next().unwrap_or_default().to_owned();
         return draft("debian", "Debian GNU/Linux", release);

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::manifest::Config;
 use gabion_model::{Evidence, Severity};
+use std::collections::BTreeMap;
 
 const UPDATE_ALONE: Rule = Rule {
     id: "CIS-DI-4.7",
@@ -193,56 +194,64 @@ fn next_word(text: &str) -> Option<(&str, &str)> {
     (end > 0).then(|| text.split_at(end))
 }
 
+/// What in the commands of a step breaks a rule.
+type Test = fn(&[Command]) -> Vec<String>;
+
+const TESTS: [(&Rule, Test); 8] = [
+    (&UPDATE_ALONE, update_alone),
+    (&UNSIGNED, unsigned),
+    (&PIPE_TO_SHELL, pipe_to_shell),
+    (&CHMOD, open_to_all),
+    (&UPGRADE, upgrade),
+    (&SUDO, sudo),
+    (&NO_TLS, no_tls),
+    (&PASSWORD, password),
+];
+
 pub(super) fn check(report: &mut Report<'_>) {
     let Some(config) = report.input.config else {
         return;
     };
-    type Test = fn(&[Command]) -> Vec<String>;
-    let tests: [(&Rule, Test); 8] = [
-        (&UPDATE_ALONE, update_alone),
-        (&UNSIGNED, unsigned),
-        (&PIPE_TO_SHELL, pipe_to_shell),
-        (&CHMOD, open_to_all),
-        (&UPGRADE, upgrade),
-        (&SUDO, sudo),
-        (&NO_TLS, no_tls),
-        (&PASSWORD, password),
-    ];
-    let mut found: [Vec<Evidence>; 8] = Default::default();
-    let mut added = Vec::new();
+    let mut found: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
     for step in steps(config) {
-        match step.instruction {
-            "RUN" => {
-                let commands = shell::commands(step.text);
-                for ((_, test), evidence) in tests.iter().zip(&mut found) {
-                    let mut details = test(&commands);
-                    details.dedup();
-                    details.truncate(MAX_EVIDENCE);
-                    evidence.extend(
-                        details
-                            .into_iter()
-                            .map(|detail| report.at_step(step.index, detail)),
-                    );
-                }
-            }
-            "ADD" => added.extend(needless_add(step.text).map(|detail| report.at_step(step.index, detail))),
-            _ => {}
+        for (rule, detail) in step.breaks() {
+            let evidence = report.at_step(step.index, detail);
+            found.entry(rule.id).or_default().push(evidence);
         }
-        if matches!(step.instruction, "ADD" | "COPY")
-            && let Some(mode) = step
+    }
+    for rule in RULES {
+        report.add(rule, found.remove(rule.id).unwrap_or_default());
+    }
+}
+
+impl Step<'_> {
+    /// The rules that this step breaks, and how.
+    fn breaks(&self) -> Vec<(&'static Rule, String)> {
+        let mut broken = Vec::new();
+        if self.instruction == "RUN" {
+            let commands = shell::commands(self.text);
+            for (rule, test) in TESTS {
+                let mut details = test(&commands);
+                details.dedup();
+                details.truncate(MAX_EVIDENCE);
+                broken.extend(details.into_iter().map(|detail| (rule, detail)));
+            }
+        }
+        if self.instruction == "ADD" {
+            broken.extend(needless_add(self.text).map(|detail| (&ADD, detail)));
+        }
+        if matches!(self.instruction, "ADD" | "COPY") {
+            let mut flags = self
                 .text
                 .split_whitespace()
-                .find_map(|word| word.strip_prefix("--chmod="))
-            && lets_all_write(mode)
-        {
-            let detail = format!("{} --chmod={}", step.instruction, quote(mode));
-            found[3].push(report.at_step(step.index, detail));
+                .take_while(|word| word.starts_with("--"));
+            let mode = flags.find_map(|flag| flag.strip_prefix("--chmod="));
+            if let Some(mode) = mode.filter(|mode| lets_all_write(mode)) {
+                broken.push((&CHMOD, format!("{} --chmod={}", self.instruction, quote(mode))));
+            }
         }
+        broken
     }
-    for ((rule, _), evidence) in tests.into_iter().zip(found) {
-        report.add(rule, evidence);
-    }
-    report.add(&ADD, added);
 }
 
 /// What a package manager calls its actions.
@@ -320,7 +329,7 @@ fn update_alone(commands: &[Command]) -> Vec<String> {
     // A script that the step runs may well install.
     if commands
         .iter()
-        .any(|c| c.words.iter().any(|word| word.ends_with(".sh")))
+        .any(|c| c.words.iter().any(|word| word.strip_suffix(".sh").is_some()))
     {
         return Vec::new();
     }

@@ -123,9 +123,9 @@ pub(super) fn check(report: &mut Report<'_>) {
     report.add(&LOGIN_SERVER, servers);
 
     let mut hits = Hits::default();
-    found(tree, &["sudo", "doas"])
-        .into_iter()
-        .for_each(|id| hits.push(id));
+    for id in found(tree, &["sudo", "doas"]) {
+        hits.push(id);
+    }
     report.add_files(&SUDO, SUDO.severity, &hits, |_| "installed".to_owned());
 }
 
