@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Input ─┬─► config     who it runs as, what it exposes, what its environment says
-//!         ├─► history    what the build steps did                    (shell: reads their commands)
+//!         ├─► history    what the build steps did                    (step, shell: read them; managers: of packages)
 //!         ├─► files      set-ID bits, permissions, keys, caches      (capability: names what they grant)
 //!         ├─► programs   shells, package managers, compilers, servers
 //!         └─► accounts   passwords, second superusers
@@ -10,7 +10,7 @@
 //!
 //! A rule gives at most one finding, and each place that breaks it is one piece of evidence. `CIS-DI-4.x`
 //! is the number in the benchmark; `GABION-IMG-nnn` is ours, for what the benchmark leaves out. Sections
-//! 4.2 (trusted base images), 4.5 (content trust) cannot be seen in an image, 4.4 only as its age.
+//! 4.2 (trusted base images) and 4.5 (content trust) cannot be seen in an image, 4.4 only as its age.
 //!
 //! Evidence never shows a value that could be a secret: of a command it quotes the program and the words
 //! that break the rule, of a variable the name.
@@ -20,8 +20,10 @@ mod capability;
 mod config;
 mod files;
 mod history;
+mod managers;
 mod programs;
 mod shell;
+mod step;
 
 use crate::{facts::Account, manifest::Config};
 use gabion_model::{Digest, Evidence, FileIndex, Finding, FindingKind, Package, Severity, path};

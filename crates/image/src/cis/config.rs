@@ -213,7 +213,7 @@ fn secret_names(report: &Report<'_>, config: &Config) -> Vec<Evidence> {
         .iter()
         .filter(|(name, value)| holds_secret(name, value))
         .map(|(name, _)| at(format!("env:{}", quote(name)), "set in the environment"));
-    let arguments = super::history::steps(config).flat_map(|step| {
+    let arguments = super::step::steps(config).flat_map(|step| {
         let named = step.arguments.iter().filter_map(|word| {
             let (name, value) = word.split_once('=')?;
             holds_secret(name, value)

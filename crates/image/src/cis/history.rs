@@ -1,19 +1,12 @@
 //! What the build steps did, as the history tells it.
-//!
-//! Builders write history in their own ways; these are the same steps:
-//!
-//! ```text
-//!  docker    /bin/sh -c #(nop) COPY file:1a2b in /app      /bin/sh -c apt-get update
-//!            |1 VERSION=3 /bin/sh -c make                  (build arguments first)
-//!  buildkit  COPY app /app # buildkit                      RUN /bin/sh -c apt-get update # buildkit
-//!            RUN |1 VERSION=3 /bin/sh -c make # buildkit
-//! ```
 
 use super::{
-    MAX_EVIDENCE, Report, Rule, quote,
+    MAX_EVIDENCE, Report, Rule,
+    managers::{unsigned, update_alone, upgrade},
+    quote,
     shell::{self, Command},
+    step::{Step, steps},
 };
-use crate::manifest::Config;
 use gabion_model::{Evidence, Severity};
 use std::collections::BTreeMap;
 
@@ -99,101 +92,6 @@ pub(super) const RULES: &[&Rule] = &[
     &PASSWORD,
 ];
 
-/// One line of the history.
-pub(super) struct Step<'a> {
-    /// Its place in the history, from 0.
-    pub(super) index: usize,
-    /// `NAME=value` of the build arguments it was given; values with blanks are cut there.
-    pub(super) arguments: Vec<&'a str>,
-    /// `RUN`, `ADD`, `COPY`, ...; empty for a line that is no Dockerfile's.
-    instruction: &'a str,
-    /// What follows; of `RUN` the script.
-    text: &'a str,
-}
-
-/// The history of an image, step by step.
-pub(super) fn steps(config: &Config) -> impl Iterator<Item = Step<'_>> {
-    let lines = config.history.iter().enumerate();
-    lines.map(|(index, line)| parse(index, &line.created_by))
-}
-
-fn parse(index: usize, line: &str) -> Step<'_> {
-    let line = line.trim();
-    let line = line.strip_suffix("# buildkit").unwrap_or(line).trim_end();
-    let step = |instruction, text| Step {
-        index,
-        arguments: Vec::new(),
-        instruction,
-        text,
-    };
-    let run = |body| {
-        let (arguments, text) = script(body);
-        Step {
-            arguments,
-            ..step("RUN", text)
-        }
-    };
-    let line = match line.split_once("#(nop)") {
-        Some((shell, instruction)) if shell.ends_with(" -c ") => instruction.trim_start(),
-        _ => line,
-    };
-    let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let rest = rest.trim_start();
-    match first {
-        "RUN" => run(rest),
-        "ADD" | "COPY" | "ENV" | "CMD" | "ENTRYPOINT" | "USER" | "WORKDIR" | "EXPOSE" | "VOLUME"
-        | "LABEL" => step(first, rest),
-        "ARG" => Step {
-            arguments: vec![rest],
-            ..step(first, rest)
-        },
-        _ if first.starts_with('|')
-            || (first.starts_with('/') && shell::is_shell(shell::base_name(first))) =>
-        {
-            run(line)
-        }
-        _ => step("", line),
-    }
-}
-
-/// Parts `|2 A=b C=d /bin/sh -c SCRIPT` into the arguments and the script.
-fn script(body: &str) -> (Vec<&str>, &str) {
-    let mut arguments = Vec::new();
-    let mut rest = body;
-    if body.starts_with('|') {
-        while let Some((word, tail)) = next_word(rest) {
-            if word.starts_with('/') && shell::is_shell(shell::base_name(word)) {
-                break;
-            }
-            if word.contains('=') {
-                arguments.push(word);
-            }
-            rest = tail;
-        }
-    }
-    // The longest prefix there is: `/bin/bash -e -u -x -o pipefail -c`.
-    let mut words = Vec::new();
-    let mut tails = Vec::new();
-    let mut at = rest;
-    while let Some((word, tail)) = next_word(at).filter(|_| words.len() < 10) {
-        words.push(word);
-        tails.push(at);
-        at = tail;
-    }
-    let starts_shell = words
-        .first()
-        .is_some_and(|word| shell::is_shell(shell::base_name(word)));
-    let script = shell::script_after_options(&words).filter(|_| starts_shell);
-    let text = script.and_then(|at| tails.get(at).copied()).unwrap_or(rest);
-    (arguments, text.trim())
-}
-
-fn next_word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    (end > 0).then(|| text.split_at(end))
-}
-
 /// What in the commands of a step breaks a rule.
 type Test = fn(&[Command]) -> Vec<String>;
 
@@ -252,168 +150,6 @@ impl Step<'_> {
         }
         broken
     }
-}
-
-/// What a package manager calls its actions.
-struct Manager {
-    programs: &'static [&'static str],
-    refresh: &'static [&'static str],
-    install: &'static [&'static str],
-    upgrade: &'static [&'static str],
-}
-
-const MANAGERS: &[Manager] = &[
-    Manager {
-        programs: &["apt-get", "apt", "aptitude"],
-        refresh: &["update"],
-        install: &[
-            "install",
-            "build-dep",
-            "satisfy",
-            "source",
-            "reinstall",
-            "download",
-        ],
-        upgrade: &["upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"],
-    },
-    Manager {
-        programs: &["apk"],
-        refresh: &["update"],
-        install: &["add", "fetch"],
-        upgrade: &["upgrade"],
-    },
-    Manager {
-        programs: &["yum", "dnf", "dnf5", "microdnf", "tdnf"],
-        refresh: &["makecache", "check-update"],
-        install: &[
-            "install",
-            "localinstall",
-            "groupinstall",
-            "group",
-            "reinstall",
-            "builddep",
-            "module",
-            "swap",
-            "download",
-        ],
-        upgrade: &["update", "upgrade", "distro-sync"],
-    },
-    Manager {
-        programs: &["zypper"],
-        refresh: &["refresh", "ref"],
-        install: &["install", "in"],
-        upgrade: &["update", "up", "patch", "dup", "dist-upgrade"],
-    },
-];
-
-impl Manager {
-    fn of(command: &Command) -> Option<&'static Self> {
-        let program = command.program();
-        MANAGERS
-            .iter()
-            .find(|manager| manager.programs.contains(&program))
-    }
-
-    /// The action: the first word that is one, as options may have words of their own (`-o Name=x`).
-    fn action<'a>(&self, command: &'a Command) -> &'a str {
-        let known = |word: &&str| {
-            [self.refresh, self.install, self.upgrade]
-                .iter()
-                .any(|set| set.contains(word))
-        };
-        command.operands().find(known).unwrap_or_default()
-    }
-}
-
-fn update_alone(commands: &[Command]) -> Vec<String> {
-    // A script that the step runs may well install.
-    if commands
-        .iter()
-        .any(|c| c.words.iter().any(|word| word.strip_suffix(".sh").is_some()))
-    {
-        return Vec::new();
-    }
-    let of = |manager: &Manager| {
-        let own = commands
-            .iter()
-            .filter(|c| manager.programs.contains(&c.program()));
-        let (mut refreshes, mut installs) = (Vec::new(), false);
-        for command in own {
-            let action = manager.action(command);
-            if manager.refresh.contains(&action) {
-                refreshes.push(format!("{} {action}", command.program()));
-            }
-            installs |= manager.install.contains(&action) || manager.upgrade.contains(&action);
-        }
-        if installs { Vec::new() } else { refreshes }
-    };
-    MANAGERS.iter().flat_map(of).collect()
-}
-
-fn upgrade(commands: &[Command]) -> Vec<String> {
-    commands
-        .iter()
-        .filter_map(|command| {
-            if command.program() == "pacman" {
-                let all = command.has("-S") && command.has("-u") && command.operands().next().is_none();
-                return all.then(|| "pacman -Syu".to_owned());
-            }
-            let manager = Manager::of(command)?;
-            let action = manager.action(command);
-            let named = command
-                .operands()
-                .skip_while(|word| *word != action)
-                .nth(1)
-                .is_some();
-            (manager.upgrade.contains(&action) && !named).then(|| format!("{} {action}", command.program()))
-        })
-        .collect()
-}
-
-fn unsigned(commands: &[Command]) -> Vec<String> {
-    const OPTIONS: &[&str] = &[
-        "--allow-unauthenticated",
-        "--force-yes",
-        "--allow-insecure-repositories",
-        "--allow-untrusted",
-        "--nogpgcheck",
-        "--no-gpg-checks",
-        "--nosignature",
-    ];
-    const SETTINGS: &[&str] = &[
-        "allowunauthenticated=",
-        "allowinsecurerepositories=",
-        "[trusted=yes",
-    ];
-    let installs = |command: &Command| {
-        Manager::of(command).is_some()
-            || matches!(
-                command.program(),
-                "rpm" | "echo" | "printf" | "add-apt-repository"
-            )
-    };
-    commands
-        .iter()
-        .filter(|command| installs(command))
-        .flat_map(|command| {
-            let told = |word: &str| {
-                let lower = word.to_ascii_lowercase();
-                let option = OPTIONS.iter().find(|option| lower == **option).copied();
-                let setting = || {
-                    let found = SETTINGS.iter().find(|setting| lower.contains(**setting))?;
-                    (!lower.ends_with("=false") && !lower.ends_with("=0"))
-                        .then_some(found.trim_matches(['[', '=']))
-                };
-                option.or_else(setting)
-            };
-            let program = command.program();
-            command
-                .args()
-                .filter_map(told)
-                .map(|word| format!("{program} {word}"))
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 /// `curl u | sh`, `sh <(curl u)`, `sh -c "$(curl u)"`.
@@ -605,72 +341,12 @@ fn needless_add(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::step;
     use super::*;
     use proptest::prelude::*;
 
-    fn run(line: &str) -> (Vec<&str>, &str) {
-        let step = parse(0, line);
-        assert_eq!(step.instruction, "RUN", "{line}");
-        (step.arguments, step.text)
-    }
-
-    #[test]
-    fn every_builder_s_way_of_writing_a_step_is_understood() {
-        assert_eq!(run("/bin/sh -c apt-get update"), (vec![], "apt-get update"));
-        assert_eq!(run("RUN /bin/sh -c make all # buildkit"), (vec![], "make all"));
-        assert_eq!(
-            run("RUN |2 A=b T=x y /bin/bash -euxo pipefail -c make  all # buildkit"),
-            (vec!["A=b", "T=x"], "make  all")
-        );
-        assert_eq!(
-            run("|1 SHELL=/bin/bash /bin/sh -c make"),
-            (vec!["SHELL=/bin/bash"], "make")
-        );
-        assert_eq!(run("RUN apt-get update # buildkit"), (vec![], "apt-get update"));
-        let step = parse(0, "/bin/sh -c #(nop)  ADD file:12 in / ");
-        assert_eq!((step.instruction, step.text), ("ADD", "file:12 in /"));
-        let step = parse(0, "COPY a b # buildkit");
-        assert_eq!((step.instruction, step.text), ("COPY", "a b"));
-        assert_eq!(parse(0, "ARG TOKEN=x").arguments, ["TOKEN=x"]);
-        assert_eq!(parse(0, "# debian.sh --arch 'amd64' out/").instruction, "");
-        assert_eq!(parse(0, "").instruction, "");
-    }
-
     fn told(test: fn(&[Command]) -> Vec<String>, script: &str) -> Vec<String> {
         test(&shell::commands(script))
-    }
-
-    #[test]
-    fn updates_count_only_without_an_installation_in_the_same_step() {
-        assert_eq!(told(update_alone, "apt-get -qq update"), ["apt-get update"]);
-        assert_eq!(told(update_alone, "apk update"), ["apk update"]);
-        for fine in [
-            "apt-get update && apt-get install -y x",
-            "set -ex; apt-get -o A::B=c update; DEBIAN_FRONTEND=noninteractive apt install -y x",
-            "apt-get update && ./setup.sh",
-            "echo apt-get update",
-            "npm update",
-        ] {
-            assert!(told(update_alone, fine).is_empty(), "{fine}");
-        }
-    }
-
-    #[test]
-    fn upgrades_of_everything_count_and_of_named_packages_do_not() {
-        assert_eq!(
-            told(upgrade, "apt-get update; apt-get -y dist-upgrade"),
-            ["apt-get dist-upgrade"]
-        );
-        assert_eq!(told(upgrade, "apk -U upgrade"), ["apk upgrade"]);
-        assert_eq!(told(upgrade, "yum update -y && yum clean all"), ["yum update"]);
-        assert_eq!(told(upgrade, "pacman -Syu --noconfirm"), ["pacman -Syu"]);
-        assert!(
-            told(
-                upgrade,
-                "apk upgrade --no-cache libssl3; dnf upgrade -y openssl; pacman -S vim"
-            )
-            .is_empty()
-        );
     }
 
     #[test]
@@ -773,7 +449,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_lines_never_panic(line in "(RUN |ADD |\\|1 |/bin/sh -c )?[\\PC\n|&;'\"-]{0,120}") {
-            let step = parse(0, &line);
+            let step = step::parse(0, &line);
             let commands = shell::commands(step.text);
             for test in [update_alone, upgrade, unsigned, pipe_to_shell, open_to_all, sudo, no_tls, password] {
                 test(&commands);
