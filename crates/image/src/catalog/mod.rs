@@ -17,6 +17,7 @@ pub mod dotnet;
 pub mod dpkg;
 pub mod go;
 pub mod java;
+mod json;
 pub mod lock;
 pub mod npm;
 pub mod os_release;
