@@ -26,8 +26,8 @@ const FIND: u64 = 8 << 20;
 const DIRECTORY: u64 = 256 << 20;
 /// Bytes of all names that are remembered.
 const NAMES: usize = 8 << 20;
-/// The longest member name that is looked at.
-pub(super) const NAME: usize = 1024;
+/// The longest name of a member that is kept.
+const NAME: usize = 1024;
 /// A local header without its name and extra field.
 const LOCAL_HEADER: usize = 30;
 
@@ -59,6 +59,8 @@ pub(super) struct Archive<'a, K> {
     content: Content<'a>,
     /// The members kept, in the order in which they lie in the file.
     pub(super) members: Vec<Member<K>>,
+    /// How many more would have been kept, had their names not been longer than [`NAME`].
+    pub(super) overlong: u64,
 }
 
 impl<'a, K> Archive<'a, K> {
@@ -75,13 +77,18 @@ impl<'a, K> Archive<'a, K> {
         entries.reader_mut().allow(DIRECTORY);
         let mut members = Vec::new();
         let mut names = 0;
+        let mut overlong = 0;
         for entry in entries {
             let entry = entry.map_err(unreadable)?;
             let name = entry.name_raw();
-            if name.is_empty() || name.len() > NAME || name.ends_with(b"/") {
+            if name.is_empty() || name.ends_with(b"/") {
                 continue;
             }
             if let Some(kind) = keep(name) {
+                if name.len() > NAME {
+                    overlong += 1;
+                    continue;
+                }
                 names += name.len();
                 if names > NAMES {
                     return Err(ReadError::malformed("has too many records and nested archives"));
@@ -90,7 +97,11 @@ impl<'a, K> Archive<'a, K> {
             }
         }
         members.sort_by_key(|member| member.header);
-        Ok(Self { content, members })
+        Ok(Self {
+            content,
+            members,
+            overlong,
+        })
     }
 
     /// The bytes of a member as they are stored, and how.

@@ -15,10 +15,12 @@ const KNOWN: &[(&str, &str)] = &[
     ("aopalliance", "aopalliance"),
     ("asm", "org.ow2.asm"),
     ("asm-*", "org.ow2.asm"),
+    ("aspectj*", "org.aspectj"),
     ("bcp*-jdk*", "org.bouncycastle"),
     ("c3p0", "com.mchange"),
     ("cassandra-*", "org.apache.cassandra"),
     ("checker-qual", "org.checkerframework"),
+    ("classworlds", "classworlds"),
     ("commons-beanutils", "commons-beanutils"),
     ("commons-cli", "commons-cli"),
     ("commons-codec", "commons-codec"),
@@ -39,10 +41,14 @@ const KNOWN: &[(&str, &str)] = &[
     ("groovy*", "org.apache.groovy"),
     ("grpc-*", "io.grpc"),
     ("h2", "com.h2database"),
+    ("hadoop-*", "org.apache.hadoop"),
+    ("hibernate-commons-annotations", "org.hibernate.common"),
     ("hibernate-core", "org.hibernate.orm"),
     ("hsqldb", "org.hsqldb"),
     ("jaxen", "jaxen"),
+    ("jdom2", "org.jdom"),
     ("jedis", "redis.clients"),
+    ("jna*", "net.java.dev.jna"),
     ("joda-time", "joda-time"),
     ("jruby-*", "org.jruby"),
     ("junit", "junit"),
@@ -60,7 +66,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("log4j-*", "org.apache.logging.log4j"),
     ("lucene-*", "org.apache.lucene"),
     ("mariadb-java-client", "org.mariadb.jdbc"),
-    ("micrometer-tracing*", "io.micrometer"),
     ("micrometer-*", "io.micrometer"),
     ("mockito-*", "org.mockito"),
     ("mysql-connector-j", "com.mysql"),
@@ -117,9 +122,24 @@ const KNOWN: &[(&str, &str)] = &[
     ("serializer", "xalan"),
     ("xercesImpl", "xerces"),
     ("xml-apis", "xml-apis"),
+    ("xmlpull", "xmlpull"),
     ("xom", "xom"),
     ("xpp3", "xpp3"),
     ("zookeeper*", "org.apache.zookeeper"),
+];
+
+/// Artifacts that have moved: below this major version, the group was this one.
+const MOVED: &[(&str, u64, &str)] = &[
+    ("asm", 4, "asm"),
+    ("asm-*", 4, "asm"),
+    ("dom4j", 2, "dom4j"),
+    ("groovy*", 4, "org.codehaus.groovy"),
+    ("hibernate-core", 6, "org.hibernate"),
+    ("hsqldb", 2, "hsqldb"),
+    ("okhttp*", 3, "com.squareup.okhttp"),
+    ("retrofit", 2, "com.squareup.retrofit"),
+    ("rxjava", 2, "io.reactivex"),
+    ("rxjava", 3, "io.reactivex.rxjava2"),
 ];
 
 /// Groups of many projects, which say too little on their own.
@@ -149,10 +169,10 @@ pub(super) struct Guess {
     pub(super) basis: &'static str,
 }
 
-/// The most likely group of `artifact`.
+/// The most likely group of `artifact` at `version`.
 ///
 /// `packages` is the longest package that all classes of the jar share, dotted.
-pub(super) fn guess(artifact: &str, manifest: &Manifest, packages: &str) -> Option<Guess> {
+pub(super) fn guess(artifact: &str, version: &str, manifest: &Manifest, packages: &str) -> Option<Guess> {
     let guess = |group: &str, basis| {
         Some(Guess {
             group: group.to_owned(),
@@ -162,7 +182,7 @@ pub(super) fn guess(artifact: &str, manifest: &Manifest, packages: &str) -> Opti
     if let Some(group) = manifest.plain("group-id").filter(|g| is_group(g)) {
         return guess(group, "manifest Group-Id");
     }
-    if let Some((_, group)) = KNOWN.iter().find(|(pattern, _)| fits(pattern, artifact)) {
+    if let Some(group) = known(artifact, version) {
         return guess(group, "known artifact");
     }
     // Nebula's Gradle plugins write `group#project;version`.
@@ -195,6 +215,23 @@ pub(super) fn guess(artifact: &str, manifest: &Manifest, packages: &str) -> Opti
         }
     }
     None
+}
+
+/// The group that the tables have for an artifact.
+fn known(artifact: &str, version: &str) -> Option<&'static str> {
+    let digits = version
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(version.len());
+    let major: Option<u64> = version[..digits].parse().ok();
+    let moved = MOVED
+        .iter()
+        .find(|(pattern, below, _)| major.is_some_and(|major| major < *below) && fits(pattern, artifact))
+        .map(|&(_, _, group)| group);
+    let known = || {
+        let found = KNOWN.iter().find(|(pattern, _)| fits(pattern, artifact));
+        found.map(|&(_, group)| group)
+    };
+    moved.or_else(known)
 }
 
 /// `org.foo` of `org.foo.bar` for the artifacts `bar` and `foo-bar`, unless that leaves an umbrella.
@@ -253,7 +290,7 @@ mod tests {
     use super::*;
 
     fn group(artifact: &str, manifest: &str, packages: &str) -> Option<String> {
-        guess(artifact, &Manifest::parse(manifest.as_bytes()), packages).map(|guess| guess.group)
+        guess(artifact, "6.1", &Manifest::parse(manifest.as_bytes()), packages).map(|guess| guess.group)
     }
 
     #[test]
@@ -270,6 +307,20 @@ mod tests {
         assert!(!fits("asm-*", "asm"));
         assert!(!fits("ant", "antlr"));
         assert!(fits("bcp*-jdk*", "bcpkix-jdk15on"));
+    }
+
+    #[test]
+    fn artifacts_that_moved_have_the_group_of_their_time() {
+        for (artifact, version, group) in [
+            ("hibernate-core", "5.6.15.Final", "org.hibernate"),
+            ("hibernate-core", "6.5.2.Final", "org.hibernate.orm"),
+            ("rxjava", "1.3.8", "io.reactivex"),
+            ("rxjava", "2.2.21", "io.reactivex.rxjava2"),
+            ("rxjava", "3.1.8", "io.reactivex.rxjava3"),
+            ("okhttp", "", "com.squareup.okhttp3"),
+        ] {
+            assert_eq!(known(artifact, version), Some(group), "{artifact} {version}");
+        }
     }
 
     #[test]

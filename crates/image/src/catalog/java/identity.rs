@@ -125,6 +125,7 @@ impl Records {
         let artifact = coordinate(artifact)?;
         let guess = groups::guess(
             artifact,
+            version.unwrap_or_default(),
             &self.manifest,
             self.packages.as_deref().unwrap_or_default(),
         );

@@ -45,6 +45,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// A nested archive up to this many bytes is inflated into memory.
 const IN_MEMORY: u64 = 16 << 20;
 
+/// Maven records read of one archive; the largest shaded jars have some hundred.
+const RECORDS: usize = 20_000;
+
 /// What is incomplete when a Java archive cannot be read.
 const ASPECT: Aspect = Aspect::named("packages.maven");
 
@@ -137,6 +140,10 @@ impl Walk<'_> {
             classes.add(name);
             purpose(name)
         })?;
+        if archive.overlong > 0 {
+            let n = archive.overlong;
+            self.gap(&format!("{n} of its members have names too long to look at"));
+        }
         let mut manifest = Manifest::default();
         let mut poms: BTreeMap<Box<[u8]>, [Pom; 2]> = BTreeMap::new();
         for (i, member) in archive.members.iter().enumerate() {
@@ -154,7 +161,12 @@ impl Walk<'_> {
                 Purpose::Nested => self.nested(&archive, i, place),
             };
             if let Err(error) = read {
-                self.gap(&member.name, &error);
+                self.gap(&format!("its member {}: {error}", path::display(&member.name)));
+            }
+            if poms.len() > RECORDS {
+                return Err(ReadError::malformed(
+                    "has more Maven records than are read of one archive",
+                ));
             }
         }
         let records = Records {
@@ -219,11 +231,10 @@ impl Walk<'_> {
         self.archive(Content::Stored(&inflated), &place)
     }
 
-    /// Notes a member that could not be read.
-    fn gap(&mut self, member: &[u8], error: &ReadError) {
+    /// Notes what could not be read.
+    fn gap(&mut self, reason: &str) {
         if self.budget.gap() {
-            self.out
-                .gap(ASPECT, format!("its member {}: {error}", path::display(member)));
+            self.out.gap(ASPECT, reason);
         }
     }
 }

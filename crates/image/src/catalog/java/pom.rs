@@ -6,6 +6,8 @@ use std::collections::HashMap;
 
 /// Bytes of a `pom.properties`.
 pub(super) const PROPERTIES_CAP: u64 = 64 << 10;
+/// Bytes of a value that is remembered: no group, artifact or version is that long.
+const VALUE: usize = 200;
 /// Bytes of a `pom.xml`.
 pub(super) const XML_CAP: u64 = 1 << 20;
 
@@ -35,6 +37,9 @@ impl Pom {
                 continue;
             };
             let value = value.trim();
+            if value.len() > VALUE {
+                continue;
+            }
             match name.trim() {
                 "groupId" => value.clone_into(&mut pom.group),
                 "artifactId" => value.clone_into(&mut pom.artifact),
@@ -150,6 +155,7 @@ impl Values {
 
     /// An element has ended.
     fn element(&mut self, path: &str, text: &str, license: &mut [String; 2]) {
+        let fits = text.len() <= VALUE;
         match path {
             "project/licenses/license/name" => text.clone_into(&mut license[0]),
             "project/licenses/license/url" => text.clone_into(&mut license[1]),
@@ -165,10 +171,12 @@ impl Values {
             | "project/artifactId"
             | "project/version"
             | "project/parent/groupId"
-            | "project/parent/version" => {
+            | "project/parent/version"
+                if fits =>
+            {
                 self.by_path.insert(path.to_owned(), text.to_owned());
             }
-            _ if path.starts_with("project/properties/") && self.by_path.len() < VALUES => {
+            _ if fits && path.starts_with("project/properties/") && self.by_path.len() < VALUES => {
                 self.by_path.insert(path.to_owned(), text.to_owned());
             }
             _ => {}

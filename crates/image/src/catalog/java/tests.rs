@@ -293,6 +293,13 @@ fn overlapping_members_are_refused() {
 }
 
 #[test]
+fn names_too_long_to_look_at_are_a_gap() {
+    let name = format!("{}.jar", "n".repeat(2000));
+    let (_, gaps) = told("x.jar", &jar(&[(&name, b"", STORED)]));
+    assert_eq!(gaps, ["1 of its members have names too long to look at"]);
+}
+
+#[test]
 fn a_file_full_of_directory_signatures_ends_soon() {
     let mut bytes = b"PK\x01\x02".repeat(4 << 20);
     bytes.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0\xff\0\0\0\0\0\0\0\0\0");
