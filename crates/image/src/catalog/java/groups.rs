@@ -13,10 +13,12 @@ const KNOWN: &[(&str, &str)] = &[
     ("antlr", "antlr"),
     ("antlr4-runtime", "org.antlr"),
     ("aopalliance", "aopalliance"),
+    ("armeria*", "com.linecorp.armeria"),
     ("asm", "org.ow2.asm"),
     ("asm-*", "org.ow2.asm"),
     ("aspectj*", "org.aspectj"),
     ("bcp*-jdk*", "org.bouncycastle"),
+    ("caffeine", "com.github.ben-manes.caffeine"),
     ("c3p0", "com.mchange"),
     ("cassandra-*", "org.apache.cassandra"),
     ("checker-qual", "org.checkerframework"),
@@ -48,6 +50,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("jaxen", "jaxen"),
     ("jdom2", "org.jdom"),
     ("jedis", "redis.clients"),
+    ("jffi", "com.github.jnr"),
     ("jna*", "net.java.dev.jna"),
     ("joda-time", "joda-time"),
     ("jruby-*", "org.jruby"),
@@ -112,6 +115,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("spring-*", "org.springframework"),
     ("sqlite-jdbc", "org.xerial"),
     ("stax-api", "stax"),
+    ("struts", "struts"),
     ("testng", "org.testng"),
     ("tomcat-embed-*", "org.apache.tomcat.embed"),
     ("tomcat-*", "org.apache.tomcat"),
@@ -234,22 +238,38 @@ fn known(artifact: &str, version: &str) -> Option<&'static str> {
     moved.or_else(known)
 }
 
-/// `org.foo` of `org.foo.bar` for the artifacts `bar` and `foo-bar`, unless that leaves an umbrella.
+/// The part of a dotted name that stands before the artifact, unless that leaves an umbrella.
+///
+/// | name | artifact | group |
+/// |---|---|---|
+/// | `com.zaxxer.HikariCP` | `HikariCP` | `com.zaxxer` |
+/// | `io.ktor.server.core` | `ktor-server-core-jvm` | `io.ktor`: groups end with the project, artifacts begin with it |
+/// | `io.foo.tool` | `bar-tool` | `io.foo` |
 fn without_artifact<'a>(dotted: &'a str, artifact: &str) -> Option<&'a str> {
     let dotted = dotted.trim();
     if !is_group(dotted) {
         return None;
     }
-    let shorter = dotted
-        .strip_suffix(artifact)
-        .and_then(|rest| rest.strip_suffix('.'))
-        .or_else(|| {
-            let (rest, last) = dotted.rsplit_once('.')?;
-            artifact.ends_with(&format!("-{last}")).then_some(rest)
-        })
-        .filter(|rest| is_group(rest) && !UMBRELLAS.contains(rest));
-    let group = shorter.unwrap_or(dotted);
-    (!UMBRELLAS.contains(&group)).then_some(group)
+    // Kotlin appends the platform.
+    let artifact = artifact.strip_suffix("-jvm").unwrap_or(artifact);
+    let whole = || dotted.strip_suffix(artifact)?.strip_suffix('.');
+    let project = || {
+        let (project, _) = artifact.split_once('-')?;
+        let (at, _) = dotted
+            .match_indices('.')
+            .find(|&(at, _)| dotted[at + 1..].split('.').next() == Some(project))?;
+        dotted.get(..=at + project.len())
+    };
+    let last = || {
+        let (rest, last) = dotted.rsplit_once('.')?;
+        artifact.strip_suffix(last)?.ends_with('-').then_some(rest)
+    };
+    let fits = |group: &&str| is_group(group) && !UMBRELLAS.contains(group);
+    let shorter = whole()
+        .filter(fits)
+        .or_else(|| project().filter(fits))
+        .or_else(|| last().filter(fits));
+    shorter.or(Some(dotted)).filter(fits)
 }
 
 /// Whether a text reads like a reversed domain.
@@ -359,6 +379,15 @@ mod tests {
         assert_eq!(
             of("postgresql", "", "org.postgresql").as_deref(),
             Some("org.postgresql")
+        );
+        assert_eq!(
+            of(
+                "ktor-server-core-jvm",
+                "Automatic-Module-Name: io.ktor.server.core\n",
+                ""
+            )
+            .as_deref(),
+            Some("io.ktor")
         );
         assert_eq!(
             of("foo-tool", "Automatic-Module-Name: io.foo.tool\n", "").as_deref(),
