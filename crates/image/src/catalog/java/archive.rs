@@ -193,6 +193,10 @@ fn unreadable(error: ZipError) -> ReadError {
             ReadError::malformed("is cut off, or not a zip archive")
         }
         ZipError::Io(error) => ReadError::Io(error),
+        // It names its own types where a record ends too soon.
+        ZipError::InvalidArchive(text) if text.contains("::") => {
+            ReadError::malformed("is not a valid zip archive: its directory is cut off")
+        }
         ZipError::InvalidArchive(text) => ReadError::malformed(format!("is not a valid zip archive: {text}")),
         ZipError::UnsupportedArchive(text) => {
             ReadError::malformed(format!("is a zip archive of an unsupported kind: {text}"))
