@@ -102,6 +102,15 @@ pub fn inflate_zlib<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Cap
     Capped::new(flate2::bufread::ZlibDecoder::new(inner), what, limit)
 }
 
+/// Inflates a bare deflate stream, as zip archives hold it, up to `limit` bytes.
+#[expect(
+    clippy::disallowed_types,
+    reason = "this is the capped reader that the ban points to"
+)]
+pub fn inflate_raw<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Capped<impl Read> {
+    Capped::new(flate2::bufread::DeflateDecoder::new(inner), what, limit)
+}
+
 /// Inflates zstd up to `limit` bytes, with a window of at most 128 MiB (what `zstd --long=27` makes).
 #[expect(
     clippy::disallowed_types,

@@ -18,6 +18,7 @@ pub mod dpkg;
 pub mod eol;
 pub mod go;
 pub mod java;
+mod json;
 pub mod lock;
 pub mod npm;
 pub mod os_release;
