@@ -1,0 +1,174 @@
+//! `CycloneDX` JSON. The parts that are read mean the same from 1.2 to 1.6.
+
+use super::{
+    SbomContent, SbomError, count,
+    os::Os,
+    purl::{self, Named},
+    unsupported,
+};
+use gabion_model::{Location, OsRelease, Package};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Bom {
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    component: Option<Component>,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    purl: Option<String>,
+    #[serde(default)]
+    licenses: Vec<LicenseChoice>,
+    #[serde(default)]
+    properties: Vec<Property>,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+struct LicenseChoice {
+    #[serde(default)]
+    license: Option<NamedLicense>,
+    #[serde(default)]
+    expression: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct NamedLicense {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Property {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError> {
+    if !matches!(version, "1.2" | "1.3" | "1.4" | "1.5" | "1.6") {
+        return Err(unsupported("CycloneDX", version, "1.2 to 1.6"));
+    }
+    let bom: Bom = serde_json::from_slice(bytes)?;
+    let mut content = SbomContent {
+        format: format!("CycloneDX {version}"),
+        ..SbomContent::default()
+    };
+    let mut os = Os::default();
+    // A stack instead of recursion. The JSON parser has limited the depth already.
+    let mut stack: Vec<Component> = bom.components.into_iter().rev().collect();
+    if let Some(root) = bom.metadata.component {
+        stack.extend(root.components.into_iter().rev());
+    }
+    while let Some(mut component) = stack.pop() {
+        stack.extend(std::mem::take(&mut component.components).into_iter().rev());
+        take(component, &mut content, &mut os);
+    }
+    os.settle(&mut content);
+    Ok(content)
+}
+
+fn take(component: Component, content: &mut SbomContent, os: &mut Os) {
+    if component.kind == "operating-system" {
+        os.named(operating_system(&component));
+        return;
+    }
+    match component.purl.as_deref().map(purl::read) {
+        Some(Ok(Named::Package(package, distribution))) => {
+            os.distribution(distribution, &package.name);
+            content.packages.push(fill(*package, component));
+        }
+        Some(Ok(Named::Image)) => count(&mut content.skipped, "container images, not packages", &component.name),
+        Some(Err(reason)) => count(&mut content.gaps, reason, &component.name),
+        None if is_package(&component) => {
+            count(&mut content.gaps, "components without a package URL", &component.name);
+        }
+        None => {
+            let text = format!("entries of type {:?}, not packages", component.kind);
+            count(&mut content.skipped, text, &component.name);
+        }
+    }
+}
+
+/// An `application` without a version names a group (Trivy has one for each lock file), not a package.
+fn is_package(component: &Component) -> bool {
+    match component.kind.as_str() {
+        "application" => !component.version.is_empty(),
+        kind => matches!(kind, "library" | "framework" | ""),
+    }
+}
+
+fn fill(mut package: Package, component: Component) -> Package {
+    package.licenses = component
+        .licenses
+        .into_iter()
+        .filter_map(|choice| match choice {
+            LicenseChoice {
+                expression: Some(expression),
+                ..
+            } => Some(expression),
+            LicenseChoice { license, .. } => license.and_then(|license| license.id.or(license.name)),
+        })
+        .collect();
+    package.locations = component
+        .properties
+        .into_iter()
+        .filter(|property| is_path(&property.name))
+        .map(|property| Location {
+            path: property.value.trim_start_matches('/').to_owned(),
+            layer: None,
+        })
+        .collect();
+    package
+}
+
+/// The properties in which Gabion, Syft (`syft:location:0:path`) and Trivy keep paths.
+fn is_path(property: &str) -> bool {
+    matches!(property, "gabion:path" | "aquasecurity:trivy:FilePath")
+        || property
+            .strip_prefix("syft:location:")
+            .is_some_and(|rest| rest.ends_with(":path"))
+}
+
+fn operating_system(component: &Component) -> OsRelease {
+    let all = |name: &str| -> Vec<String> {
+        let named = component.properties.iter().filter(|property| property.name == name);
+        named.map(|property| property.value.clone()).collect()
+    };
+    let one = |name: &str| all(name).into_iter().next();
+    OsRelease {
+        id: component.name.clone(),
+        version: Some(component.version.clone()).filter(|version| !version.is_empty()),
+        codename: one("gabion:codename").or_else(|| one("syft:distro:versionCodename")),
+        name: if component.description.is_empty() {
+            format!("{} {}", component.name, component.version).trim_end().to_owned()
+        } else {
+            component.description.clone()
+        },
+        like: all("gabion:like"),
+        end_of_life: None,
+        path: one("gabion:path").unwrap_or_default(),
+    }
+}

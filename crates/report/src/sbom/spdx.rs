@@ -1,0 +1,154 @@
+//! SPDX 2.2 and 2.3 JSON.
+
+use super::{
+    SbomContent, SbomError, count,
+    os::Os,
+    purl::{self, Named},
+    unsupported,
+};
+use gabion_model::OsRelease;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    #[serde(default)]
+    packages: Vec<SpdxPackage>,
+    #[serde(default)]
+    relationships: Vec<Relationship>,
+    #[serde(default)]
+    document_describes: Vec<String>,
+    #[serde(default)]
+    has_extracted_licensing_infos: Vec<Extracted>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SpdxPackage {
+    #[serde(default, rename = "SPDXID")]
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version_info: String,
+    #[serde(default)]
+    primary_package_purpose: String,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    license_declared: String,
+    #[serde(default)]
+    external_refs: Vec<ExternalRef>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalRef {
+    #[serde(default)]
+    reference_type: String,
+    #[serde(default)]
+    reference_locator: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship {
+    #[serde(default)]
+    spdx_element_id: String,
+    #[serde(default)]
+    relationship_type: String,
+    #[serde(default)]
+    related_spdx_element: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extracted {
+    #[serde(default)]
+    license_id: String,
+    #[serde(default)]
+    extracted_text: String,
+}
+
+pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError> {
+    if !matches!(version, "SPDX-2.2" | "SPDX-2.3") {
+        return Err(unsupported("SPDX", version, "2.2 and 2.3"));
+    }
+    let document: Document = serde_json::from_slice(bytes)?;
+    let mut content = SbomContent {
+        format: version.replace('-', " "),
+        ..SbomContent::default()
+    };
+    let described: BTreeSet<&str> = document
+        .relationships
+        .iter()
+        .filter(|r| r.relationship_type == "DESCRIBES" && r.spdx_element_id == "SPDXRef-DOCUMENT")
+        .map(|r| r.related_spdx_element.as_str())
+        .chain(document.document_describes.iter().map(String::as_str))
+        .collect();
+    let texts: BTreeMap<&str, &str> = document
+        .has_extracted_licensing_infos
+        .iter()
+        .map(|e| (e.license_id.as_str(), e.extracted_text.as_str()))
+        .collect();
+    let mut os = Os::default();
+    for entry in &document.packages {
+        // The specification has the hyphen, its JSON schema the underscore.
+        if matches!(entry.primary_package_purpose.as_str(), "OPERATING-SYSTEM" | "OPERATING_SYSTEM") {
+            os.named(operating_system(entry));
+            continue;
+        }
+        let purl = entry.external_refs.iter().find(|r| r.reference_type == "purl");
+        match purl.map(|r| purl::read(&r.reference_locator)) {
+            Some(Ok(Named::Package(mut package, distribution))) => {
+                os.distribution(distribution, &package.name);
+                package.licenses = licenses(&entry.license_declared, &texts);
+                content.packages.push(*package);
+            }
+            Some(Ok(Named::Image)) => {
+                count(&mut content.skipped, "container images, not packages", &entry.name);
+            }
+            Some(Err(reason)) => count(&mut content.gaps, reason, &entry.name),
+            None if described.contains(&*entry.id) || is_no_package(entry) => {
+                let text = "entries for the subject or for files, not packages";
+                count(&mut content.skipped, text, &entry.name);
+            }
+            None => count(&mut content.gaps, "packages without a package URL", &entry.name),
+        }
+    }
+    os.settle(&mut content);
+    Ok(content)
+}
+
+/// An `APPLICATION` without a version names a group (Trivy has one for each lock file), not a package.
+fn is_no_package(entry: &SpdxPackage) -> bool {
+    match entry.primary_package_purpose.as_str() {
+        "APPLICATION" => entry.version_info.is_empty(),
+        purpose => matches!(purpose, "CONTAINER" | "FILE" | "DEVICE" | "ARCHIVE" | "SOURCE"),
+    }
+}
+
+fn operating_system(entry: &SpdxPackage) -> OsRelease {
+    OsRelease {
+        id: entry.name.clone(),
+        version: Some(entry.version_info.clone()).filter(|version| !version.is_empty()),
+        codename: None,
+        name: if entry.summary.is_empty() {
+            format!("{} {}", entry.name, entry.version_info).trim_end().to_owned()
+        } else {
+            entry.summary.clone()
+        },
+        like: Vec::new(),
+        end_of_life: None,
+        path: String::new(),
+    }
+}
+
+/// The expression as one element; a bare reference becomes the text it stands for.
+fn licenses(declared: &str, texts: &BTreeMap<&str, &str>) -> Vec<String> {
+    match declared {
+        "" | "NOASSERTION" | "NONE" => Vec::new(),
+        declared => vec![texts.get(declared).copied().unwrap_or(declared).to_owned()],
+    }
+}

@@ -1,0 +1,117 @@
+//! The report for a person at a terminal: the verdict first, then what matters most, then what was not seen.
+//!
+//! ```text
+//!   verdict     counts by severity, coverage, gates             can be read alone
+//!   header      target, image, operating system
+//!   findings    secrets, misconfigurations, ...; worst first    (findings)
+//!   packages    counts by ecosystem, with `all` every one       (packages)
+//!   coverage    every aspect, with reasons                      (coverage)
+//!   hints       how to see the rest
+//! ```
+//!
+//! "No problems" is said only when coverage is full. Everything else that has no findings has none *in what
+//! was looked at*, and says what was not.
+
+mod coverage;
+mod findings;
+mod packages;
+mod page;
+mod verdict;
+
+use crate::{Options, text};
+use gabion_model::{ScanReport, Verification};
+use page::{Page, style};
+use std::io;
+
+/// Writes the report.
+pub(crate) fn render(report: &ScanReport, options: &Options<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::new(out, options);
+    verdict::write(&mut page, report, options)?;
+    header(&mut page, report)?;
+    let mut cut = findings::write(&mut page, report, options.all)?;
+    cut |= packages::write(&mut page, report, options.all)?;
+    cut |= coverage::write(&mut page, report, options.all)?;
+    hints(&mut page, cut)
+}
+
+fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
+    let target = &report.target;
+    page.blank()?;
+    page.field("target", &format!("{} ({})", target.reference, target.source))?;
+    if let Some(image) = &target.image {
+        page.field("image", &format!("id {}, {}", image.config, image.platform))?;
+        if let Some(manifest) = image.manifest {
+            page.field("", &format!("manifest {manifest}"))?;
+        }
+        let other_tags: Vec<&str> = image
+            .tags
+            .iter()
+            .map(String::as_str)
+            .filter(|tag| *tag != target.reference)
+            .collect();
+        if !other_tags.is_empty() {
+            page.field("", &format!("also {}", other_tags.join(", ")))?;
+        }
+    }
+    let files = format!(
+        "{} with {}",
+        text::count(report.files.entries, "file"),
+        text::bytes(report.files.bytes)
+    );
+    if report.layers.is_empty() {
+        page.field("size", &files)?;
+    } else {
+        let stored = report.layers.iter().fold(0u64, |sum, layer| sum.saturating_add(layer.size));
+        let layers = text::count(report.layers.len() as u64, "layer");
+        page.field("size", &format!("{} in {layers}, {files}", text::bytes(stored)))?;
+    }
+    if let Some(image) = &target.image {
+        match image.verification {
+            Verification::Verified => page.field("content", "verified against its digests")?,
+            Verification::VerifiedEarlier => {
+                page.field("content", "verified against its digests by an earlier scan, unchanged since")?;
+            }
+            Verification::UnverifiedSnapshot => page.styled_field(
+                "content",
+                style::WARNING,
+                "not verified: read from the runtime's unpacked copy, which has no digests",
+            )?,
+        }
+    }
+    if let Some(os) = &report.os {
+        page.field("os", &os.name)?;
+        if let Some(end) = &os.end_of_life {
+            let extended = end
+                .extended
+                .map(|date| format!("; extended support until {date}"))
+                .unwrap_or_default();
+            if end.passed {
+                let line = format!("END OF LIFE: security support ended on {}{extended}", end.date);
+                page.styled_field("", style::WARNING, &line)?;
+            } else {
+                page.field("", &format!("security support until {}{extended}", end.date))?;
+            }
+        }
+    }
+    let confinement = [
+        ("landlock", &report.isolation.landlock),
+        ("seccomp", &report.isolation.seccomp),
+    ];
+    for (name, state) in confinement {
+        if !state.is_empty() && !state.starts_with("enforced") {
+            page.styled_field("isolation", style::WARNING, &format!("{name} {state}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn hints(page: &mut Page<'_>, cut: bool) -> io::Result<()> {
+    page.blank()?;
+    if cut {
+        page.hint("gabion scan --all", "every finding, package and reason")?;
+    }
+    page.hint(
+        "gabion scan --format FORMAT",
+        "json, cyclonedx, spdx, sarif, junit",
+    )
+}

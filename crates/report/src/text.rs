@@ -1,0 +1,260 @@
+//! Text that is safe to print and fits its place.
+//!
+//! Names, paths and history lines are written by whoever built the image. Before any of them reaches a
+//! terminal or an XML document it passes [`safe`]: control characters (which move cursors, set titles, recolour
+//! what was printed before), bidirectional overrides and invisible characters (which make two different names
+//! look alike) become visible escapes.
+
+use gabion_model::{Evidence, Finding, Status};
+use std::{borrow::Cow, fmt::Write as _};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// True for characters that act on a display instead of being shown by it.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'              // soft hyphen, Arabic and Mongolian marks
+            | '\u{200b}'..='\u{200f}'                      // zero width, direction marks
+            | '\u{2028}'..='\u{202e}'                      // separators, bidirectional embeddings
+            | '\u{2060}'..='\u{206f}'                      // joiners, isolates, deprecated formats
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'         // byte order mark, annotations
+            | '\u{fffe}' | '\u{ffff}'                      // not characters, and not allowed in XML
+            | '\u{e0000}'..='\u{e0fff}')                   // tags, variation selectors
+}
+
+/// The text with every unprintable character as an escape: `\x1b` below U+0100, `\u{202e}` above.
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        // Writing to a String cannot fail.
+        let _ = match u32::from(c) {
+            _ if !is_unprintable(c) => out.write_char(c),
+            code @ 0..=0xff => write!(out, "\\x{code:02x}"),
+            code => write!(out, "\\u{{{code:x}}}"),
+        };
+    }
+    Cow::Owned(out)
+}
+
+/// Columns a text takes on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text in at most `max` columns, its end replaced by `…` where it is longer.
+pub(crate) fn truncate(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut columns = 1;
+    for c in text.chars() {
+        columns += c.width().unwrap_or(0);
+        if columns > max {
+            break;
+        }
+        out.push(c);
+    }
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    Cow::Owned(out)
+}
+
+/// Breaks a text at spaces into lines of at most `max` columns. A word longer than that stays whole, so that
+/// a path can still be copied.
+pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut room = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let need = width(word);
+        match lines.last_mut() {
+            Some(line) if need < room => {
+                line.push(' ');
+                line.push_str(word);
+                room -= need + 1;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                room = max.saturating_sub(need);
+            }
+        }
+    }
+    lines
+}
+
+/// `1 file`, `2 files`, `12,345 files`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let plural = match (n, noun.strip_suffix('y')) {
+        (1, _) => return format!("1 {noun}"),
+        (_, Some(stem)) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    };
+    format!("{} {plural}", thousands(n))
+}
+
+/// `12,345`.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A size in decimal units, with one digit after the point below a hundred: `512 B`, `4.2 MB`, `310 MB`.
+pub(crate) fn bytes(n: u64) -> String {
+    let (mut whole, mut tenths, mut unit) = (n, 0, "B");
+    for next in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        if whole < 1000 {
+            break;
+        }
+        (whole, tenths, unit) = (whole / 1000, whole % 1000 / 100, next);
+    }
+    if unit == "B" || whole >= 100 {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{tenths} {unit}")
+    }
+}
+
+/// A history line as a Dockerfile would have it: the builder's wrapping (`/bin/sh -c #(nop)`, `# buildkit`)
+/// and runs of white space are dropped. Not yet [`safe`].
+pub(crate) fn history(created_by: &str) -> String {
+    let line = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_suffix("# buildkit").unwrap_or(&line).trim_end();
+    if let Some(instruction) = line.strip_prefix("/bin/sh -c #(nop) ") {
+        return instruction.trim_start().to_owned();
+    }
+    for (wrapped, instruction) in [("RUN /bin/sh -c ", "RUN "), ("/bin/sh -c ", "RUN ")] {
+        if let Some(command) = line.strip_prefix(wrapped) {
+            return format!("{instruction}{command}");
+        }
+    }
+    line.to_owned()
+}
+
+/// A finding with all its evidence and its fix, as safe text of several lines.
+pub(crate) fn finding(finding: &Finding) -> String {
+    let mut text = format!(
+        "{} {}, {}: {}",
+        finding.severity,
+        finding.kind.as_str(),
+        safe(&finding.rule),
+        safe(&finding.title)
+    );
+    for piece in &finding.evidence {
+        text.push_str("\n- ");
+        text.push_str(&evidence(piece));
+    }
+    if !finding.fix.is_empty() {
+        text.push('\n');
+        text.push_str(&safe(&finding.fix));
+    }
+    text
+}
+
+/// `full`, or the status and the reasons for it, as safe text of one line.
+pub(crate) fn status(status: &Status) -> String {
+    let reasons = status.reasons();
+    if reasons.is_empty() {
+        status.word().to_owned()
+    } else {
+        format!("{}: {}", status.word(), safe(&reasons.join("; ")))
+    }
+}
+
+/// One piece of evidence in one line: `app/.env:3: AKIA**** (removed by a later layer, …)`, as safe text.
+pub(crate) fn evidence(evidence: &Evidence) -> String {
+    let mut line = place(evidence);
+    if !evidence.detail.is_empty() {
+        line.push_str(": ");
+        line.push_str(&safe(&evidence.detail));
+    }
+    if evidence.removed {
+        line.push_str(" (removed by a later layer, still in the image)");
+    }
+    line
+}
+
+/// `path:line`, which editors and terminals know to open, as safe text.
+pub(crate) fn place(evidence: &Evidence) -> String {
+    let place = safe(&evidence.place);
+    match evidence.line {
+        Some(line) => format!("{place}:{line}"),
+        None => place.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_becomes_visible() {
+        assert_eq!(safe("a\u{1b}]0;x\u{7}\u{9b}"), "a\\x1b]0;x\\x07\\x9b");
+        assert_eq!(safe("user\u{202e}txt"), "user\\u{202e}txt");
+        assert_eq!(safe("名前 é 🦀"), "名前 é 🦀");
+    }
+
+    #[test]
+    fn wide_characters_count_twice() {
+        assert_eq!(truncate("名前名前", 8), "名前名前");
+        assert_eq!(truncate("名前名前", 7), "名前名…");
+        assert_eq!(truncate("名前名前", 6), "名前…");
+        assert_eq!(truncate("abc def", 5), "abc…");
+        assert_eq!(truncate("abc", 0), "…");
+    }
+
+    #[test]
+    fn wrap_breaks_at_spaces_only() {
+        assert_eq!(wrap("the quick brown fox", 10), ["the quick", "brown fox"]);
+        assert_eq!(
+            wrap("see /a/very/long/path now", 8),
+            ["see", "/a/very/long/path", "now"]
+        );
+        assert!(wrap("", 10).is_empty());
+    }
+
+    #[test]
+    fn numbers_are_for_people() {
+        assert_eq!(
+            (bytes(999), bytes(4_250_000), bytes(310_000_000)),
+            ("999 B".into(), "4.2 MB".into(), "310 MB".into())
+        );
+        assert_eq!(bytes(u64::MAX), "18.4 EB");
+        assert_eq!(count(1_234_567, "entry"), "1,234,567 entries");
+        assert_eq!(count(1, "entry"), "1 entry");
+    }
+
+    #[test]
+    fn history_reads_like_the_dockerfile() {
+        assert_eq!(
+            history("/bin/sh -c #(nop)  CMD [\"bash\"]"),
+            "CMD [\"bash\"]"
+        );
+        assert_eq!(
+            history("RUN /bin/sh -c apt-get   update # buildkit"),
+            "RUN apt-get update"
+        );
+        assert_eq!(history("/bin/sh -c make\n\tinstall"), "RUN make install");
+        assert_eq!(history("COPY . /app # buildkit"), "COPY . /app");
+    }
+
+    proptest! {
+        #[test]
+        fn safe_text_is_printable_and_truncation_fits(text in any::<String>(), max in 1usize..40) {
+            let text = safe(&text).into_owned();
+            prop_assert!(!text.chars().any(is_unprintable));
+            // Some sequences (emoji, conjuncts) are narrower together than apart; never wider.
+            prop_assert!(width(&truncate(&text, max)) <= max);
+        }
+    }
+}
