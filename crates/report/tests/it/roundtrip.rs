@@ -47,6 +47,15 @@ fn the_sample_comes_back() {
         .iter()
         .find(|p| p.name == "@babel/core")
         .expect("listed");
+    let yaml = content
+        .packages
+        .iter()
+        .find(|p| p.name == "pyyaml")
+        .expect("listed");
+    assert_eq!(
+        yaml.owned_by.as_ref().map(|owner| owner.name.as_str()),
+        Some("python3-yaml")
+    );
     assert_eq!(babel.licenses, ["(MIT OR Apache-2.0) AND CC0-1.0"]);
     assert_eq!(
         babel.locations[0].path,
@@ -106,6 +115,37 @@ fn what_a_foreign_document_lacks_is_told() {
         ]
     );
     assert_eq!(content.skipped.len(), 2);
+}
+
+#[test]
+fn source_packages_are_found_where_trivy_keeps_them() {
+    let purl = "pkg:deb/debian/zlib1g@1.2.13.dfsg-1?arch=amd64&distro=debian-12.11&epoch=1";
+    let bom = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.7","components":[
+            {{"type":"operating-system","name":"debian","version":"12.11"}},
+            {{"type":"library","name":"zlib1g","purl":"{purl}","properties":[
+                {{"name":"aquasecurity:trivy:SrcEpoch","value":"1"}},
+                {{"name":"aquasecurity:trivy:SrcName","value":"zlib"}},
+                {{"name":"aquasecurity:trivy:SrcRelease","value":"1"}},
+                {{"name":"aquasecurity:trivy:SrcVersion","value":"1.2.13.dfsg"}}]}}]}}"#
+    );
+    let spdx = format!(
+        r#"{{"spdxVersion":"SPDX-2.3","packages":[
+            {{"name":"debian","versionInfo":"12.11","primaryPackagePurpose":"OPERATING-SYSTEM"}},
+            {{"name":"zlib1g","sourceInfo":"built package from: zlib 1:1.2.13.dfsg-1",
+              "externalRefs":[{{"referenceType":"purl","referenceLocator":"{purl}"}}]}}]}}"#
+    );
+    for document in [bom, spdx] {
+        let content = read_sbom(document.as_bytes()).expect("valid");
+        assert_eq!(content.gaps, []);
+        let package = &content.packages[0];
+        assert_eq!(package.version, "1:1.2.13.dfsg-1");
+        let source = package.source.as_ref().expect("named");
+        assert_eq!(
+            (source.name.as_str(), &source.version),
+            ("zlib", &package.version)
+        );
+    }
 }
 
 #[test]
