@@ -13,11 +13,11 @@
 //! Three rules hold in every format:
 //!
 //! - **The same report gives the same bytes.** Identifiers that a format wants unique are derived from the
-//!   content (see [`mod@subject`]), and nothing depends on the order of a hash table.
+//!   content (see `subject.rs`), and nothing depends on the order of a hash table.
 //! - **Coverage is told.** A format that cannot say what was *not* looked at gets it as properties,
 //!   notifications, annotations or test cases, and none of them says "clean" unless coverage is full.
 //! - **Strings come from attackers.** What an image says about itself can neither steer a terminal nor break
-//!   the document it is put into (see [`mod@text`]).
+//!   the document it is put into (see `text.rs`).
 
 mod cyclonedx;
 mod json;
