@@ -7,6 +7,8 @@
 //!
 //! Field meanings: <https://cyclonedx.org/docs/1.6/json/>.
 
+#![expect(clippy::struct_field_names, reason = "the names are those of the format")]
+
 use crate::{
     license::License,
     subject::{self, Packages, Refs, Subject},
@@ -14,7 +16,7 @@ use crate::{
 };
 use gabion_model::{Finding, FindingKind, OsRelease, Package, ScanReport, Severity};
 use serde::Serialize;
-use std::io;
+use std::{fmt::Display, io};
 
 /// A BOM.
 #[derive(Serialize)]
@@ -405,14 +407,14 @@ fn annotation(report: &ScanReport, finding: &Finding, root: &str, refs: &mut Ref
 struct Properties(Vec<Property>);
 
 impl Properties {
-    fn add(&mut self, name: &str, value: impl ToString) {
+    fn add(&mut self, name: &str, value: impl Display) {
         self.0.push(Property {
             name: name.to_owned(),
             value: value.to_string(),
         });
     }
 
-    fn add_some(&mut self, name: &str, value: Option<impl ToString>) {
+    fn add_some(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.add(name, value);
         }
@@ -432,7 +434,10 @@ mod tests {
     fn licences_are_ids_names_or_one_expression() {
         assert_eq!(json(&["mit"]), r#"[{"license":{"id":"MIT"}}]"#);
         assert_eq!(json(&["MIT OR Zlib"]), r#"[{"expression":"MIT OR Zlib"}]"#);
-        assert_eq!(json(&["MIT OR Zlib", "0BSD"]), r#"[{"expression":"(MIT OR Zlib) AND 0BSD"}]"#);
+        assert_eq!(
+            json(&["MIT OR Zlib", "0BSD"]),
+            r#"[{"expression":"(MIT OR Zlib) AND 0BSD"}]"#
+        );
         assert_eq!(
             json(&["MIT OR Zlib", "GPL-2+"]),
             r#"[{"license":{"name":"MIT OR Zlib"}},{"license":{"name":"GPL-2+"}}]"#

@@ -38,7 +38,7 @@ impl Escaping<'_> {
         let mut rest = text;
         // Newlines here are the pretty printer's own.
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| c != '\n' && is_unprintable(c)) {
-            self.0.write_all(rest[..at].as_bytes())?;
+            self.0.write_all(&rest.as_bytes()[..at])?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(self.0, "\\u{unit:04x}")?;
             }

@@ -166,7 +166,9 @@ impl Case {
             Outcome::Passed => element.write_empty(),
             Outcome::Skipped { message } => element.write_inner_content(|xml| {
                 let skipped = xml.create_element("skipped");
-                skipped.with_attribute(("message", &*safe(message))).write_empty()?;
+                skipped
+                    .with_attribute(("message", &*safe(message)))
+                    .write_empty()?;
                 Ok(())
             }),
             Outcome::Error { kind, message } => element.write_inner_content(|xml| {

@@ -11,10 +11,12 @@
 //! Field meanings: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/>; `security-severity` and the tags are
 //! what GitHub reads.
 
+#![expect(clippy::struct_field_names, reason = "the names are those of the format")]
+
 use crate::{subject, text};
 use gabion_model::{Evidence, Finding, FindingKind, ScanReport, Severity, Status};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// A SARIF log.
 #[derive(Serialize)]
@@ -252,7 +254,11 @@ pub(crate) fn log(report: &ScanReport) -> Log<'_> {
 
 /// The first finding of a rule speaks for the rule; findings come worst first.
 fn rule(finding: &Finding) -> Rule<'_> {
-    let help = if finding.fix.is_empty() { &finding.title } else { &finding.fix };
+    let help = if finding.fix.is_empty() {
+        &finding.title
+    } else {
+        &finding.fix
+    };
     Rule {
         id: &finding.rule,
         short_description: Message {
@@ -291,10 +297,11 @@ const fn security_severity(severity: Severity) -> Option<&'static str> {
 fn result<'a>(report: &'a ScanReport, finding: &'a Finding, rule_index: usize) -> Outcome<'a> {
     let mut message = finding.title.clone();
     if let Some(first) = finding.evidence.first() {
-        message.push_str("\n");
+        message.push('\n');
         message.push_str(&text::evidence(first));
         if let more @ 1.. = finding.evidence.len() - 1 {
-            message.push_str(&format!("\nand {}", text::count(more as u64, "more place")));
+            message.push_str("\nand ");
+            message.push_str(&text::count(more as u64, "more place"));
         }
     }
     Outcome {
@@ -357,7 +364,9 @@ fn location<'a>(report: &'a ScanReport, evidence: &'a Evidence) -> Location<'a> 
 
 /// `env:NAME`, `label:NAME`, `history:3`, `config:User`.
 fn is_configuration(place: &str) -> bool {
-    ["env:", "label:", "history:", "config:"].iter().any(|prefix| place.starts_with(prefix))
+    ["env:", "label:", "history:", "config:"]
+        .iter()
+        .any(|prefix| place.starts_with(prefix))
 }
 
 /// A path as a relative URI reference (RFC 3986): everything but unreserved characters and `/` is
@@ -369,7 +378,8 @@ fn uri_path(path: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 uri.push(char::from(byte));
             }
-            byte => uri.push_str(&format!("%{byte:02X}")),
+            // Writing to a String cannot fail.
+            byte => drop(write!(uri, "%{byte:02X}")),
         }
     }
     uri

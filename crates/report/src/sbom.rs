@@ -1,4 +1,4 @@
-//! Reads SBOMs that other tools, or Gabion, made: `CycloneDX` 1.2 to 1.6 and SPDX 2.2 and 2.3, both in JSON,
+//! Reads SBOMs that other tools, or Gabion, made: `CycloneDX` 1.2 to 1.7 and SPDX 2.2 and 2.3, both in JSON,
 //! bare or as the predicate of an in-toto statement, with or without its DSSE envelope.
 //!
 //! ```text
@@ -78,7 +78,9 @@ pub fn read_sbom(bytes: &[u8]) -> Result<SbomContent, SbomError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match bytes.trim_ascii_start() {
         [b'<', ..] => return Err(SbomError::NotJson("XML")),
-        rest if rest.starts_with(b"SPDXVersion:") => return Err(SbomError::NotJson("the SPDX tag-value form")),
+        rest if rest.starts_with(b"SPDXVersion:") => {
+            return Err(SbomError::NotJson("the SPDX tag-value form"));
+        }
         _ => {}
     }
     let mut content = match attestation::payload(bytes)? {

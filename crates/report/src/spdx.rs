@@ -7,6 +7,8 @@
 //!
 //! Field meanings: <https://spdx.github.io/spdx-spec/v2.3/>.
 
+#![expect(clippy::struct_field_names, reason = "the names are those of the format")]
+
 use crate::{
     license::License,
     subject::{self, Packages, Refs, Subject},
@@ -142,7 +144,11 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
             ..SpdxPackage::new(id.clone(), package.name.clone())
         });
         relationships.push(relationship(ROOT, "CONTAINS", id));
-        if let Some(owner) = package.owned_by.as_ref().and_then(|owner| ids.get(index.find(owner)?)) {
+        if let Some(owner) = package
+            .owned_by
+            .as_ref()
+            .and_then(|owner| ids.get(index.find(owner)?))
+        {
             relationships.push(relationship(owner, "CONTAINS", id));
         }
     }
@@ -232,18 +238,18 @@ fn operating_system(os: &OsRelease) -> SpdxPackage {
 }
 
 fn source_info(report: &ScanReport, package: &Package) -> String {
-    let mut info = format!("found by {}", package.found_by);
-    if let Some(location) = package.locations.first() {
-        info.push_str(" in ");
-        info.push_str(&location.path);
-    }
+    let mut info = vec![format!("found by {}", package.found_by)];
+    info.extend(
+        package
+            .locations
+            .first()
+            .map(|location| format!("in {}", location.path)),
+    );
     if let Some(layer) = subject::layer(report, package.layer) {
-        info.push_str(&format!(", layer {}", layer.diff_id));
-        if let Some(line) = &layer.created_by {
-            info.push_str(&format!(", created by {line}"));
-        }
+        info.push(format!("layer {}", layer.diff_id));
+        info.extend(layer.created_by.as_ref().map(|line| format!("created by {line}")));
     }
-    info
+    info.join(", ")
 }
 
 /// `SPDXRef-` and letters, digits, `.` and `-`: a readable part, and a hash that makes it unique.
@@ -254,7 +260,11 @@ fn package_id(package: &Package, unique: &str) -> String {
 }
 
 fn id_char(c: char) -> char {
-    if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
+    if c.is_ascii_alphanumeric() || c == '.' {
+        c
+    } else {
+        '-'
+    }
 }
 
 /// The declared licences as one expression, which has `LicenseRef-`s for what SPDX does not know.
@@ -308,11 +318,15 @@ fn annotation(report: &ScanReport, finding: &Finding) -> Annotation {
 }
 
 fn coverage(report: &ScanReport) -> String {
-    let mut comment = "coverage (what was, and what was not, looked at):".to_owned();
-    for (aspect, status) in report.coverage.iter() {
-        comment.push_str(&format!("\n{aspect}: {}", text::status(status)));
-    }
-    comment
+    let title = "coverage (what was, and what was not, looked at):".to_owned();
+    let aspects = report
+        .coverage
+        .iter()
+        .map(|(aspect, status)| format!("{aspect}: {}", text::status(status)));
+    std::iter::once(title)
+        .chain(aspects)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn creator(report: &ScanReport) -> String {

@@ -39,9 +39,9 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
     page.blank()?;
     page.field("target", &format!("{} ({})", target.reference, target.source))?;
     if let Some(image) = &target.image {
-        page.field("image", &format!("id {}, {}", image.config, image.platform))?;
+        page.field("image", &image.config.to_string())?;
         if let Some(manifest) = image.manifest {
-            page.field("", &format!("manifest {manifest}"))?;
+            page.field("manifest", &manifest.to_string())?;
         }
         let other_tags: Vec<&str> = image
             .tags
@@ -50,26 +50,30 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             .filter(|tag| *tag != target.reference)
             .collect();
         if !other_tags.is_empty() {
-            page.field("", &format!("also {}", other_tags.join(", ")))?;
+            page.field("also", &other_tags.join(", "))?;
         }
     }
-    let files = format!(
-        "{} with {}",
-        text::count(report.files.entries, "file"),
-        text::bytes(report.files.bytes)
-    );
-    if report.layers.is_empty() {
-        page.field("size", &files)?;
-    } else {
-        let stored = report.layers.iter().fold(0u64, |sum, layer| sum.saturating_add(layer.size));
+    let mut size = Vec::new();
+    size.extend(target.image.as_ref().map(|image| image.platform.clone()));
+    if !report.layers.is_empty() {
+        let stored = report
+            .layers
+            .iter()
+            .fold(0u64, |sum, layer| sum.saturating_add(layer.size));
         let layers = text::count(report.layers.len() as u64, "layer");
-        page.field("size", &format!("{} in {layers}, {files}", text::bytes(stored)))?;
+        size.push(format!("{} in {layers}", text::bytes(stored)));
     }
+    let files = text::count(report.files.entries, "file");
+    size.push(format!("{files} with {}", text::bytes(report.files.bytes)));
+    page.field("size", &size.join(", "))?;
     if let Some(image) = &target.image {
         match image.verification {
             Verification::Verified => page.field("content", "verified against its digests")?,
             Verification::VerifiedEarlier => {
-                page.field("content", "verified against its digests by an earlier scan, unchanged since")?;
+                page.field(
+                    "content",
+                    "verified against its digests by an earlier scan, unchanged since",
+                )?;
             }
             Verification::UnverifiedSnapshot => page.styled_field(
                 "content",
@@ -99,7 +103,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
     ];
     for (name, state) in confinement {
         if !state.is_empty() && !state.starts_with("enforced") {
-            page.styled_field("isolation", style::WARNING, &format!("{name} {state}"))?;
+            page.styled_field("sandbox", style::WARNING, &format!("{name} {state}"))?;
         }
     }
     Ok(())

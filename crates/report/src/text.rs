@@ -19,7 +19,7 @@ pub(crate) fn is_unprintable(c: char) -> bool {
             | '\u{2060}'..='\u{206f}'                      // joiners, isolates, deprecated formats
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'         // byte order mark, annotations
             | '\u{fffe}' | '\u{ffff}'                      // not characters, and not allowed in XML
-            | '\u{e0000}'..='\u{e0fff}')                   // tags, variation selectors
+            | '\u{e0000}'..='\u{e0fff}') // tags, variation selectors
 }
 
 /// The text with every unprintable character as an escape: `\x1b` below U+0100, `\u{202e}` above.
@@ -236,10 +236,7 @@ mod tests {
 
     #[test]
     fn history_reads_like_the_dockerfile() {
-        assert_eq!(
-            history("/bin/sh -c #(nop)  CMD [\"bash\"]"),
-            "CMD [\"bash\"]"
-        );
+        assert_eq!(history("/bin/sh -c #(nop)  CMD [\"bash\"]"), "CMD [\"bash\"]");
         assert_eq!(
             history("RUN /bin/sh -c apt-get   update # buildkit"),
             "RUN apt-get update"

@@ -1,4 +1,4 @@
-//! `CycloneDX` JSON. The parts that are read mean the same from 1.2 to 1.6.
+//! `CycloneDX` JSON. The parts that are read mean the same from 1.2 to 1.7.
 
 use super::{
     SbomContent, SbomError, count,
@@ -6,7 +6,7 @@ use super::{
     purl::{self, Named},
     unsupported,
 };
-use gabion_model::{Location, OsRelease, Package};
+use gabion_model::{Location, OsRelease, Package, SourcePackage};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -68,8 +68,8 @@ struct Property {
 }
 
 pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError> {
-    if !matches!(version, "1.2" | "1.3" | "1.4" | "1.5" | "1.6") {
-        return Err(unsupported("CycloneDX", version, "1.2 to 1.6"));
+    if !matches!(version, "1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7") {
+        return Err(unsupported("CycloneDX", version, "1.2 to 1.7"));
     }
     let bom: Bom = serde_json::from_slice(bytes)?;
     let mut content = SbomContent {
@@ -100,10 +100,18 @@ fn take(component: Component, content: &mut SbomContent, os: &mut Os) {
             os.distribution(distribution, &package.name);
             content.packages.push(fill(*package, component));
         }
-        Some(Ok(Named::Image)) => count(&mut content.skipped, "container images, not packages", &component.name),
+        Some(Ok(Named::Image)) => count(
+            &mut content.skipped,
+            "container images, not packages",
+            &component.name,
+        ),
         Some(Err(reason)) => count(&mut content.gaps, reason, &component.name),
         None if is_package(&component) => {
-            count(&mut content.gaps, "components without a package URL", &component.name);
+            count(
+                &mut content.gaps,
+                "components without a package URL",
+                &component.name,
+            );
         }
         None => {
             let text = format!("entries of type {:?}, not packages", component.kind);
@@ -121,6 +129,22 @@ fn is_package(component: &Component) -> bool {
 }
 
 fn fill(mut package: Package, component: Component) -> Package {
+    package.source = package.source.or_else(|| trivy_source(&component));
+    package.owned_by = component
+        .one("gabion:ownedBy")
+        .and_then(|owner| match purl::read(owner) {
+            Ok(Named::Package(owner, _)) => Some(owner.reference()),
+            _ => None,
+        });
+    package.locations = component
+        .properties
+        .iter()
+        .filter(|property| is_path(&property.name))
+        .map(|property| Location {
+            path: property.value.trim_start_matches('/').to_owned(),
+            layer: None,
+        })
+        .collect();
     package.licenses = component
         .licenses
         .into_iter()
@@ -132,16 +156,39 @@ fn fill(mut package: Package, component: Component) -> Package {
             LicenseChoice { license, .. } => license.and_then(|license| license.id.or(license.name)),
         })
         .collect();
-    package.locations = component
-        .properties
-        .into_iter()
-        .filter(|property| is_path(&property.name))
-        .map(|property| Location {
-            path: property.value.trim_start_matches('/').to_owned(),
-            layer: None,
-        })
-        .collect();
     package
+}
+
+impl Component {
+    /// The values of a property.
+    fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        let named = self
+            .properties
+            .iter()
+            .filter(move |property| property.name == name);
+        named.map(|property| property.value.as_str())
+    }
+
+    /// The first value of a property.
+    fn one(&self, name: &'static str) -> Option<&str> {
+        self.all(name).next()
+    }
+}
+
+/// The source package, which Trivy has in four properties instead of the package URL.
+fn trivy_source(component: &Component) -> Option<SourcePackage> {
+    let name = component.one("aquasecurity:trivy:SrcName")?;
+    let mut version = component.one("aquasecurity:trivy:SrcVersion")?.to_owned();
+    if let Some(release) = component.one("aquasecurity:trivy:SrcRelease") {
+        version = format!("{version}-{release}");
+    }
+    if let Some(epoch) = component.one("aquasecurity:trivy:SrcEpoch") {
+        version = format!("{epoch}:{version}");
+    }
+    Some(SourcePackage {
+        name: name.to_owned(),
+        version,
+    })
 }
 
 /// The properties in which Gabion, Syft (`syft:location:0:path`) and Trivy keep paths.
@@ -153,22 +200,22 @@ fn is_path(property: &str) -> bool {
 }
 
 fn operating_system(component: &Component) -> OsRelease {
-    let all = |name: &str| -> Vec<String> {
-        let named = component.properties.iter().filter(|property| property.name == name);
-        named.map(|property| property.value.clone()).collect()
-    };
-    let one = |name: &str| all(name).into_iter().next();
     OsRelease {
         id: component.name.clone(),
         version: Some(component.version.clone()).filter(|version| !version.is_empty()),
-        codename: one("gabion:codename").or_else(|| one("syft:distro:versionCodename")),
+        codename: component
+            .one("gabion:codename")
+            .or_else(|| component.one("syft:distro:versionCodename"))
+            .map(str::to_owned),
         name: if component.description.is_empty() {
-            format!("{} {}", component.name, component.version).trim_end().to_owned()
+            format!("{} {}", component.name, component.version)
+                .trim_end()
+                .to_owned()
         } else {
             component.description.clone()
         },
-        like: all("gabion:like"),
+        like: component.all("gabion:like").map(str::to_owned).collect(),
         end_of_life: None,
-        path: one("gabion:path").unwrap_or_default(),
+        path: component.one("gabion:path").unwrap_or_default().to_owned(),
     }
 }

@@ -15,16 +15,23 @@ pub(super) struct Os {
 const MAX_DISTRIBUTIONS: usize = 16;
 
 impl Os {
-    /// An entry of the document names the operating system; the first is believed.
+    /// An entry of the document names the operating system; the first is believed. `none` is what Trivy writes
+    /// where it found none.
     pub(super) fn named(&mut self, os: OsRelease) {
-        self.named.get_or_insert(os);
+        if !matches!(os.id.as_str(), "" | "none") {
+            self.named.get_or_insert(os);
+        }
     }
 
     /// A package says which distribution it is for.
     pub(super) fn distribution(&mut self, distribution: Option<Distribution>, package: &str) {
         let Some(distribution) = distribution else { return };
         let full = self.distributions.len() >= MAX_DISTRIBUTIONS;
-        match self.distributions.iter_mut().find(|(known, ..)| *known == distribution) {
+        match self
+            .distributions
+            .iter_mut()
+            .find(|(known, ..)| *known == distribution)
+        {
             Some((.., n)) => *n += 1,
             None if !full => self.distributions.push((distribution, package.to_owned(), 1)),
             None => {}
@@ -53,7 +60,8 @@ impl Os {
         let os = self.named.or(majority);
         for (distribution, package, n) in self.distributions {
             let differs = os.as_ref().is_some_and(|os| {
-                os.id != distribution.id || (distribution.version.is_some() && os.version != distribution.version)
+                os.id != distribution.id
+                    || (distribution.version.is_some() && os.version != distribution.version)
             });
             if differs {
                 let text = format!(
@@ -68,7 +76,11 @@ impl Os {
             }
         }
         let has_os_packages = content.packages.iter().any(|package| package.kind.is_os());
-        if has_os_packages && os.as_ref().is_none_or(|os| os.version.is_none() && os.path.is_empty()) {
+        if has_os_packages
+            && os
+                .as_ref()
+                .is_none_or(|os| os.version.is_none() && os.path.is_empty())
+        {
             content
                 .gaps
                 .push(Reason::new("the release of the distribution is not named"));

@@ -44,16 +44,24 @@ pub(super) fn read(text: &str) -> Result<Named, String> {
         .map(|(key, value)| (key.to_string(), value.to_string()))
         .collect();
 
-    let mut package = Package::new(kind, name(kind, &purl), purl.version().unwrap_or_default(), "sbom");
+    let mut package = Package::new(
+        kind,
+        name(kind, &purl),
+        purl.version().unwrap_or_default(),
+        "sbom",
+    );
     let mut distribution = None;
     if kind.is_os() {
-        if kind == PackageKind::Rpm
-            && let Some(epoch) = qualifiers.remove("epoch")
+        // The type definition has `epoch` for rpm only; Trivy writes it for deb too.
+        if let Some(epoch) = qualifiers.remove("epoch")
+            && !package.version.contains(':')
         {
             package.version = format!("{epoch}:{}", package.version);
         }
         package.arch = qualifiers.remove("arch");
-        package.source = qualifiers.remove("upstream").map(|upstream| source(&upstream, &package.version));
+        package.source = qualifiers
+            .remove("upstream")
+            .map(|upstream| source(&upstream, &package.version));
         distribution = distribution_of(purl.namespace(), qualifiers.remove("distro"));
     }
     package.qualifiers = qualifiers.into_iter().collect();
@@ -145,7 +153,10 @@ mod tests {
         for (purl, name) in [
             ("pkg:npm/%40babel/core@7.1.0", "@babel/core"),
             ("pkg:maven/org.slf4j/slf4j-api@2.0", "org.slf4j:slf4j-api"),
-            ("pkg:golang/github.com/spf13/cobra@v1.8.0", "github.com/spf13/cobra"),
+            (
+                "pkg:golang/github.com/spf13/cobra@v1.8.0",
+                "github.com/spf13/cobra",
+            ),
             ("pkg:deb/debian/libssl3@3.0.11", "libssl3"),
         ] {
             assert_eq!(package(purl).0.name, name);
@@ -158,11 +169,22 @@ mod tests {
             "pkg:rpm/rhel/openssl-libs@3.0.7-27.el9?arch=x86_64&distro=rhel-9.4&epoch=1&upstream=openssl-3.0.7-27.el9.src.rpm",
         );
         assert_eq!(rpm.version, "1:3.0.7-27.el9");
+        let (deb, _) = package("pkg:deb/debian/zlib1g@1.2.13.dfsg-1?distro=debian-12.11&epoch=1");
+        assert_eq!(
+            (deb.version.as_str(), deb.qualifiers),
+            ("1:1.2.13.dfsg-1", vec![])
+        );
         assert_eq!(rpm.arch.as_deref(), Some("x86_64"));
         let source = rpm.source.expect("named");
-        assert_eq!((source.name.as_str(), source.version.as_str()), ("openssl", "3.0.7-27.el9"));
+        assert_eq!(
+            (source.name.as_str(), source.version.as_str()),
+            ("openssl", "3.0.7-27.el9")
+        );
         let distribution = distribution.expect("named");
-        assert_eq!((distribution.id.as_str(), distribution.version.as_deref()), ("rhel", Some("9.4")));
+        assert_eq!(
+            (distribution.id.as_str(), distribution.version.as_deref()),
+            ("rhel", Some("9.4"))
+        );
     }
 
     #[test]
@@ -179,7 +201,10 @@ mod tests {
             split("opensuse-leap-15.5", Some("opensuse-leap")),
             ("opensuse-leap".into(), Some("15.5".into()))
         );
-        assert_eq!(split("opensuse-tumbleweed", None), ("opensuse-tumbleweed".into(), None));
+        assert_eq!(
+            split("opensuse-tumbleweed", None),
+            ("opensuse-tumbleweed".into(), None)
+        );
         assert_eq!(split("debian-12", None), ("debian".into(), Some("12".into())));
     }
 

@@ -1,12 +1,14 @@
 //! SPDX 2.2 and 2.3 JSON.
 
+#![expect(clippy::struct_field_names, reason = "the names are those of the format")]
+
 use super::{
     SbomContent, SbomError, count,
     os::Os,
     purl::{self, Named},
     unsupported,
 };
-use gabion_model::OsRelease;
+use gabion_model::{OsRelease, SourcePackage};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +38,8 @@ struct SpdxPackage {
     primary_package_purpose: String,
     #[serde(default)]
     summary: String,
+    #[serde(default)]
+    source_info: String,
     #[serde(default)]
     license_declared: String,
     #[serde(default)]
@@ -95,7 +99,10 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
     let mut os = Os::default();
     for entry in &document.packages {
         // The specification has the hyphen, its JSON schema the underscore.
-        if matches!(entry.primary_package_purpose.as_str(), "OPERATING-SYSTEM" | "OPERATING_SYSTEM") {
+        if matches!(
+            entry.primary_package_purpose.as_str(),
+            "OPERATING-SYSTEM" | "OPERATING_SYSTEM"
+        ) {
             os.named(operating_system(entry));
             continue;
         }
@@ -103,11 +110,16 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         match purl.map(|r| purl::read(&r.reference_locator)) {
             Some(Ok(Named::Package(mut package, distribution))) => {
                 os.distribution(distribution, &package.name);
+                package.source = package.source.or_else(|| trivy_source(&entry.source_info));
                 package.licenses = licenses(&entry.license_declared, &texts);
                 content.packages.push(*package);
             }
             Some(Ok(Named::Image)) => {
-                count(&mut content.skipped, "container images, not packages", &entry.name);
+                count(
+                    &mut content.skipped,
+                    "container images, not packages",
+                    &entry.name,
+                );
             }
             Some(Err(reason)) => count(&mut content.gaps, reason, &entry.name),
             None if described.contains(&*entry.id) || is_no_package(entry) => {
@@ -135,7 +147,9 @@ fn operating_system(entry: &SpdxPackage) -> OsRelease {
         version: Some(entry.version_info.clone()).filter(|version| !version.is_empty()),
         codename: None,
         name: if entry.summary.is_empty() {
-            format!("{} {}", entry.name, entry.version_info).trim_end().to_owned()
+            format!("{} {}", entry.name, entry.version_info)
+                .trim_end()
+                .to_owned()
         } else {
             entry.summary.clone()
         },
@@ -143,6 +157,17 @@ fn operating_system(entry: &SpdxPackage) -> OsRelease {
         end_of_life: None,
         path: String::new(),
     }
+}
+
+/// The source package, which Trivy has in a sentence instead of the package URL.
+fn trivy_source(source_info: &str) -> Option<SourcePackage> {
+    let (name, version) = source_info
+        .strip_prefix("built package from: ")?
+        .split_once(' ')?;
+    Some(SourcePackage {
+        name: name.to_owned(),
+        version: version.to_owned(),
+    })
 }
 
 /// The expression as one element; a bare reference becomes the text it stands for.

@@ -20,7 +20,10 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
     if report.coverage.get(VULNERABILITIES).is_none() {
         rows.push((VULNERABILITIES, &unrecorded));
     }
-    let widest = rows.iter().map(|(aspect, _)| text::width(&text::safe(aspect.as_str()))).max();
+    let widest = rows
+        .iter()
+        .map(|(aspect, _)| text::width(&text::safe(aspect.as_str())))
+        .max();
     let column = widest.unwrap_or(0).min(30) + 2;
 
     page.heading("COVERAGE", "")?;
@@ -41,7 +44,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
                 let lead = [(style::PLAIN, "  "), (style::PLAIN, &*name), (style, &*word)];
                 page.block(&lead, style::PLAIN, line)?;
             } else {
-                page.block(&[(style::PLAIN, "  "), (style::PLAIN, &*indent)], style::PLAIN, line)?;
+                page.block(
+                    &[(style::PLAIN, "  "), (style::PLAIN, &*indent)],
+                    style::PLAIN,
+                    line,
+                )?;
             }
         }
     }
@@ -51,16 +58,26 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
 /// The lines beside a status, at least one, and whether any were left out.
 fn explain(status: &Status, all: bool) -> (Vec<String>, bool) {
     let reasons = status.reasons();
-    let shown = if all { reasons.len() } else { reasons.len().min(REASONS) };
+    let shown = if all {
+        reasons.len()
+    } else {
+        reasons.len().min(REASONS)
+    };
     let mut lines: Vec<String> = reasons.iter().take(shown).map(ToString::to_string).collect();
     if let more @ 1.. = reasons.len() - shown {
         lines.push(format!("and {}", text::count(more as u64, "more reason")));
     }
     let skipped = status.skipped();
     if all {
-        lines.extend(skipped.iter().map(|reason| format!("left out by design: {reason}")));
+        lines.extend(
+            skipped
+                .iter()
+                .map(|reason| format!("left out by design: {reason}")),
+        );
     } else if !skipped.is_empty() {
-        let n = skipped.iter().fold(0, |sum: u64, Reason { count, .. }| sum.saturating_add(*count));
+        let n = skipped
+            .iter()
+            .fold(0, |sum: u64, Reason { count, .. }| sum.saturating_add(*count));
         lines.push(format!("{} left out by design", text::thousands(n)));
     }
     if lines.is_empty() {

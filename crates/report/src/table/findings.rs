@@ -22,6 +22,7 @@ const INDENT: &str = "            ";
 /// Findings that are shown as one: secrets of one rule in one file; otherwise each its own.
 struct Group<'a> {
     first: &'a Finding,
+    ids: Vec<&'a str>,
     evidence: Vec<&'a Evidence>,
 }
 
@@ -34,7 +35,10 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
             continue;
         }
         let groups = group(&findings);
-        let serious = groups.iter().filter(|g| g.first.severity >= Severity::High).count();
+        let serious = groups
+            .iter()
+            .filter(|g| g.first.severity >= Severity::High)
+            .count();
         let shown = match kind {
             _ if all => groups.len(),
             FindingKind::Secret => groups.len().min(MOST),
@@ -63,6 +67,7 @@ fn group<'a>(findings: &[&'a Finding]) -> Vec<Group<'a>> {
         {
             let key = (finding.rule.as_str(), only.place.as_str(), finding.severity);
             if let Some(group) = index.get(&key).and_then(|&i| groups.get_mut(i)) {
+                group.ids.push(&finding.id);
                 group.evidence.push(only);
                 continue;
             }
@@ -70,6 +75,7 @@ fn group<'a>(findings: &[&'a Finding]) -> Vec<Group<'a>> {
         }
         groups.push(Group {
             first: finding,
+            ids: vec![&finding.id],
             evidence: finding.evidence.iter().collect(),
         });
     }
@@ -85,7 +91,11 @@ fn rest_of(groups: &[Group<'_>]) -> String {
             (n > 0).then(|| format!("{} {severity}", text::thousands(n as u64)))
         })
         .collect();
-    format!("{} more: {}", text::thousands(groups.len() as u64), counts.join(", "))
+    format!(
+        "{} more: {}",
+        text::thousands(groups.len() as u64),
+        counts.join(", ")
+    )
 }
 
 fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all: bool) -> io::Result<bool> {
@@ -94,7 +104,6 @@ fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all:
         title,
         severity,
         fix,
-        id,
         ..
     } = group.first;
     page.blank()?;
@@ -104,13 +113,23 @@ fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all:
     ];
     if INDENT.len() + text::width(&text::safe(title)) + 2 + text::width(&text::safe(rule)) <= page.width() {
         let [indent, word] = lead;
-        page.line(&[indent, word, (style::BOLD, title), (style::PLAIN, "  "), (style::DIM, rule)])?;
+        page.line(&[
+            indent,
+            word,
+            (style::BOLD, title),
+            (style::PLAIN, "  "),
+            (style::DIM, rule),
+        ])?;
     } else {
         page.block(&lead, style::BOLD, title)?;
         page.line(&[(style::PLAIN, INDENT), (style::DIM, rule)])?;
     }
 
-    let shown = if all { group.evidence.len() } else { group.evidence.len().min(EVIDENCE) };
+    let shown = if all {
+        group.evidence.len()
+    } else {
+        group.evidence.len().min(EVIDENCE)
+    };
     let mut origin = None;
     for evidence in group.evidence.iter().take(shown) {
         // The origin is written once for pieces of evidence in a row that share it.
@@ -127,10 +146,14 @@ fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all:
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &more)])?;
     }
     if !fix.is_empty() {
-        page.block(&[(style::PLAIN, INDENT), (style::GOOD, "fix: ")], style::PLAIN, fix)?;
+        page.block(
+            &[(style::PLAIN, INDENT), (style::GOOD, "fix: ")],
+            style::PLAIN,
+            fix,
+        )?;
     }
     if all {
-        page.line(&[(style::PLAIN, INDENT), (style::DIM, id)])?;
+        page.block(&[(style::PLAIN, INDENT)], style::DIM, &group.ids.join(" "))?;
     }
     Ok(shown < group.evidence.len())
 }
@@ -146,7 +169,11 @@ fn write_evidence(page: &mut Page<'_>, evidence: &Evidence) -> io::Result<()> {
             return Ok(());
         }
         let detail = text::truncate(&detail, page.width() - INDENT.len() - 2);
-        return page.line(&[(style::PLAIN, INDENT), (style::PLAIN, "  "), (style::DIM, &detail)]);
+        return page.line(&[
+            (style::PLAIN, INDENT),
+            (style::PLAIN, "  "),
+            (style::DIM, &detail),
+        ]);
     }
     let detail = text::truncate(&detail, page.width() - used);
     let gap = if detail.is_empty() { "" } else { "  " };
@@ -193,7 +220,12 @@ fn write_origin(page: &mut Page<'_>, report: &ScanReport, origin: Option<Origin<
         ])?;
     }
     if let Some(package) = origin.package {
-        let shipped = format!("shipped by {} {} {}", package.kind.as_str(), package.name, package.version);
+        let shipped = format!(
+            "shipped by {} {} {}",
+            package.kind.as_str(),
+            package.name,
+            package.version
+        );
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &shipped)])?;
     }
     if origin.removed {

@@ -30,7 +30,8 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
     let mut summary = kinds.join(", ");
     if owned > 0 {
         let verb = if owned == 1 { "belongs" } else { "belong" };
-        summary.push_str(&format!("; {} {verb} to packages of the distribution", text::thousands(owned)));
+        let owned = text::thousands(owned);
+        summary = format!("{summary}; {owned} {verb} to packages of the distribution");
     }
     page.block(&[(style::PLAIN, "  ")], style::PLAIN, &summary)?;
     if !all {

@@ -29,8 +29,8 @@ pub(super) const fn of(severity: Severity) -> Style {
     }
 }
 
-/// Columns of the labels in the header.
-const LABEL: usize = 11;
+/// Columns of the labels in the header: `manifest`, the longest, leaves room for a digest in 80 columns.
+const LABEL: usize = 9;
 
 /// Where lines are written to.
 pub(super) struct Page<'a> {
@@ -74,13 +74,17 @@ impl<'a> Page<'a> {
         let blank = " ".repeat(indent);
         if lines.is_empty() {
             // The lead's own blanks would be left at the end of the line.
-            let Some(((last_style, last), lead)) = lead.split_last() else { return self.blank() };
-            lead.iter().try_for_each(|(style, piece)| self.piece(*style, piece))?;
+            let Some(((last_style, last), lead)) = lead.split_last() else {
+                return self.blank();
+            };
+            lead.iter()
+                .try_for_each(|(style, piece)| self.piece(*style, piece))?;
             return self.line(&[(*last_style, last.trim_end())]);
         }
         for (i, line) in lines.iter().enumerate() {
             if i == 0 {
-                lead.iter().try_for_each(|(style, piece)| self.piece(*style, piece))?;
+                lead.iter()
+                    .try_for_each(|(style, piece)| self.piece(*style, piece))?;
             } else {
                 self.piece(style::PLAIN, &blank)?;
             }

