@@ -15,6 +15,7 @@ pub mod bitnami;
 pub mod conda;
 pub mod dotnet;
 pub mod dpkg;
+mod elf;
 pub mod go;
 pub mod java;
 pub mod lock;
