@@ -20,7 +20,10 @@ use crate::{
 };
 use gabion_model::{Aspect, Package, PackageKind};
 use regex::bytes::{Regex, RegexBuilder};
-use std::{collections::HashMap, ops::Range, sync::LazyLock, sync::OnceLock};
+use std::{
+    ops::Range,
+    sync::{LazyLock, OnceLock},
+};
 use table::{RECORDS, Signature, VERSIONS};
 
 /// Bytes of a text file that tells a version.
@@ -149,27 +152,25 @@ fn compile(pattern: &str) -> Option<Regex> {
 fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> {
     type Row = (&'static str, &'static Signature, bool);
     /// Globs with their row, and whether it is of text files, by the first byte of the file name, or 0 where that may be any.
-    static INDEX: LazyLock<HashMap<u8, Vec<Row>>> = LazyLock::new(|| {
-        let mut index: HashMap<u8, Vec<_>> = HashMap::new();
+    static INDEX: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| {
+        let mut index = vec![Vec::new(); 256];
         for signature in table::all() {
             let record = RECORDS.iter().any(|row| std::ptr::eq(row, signature));
             for glob in signature.files {
                 let first = gabion_model::path::name(glob.as_bytes())
                     .first()
-                    .copied()
-                    .unwrap_or(0);
-                let first = if first == b'*' { 0 } else { first };
-                index.entry(first).or_default().push((*glob, signature, record));
+                    .filter(|b| **b != b'*');
+                index[usize::from(*first.unwrap_or(&0))].push((*glob, signature, record));
             }
         }
         index
     });
     let path = file.path;
-    let rows = |first: u8| INDEX.get(&first).map_or(&[][..], Vec::as_slice);
     let first = file.name().first().copied().unwrap_or(0);
-    rows(first)
+    let index = &*INDEX;
+    index[usize::from(first)]
         .iter()
-        .chain(rows(0))
+        .chain(&index[0])
         .filter_map(move |(glob, signature, record)| {
             let named = matches(glob, path)?;
             Some(Found {
@@ -275,6 +276,7 @@ mod tests {
             ("usr/bin/python3.11", b"3.12.9\x003.11.2\0strict", "python 3.11.2"),
             ("usr/lib/libpython3.11.so.1.0", b"3.11.2", "python 3.11.2"),
             ("usr/lib/libpython3.14.so.1.0", b"3.14.0rc2", "python 3.14.0rc2"),
+            ("root/.pyenv/versions/3.11.7/lib/libpython3.11.so.1.0", b"/root/.pyenv/versions/3.11.7", "python 3.11.7"),
             ("usr/lib/libpython3.7m.so.1.0", b"3.7.17", "python 3.7.17"),
             ("opt/pypy/bin/libpypy3.10-c.so", b"[PyPy 7.3.17 with GCC 10]", "pypy 7.3.17"),
             ("usr/lib/libruby.so.3.3.5", b"ruby 3.3.5 (2024-09-03 revision ef084cc8f4) [x86_64-linux]", "ruby 3.3.5"),

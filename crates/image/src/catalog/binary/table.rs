@@ -20,8 +20,8 @@ pub(super) struct Signature {
 
 /// What placeholders in patterns mean.
 pub(super) const VERSIONS: [(&str, &str); 3] = [
-    ("<v>", r"([0-9]{1,9}(?:\.[0-9]{1,9}){1,4})"),
-    ("<v3>", r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})"),
+    ("<v>", r"([0-9]+(?:\.[0-9]+)+)"),
+    ("<v3>", r"([0-9]+\.[0-9]+\.[0-9]+)"),
     (
         "<pre>",
         r"(?:[-.]?(?:alpha|beta|pre|preview|rc|RC|dev)[-.0-9]{0,20})?",
@@ -62,7 +62,8 @@ pub(super) static PROGRAMS: &[Signature] = &[
     row(
         &["python#", "python#m", "libpython#.so*", "libpython#m.so*"],
         "python",
-        r"\x00(<name>\.[0-9]+(?:\.[0-9]+)?(?:(?:a|b|rc)[0-9]+)?\+?)\x00",
+        // A linker may store it as the end of a path that ends with it.
+        r"[\x00/](<name>\.[0-9]+(?:\.[0-9]+)?(?:(?:a|b|rc)[0-9]+)?\+?)\x00",
     ),
     row(&["pypy", "pypy#", "libpypy*.so*"], "pypy", r"\[PyPy <v3>"),
     row(
@@ -260,7 +261,16 @@ pub(super) static PROGRAMS: &[Signature] = &[
         r"\x00Qt <v3> \(|QtCore library version <v3>",
     ),
     row(
-        &["libav*.so*", "libswresample.so*", "libswscale.so*", "ffmpeg"],
+        &[
+            "libavcodec.so*",
+            "libavdevice.so*",
+            "libavfilter.so*",
+            "libavformat.so*",
+            "libavutil.so*",
+            "libswresample.so*",
+            "libswscale.so*",
+            "ffmpeg",
+        ],
         "ffmpeg",
         FFMPEG,
     ),
