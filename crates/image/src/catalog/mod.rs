@@ -16,6 +16,7 @@ pub mod conda;
 pub mod dotnet;
 pub mod dpkg;
 pub mod eol;
+mod elf;
 pub mod go;
 pub mod java;
 mod json;
