@@ -1,0 +1,174 @@
+//! Finds the few places of a text where a rule could match, at the speed of memory.
+//!
+//! Each keyword is represented by its rarest four bytes, case folded. The text is walked byte by byte; its four bytes
+//! are hashed into a bitmap of 8 KiB that stays in the first-level cache, and nearly always that is all: no state is
+//! carried from one byte to the next, so a processor works on several at a time. (An Aho-Corasick automaton does carry
+//! one, and packed searchers are made for a few dozen needles; `benches/secrets.rs` prints both beside this one.)
+//!
+//! ```text
+//!   password ──► sswo ─┐
+//!   ghp_     ──► ghp_ ─┼─► hash ─► bitmap ──hit──► anchors (sorted) ─► compare the keyword ─► its rules
+//!   sk-      ──► sk-? ─┘   (three bytes: every fourth byte that may follow in a token)
+//! ```
+
+use super::rule::Rule;
+use std::ops::Range;
+
+/// Bytes that represent a keyword.
+const GRAM: usize = 4;
+/// Sets the bit that tells upper from lower case; the same to text and keyword, so what else it changes is harmless.
+const FOLD: u32 = 0x2020_2020;
+
+/// The filter for a set of rules.
+#[derive(Debug)]
+pub(super) struct Prefilter {
+    bitmap: Box<[u64; 1024]>,
+    /// Sorted by gram.
+    anchors: Vec<Anchor>,
+    keywords: Vec<Keyword>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Anchor {
+    gram: u32,
+    keyword: u16,
+    /// Of the gram in the keyword.
+    offset: u8,
+}
+
+#[derive(Debug)]
+struct Keyword {
+    text: &'static [u8],
+    fold: bool,
+    rules: Vec<u16>,
+}
+
+impl Prefilter {
+    /// A filter for `rules`, which are told by their index.
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let mut keywords: Vec<Keyword> = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            let fold = rule.folds_case();
+            for text in rule.keywords.iter().map(|word| word.as_bytes()) {
+                
+                match keywords.iter_mut().find(|k| k.text == text && k.fold == fold) {
+                    Some(known) => known.rules.push(index as u16),
+                    None => keywords.push(Keyword {
+                        text,
+                        fold,
+                        rules: vec![index as u16],
+                    }),
+                }
+            }
+        }
+        let mut anchors = Vec::new();
+        for (keyword, Keyword { text, .. }) in keywords.iter().enumerate() {
+            let keyword = keyword as u16;
+            let rarest = (0..text.len().saturating_sub(GRAM - 1)).min_by_key(|&at| commonness(&text[at..at + GRAM]));
+            if let Some(at) = rarest {
+                anchors.push(Anchor {
+                    gram: gram(text, at).unwrap_or_default(),
+                    keyword,
+                    offset: at as u8,
+                });
+            } else if let [a, b, c] = **text {
+                anchors.extend((0x20..0x7f).map(|d| Anchor {
+                    gram: u32::from_le_bytes([a, b, c, d]) | FOLD,
+                    keyword,
+                    offset: 0,
+                }));
+            }
+        }
+        anchors.sort_unstable();
+        anchors.dedup();
+        let mut bitmap = Box::new([0; 1024]);
+        for anchor in &anchors {
+            let hash = hash(anchor.gram);
+            bitmap[hash >> 6] |= 1 << (hash & 63);
+        }
+        Self {
+            bitmap,
+            anchors,
+            keywords,
+        }
+    }
+
+    /// Calls `hit` for each keyword whose gram starts in `range` of `text`: with the place of the gram, which grows from
+    /// one call to the next, with the start of the keyword, and with the rules that have it.
+    pub(super) fn scan(&self, text: &[u8], range: Range<usize>, mut hit: impl FnMut(usize, usize, &[u16])) {
+        let end = range.end.saturating_add(GRAM - 1).min(text.len());
+        let Some(window) = text.get(range.start..end) else { return };
+        let mut at = range.start;
+        let mut blocks = window.windows(GRAM + BLOCK - 1).step_by(BLOCK);
+        for block in &mut blocks {
+            let Some(&block) = block.first_chunk::<{ GRAM + BLOCK - 1 }>() else { break };
+            if self.suspicious(block) {
+                for i in 0..BLOCK {
+                    self.look(text, at + i, &mut hit);
+                }
+            }
+            at += BLOCK;
+        }
+        for at in at..(range.start + window.len()).saturating_sub(GRAM - 1) {
+            self.look(text, at, &mut hit);
+        }
+    }
+
+    /// Whether any gram of the block is in the bitmap.
+    #[inline]
+    fn suspicious(&self, block: [u8; GRAM + BLOCK - 1]) -> bool {
+        let mut any = 0;
+        for i in 0..BLOCK {
+            let hash = hash(u32::from_le_bytes([block[i], block[i + 1], block[i + 2], block[i + 3]]) | FOLD);
+            any |= self.bitmap[hash >> 6] >> (hash & 63);
+        }
+        any & 1 != 0
+    }
+
+    #[inline(never)]
+    fn look(&self, text: &[u8], at: usize, hit: &mut impl FnMut(usize, usize, &[u16])) {
+        let Some(gram) = gram(text, at) else { return };
+        let hash = hash(gram);
+        if self.bitmap[hash >> 6] >> (hash & 63) & 1 == 0 {
+            return;
+        }
+        let from = self.anchors.partition_point(|anchor| anchor.gram < gram);
+        for anchor in self.anchors[from..].iter().take_while(|anchor| anchor.gram == gram) {
+            let Some(start) = at.checked_sub(usize::from(anchor.offset)) else { continue };
+            let keyword = &self.keywords[usize::from(anchor.keyword)];
+            let Some(found) = text.get(start..start + keyword.text.len()) else { continue };
+            let same = match keyword.fold {
+                true => found.eq_ignore_ascii_case(keyword.text),
+                false => found == keyword.text,
+            };
+            if same {
+                hit(at, start, &keyword.rules);
+            }
+        }
+    }
+}
+
+/// Grams looked at between two branches.
+const BLOCK: usize = 8;
+
+fn gram(text: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*text.get(at..)?.first_chunk()?) | FOLD)
+}
+
+/// 16 bits of it (Fibonacci hashing).
+#[inline]
+fn hash(gram: u32) -> usize {
+    (gram.wrapping_mul(0x9E37_79B1) >> 16) as usize
+}
+
+/// How often such bytes occur in code and prose: the lower, the better an anchor.
+fn commonness(bytes: &[u8]) -> u32 {
+    /// Letters of English text, most frequent first.
+    const LETTERS: &[u8] = b"etaoinsrhldcumfpgwybvkxjqz";
+    let one = |byte: &u8| match LETTERS.iter().position(|letter| *letter == byte.to_ascii_lowercase()) {
+        Some(rank) => 30 - rank as u32,
+        None if b" -/=\"".contains(byte) => 20,
+        None => 8,
+    };
+    bytes.iter().map(one).sum()
+}
