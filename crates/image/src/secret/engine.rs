@@ -74,7 +74,7 @@ impl Engine {
         let rule = self.rules.get(index)?;
         let from = keyword.saturating_sub(rule.back);
         let window = text.get(from..keyword.saturating_add(rule.reach).min(text.len()))?;
-        if rule.back == 0 && !rule.folds_case() && !starts_word(text, keyword) {
+        if rule.back == 0 && !rule.folds_case() && is_within_word(text, keyword) {
             return None;
         }
         let regex = self.regex(index)?;
@@ -130,11 +130,15 @@ pub(super) fn compile(rule: &Rule) -> Option<Regex> {
         .ok()
 }
 
-/// Whether a token may start here: not within a word, unless what looks like its last letter belongs to an escape (`\n`).
-fn starts_word(text: &[u8], at: usize) -> bool {
-    match text.get(at.saturating_sub(2)..at) {
-        Some([b'\\', b'n' | b'r' | b't']) => true,
-        Some([.., last]) => !last.is_ascii_alphanumeric(),
-        _ => true,
+/// Whether the keyword continues a word, so that no token starts here. What looks like the last letter of a word may belong
+/// to an escape (`\n`).
+fn is_within_word(text: &[u8], keyword: usize) -> bool {
+    if !text.get(keyword).is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
+    match text.get(keyword.saturating_sub(2)..keyword) {
+        Some([b'\\', b'n' | b'r' | b't']) => false,
+        Some([.., last]) => last.is_ascii_alphanumeric(),
+        _ => false,
     }
 }

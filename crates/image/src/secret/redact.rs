@@ -60,7 +60,14 @@ pub(super) fn excerpt(text: &[u8], secret: &Range<usize>, spans: &[Span], known:
             }
         }
     }
-    render(region, &masked, from > 0 && !is_break(&text[from - 1]), text.get(to).is_some_and(|b| !is_break(b)))
+    let cut_before = from > 0 && !is_break(&text[from - 1]);
+    let cut_after = text.get(to).is_some_and(|byte| !is_break(byte));
+    let mut line = render(region, &masked, cut_before, cut_after);
+    if to <= secret.start {
+        // The secret starts with the line break: a block below its heading.
+        line.push_str(MASK);
+    }
+    line
 }
 
 /// Text outside the mask, in printable form.

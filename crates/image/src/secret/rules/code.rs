@@ -62,14 +62,14 @@ pub(super) const RULES: &[Rule] = &[
         .when(checks::has_base62_checksum),
     Rule::new("npmrc-auth", "Registry credential in an npm configuration", High,
         &[":_authToken", ":_password", "_auth"],
-        r#"(?::_authToken|:_password|_auth)[ \t]*=[ \t]*"?([A-Za-z0-9+/=_.-]{16,500})"#,
+        r#"(?::_authToken|:_password|_auth)[ \t]*=[ \t]*"?([A-Za-z0-9+/=_.-]{16,})"#,
         "//registry.acme.io/:_authToken={36 alnum}", "//registry.acme.io/:_authToken=${NPM_TOKEN}")
         .entropy(3.0)
         .fix("Revoke the token, and mount .npmrc as a build secret (RUN --mount=type=secret)."),
     Rule::new("pypi-token", "PyPI upload token", Critical,
-        &["pypi-AgEIcHlwaS5vcmc"], r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,1000}", "pypi-AgEIcHlwaS5vcmc{150 alnum}", "pypi-AgEIcHlwaS5vcmc{9 alnum}"),
+        &["pypi-AgEIcHlwaS5vcmc"], r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "pypi-AgEIcHlwaS5vcmc{150 alnum}", "pypi-AgEIcHlwaS5vcmc{9 alnum}"),
     Rule::new("testpypi-token", "TestPyPI upload token", Medium,
-        &["pypi-AgENdGVzdC5weXBpLm9yZw"], r"pypi-AgENdGVzdC5weXBpLm9yZw[A-Za-z0-9_-]{50,1000}", "pypi-AgENdGVzdC5weXBpLm9yZw{150 alnum}", "pypi-AgENdGVzdC5weXBpLm9yZw{9 alnum}"),
+        &["pypi-AgENdGVzdC5weXBpLm9yZw"], r"pypi-AgENdGVzdC5weXBpLm9yZw[A-Za-z0-9_-]{50,}", "pypi-AgENdGVzdC5weXBpLm9yZw{150 alnum}", "pypi-AgENdGVzdC5weXBpLm9yZw{9 alnum}"),
     Rule::new("rubygems-token", "RubyGems API key", Critical,
         &["rubygems_"], r"rubygems_[0-9a-f]{48}\b", "rubygems_{48 hex}", "rubygems_{12 hex}"),
     Rule::new("crates-io-token", "crates.io API token", Critical,
@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("docker-hub-oat", "Docker Hub organisation access token", Critical,
         &["dckr_oat_"], r"dckr_oat_[A-Za-z0-9_-]{32}", "dckr_oat_{32 alnum}", "dckr_oat_{9 alnum}"),
     Rule::new("docker-config-auth", "Registry login in a Docker configuration", High,
-        &["\"auth\""], r#""auth"\s{0,8}:\s{0,8}"([A-Za-z0-9+/]{8,2000}={0,2})""#,
+        &["\"auth\""], r#""auth"\s{0,8}:\s{0,8}"([A-Za-z0-9+/]{8,}={0,2})""#,
         "{\"auths\": {\"registry.acme.io\": {\"auth\": \"{basic}\"}}}", "{\"auths\": {\"registry.acme.io\": {\"auth\": \"{20 alnum}\"}}}")
         .reach(3 << 10)
         .when(checks::is_basic_auth)

@@ -7,7 +7,7 @@ use gabion_model::Severity::{Critical, High, Info, Low, Medium};
 macro_rules! pem {
     ($kind:literal) => {
         concat!(
-            "-----BEGIN ", $kind, r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,15000}?)-----END ", $kind, "-----"
+            "-----BEGIN ", $kind, r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ", $kind, "-----"
         )
     };
 }
@@ -72,11 +72,11 @@ pub(super) const RULES: &[Rule] = &[
         .reach(PEM).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-encrypted-legacy", "Private key, encrypted with a passphrase", Low,
         &["-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----", "-----BEGIN DSA PRIVATE KEY-----", "-----BEGIN OPENSSH PRIVATE KEY-----"],
-        r"-----BEGIN (?:RSA|EC|DSA|OPENSSH) PRIVATE KEY-----([A-Za-z0-9+/=\s\\:,()@._-]{60,15000}?)-----END ",
+        r"-----BEGIN (?:RSA|EC|DSA|OPENSSH) PRIVATE KEY-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ",
         "-----BEGIN RSA {= PRIVATE} KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{32 hex}\n\n{64 base64}\n{64 base64}\n-----END RSA {= PRIVATE} KEY-----", "-----BEGIN RSA {= PRIVATE} KEY-----\nProc-Type: 4,ENCRYPTED")
         .reach(PEM).when(is_locked_pem).fix(NEW_KEY),
     Rule::new("private-key-ssh2", "SSH2 private key", High,
-        &["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"], r#"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----([A-Za-z0-9+/=\s\\:,()@."_-]{60,15000}?)---- END SSH2"#,
+        &["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"], r#"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----([A-Za-z0-9+/=\s\\:,()@."_-]{60,}?)---- END SSH2"#,
         "---- BEGIN SSH2 ENCRYPTED {= PRIVATE} KEY ----\nComment: \"x\"\n{64 base64}\n{64 base64}\n---- END SSH2 ENCRYPTED {= PRIVATE} KEY ----", "---- BEGIN SSH2 ENCRYPTED {= PRIVATE} KEY ----\n...")
         .reach(PEM).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-pgp", "PGP private key", High,
@@ -84,15 +84,15 @@ pub(super) const RULES: &[Rule] = &[
         "-----BEGIN PGP {= PRIVATE} KEY BLOCK-----\nVersion: x\n\n{64 base64}\n{64 base64}\n=abcd\n-----END PGP {= PRIVATE} KEY BLOCK-----", "-----BEGIN PGP {= PRIVATE} KEY BLOCK-----\n...")
         .reach(PEM).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-putty", "PuTTY private key", High,
-        &["PuTTY-User-Key-File-"], r"PuTTY-User-Key-File-[23]: [^\r\n]{1,80}\r?\n(?:[^\r\n]{0,200}\r?\n){2,80}?Private-Lines: \d{1,3}\r?\n([A-Za-z0-9+/=\s]{60,4000})",
+        &["PuTTY-User-Key-File-"], r"PuTTY-User-Key-File-[23]: [^\r\n]{1,80}\r?\n(?:[^\r\n]*\n){2,}?Private-Lines: \d{1,3}\r?\n([A-Za-z0-9+/=\s]{60,})",
         "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPublic-Lines: 1\n{64 base64}\nPrivate-Lines: 1\n{64 base64}\nPrivate-MAC: {64 hex}", "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none")
         .reach(8 << 10).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-xml", "RSA private key in XML", High,
-        &["<RSAKeyValue>"], r"<RSAKeyValue>[\sA-Za-z0-9+/=<>]{0,3000}?<D>([A-Za-z0-9+/=\s]{60,1400})</D>",
+        &["<RSAKeyValue>"], r"<RSAKeyValue>[\sA-Za-z0-9+/=<>]*?<D>([A-Za-z0-9+/=\s]{60,})</D>",
         "<RSAKeyValue><Modulus>{64 base64}</Modulus><Exponent>AQAB</Exponent><D>{64 base64}</D></RSAKeyValue>", "<RSAKeyValue><Modulus>{64 base64}</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>")
         .reach(6 << 10).fix(NEW_KEY),
     Rule::new("private-key-jwk", "Private JSON Web Key", High,
-        &["\"d\""], r#""d"\s{0,4}:\s{0,4}"([A-Za-z0-9_-]{42,700})""#,
+        &["\"d\""], r#""d"\s{0,4}:\s{0,4}"([A-Za-z0-9_-]{42,})""#,
         "{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"{43 alnum}\", \"d\": \"{43 alnum}\"}", "{\"id\": 1, \"d\": \"{43 alnum}\"}")
         .when(is_private_jwk).fix(NEW_KEY),
     Rule::new("wireguard-key", "WireGuard private or preshared key", High,
@@ -105,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         &["private_key", "privatekey", "private-key"], assigned!("(?:eth|wallet|deployer|account|signer)?_?private[_-]?key", "0x[0-9a-f]{64}"), "DEPLOYER_PRIVATE_KEY=0x{64 hex}", "DEPLOYER_PRIVATE_KEY=0x{12 hex}")
         .entropy(3.3),
     Rule::new("jwt", "JSON Web Token", Medium,
-        &["eyJ"], r"eyJ[A-Za-z0-9_-]{10,1200}\.eyJ[A-Za-z0-9_-]{10,2500}\.[A-Za-z0-9_-]{20,700}", "{jwt}", "eyJ{30 alnum}.eyJ{30 alnum}.{43 alnum}")
+        &["eyJ"], r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}", "{jwt}", "eyJ{30 alnum}.eyJ{30 alnum}.{43 alnum}")
         .reach(4500).when(checks::is_jwt)
         .fix("Revoke the token, or let it expire; issue tokens at run time."),
     Rule::new("ansible-vault", "Ansible vault", Info,
@@ -129,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("rails-secret-key-base", "Rails secret key base", High,
         &["secret_key_base"], assigned!("secret_key_base", "[0-9a-f]{64,128}"), "secret_key_base: {128 hex}", "secret_key_base: {12 hex}"),
     Rule::new("wordpress-salt", "WordPress key or salt", Medium,
-        &["_KEY'", "_SALT'"], r"_(?:KEY|SALT)',\s{0,8}'([^'\r\n]{60,70})'", "define('AUTH_KEY',         '{32 alnum}#{31 alnum}');", "define('AUTH_KEY', 'put your unique phrase here');")
+        &["_KEY'", "_SALT'"], r"_(?:KEY|SALT)',\s{0,16}'([^'\r\n]{60,70})'", "define('AUTH_KEY',         '{32 alnum}#{31 alnum}');", "define('AUTH_KEY', 'put your unique phrase here');")
         .entropy(4.2),
 ];
 

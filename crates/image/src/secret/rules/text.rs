@@ -198,7 +198,7 @@ pub(super) const RULES: &[Rule] = &[
         "Authorization: Basic {basic}", "Authorization: Basic {20 alnum}")
         .when(checks::is_basic_auth).fix(MOVE),
     Rule::new("http-bearer-token", "HTTP bearer token", Medium,
-        &["authorization"], r#"(?i)authorization["']?[ \t]{0,4}[:=,][ \t]{0,4}["']?(?:bearer|token)[ \t]{1,4}([a-z0-9+/=._~-]{20,500})"#,
+        &["authorization"], r#"(?i)authorization["']?[ \t]{0,4}[:=,][ \t]{0,4}["']?(?:bearer|token)[ \t]{1,4}([a-z0-9+/=._~-]{20,})"#,
         "Authorization: Bearer {40 alnum}", "Authorization: Bearer ${TOKEN}")
         .when(is_bearer).fix(MOVE).generic(),
     Rule::new("curl-password", "Password on a curl command line", Medium,
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         .when(is_not_weak).fix(MOVE),
     Rule::new("environment-credential", "Credential in an environment variable or label", Medium,
         &["password", "passwd", "passphrase", "pwd", "secret", "token", "api_key", "apikey", "access_key", "auth_key", "private_key", "credential", "encryption_key", "signing_key"],
-        r"(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key|access_key|auth_key|private_key|credential|encryption_key|signing_key)[a-z0-9_.-]{0,40}=([^\r\n]{4,900})",
+        r"(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key|access_key|auth_key|private_key|credential|encryption_key|signing_key)[a-z0-9_.-]{0,40}=([^\r\n]{4,})",
         "POSTGRES_PASSWORD={10 alnum}", "POSTGRES_PASSWORD_FILE=/run/secrets/db")
         .when(is_environment_value).fix(MOVE).generic(),
     Rule::new("environment-file-credential", "Credential in an environment file", Medium,
