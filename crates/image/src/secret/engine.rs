@@ -71,7 +71,7 @@ impl Engine {
 
     /// Whether the rule matches where its keyword is.
     fn attempt(&self, index: usize, text: &[u8], keyword: usize, place: Place<'_>) -> Option<(Range<usize>, usize)> {
-        let rule = self.rules.get(index)?;
+        let rule = self.rules.get(index).filter(|rule| rule.is_for(place))?;
         let from = keyword.saturating_sub(rule.back);
         let window = text.get(from..keyword.saturating_add(rule.reach).min(text.len()))?;
         if rule.back == 0 && !rule.folds_case() && is_within_word(text, keyword) {

@@ -1,14 +1,14 @@
 //! Finds the few places of a text where a rule could match, at the speed of memory.
 //!
-//! Each keyword is represented by its rarest four bytes, case folded. The text is walked byte by byte; its four bytes
-//! are hashed into a bitmap of 8 KiB that stays in the first-level cache, and nearly always that is all: no state is
-//! carried from one byte to the next, so a processor works on several at a time. (An Aho-Corasick automaton does carry
-//! one, and packed searchers are made for a few dozen needles; `benches/secrets.rs` prints both beside this one.)
+//! Each keyword is represented by its rarest four bytes, in each case they may be written in. The text is walked byte by
+//! byte; its four bytes are hashed into a bitmap of 8 KiB that stays in the first-level cache, and nearly always that is
+//! all: no state is carried from one byte to the next, so a processor works on several at a time. (An Aho-Corasick automaton
+//! does carry one, and packed searchers are made for a few dozen needles; `benches/secrets.rs` prints it beside this one.)
 //!
 //! ```text
-//!   password ──► sswo ─┐
-//!   ghp_     ──► ghp_ ─┼─► hash ─► bitmap ──hit──► anchors (sorted) ─► compare the keyword ─► its rules
-//!   sk-      ──► sk-? ─┘   (three bytes: every fourth byte that may follow in a token)
+//!   password ──► sswo, SSWO, sSwo … ─┐
+//!   ghp_     ──► ghp_               ─┼─► hash ─► bitmap ─hit─► anchors ─► compare the keyword ─► its rules
+//!   hf_      ──► hf_a, hf_b, …      ─┘   (three bytes: every fourth byte that may follow in a token)
 //! ```
 
 use super::rule::Rule;
@@ -16,14 +16,17 @@ use std::ops::Range;
 
 /// Bytes that represent a keyword.
 const GRAM: usize = 4;
-/// Sets the bit that tells upper from lower case; the same to text and keyword, so what else it changes is harmless.
-const FOLD: u32 = 0x2020_2020;
+/// Grams looked at between two branches.
+const BLOCK: usize = 8;
+/// Values of [`hash`].
+const HASHES: usize = 1 << 16;
 
 /// The filter for a set of rules.
 #[derive(Debug)]
 pub(super) struct Prefilter {
-    bitmap: Box<[u64; 1024]>,
-    /// Sorted by gram.
+    bitmap: Box<[u64; HASHES / 64]>,
+    /// Where the anchors of each hash start, and those of the last one end.
+    starts: Box<[u16]>,
     anchors: Vec<Anchor>,
     keywords: Vec<Keyword>,
 }
@@ -61,33 +64,30 @@ impl Prefilter {
                 }
             }
         }
-        let mut anchors = Vec::new();
-        for (keyword, Keyword { text, .. }) in keywords.iter().enumerate() {
-            let keyword = keyword as u16;
-            let rarest = (0..text.len().saturating_sub(GRAM - 1)).min_by_key(|&at| commonness(&text[at..at + GRAM]));
-            if let Some(at) = rarest {
-                anchors.push(Anchor {
-                    gram: gram(text, at).unwrap_or_default(),
-                    keyword,
-                    offset: at as u8,
-                });
-            } else if let [a, b, c] = **text {
-                anchors.extend((0x20..0x7f).map(|d| Anchor {
-                    gram: u32::from_le_bytes([a, b, c, d]) | FOLD,
-                    keyword,
-                    offset: 0,
-                }));
-            }
+        let mut anchors: Vec<Anchor> = Vec::new();
+        for (index, keyword) in keywords.iter().enumerate() {
+            let (offset, grams) = grams(keyword);
+            anchors.extend(grams.into_iter().map(|gram| Anchor {
+                gram,
+                keyword: index as u16,
+                offset: offset as u8,
+            }));
         }
-        anchors.sort_unstable();
+        anchors.sort_unstable_by_key(|anchor| (hash(anchor.gram), *anchor));
         anchors.dedup();
-        let mut bitmap = Box::new([0; 1024]);
+        let mut bitmap = Box::new([0; HASHES / 64]);
+        let mut starts = vec![0; HASHES + 1];
         for anchor in &anchors {
             let hash = hash(anchor.gram);
-            bitmap[hash >> 6] |= 1 << (hash & 63);
+            bitmap[hash / 64] |= 1 << (hash % 64);
+            starts[hash + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
         }
         Self {
             bitmap,
+            starts: starts.into_boxed_slice(),
             anchors,
             keywords,
         }
@@ -102,7 +102,7 @@ impl Prefilter {
         let mut blocks = window.windows(GRAM + BLOCK - 1).step_by(BLOCK);
         for block in &mut blocks {
             let Some(&block) = block.first_chunk::<{ GRAM + BLOCK - 1 }>() else { break };
-            if self.suspicious(block) {
+            if self.is_suspicious(block) {
                 for i in 0..BLOCK {
                     self.look(text, at + i, &mut hit);
                 }
@@ -116,24 +116,26 @@ impl Prefilter {
 
     /// Whether any gram of the block is in the bitmap.
     #[inline]
-    fn suspicious(&self, block: [u8; GRAM + BLOCK - 1]) -> bool {
+    fn is_suspicious(&self, block: [u8; GRAM + BLOCK - 1]) -> bool {
         let mut any = 0;
         for i in 0..BLOCK {
-            let hash = hash(u32::from_le_bytes([block[i], block[i + 1], block[i + 2], block[i + 3]]) | FOLD);
-            any |= self.bitmap[hash >> 6] >> (hash & 63);
+            let hash = hash(u32::from_le_bytes([block[i], block[i + 1], block[i + 2], block[i + 3]]));
+            any |= self.bitmap[hash / 64] >> (hash % 64);
         }
         any & 1 != 0
     }
 
-    #[inline(never)]
+    /// Tells the keywords whose gram is at `at`.
+    #[inline]
     fn look(&self, text: &[u8], at: usize, hit: &mut impl FnMut(usize, usize, &[u16])) {
-        let Some(gram) = gram(text, at) else { return };
+        let Some(gram) = text.get(at..).and_then(|rest| rest.first_chunk()) else { return };
+        let gram = u32::from_le_bytes(*gram);
         let hash = hash(gram);
-        if self.bitmap[hash >> 6] >> (hash & 63) & 1 == 0 {
+        if self.bitmap[hash / 64] >> (hash % 64) & 1 == 0 {
             return;
         }
-        let from = self.anchors.partition_point(|anchor| anchor.gram < gram);
-        for anchor in self.anchors[from..].iter().take_while(|anchor| anchor.gram == gram) {
+        let anchors = usize::from(self.starts[hash])..usize::from(self.starts[hash + 1]);
+        for anchor in self.anchors[anchors].iter().filter(|anchor| anchor.gram == gram) {
             let Some(start) = at.checked_sub(usize::from(anchor.offset)) else { continue };
             let keyword = &self.keywords[usize::from(anchor.keyword)];
             let Some(found) = text.get(start..start + keyword.text.len()) else { continue };
@@ -148,11 +150,25 @@ impl Prefilter {
     }
 }
 
-/// Grams looked at between two branches.
-const BLOCK: usize = 8;
-
-fn gram(text: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*text.get(at..)?.first_chunk()?) | FOLD)
+/// The place of the rarest four bytes of a keyword, and the forms they may have.
+fn grams(keyword: &Keyword) -> (usize, Vec<u32>) {
+    let text = keyword.text;
+    let places = 0..text.len().saturating_sub(GRAM - 1);
+    let Some(at) = places.min_by_key(|at| commonness(&text[*at..at + GRAM])) else {
+        let follows = (0_u8..128).filter(|byte| byte.is_ascii_alphanumeric() || b"_-./*+".contains(byte));
+        let with = |last| text.iter().copied().chain([last]).collect::<Vec<u8>>();
+        return (0, follows.filter_map(|last| with(last).first_chunk().copied()).map(u32::from_le_bytes).collect());
+    };
+    let cases = if keyword.fold { 1 << GRAM } else { 1 };
+    let form = |case: u32| {
+        let mut gram = [0; GRAM];
+        for (i, byte) in gram.iter_mut().enumerate() {
+            let exact = text[at + i];
+            *byte = if case >> i & 1 == 1 { exact.to_ascii_uppercase() } else { exact };
+        }
+        u32::from_le_bytes(gram)
+    };
+    (at, (0..cases).map(form).collect())
 }
 
 /// 16 bits of it (Fibonacci hashing).

@@ -10,8 +10,8 @@
 //!
 //! The secret is group 1 of the pattern, or all of it. The [`Check`] has the last word.
 
-use super::checks::Candidate;
-use gabion_model::Severity;
+use super::checks::{Candidate, Place};
+use gabion_model::{Severity, path};
 
 /// How one kind of credential is told from other text.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,10 @@ pub struct Rule {
     pub back: usize,
     /// How many bytes after the start of the keyword a match may end.
     pub reach: usize,
+    /// Ends of the names of the files it is for; empty for all files and values.
+    pub files: &'static [&'static str],
+    /// Looks only at values of the environment and labels.
+    pub values_only: bool,
     /// Gives way to any other rule that claims some of the same bytes.
     pub generic: bool,
 }
@@ -80,6 +84,8 @@ impl Rule {
             fix: REVOKE,
             back: 0,
             reach: 1 << 10,
+            files: &[],
+            values_only: false,
             generic: false,
         }
     }
@@ -115,10 +121,34 @@ impl Rule {
         self
     }
 
+    /// Restricts it to files whose name ends like one of these.
+    pub(super) const fn files(mut self, files: &'static [&'static str]) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Restricts it to values of the environment and labels.
+    pub(super) const fn values_only(mut self) -> Self {
+        self.values_only = true;
+        self
+    }
+
     /// Gives way to other rules.
     pub(super) const fn generic(mut self) -> Self {
         self.generic = true;
         self
+    }
+
+    /// Whether it looks at such a place.
+    pub(super) fn is_for(&self, place: Place<'_>) -> bool {
+        match place {
+            Place::Value => self.files.is_empty(),
+            Place::File(path) => {
+                let name = path::name(path);
+                let is_named = self.files.is_empty() || self.files.iter().any(|end| name.ends_with(end.as_bytes()));
+                is_named && !self.values_only
+            }
+        }
     }
 
     /// Whether case does not matter.

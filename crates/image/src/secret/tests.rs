@@ -145,6 +145,7 @@ fn expand(rule: &Rule, template: &str) -> String {
 fn path_for(rule: &Rule) -> &'static [u8] {
     match rule.id {
         "pgpass-password" => b"root/.pgpass",
+        "pypirc-password" => b"root/.pypirc",
         "configured-password" => b"etc/app/app.properties",
         _ => b"srv/app/file",
     }

@@ -186,8 +186,8 @@ pub(super) const RULES: &[Rule] = &[
         &["ico-"], r"ico-[A-Za-z0-9]{32}\b", "ico-{32 alnum}", "ico-{9 alnum}")
         .entropy(3.5),
     Rule::new("localstack-token", "LocalStack auth token", Low,
-        &["ls-"], r"ls-[A-Za-z]{4}[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{12}\b",
-        "ls-{4 alpha}{4 digit}-{4 alnum}-{4 alnum}-{4 alnum}-{12 alnum}", "ls-{6 alnum}"),
+        &["localstack"], assigned!("localstack[a-z_.-]{0,8}token", "ls-[A-Za-z0-9]{8}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{12}"),
+        "LOCALSTACK_AUTH_TOKEN=ls-{4 alpha}{4 digit}-{4 alnum}-{4 alnum}-{4 alnum}-{12 alnum}", "LOCALSTACK_HOST=ls-{6 alnum}"),
     Rule::new("openshift-token", "OpenShift access token", Critical,
         &["sha256~"], r"sha256~[A-Za-z0-9_-]{43}", "sha256~{43 alnum}", "sha256~{20 alnum}"),
     Rule::new("kubernetes-bootstrap-token", "Kubernetes bootstrap token", High,

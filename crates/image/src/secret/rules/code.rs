@@ -3,6 +3,12 @@
 use super::{super::checks, Rule, assigned};
 use gabion_model::Severity::{Critical, High, Medium};
 
+/// The setting stands alone on its line, or belongs to a registry (`//host/:`).
+fn is_npmrc_line(candidate: &checks::Candidate<'_>) -> bool {
+    let before = candidate.before();
+    (before.is_empty() || before.starts_with(b"//")) && checks::entropy(candidate.secret()) >= 3.0
+}
+
 pub(super) const RULES: &[Rule] = &[
     Rule::new("github-pat", "GitHub personal access token", Critical,
         &["ghp_"], r"ghp_[0-9A-Za-z]{36}\b", "{checksum ghp_ 30}", "ghp_{36 alnum}")
@@ -61,10 +67,10 @@ pub(super) const RULES: &[Rule] = &[
         &["npm_"], r"npm_[0-9A-Za-z]{36}\b", "{checksum npm_ 30}", "npm_{36 alnum}")
         .when(checks::has_base62_checksum),
     Rule::new("npmrc-auth", "Registry credential in an npm configuration", High,
-        &[":_authToken", ":_password", "_auth"],
-        r#"(?::_authToken|:_password|_auth)[ \t]*=[ \t]*"?([A-Za-z0-9+/=_.-]{16,})"#,
+        &["_authToken", ":_password", "_auth"],
+        r#"(?::_password|_authToken|_auth)[ \t]*=[ \t]*"?([A-Za-z0-9+/=_.-]{16,500})["\s]?"#,
         "//registry.acme.io/:_authToken={36 alnum}", "//registry.acme.io/:_authToken=${NPM_TOKEN}")
-        .entropy(3.0)
+        .when(is_npmrc_line)
         .fix("Revoke the token, and mount .npmrc as a build secret (RUN --mount=type=secret)."),
     Rule::new("pypi-token", "PyPI upload token", Critical,
         &["pypi-AgEIcHlwaS5vcmc"], r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "pypi-AgEIcHlwaS5vcmc{150 alnum}", "pypi-AgEIcHlwaS5vcmc{9 alnum}"),

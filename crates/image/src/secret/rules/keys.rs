@@ -92,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
         "<RSAKeyValue><Modulus>{64 base64}</Modulus><Exponent>AQAB</Exponent><D>{64 base64}</D></RSAKeyValue>", "<RSAKeyValue><Modulus>{64 base64}</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>")
         .reach(6 << 10).fix(NEW_KEY),
     Rule::new("private-key-jwk", "Private JSON Web Key", High,
-        &["\"d\""], r#""d"\s{0,4}:\s{0,4}"([A-Za-z0-9_-]{42,})""#,
+        &["\"d\":", "\"d\" :"], r#""d"\s{0,4}:\s{0,4}"([A-Za-z0-9_-]{42,})""#,
         "{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"{43 alnum}\", \"d\": \"{43 alnum}\"}", "{\"id\": 1, \"d\": \"{43 alnum}\"}")
         .when(is_private_jwk).fix(NEW_KEY),
     Rule::new("wireguard-key", "WireGuard private or preshared key", High,

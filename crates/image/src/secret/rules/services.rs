@@ -67,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("brevo-smtp-key", "Brevo SMTP key", High,
         &["xsmtpsib-"], r"xsmtpsib-[0-9a-f]{64}-[A-Za-z0-9]{16}\b", "xsmtpsib-{64 hex}-{16 alnum}", "xsmtpsib-{12 hex}"),
     Rule::new("resend-api-key", "Resend API key", High,
-        &["re_"], r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}\b", "re_{8 alnum}_{24 alnum}", "re_{8 lower}_{9 lower}")
+        &["resend"], assigned!("resend", "re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}"), "RESEND_API_KEY=re_{8 alnum}_{24 alnum}", "RESEND_API_KEY=re_{8 lower}")
         .entropy(3.8),
     Rule::new("postmark-token", "Postmark server token", High,
         &["postmark"], assigned!("postmark[a-z_.-]{0,12}(?:token|key)", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "POSTMARK_API_TOKEN={uuid}", "POSTMARK_STREAM={uuid}"),
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         &["sl.u.", "sl.B", "sl.A"], r"sl\.(?:u\.)?[A-Za-z0-9_-]{130,}", "sl.u.{400 alnum}", "sl.u.{9 alnum}")
         .reach(2 << 10),
     Rule::new("airtable-pat", "Airtable personal access token", High,
-        &["pat"], r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}\b", "pat{14 alnum}.{64 hex}", "pat{14 alnum}.{9 hex}"),
+        &["airtable"], r#"(?i)airtable[^\r\n]{0,60}?[ \t"'=:]((?-i:pat[A-Za-z0-9]{14}\.[0-9a-f]{64}))\b"#, "AIRTABLE_TOKEN=pat{14 alnum}.{64 hex}", "AIRTABLE_PATH=pat{14 alnum}.{9 hex}"),
     Rule::new("airtable-api-key", "Airtable API key", Medium,
         &["airtable"], assigned!("airtable", "key[A-Za-z0-9]{14}"), "AIRTABLE_API_KEY=key{14 alnum}", "AIRTABLE_BASE=app{14 alnum}"),
     Rule::new("asana-pat", "Asana personal access token", High,

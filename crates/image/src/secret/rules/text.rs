@@ -1,7 +1,7 @@
 //! Passwords in the places where people put them: URLs, dot files, command lines, assignments.
 
 use super::{
-    super::checks::{self, Candidate, Place},
+    super::checks::{self, Candidate},
     Rule,
 };
 use gabion_model::Severity::{High, Low, Medium};
@@ -48,8 +48,10 @@ fn is_not_weak(candidate: &Candidate<'_>) -> bool {
     !checks::is_weak(candidate.secret())
 }
 
-fn is_in_pgpass(candidate: &Candidate<'_>) -> bool {
-    matches!(candidate.file_name(), b".pgpass" | b"pgpass.conf" | b"pgpass") && is_not_weak(candidate)
+/// In a file of another name it must look like a password, and not like prose about `.netrc`.
+fn is_netrc(candidate: &Candidate<'_>) -> bool {
+    let is_named = candidate.file_name().ends_with(b"netrc");
+    is_not_weak(candidate) && (is_named || checks::is_mixed(candidate.secret()))
 }
 
 /// `Authorization: Bearer x`: not a word, not a reference.
@@ -108,20 +110,13 @@ fn is_generic_password(candidate: &Candidate<'_>) -> bool {
 }
 
 /// Files whose lines are `key = value` without quotes.
-fn is_configuration(candidate: &Candidate<'_>) -> bool {
-    let name = candidate.file_name();
-    let ends = |end: &[u8]| name.ends_with(end);
-    name.starts_with(b".env")
-        || [&b".env"[..], b".ini", b".cnf", b".conf", b".cfg", b".properties", b".toml", b".yml", b".yaml", b"credentials", b".secret"]
-            .iter()
-            .any(|end| ends(end))
-}
+const CONFIGURATION: &[&str] =
+    &[".env", ".ini", ".cnf", ".conf", ".cfg", ".properties", ".toml", ".yml", ".yaml", "credentials", ".secret"];
 
 /// An unquoted value in a configuration file, on a line that is no comment.
 fn is_configured_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
-    is_configuration(candidate)
-        && !candidate.before().trim_ascii_start().starts_with(b"#")
+    !candidate.before().trim_ascii_start().starts_with(b"#")
         && !candidate.before().trim_ascii_start().starts_with(b";")
         && candidate.before().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
         && names_secret(candidate.name())
@@ -137,8 +132,7 @@ fn is_environment_file(candidate: &Candidate<'_>) -> bool {
     let before = candidate.before().trim_ascii_start();
     let before = before.strip_prefix(b"export ").or_else(|| before.strip_prefix(b"ENV ")).unwrap_or(before);
     let secret = candidate.secret();
-    candidate.place != Place::Value
-        && before.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+    before.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && names_secret(candidate.name())
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
@@ -150,8 +144,7 @@ fn is_environment_file(candidate: &Candidate<'_>) -> bool {
 /// The whole of an environment variable whose name says what it is.
 fn is_environment_value(candidate: &Candidate<'_>) -> bool {
     let name = candidate.name();
-    candidate.place == Place::Value
-        && memchr::memchr(b'=', candidate.text).is_some_and(|at| at + 1 == candidate.secret.start)
+    memchr::memchr(b'=', candidate.text).is_some_and(|at| at + 1 == candidate.secret.start)
         && names_secret(name)
         && !checks::is_weak(candidate.secret())
         && !candidate.secret().iter().all(u8::is_ascii_digit)
@@ -182,17 +175,17 @@ pub(super) const RULES: &[Rule] = &[
         "https://deploy:{14 alnum}@git.acme.io/app.git", "https://user:password@git.acme.io/app.git")
         .when(is_web_password).fix(MOVE),
     Rule::new("netrc-password", "Password in a netrc file", High,
-        &["machine"], r"machine\s{1,8}[^\s]{1,200}\s{1,8}login\s{1,8}[^\s]{1,200}\s{1,8}password\s{1,8}([^\s]{4,300})",
+        &["machine ", "machine\t"], r"machine\s{1,8}[^\s]{1,200}\s{1,8}login\s{1,8}[^\s]{1,200}\s{1,8}password\s{1,8}([^\s]{4,300})",
         "machine git.acme.io\n  login deploy\n  password {20 alnum}", "machine git.acme.io login deploy")
-        .when(is_not_weak).fix(MOVE),
+        .when(is_netrc).fix(MOVE),
     Rule::new("pgpass-password", "Password in a PostgreSQL password file", High,
         &[":5432:", ":*:", ":543"], r"[:0-9*]{3,7}[^:\s]{1,63}:[^:\s]{1,63}:([^\s:][^\r\n]{3,200})",
         "db.internal:5432:app:app:{16 alnum}", "db.internal:5432:app")
-        .when(is_in_pgpass).fix(MOVE),
+        .when(is_not_weak).files(&["pgpass", "pgpass.conf"]).fix(MOVE),
     Rule::new("pypirc-password", "Password in a Python package index configuration", High,
-        &["repository", "username"], r"(?:repository[ \t]{0,4}[=:][^\r\n]{1,200}\r?\n)?username[ \t]{0,4}[=:][ \t]{0,4}[^\r\n]{1,100}\r?\npassword[ \t]{0,4}[=:][ \t]{0,4}([^\s]{4,300})",
+        &["username"], r"username[ \t]{0,4}[=:][ \t]{0,4}[^\r\n]{1,100}\r?\npassword[ \t]{0,4}[=:][ \t]{0,4}([^\s]{4,300})",
         "[acme]\nrepository = https://pypi.acme.io\nusername = deploy\npassword = {20 alnum}", "username = deploy\npassword = ${PASSWORD}")
-        .when(is_not_weak).fix(MOVE),
+        .when(is_not_weak).files(&["pypirc"]).fix(MOVE),
     Rule::new("http-basic-auth", "HTTP basic authentication header", Medium,
         &["authorization"], r#"(?i)authorization["']?[ \t]{0,4}[:=,][ \t]{0,4}["']?basic[ \t]{1,4}([a-z0-9+/]{8,300}={0,2})"#,
         "Authorization: Basic {basic}", "Authorization: Basic {20 alnum}")
@@ -217,7 +210,7 @@ pub(super) const RULES: &[Rule] = &[
         &["password", "passwd", "passphrase", "pwd", "secret", "token", "api_key", "apikey", "access_key", "auth_key", "private_key", "credential", "encryption_key", "signing_key"],
         r"(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key|access_key|auth_key|private_key|credential|encryption_key|signing_key)[a-z0-9_.-]{0,40}=([^\r\n]{4,})",
         "POSTGRES_PASSWORD={10 alnum}", "POSTGRES_PASSWORD_FILE=/run/secrets/db")
-        .when(is_environment_value).fix(MOVE).generic(),
+        .when(is_environment_value).values_only().fix(MOVE).generic(),
     Rule::new("environment-file-credential", "Credential in an environment file", Medium,
         &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "MYSQL_PWD"],
         r#"(?:PASSW(?:OR)?D|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|MYSQL_PWD)[A-Z0-9_]{0,24}=["']?([^\s"'`<>;|&(){}\[\]$\\]{8,300})["']?(?:\r?\n|$)"#,
@@ -227,7 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         &["password", "passwd", "passphrase", "secret"],
         r#"(?i)(?:passw(?:or)?d|passphrase|secret)[a-z0-9_.-]{0,24}["']?[ \t]{0,16}[=:][ \t]{0,16}([^\s"'`<>|&(){}\[\]$\\,;#]{8,200})[ \t]{0,8}(?:\r?\n|$)"#,
         "db.password = {14 alnum}", "db.password = ${DB_PASSWORD}")
-        .when(is_configured_password).fix(MOVE).generic(),
+        .when(is_configured_password).files(CONFIGURATION).fix(MOVE).generic(),
     Rule::new("generic-api-key", "Secret or key in an assignment", Medium,
         &["secret", "token", "api_key", "apikey", "api-key", "access_key", "accesskey", "access-key", "auth_key", "authkey", "encryption_key", "encryptionkey", "signing_key", "signingkey", "credential"],
         concat!("(?i)", secret_names!(), r#"[a-z0-9_.-]{0,24}["']?\]?[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8}["'`]([a-z0-9+/=_.~-]{16,300})["'`]"#),
