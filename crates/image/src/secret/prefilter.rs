@@ -1,12 +1,12 @@
 //! Finds the few places of a text where a rule could match, at the speed of memory.
 //!
-//! Each keyword is represented by its rarest four bytes, in each case they may be written in. The text is walked byte by
-//! byte; its four bytes are hashed into a bitmap of 8 KiB that stays in the first-level cache, and nearly always that is
+//! Each keyword is represented by its rarest four bytes, in the cases that people write them in. The text is walked byte by
+//! byte; its four bytes are hashed into a bitmap of 32 KiB whose hot part stays in the first-level cache, and nearly always that is
 //! all: no state is carried from one byte to the next, so a processor works on several at a time. (An Aho-Corasick automaton
 //! does carry one, and packed searchers are made for a few dozen needles; `benches/secrets.rs` prints it beside this one.)
 //!
 //! ```text
-//!   password ──► sswo, SSWO, sSwo … ─┐
+//!   password ──► sswo, SSWO, Sswo … ─┐
 //!   ghp_     ──► ghp_               ─┼─► hash ─► bitmap ─hit─► anchors ─► compare the keyword ─► its rules
 //!   hf_      ──► hf_a, hf_b, …      ─┘   (three bytes: every fourth byte that may follow in a token)
 //! ```
@@ -18,14 +18,16 @@ use std::ops::Range;
 const GRAM: usize = 4;
 /// Grams looked at between two branches.
 const BLOCK: usize = 8;
-/// Values of [`hash`].
-const HASHES: usize = 1 << 16;
+/// Values of [`hash`]: a hundred times the number of grams, so that one in a dozen blocks needs a second look.
+const HASHES: usize = 1 << 18;
+/// Hashes that share a list of anchors.
+const SHARED: usize = 4;
 
 /// The filter for a set of rules.
 #[derive(Debug)]
 pub(super) struct Prefilter {
     bitmap: Box<[u64; HASHES / 64]>,
-    /// Where the anchors of each hash start, and those of the last one end.
+    /// Where the anchors of each group of [`SHARED`] hashes start, and those of the last one end.
     starts: Box<[u16]>,
     anchors: Vec<Anchor>,
     keywords: Vec<Keyword>,
@@ -76,11 +78,11 @@ impl Prefilter {
         anchors.sort_unstable_by_key(|anchor| (hash(anchor.gram), *anchor));
         anchors.dedup();
         let mut bitmap = Box::new([0; HASHES / 64]);
-        let mut starts = vec![0; HASHES + 1];
+        let mut starts = vec![0; HASHES / SHARED + 1];
         for anchor in &anchors {
             let hash = hash(anchor.gram);
             bitmap[hash / 64] |= 1 << (hash % 64);
-            starts[hash + 1] += 1;
+            starts[hash / SHARED + 1] += 1;
         }
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
@@ -117,11 +119,22 @@ impl Prefilter {
     /// Whether any gram of the block is in the bitmap.
     #[inline]
     fn is_suspicious(&self, block: [u8; GRAM + BLOCK - 1]) -> bool {
-        let mut any = 0;
-        for i in 0..BLOCK {
-            let hash = hash(u32::from_le_bytes([block[i], block[i + 1], block[i + 2], block[i + 3]]));
-            any |= self.bitmap[hash / 64] >> (hash % 64);
-        }
+        let [a, b, c, rest @ ..] = block;
+        let [d, e, f, g, h, ..] = rest;
+        // Two words that overlap, so that each gram lies within one of them.
+        let (low, high) = (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest));
+        let is_set = |gram: u64| {
+            let hash = hash(gram as u32);
+            self.bitmap[hash / 64] >> (hash % 64)
+        };
+        let any = is_set(low)
+            | is_set(low >> 8)
+            | is_set(low >> 16)
+            | is_set(low >> 24)
+            | is_set(low >> 32)
+            | is_set(high >> 16)
+            | is_set(high >> 24)
+            | is_set(high >> 32);
         any & 1 != 0
     }
 
@@ -134,7 +147,8 @@ impl Prefilter {
         if self.bitmap[hash / 64] >> (hash % 64) & 1 == 0 {
             return;
         }
-        let anchors = usize::from(self.starts[hash])..usize::from(self.starts[hash + 1]);
+        let list = hash / SHARED;
+        let anchors = usize::from(self.starts[list])..usize::from(self.starts[list + 1]);
         for anchor in self.anchors[anchors].iter().filter(|anchor| anchor.gram == gram) {
             let Some(start) = at.checked_sub(usize::from(anchor.offset)) else { continue };
             let keyword = &self.keywords[usize::from(anchor.keyword)];
@@ -159,8 +173,9 @@ fn grams(keyword: &Keyword) -> (usize, Vec<u32>) {
         let with = |last| text.iter().copied().chain([last]).collect::<Vec<u8>>();
         return (0, follows.filter_map(|last| with(last).first_chunk().copied()).map(u32::from_le_bytes).collect());
     };
-    let cases = if keyword.fold { 1 << GRAM } else { 1 };
-    let form = |case: u32| {
+    // lower, UPPER, Capital, camelCase
+    let cases: &[u8] = if keyword.fold { &[0b0000, 0b1111, 0b0001, 0b0010, 0b0100, 0b1000] } else { &[0] };
+    let form = |case: &u8| {
         let mut gram = [0; GRAM];
         for (i, byte) in gram.iter_mut().enumerate() {
             let exact = text[at + i];
@@ -168,13 +183,13 @@ fn grams(keyword: &Keyword) -> (usize, Vec<u32>) {
         }
         u32::from_le_bytes(gram)
     };
-    (at, (0..cases).map(form).collect())
+    (at, cases.iter().map(form).collect())
 }
 
-/// 16 bits of it (Fibonacci hashing).
+/// 18 bits of it (Fibonacci hashing).
 #[inline]
 fn hash(gram: u32) -> usize {
-    (gram.wrapping_mul(0x9E37_79B1) >> 16) as usize
+    (gram.wrapping_mul(0x9E37_79B1) >> 14) as usize
 }
 
 /// How often such bytes occur in code and prose: the lower, the better an anchor.

@@ -1,12 +1,7 @@
 //! Messaging, mail, monitoring, identity, and the rest of what is rented by the month.
 
-use super::{super::checks::Candidate, Rule, assigned};
+use super::{Rule, assigned};
 use gabion_model::Severity::{Critical, High, Low, Medium};
-
-/// The forms of Twilio's keys are common; its name must be near.
-fn is_near_twilio(candidate: &Candidate<'_>) -> bool {
-    candidate.is_near(&[b"twilio", b"account_sid", b"accountsid"])
-}
 
 pub(super) const RULES: &[Rule] = &[
     // Messaging
@@ -35,9 +30,7 @@ pub(super) const RULES: &[Rule] = &[
         .back(11)
         .entropy(3.5),
     Rule::new("twilio-api-key", "Twilio API key", High,
-        &["SK0", "SK1", "SK2", "SK3", "SK4", "SK5", "SK6", "SK7", "SK8", "SK9", "SKa", "SKb", "SKc", "SKd", "SKe", "SKf"],
-        r"SK[0-9a-f]{32}\b", "twilio_key = SK{32 hex}", "twilio_key = SK{12 hex}")
-        .when(is_near_twilio),
+        &["twilio"], r#"(?i)twilio[^\r\n]{0,60}?[ \t"'=:,]((?-i:SK[0-9a-f]{32}))\b"#, "twilio_key = SK{32 hex}", "twilio_key = SK{12 hex}"),
     Rule::new("twilio-auth-token", "Twilio auth token", Critical,
         &["twilio"], assigned!("twilio[a-z_.-]{0,12}token", "[0-9a-f]{32}"), "TWILIO_AUTH_TOKEN={32 hex}", "TWILIO_ACCOUNT=AC{32 hex}"),
     Rule::new("intercom-access-token", "Intercom access token", High,
