@@ -215,7 +215,20 @@ fn a_real_podman_exports_and_tells_of_its_containers() {
         at.join("log"),
     );
     service.until("podman answers", || at.join("p.sock").exists());
-    run(podman().args(["run", "-d", "--network", "none", "--name", "box", "app:v1"]));
+    // Explicit limits, as this may run where podman's own cannot be set.
+    run(podman().args([
+        "run",
+        "-d",
+        "--ulimit",
+        "nofile=512:512",
+        "--ulimit",
+        "nproc=512:512",
+        "--network",
+        "none",
+        "--name",
+        "box",
+        "app:v1",
+    ]));
     exam(&host, at);
     run(podman().args(["rm", "-f", "-t", "0", "box"]));
 }

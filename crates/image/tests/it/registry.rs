@@ -369,14 +369,15 @@ fn a_blob_that_broke_off_goes_on_where_it_stopped() {
         let server = Server::tcp({
             let (path, calls) = (path.clone(), AtomicUsize::new(0));
             move |asked| {
-                let answer = match ranges || asked.path != path {
-                    true => held.answer(asked),
-                    false => Answer::ok(big()),
+                let answer = if ranges || asked.path != path {
+                    held.answer(asked)
+                } else {
+                    Answer::ok(big())
                 };
-                match asked.path == path && calls.fetch_add(1, Ordering::Relaxed) < 2 {
-                    true => answer.cut(100_000),
-                    false => answer,
+                if asked.path == path && calls.fetch_add(1, Ordering::Relaxed) < 2 {
+                    return answer.cut(100_000);
                 }
+                answer
             }
         });
         let client = Client::of(&[&server]);
@@ -398,9 +399,12 @@ fn the_next_run_goes_on_where_this_one_gave_up() {
     let path = format!("/v2/app/blobs/{}", digest_of(&big()));
     let server = Server::tcp({
         let path = path.clone();
-        move |asked| match asked.path == path && asked.from() == 0 {
-            true => held.answer(asked).cut(100_000),
-            false => held.answer(asked),
+        move |asked| {
+            let answer = held.answer(asked);
+            if asked.path == path && asked.from() == 0 {
+                return answer.cut(100_000);
+            }
+            answer
         }
     });
     let mut client = Client::of(&[&server]);
@@ -438,9 +442,9 @@ fn other_bytes_than_promised_are_refused_and_not_kept() {
     let wrong = |content: &'static [u8], unframed: bool| {
         let mut held = plain();
         held.0.insert(top.clone(), content.to_vec());
-        Server::tcp(move |asked| match unframed {
-            true => held.answer(asked).unframed(),
-            false => held.answer(asked),
+        Server::tcp(move |asked| {
+            let answer = held.answer(asked);
+            if unframed { answer.unframed() } else { answer }
         })
     };
     for unframed in [false, true] {
@@ -484,9 +488,13 @@ fn silence_has_a_limit() {
     let top = format!("/v2/app/blobs/{}", digest_of(b"top"));
     for path in ["/v2/app/manifests/v1", &top] {
         let (held, slow) = (plain(), path.to_owned());
-        let server = Server::tcp(move |asked| match asked.path == slow {
-            true => held.answer(asked).silent(1),
-            false => held.answer(asked),
+        let server = Server::tcp(move |asked| {
+            let answer = held.answer(asked);
+            if asked.path == slow {
+                answer.silent(1)
+            } else {
+                answer
+            }
         });
         let mut client = Client::of(&[&server]);
         client.options.read_timeout = Duration::from_millis(150);

@@ -108,10 +108,9 @@ impl Daemon {
     /// Waits for a sign of life.
     pub(crate) fn until(&mut self, what: &str, ready: impl Fn() -> bool) {
         wait_for(what, || {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-                panic!("{what}: ended with {status}\n{log}");
-            }
+            let ended = self.child.try_wait().ok().flatten();
+            let log = ended.map(|_| std::fs::read_to_string(&self.log).unwrap_or_default());
+            assert!(ended.is_none(), "{what}: ended: {log:?}");
             ready().then_some(())
         });
     }
