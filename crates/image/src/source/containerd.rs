@@ -31,6 +31,7 @@ use hyper_util::rt::TokioIo;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 use tokio::net::UnixStream;
@@ -175,6 +176,10 @@ const MAX_MESSAGE: usize = 64 << 20;
 /// For how long containerd keeps a view that Gabion did not live to remove.
 const LEASE: Duration = Duration::from_mins(10);
 
+/// Distinguishes the views of one process.
+static VIEWS: AtomicU32 = AtomicU32::new(0);
+
+/// A client of one service, with the limit above. A macro, as the generated clients have no trait in common.
 macro_rules! client {
     ($kind:ident, $channel:expr) => {
         $kind::new($channel.clone()).max_decoding_message_size(MAX_MESSAGE)
@@ -278,7 +283,8 @@ impl Space<'_> {
                 Err(status) => return Err(self.daemon.failed(&status)),
             }
         }
-        let Ok(digest) = reference.parse::<Digest>() else {
+        let named = || reference.parse::<Reference>().ok()?.digest;
+        let Some(digest) = reference.parse().ok().or_else(named) else {
             return Ok(None);
         };
         let images = self.images(Vec::new()).await?;
@@ -525,7 +531,12 @@ impl Space<'_> {
     async fn view(&self, top: &Digest) -> Result<Option<Stack>, SourceError> {
         let options = self.daemon.options;
         let failed = |status: Status| self.daemon.failed(&status);
-        let id = format!("gabion-{}-{}", std::process::id(), options.now.as_nanosecond());
+        let n = VIEWS.fetch_add(1, Ordering::Relaxed);
+        let id = format!(
+            "gabion-{}-{}-{n}",
+            std::process::id(),
+            options.now.as_nanosecond()
+        );
         let expires = options.now.saturating_add(LEASE).unwrap_or(options.now);
         let lease = self.request(CreateRequest {
             id: id.clone(),

@@ -50,6 +50,8 @@ pub(super) struct Endpoint<'a> {
     insecure: bool,
     /// Speaks plain HTTP: allowed only where `insecure`.
     plain: AtomicBool,
+    /// A mirror that could not be reached: it is not tried again, as every try may take long.
+    lost: AtomicBool,
     login: Mutex<Option<Login>>,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Endpoint<'a> {
             reference: place.reference.to_owned(),
             insecure,
             plain: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             login: Mutex::new(None),
         })
     }
@@ -214,6 +217,12 @@ impl<'a> Endpoint<'a> {
         from: u64,
         login: Option<&Login>,
     ) -> Result<Response, Failure> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(Failure::Final(SourceError::Connect {
+                host: self.host.clone(),
+                reason: "it could not be reached before".to_owned(),
+            }));
+        }
         loop {
             let plain = self.plain.load(Ordering::Relaxed);
             let scheme = if plain { "http" } else { "https" };
@@ -235,7 +244,12 @@ impl<'a> Endpoint<'a> {
                 Err(error) if error.is_connect() && self.insecure && !plain => {
                     self.plain.store(true, Ordering::Relaxed);
                 }
-                Err(error) => return Err(self.unsent(path, &error)),
+                Err(error) => {
+                    let reached = !error.is_connect();
+                    self.lost
+                        .store(!reached && self.mirror_of.is_some(), Ordering::Relaxed);
+                    return Err(self.unsent(path, &error));
+                }
             }
         }
     }

@@ -73,18 +73,18 @@ impl Containerd {
 
 const NAME: &str = "docker.io/library/app:v1";
 
-/// A daemon with the image [`NAME`] in a namespace, and the digest of its configuration.
+/// A daemon with the image [`NAME`] in a namespace, and the one below it as `base:v1`.
 fn with_image(at: &Path, namespace: &str) -> Containerd {
     layout(at);
-    run(Command::new("skopeo")
-        .args(["copy", "-q", "--insecure-policy"])
-        .arg(format!("oci:{}/app:v1", at.display()))
-        .arg(format!("oci-archive:{}/app.tar:{NAME}", at.display())));
     let daemon = Containerd::start(at);
-    daemon.ctr(
-        namespace,
-        &format!("images import --snapshotter overlayfs {}/app.tar", at.display()),
-    );
+    for (tag, name) in [("v1", NAME), ("base", "docker.io/library/base:v1")] {
+        let tar = format!("{}/{tag}.tar", at.display());
+        run(Command::new("skopeo")
+            .args(["copy", "-q", "--insecure-policy"])
+            .arg(format!("oci:{}/app:{tag}", at.display()))
+            .arg(format!("oci-archive:{tar}:{name}")));
+        daemon.ctr(namespace, &format!("images import --snapshotter overlayfs {tar}"));
+    }
     daemon
 }
 
@@ -133,9 +133,17 @@ fn an_unpacked_image_is_read_in_place_and_nothing_is_left_behind() {
     assert!(!snapshots.contains("View"), "{snapshots}");
     assert_eq!(daemon.ctr("k8s.io", "leases ls -q"), "");
 
+    // An image of a single layer, which needs no overlay.
+    let base = get("base:v1", &daemon.options()).expect("is there");
+    assert!(
+        matches!(&base, ContainerdImage::Snapshots { layers: one, .. } if one[..] == layers[..1]),
+        "{base:?}"
+    );
+
     // By its digest and by its ID, too; and not by others.
     let id = digest_of(&config_bytes).to_string();
-    for reference in [NAME, &manifest.to_string(), &id] {
+    let pinned = format!("app:v1@{manifest}");
+    for reference in [NAME, &manifest.to_string(), &pinned, &id] {
         assert!(
             matches!(
                 get(reference, &daemon.options()),

@@ -167,7 +167,8 @@ impl Progress for Heard {
 /// The programs that [`layout`] needs.
 pub(crate) const LAYOUT_TOOLS: [&str; 2] = ["umoci", "busybox"];
 
-/// Makes an image `DIR:v1` with two layers: `/bin/busybox`, and `/etc/gabion-test` on top.
+/// Makes the layout `DIR/app` with two images: `base` of one layer with `/bin/busybox`, and `v1` with
+/// `/etc/gabion-test` on top.
 pub(crate) fn layout(directory: &Path) {
     let umoci = |arguments: &[&str]| run(Command::new("umoci").args(arguments).current_dir(directory));
     umoci(&["init", "--layout", "app"]);
@@ -178,6 +179,7 @@ pub(crate) fn layout(directory: &Path) {
         .find(|p| Path::new(p).exists())
         .expect("busybox");
     umoci(&["insert", "--image", "app:v1", busybox, "/bin/busybox"]);
+    umoci(&["tag", "--image", "app:v1", "base"]);
     std::fs::write(directory.join("mark"), "hello\n").expect("writes");
     umoci(&["insert", "--image", "app:v1", "mark", "/etc/gabion-test"]);
     let command = [
