@@ -1,11 +1,13 @@
-//! Chores of the repository: `cargo xtask layers`.
+//! Chores of the repository: `cargo xtask layers`, `cargo xtask generate`.
 #![expect(clippy::print_stdout, reason = "a command-line tool for developers")]
 
+mod generate;
 mod layers;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Chores of the repository
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -16,6 +18,8 @@ struct Cli {
 enum Command {
     /// Check that dependencies between crates point down, and that heavy dependencies stay in their home
     Layers,
+    /// Write crates/api/src/generated from crates/api/proto
+    Generate,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -28,5 +32,6 @@ fn main() -> anyhow::Result<ExitCode> {
             println!("layers: {} problems", problems.len());
             Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Generate => generate::api().map(|()| ExitCode::SUCCESS),
     }
 }

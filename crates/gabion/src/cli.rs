@@ -159,27 +159,18 @@ pub(crate) struct Common {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registries and daemons")]
 pub(crate) struct Remote {
-    /// User for the registry [default: from config.json or a credential helper]
+    /// User for the registry, with the password in GABION_REGISTRY_PASSWORD [default: from Docker's or Podman's
+    /// config.json and its credential helpers]
     #[arg(long, value_name = "NAME", env = "GABION_REGISTRY_USER")]
     pub(crate) registry_user: Option<String>,
-
-    /// Read the registry's password from the environment variable `GABION_REGISTRY_PASSWORD`
-    #[arg(
-        long,
-        value_name = "PASSWORD",
-        env = "GABION_REGISTRY_PASSWORD",
-        hide_env_values = true,
-        hide = true
-    )]
-    pub(crate) registry_password: Option<String>,
 
     /// Trust the certificates in this PEM file, too; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) registry_ca: Vec<PathBuf>,
 
-    /// Speak plain HTTP to this registry; may be repeated
+    /// Speak plain HTTP to this registry, or TLS without checking its certificate; may be repeated
     #[arg(long, value_name = "HOST")]
-    pub(crate) registry_http: Vec<String>,
+    pub(crate) registry_insecure: Vec<String>,
 
     /// Ask a mirror first; may be repeated
     #[arg(long, value_name = "HOST=MIRROR")]

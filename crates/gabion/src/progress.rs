@@ -21,6 +21,22 @@ impl Progress {
         Self { bar }
     }
 
+    /// So many more bytes are to come.
+    pub(crate) fn grow(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+        self.bar.set_style(self::bytes());
+    }
+
+    /// So many more bytes are done.
+    pub(crate) fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    /// A line above the bar.
+    pub(crate) fn note(&self, text: &str) {
+        self.bar.suspend(|| crate::output::note(text));
+    }
+
     /// So many bytes done of so many; 0 if nobody knows.
     pub(crate) fn set(&self, done: u64, total: u64) {
         if total > 0 && self.bar.length() != Some(total) {

@@ -1,7 +1,7 @@
 //! `gabion scan`.
 
 use crate::{
-    cli::{Common, DirKind, ScanArgs},
+    cli::{Common, ScanArgs},
     clock, gate, output,
     progress::Progress,
     storage, target,
@@ -10,8 +10,8 @@ use anyhow::anyhow;
 use gabion_image::{
     cache::Cache,
     caps::Limits,
-    catalog::Scope,
     scan::{self, ScanError, Scanned},
+    source::Platform,
     worker::{Job, SbomContent},
 };
 use gabion_report::Options;
@@ -61,21 +61,21 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
     let temporary = cache
         .as_ref()
         .map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
-    let platform = common.platform.clone().unwrap_or_else(target::host_platform);
-    let scope = common.dir_kind.map(|kind| match kind {
-        DirKind::Rootfs => Scope::Image,
-        DirKind::Source => Scope::SourceTree,
-    });
-    let local = target::bring(argument, common, cache.as_ref(), &platform, scope)?;
+    let now = clock::now()?;
+    let platform = match &common.platform {
+        Some(text) => target::parse_platform(text)?,
+        None => Platform::host(),
+    };
+    let local = target::bring(argument, common, cache.as_ref(), now)?;
     let job = Job {
         work: local.work,
         source: local.source,
         reference: local.reference,
-        platform,
+        platform: platform.to_string(),
         secrets,
         index,
         verify: common.verify,
-        now: clock::now()?,
+        now,
         limits: Limits {
             layer: common.max_layer_size.saturating_mul(1 << 30),
             entries: common.max_entries,
@@ -91,6 +91,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
     let progress = Progress::new(common.quiet, "scanning");
     let result = scan::run(&job, worker(), &mut |done, total| progress.set(done, total));
     drop(progress);
+    drop(local.temporary);
     let scanned = result.map_err(|error| match error {
         ScanError::Refused {
             message,

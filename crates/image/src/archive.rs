@@ -3,6 +3,7 @@
 
 use crate::{
     layer::Blob,
+    source::Platform,
     manifest::{self, Config, Descriptor, Document, ManifestError},
     tarball::{EntryType, Skip, Tar, TarError},
 };
@@ -116,8 +117,8 @@ pub struct Choice<'a> {
     pub name: Option<&'a str>,
     /// A manifest by digest.
     pub manifest: Option<Digest>,
-    /// `linux/amd64`.
-    pub platform: &'a str,
+    /// The platform.
+    pub platform: &'a Platform,
 }
 
 /// A place that holds blobs.
@@ -333,12 +334,9 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
                 .is_none_or(|name| names(entry).iter().any(|n| n == name))
         })
         .collect();
-    if matching.len() > 1
-        && matching
-            .iter()
-            .any(|e| e.platform.as_deref() == Some(choice.platform))
-    {
-        matching.retain(|e| e.platform.as_deref() == Some(choice.platform));
+    let fits = |e: &&Descriptor| e.platform.as_deref().is_some_and(|p| choice.platform.accepts(p));
+    if matching.len() > 1 && matching.iter().any(fits) {
+        matching.retain(fits);
     }
     match matching[..] {
         [one] => Ok((one.clone(), names(one))),
@@ -382,23 +380,9 @@ fn manifest_of(
         let source = ManifestError::Inconsistent("indexes are nested too deeply".into());
         return Err(ArchiveError::Manifest { path, source });
     }
-    let fits = |entry: &&Descriptor| match entry.platform.as_deref() {
-        None => true,
-        Some(platform) => {
-            platform == choice.platform || platform.starts_with(&format!("{}/", choice.platform))
-        }
-    };
-    match entries.iter().find(fits) {
-        Some(entry) => manifest_of(store, entry, choice, depth + 1),
-        None => Err(ArchiveError::Platform {
-            path,
-            wanted: choice.platform.to_owned(),
-            choices: entries
-                .iter()
-                .filter_map(|e| e.platform.clone())
-                .filter(|p| p != "unknown/unknown")
-                .collect(),
-        }),
+    match choice.platform.choose(&entries) {
+        Ok(entry) => manifest_of(store, entry, choice, depth + 1),
+        Err(choices) => Err(ArchiveError::Platform { path, wanted: choice.platform.to_string(), choices }),
     }
 }
 

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::{
-    catalog::{Cataloger, Scope},
+    catalog::{Cataloger, Scope, dpkg, eol, os_release},
     cis,
     facts::{Account, Fact, SecretMatch},
     layer::LayerFacts,
@@ -171,17 +171,10 @@ fn visible<'a>(input: &Input<'a>, tree: &FileIndex) -> Vec<Visible<'a>> {
 }
 
 fn choose_os(visible: &[Visible<'_>], now: jiff::Timestamp) -> Option<OsRelease> {
-    let rank = |path: &str| match path {
-        "etc/os-release" => 0,
-        "usr/lib/os-release" => 1,
-        _ => 2,
-    };
     let facts = visible.iter().flat_map(|file| file.facts);
     let all = facts.filter_map(|fact| if let Fact::Os(os) = fact { Some(os) } else { None });
-    let mut os = all.min_by_key(|os| (rank(&os.path), os.path.clone()))?.clone();
-    if let Some(end) = &mut os.end_of_life {
-        end.passed = end.date < now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    }
+    let mut os = all.min_by_key(|os| (os_release::rank(&os.path), os.path.clone()))?.clone();
+    eol::judge(&mut os, now);
     Some(os)
 }
 

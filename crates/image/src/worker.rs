@@ -16,11 +16,12 @@ use crate::{
     assemble::{self, Assembled},
     cache::{self, Cache, Kind},
     caps::{self, Limits},
-    catalog::{Cataloger, Scope},
+    catalog::{Cataloger, Scope, eol},
     file_pass::{Analyser, FilePass},
     layer::{self, Blob, Counters, LayerError, LayerFacts},
     manifest::{Config, ManifestError},
     sandbox, secret,
+    source::Platform,
     tree::{Layout, Root, TreeError},
 };
 use gabion_model::{
@@ -104,7 +105,7 @@ pub struct Job {
     pub source: String,
     /// The reference as the user gave it.
     pub reference: String,
-    /// `linux/amd64`.
+    /// The platform to choose from an image for several.
     pub platform: String,
     /// Whether to look for secrets.
     pub secrets: bool,
@@ -135,6 +136,8 @@ pub struct SbomContent {
     pub os: Option<gabion_model::OsRelease>,
     /// What in it could not be used.
     pub gaps: Vec<Reason>,
+    /// What in it is left out by design.
+    pub skipped: Vec<Reason>,
 }
 
 /// Reads an SBOM. Passed in, as the formats live in another crate.
@@ -479,7 +482,7 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     fn resolve(&self, opened: Opened, spill: Option<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform;
+        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
         Ok(match opened {
             Opened::Layout(directory, name, manifest, tags) => {
                 let choice = Choice {
@@ -867,7 +870,7 @@ impl Worker<'_> {
         );
         let assembled = Assembled {
             tree: FileIndex::default(),
-            os: content.os,
+            os,
             layers: Vec::new(),
             packages: content.packages,
             findings: Vec::new(),

@@ -59,16 +59,19 @@ pub struct About {
     pub fix: &'static str,
 }
 
-/// What a rule is about, by its id.
-pub fn describe(_rule: &str) -> About {
-    About {
-        title: "secret",
-        severity: gabion_model::Severity::High,
-        fix: "Remove it from the image and revoke it",
-    }
+/// What a rule is about, by its id; a general word for an id of another version.
+pub fn describe(id: &str) -> About {
+    rule(id).map_or(
+        About {
+            title: "Credential",
+            severity: gabion_model::Severity::High,
+            fix: "Remove it from the image and revoke it.",
+        },
+        |rule| About { title: rule.title, severity: rule.severity, fix: rule.fix },
+    )
 }
 
-/// The text with every secret in it replaced.
+/// A short text with every secret in it masked, and made printable.
 pub fn redact(text: &str) -> String {
-    text.to_owned()
+    scan::mask(text)
 }

@@ -31,6 +31,17 @@ impl Span {
     }
 }
 
+/// All of a text, with the spans masked.
+pub(super) fn whole(text: &[u8], spans: &[Span]) -> String {
+    let mut masked = vec![false; text.len()];
+    for span in spans {
+        if let Some(part) = masked.get_mut(span.hidden()) {
+            part.fill(true);
+        }
+    }
+    render(text, &masked, false, false)
+}
+
 /// The line around `secret`, with all the `spans` masked, and all that lies outside `known` (where other secrets may be).
 pub(super) fn excerpt(text: &[u8], secret: &Range<usize>, spans: &[Span], known: &Range<usize>) -> String {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');

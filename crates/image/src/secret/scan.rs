@@ -235,3 +235,16 @@ pub fn scan_value(name: &str, value: &str) -> Vec<SecretMatch> {
     scan.feed(value.as_bytes());
     scan.finish()
 }
+
+/// A short text with every secret in it replaced, in printable form.
+pub(super) fn mask(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut spans = Vec::new();
+    ENGINE.scan(bytes, 0..bytes.len(), Place::File(b"history"), |found| {
+        spans.push(Span {
+            range: found.span,
+            public: found.public,
+        });
+    });
+    redact::whole(bytes, &spans)
+}

@@ -1,0 +1,531 @@
+//! One registry host over HTTP: login, waiting, and errors that name it.
+//!
+//! This is a small client of our own rather than `oci-client`, because that one drops what robustness needs:
+//! the `Retry-After` of a refusal, a limit on the size of manifests and tokens, and identity tokens.
+//!
+//! ```text
+//!   get ──► send ──► 200, 206 ─────────────────────────────► response
+//!    ▲       │ 401, first time: Challenge ──► token, again
+//!    │       │ 429, 5xx, silence, reset ──► wait ──┐
+//!    └───────┴─────────────────────────────────────┘        anything else is an error
+//! ```
+
+use super::{
+    Progress, SourceError,
+    auth::{Challenge, Credentials, Secret},
+    printable,
+    registry::RegistryOptions,
+    retry::Backoff,
+};
+use http::{StatusCode, header};
+use reqwest::{Client, RequestBuilder, Response, Url};
+use std::{
+    error::Error as _,
+    fs,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// A token answer or an error page larger than this is not read.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// A registry, or one of its mirrors.
+pub(super) struct Endpoint<'a> {
+    options: &'a RegistryOptions,
+    progress: &'a dyn Progress,
+    client: Client,
+    /// As errors name it.
+    pub(super) host: String,
+    /// Without `https://` and without `/v2`.
+    authority: String,
+    /// Repository there: a mirror may keep it under a prefix.
+    repository: String,
+    /// What it stands in for, if it is a mirror.
+    mirror_of: Option<String>,
+    /// As errors name the image.
+    reference: String,
+    insecure: bool,
+    /// Speaks plain HTTP: allowed only where `insecure`.
+    plain: AtomicBool,
+    /// A mirror that could not be reached: it is not tried again, as every try may take long.
+    lost: AtomicBool,
+    login: Mutex<Option<Login>>,
+}
+
+/// What goes with each request after the first challenge.
+#[derive(Clone, Debug)]
+enum Login {
+    Basic(String, Secret),
+    Bearer(Secret),
+}
+
+/// Why an attempt did not succeed.
+enum Failure {
+    /// It may pass; the server may have said when.
+    Passing(SourceError, Option<Duration>),
+    Final(SourceError),
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Where an image is, as the constructor of [`Endpoint`] needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The name credentials and errors go by.
+    pub(super) host: &'a str,
+    /// Where it answers.
+    pub(super) authority: &'a str,
+    /// The repository there.
+    pub(super) repository: &'a str,
+    /// The host it stands in for, if it is a mirror.
+    pub(super) mirror_of: Option<&'a str>,
+    /// The image, for errors.
+    pub(super) reference: &'a str,
+}
+
+impl<'a> Endpoint<'a> {
+    pub(super) fn new(
+        place: Place<'_>,
+        options: &'a RegistryOptions,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, SourceError> {
+        let insecure = options
+            .insecure
+            .iter()
+            .any(|h| h == place.host || h == place.authority);
+        Ok(Self {
+            options,
+            progress,
+            client: client(place.host, options, insecure)?,
+            host: place.host.to_owned(),
+            authority: place.authority.to_owned(),
+            repository: place.repository.to_owned(),
+            mirror_of: place.mirror_of.map(str::to_owned),
+            reference: place.reference.to_owned(),
+            insecure,
+            plain: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            login: Mutex::new(None),
+        })
+    }
+
+    /// A whole document, `manifests/latest` for instance, of at most `limit` bytes.
+    pub(super) async fn document(
+        &self,
+        path: &str,
+        accept: &str,
+        limit: u64,
+    ) -> Result<Document, SourceError> {
+        let mut backoff = Backoff::new(&self.options.retry);
+        loop {
+            let response = self.get(path, Some(accept), 0).await?;
+            let promised = response
+                .headers()
+                .get("docker-content-digest")
+                .and_then(|value| value.to_str().ok()?.parse().ok());
+            match read(response, limit).await {
+                Ok(Some(bytes)) => return Ok(Document { bytes, promised }),
+                Ok(None) => {
+                    let what = format!("{path} of {}", self.reference);
+                    return Err(SourceError::TooLarge { what, limit });
+                }
+                Err(error) => self.pause(&mut backoff, self.broken(path, &error), None).await?,
+            }
+        }
+    }
+
+    /// The answer to a request, with status 200, 206 or 416, its body not read. With `from`, only the bytes
+    /// from there on are asked for.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        accept: Option<&str>,
+        from: u64,
+    ) -> Result<Response, SourceError> {
+        let mut backoff = Backoff::new(&self.options.retry);
+        loop {
+            match self.attempt(path, accept, from).await {
+                Ok(response) => return Ok(response),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(error, asked)) => self.pause(&mut backoff, error, asked).await?,
+            }
+        }
+    }
+
+    /// Waits before another attempt, or gives `error` back if there is none left.
+    pub(super) async fn pause(
+        &self,
+        backoff: &mut Backoff<'_>,
+        error: SourceError,
+        asked: Option<Duration>,
+    ) -> Result<(), SourceError> {
+        let Some(wait) = backoff.next(asked) else {
+            return Err(error);
+        };
+        if wait >= Duration::from_secs(1) {
+            self.progress
+                .message(&format!("{error}; trying again in {} s", wait.as_secs()));
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// The error for a body that broke off.
+    pub(super) fn broken(&self, what: &str, error: &reqwest::Error) -> SourceError {
+        let what = what.to_owned();
+        let host = self.host.clone();
+        if error.is_timeout() {
+            let after = self.options.read_timeout;
+            return SourceError::Timeout { host, after, what };
+        }
+        let reason = innermost(error);
+        SourceError::Interrupted { host, what, reason }
+    }
+
+    async fn attempt(&self, path: &str, accept: Option<&str>, from: u64) -> Result<Response, Failure> {
+        let mut challenged = false;
+        loop {
+            let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let response = self.send(path, accept, from, login.as_ref()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                return self.judge(path, response).await;
+            }
+            if challenged {
+                return Err(self.unauthorized("the credentials are not accepted").into());
+            }
+            challenged = true;
+            let headers = response.headers().get_all(header::WWW_AUTHENTICATE);
+            let Some(challenge) = Challenge::parse(headers.iter().filter_map(|h| h.to_str().ok())) else {
+                return Err(self.unauthorized("it does not say how to log in").into());
+            };
+            let login = self.log_in(challenge).await?;
+            *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
+        }
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        accept: Option<&str>,
+        from: u64,
+        login: Option<&Login>,
+    ) -> Result<Response, Failure> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(Failure::Final(SourceError::Connect {
+                host: self.host.clone(),
+                reason: "it could not be reached before".to_owned(),
+            }));
+        }
+        loop {
+            let plain = self.plain.load(Ordering::Relaxed);
+            let scheme = if plain { "http" } else { "https" };
+            let mut url = format!("{scheme}://{}/v2/{}/{path}", self.authority, self.repository);
+            if let Some(origin) = &self.mirror_of {
+                // As containerd does: a mirror of several registries needs to be told which.
+                url.push_str("?ns=");
+                url.push_str(origin);
+            }
+            let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, "identity");
+            if let Some(accept) = accept {
+                request = request.header(header::ACCEPT, accept);
+            }
+            if from > 0 {
+                request = request.header(header::RANGE, format!("bytes={from}-"));
+            }
+            match with(request, login).send().await {
+                Ok(response) => return Ok(response),
+                Err(error) if error.is_connect() && self.insecure && !plain => {
+                    self.plain.store(true, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    let reached = !error.is_connect();
+                    self.lost
+                        .store(!reached && self.mirror_of.is_some(), Ordering::Relaxed);
+                    return Err(self.unsent(path, &error));
+                }
+            }
+        }
+    }
+
+    /// What the status of an answer means.
+    async fn judge(&self, path: &str, response: Response) -> Result<Response, Failure> {
+        let host = self.host.clone();
+        let reference = self.reference.clone();
+        let status = response.status();
+        let asked = retry_after(&response);
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            StatusCode::NOT_FOUND => Err(SourceError::NotFound { host, reference }.into()),
+            StatusCode::FORBIDDEN => Err(SourceError::Forbidden { host, reference }.into()),
+            StatusCode::TOO_MANY_REQUESTS => Err(Failure::Passing(
+                SourceError::RateLimited { host, wait: asked },
+                asked,
+            )),
+            _ => {
+                let error = SourceError::Status {
+                    host,
+                    status: explained(response).await,
+                    what: format!("{path} of {reference}"),
+                };
+                if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+                    return Err(Failure::Passing(error, asked));
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn unauthorized(&self, reason: &str) -> SourceError {
+        SourceError::Unauthorized {
+            host: self.host.clone(),
+            reference: self.reference.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The error for a request that got no answer.
+    fn unsent(&self, what: &str, error: &reqwest::Error) -> Failure {
+        let host = self.host.clone();
+        let reason = innermost(error);
+        if error.is_connect() {
+            // The TLS library's error is not part of reqwest's interface; its text begins like this.
+            return Failure::Final(if reason.contains("certificate") {
+                SourceError::Tls { host, reason }
+            } else {
+                SourceError::Connect { host, reason }
+            });
+        }
+        if error.is_redirect() || error.is_builder() {
+            return Failure::Final(SourceError::Connect { host, reason });
+        }
+        Failure::Passing(self.broken(what, error), None)
+    }
+
+    async fn credentials(&self) -> Result<Credentials, SourceError> {
+        if self.mirror_of.is_none()
+            && let Some(given) = &self.options.keychain.given
+        {
+            return Ok(given.clone());
+        }
+        let keychain = self.options.keychain.clone();
+        let (host, repository) = (self.host.clone(), self.repository.clone());
+        // A credential helper is a program, and may take its time.
+        tokio::task::spawn_blocking(move || keychain.find(&host, &repository))
+            .await
+            .unwrap_or_else(|_| Err("the credential helper crashed".to_owned()))
+            .map_err(|reason| self.unauthorized(&reason))
+    }
+
+    async fn log_in(&self, challenge: Challenge) -> Result<Login, Failure> {
+        let credentials = self.credentials().await?;
+        match (challenge, credentials) {
+            (_, Credentials::Token(token)) => Ok(Login::Bearer(token)),
+            (Challenge::Basic, Credentials::Basic { user, password }) => Ok(Login::Basic(user, password)),
+            (Challenge::Basic, _) => Err(self.unauthorized("it wants a user and a password").into()),
+            (
+                Challenge::Bearer {
+                    realm,
+                    service,
+                    scope,
+                },
+                credentials,
+            ) => {
+                let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
+                self.token(&realm, service.as_deref(), &scope, credentials)
+                    .await
+                    .map(Login::Bearer)
+            }
+        }
+    }
+
+    /// Asks the token service of a challenge: with GET as everyone does, or for an identity token with the
+    /// form of OAuth 2.
+    async fn token(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+        credentials: Credentials,
+    ) -> Result<Secret, Failure> {
+        let mut url =
+            Url::parse(realm).map_err(|_| self.unauthorized("its token service has no valid address"))?;
+        if url.scheme() != "https" && !(self.insecure && url.scheme() == "http") {
+            return Err(self
+                .unauthorized("its token service is not reached over TLS")
+                .into());
+        }
+        let mut query: Vec<(&str, &str)> = vec![("scope", scope)];
+        query.extend(service.map(|service| ("service", service)));
+        let anonymous = credentials == Credentials::Anonymous;
+        let request = match &credentials {
+            Credentials::Identity(token) => {
+                query.extend([
+                    ("grant_type", "refresh_token"),
+                    ("client_id", "gabion"),
+                    ("refresh_token", token.expose()),
+                ]);
+                let mut form = url.clone();
+                form.query_pairs_mut().clear().extend_pairs(query);
+                self.client
+                    .post(url)
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form.query().unwrap_or_default().to_owned())
+            }
+            Credentials::Basic { user, password } => {
+                url.query_pairs_mut().extend_pairs(query);
+                self.client.get(url).basic_auth(user, Some(password.expose()))
+            }
+            Credentials::Anonymous | Credentials::Token(_) => {
+                url.query_pairs_mut().extend_pairs(query);
+                self.client.get(url)
+            }
+        };
+        let response = request.send().await.map_err(|e| self.unsent("a token", &e))?;
+        let response = match response.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
+                return Err(self.refused(anonymous).into());
+            }
+            _ => self.judge("a token", response).await?,
+        };
+        let bytes = read(response, MAX_ANSWER)
+            .await
+            .map_err(|e| Failure::Passing(self.broken("a token", &e), None))?;
+        bytes
+            .and_then(|bytes| serde_json::from_slice::<TokenAnswer>(&bytes).ok())
+            .and_then(|answer| answer.token.or(answer.access_token))
+            .filter(|token| !token.is_empty())
+            .map(Secret::new)
+            .ok_or_else(|| self.unauthorized("its token service gives no token").into())
+    }
+
+    fn refused(&self, anonymous: bool) -> SourceError {
+        self.unauthorized(if anonymous {
+            "it wants credentials and there are none for it"
+        } else {
+            "the credentials are not accepted"
+        })
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// A document, and the digest that the registry says it has.
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) promised: Option<gabion_model::Digest>,
+}
+
+fn client(host: &str, options: &RegistryOptions, insecure: bool) -> Result<Client, SourceError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("gabion/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.read_timeout)
+        .tls_danger_accept_invalid_certs(insecure)
+        .redirect(reqwest::redirect::Policy::custom(move |attempt| {
+            let downgrade = attempt.url().scheme() != "https"
+                && attempt
+                    .previous()
+                    .last()
+                    .is_some_and(|from| from.scheme() == "https");
+            if downgrade && !insecure {
+                attempt.error("it redirects from HTTPS to plain HTTP")
+            } else if attempt.previous().len() > 10 {
+                attempt.error("it redirects more than 10 times")
+            } else {
+                attempt.follow()
+            }
+        }));
+    for path in &options.authorities {
+        let pem = fs::read(path).map_err(|e| SourceError::file(path, e))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if certificates.is_empty() {
+            return Err(SourceError::Authority { path: path.clone() });
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| SourceError::Tls {
+        host: host.to_owned(),
+        reason: innermost(&error),
+    })
+}
+
+fn with(request: RequestBuilder, login: Option<&Login>) -> RequestBuilder {
+    match login {
+        None => request,
+        Some(Login::Basic(user, password)) => request.basic_auth(user, Some(password.expose())),
+        Some(Login::Bearer(token)) => request.bearer_auth(token.expose()),
+    }
+}
+
+/// The body, unless it has more than `limit` bytes.
+async fn read(mut response: Response, limit: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+/// The status, and the first message of the body if it is an error document of the specification.
+async fn explained(response: Response) -> String {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        errors: Vec<Problem>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        #[serde(default)]
+        message: String,
+    }
+    let status = response.status().to_string();
+    let body = read(response, MAX_ANSWER)
+        .await
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    match serde_json::from_slice::<Answer>(&body)
+        .ok()
+        .and_then(|a| a.errors.into_iter().next())
+    {
+        Some(problem) if !problem.message.is_empty() => format!("{status} ({})", printable(&problem.message)),
+        _ => status,
+    }
+}
+
+/// `Retry-After`: seconds, or a date, which counts from the server's own `Date`.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = |name| response.headers().get(name)?.to_str().ok();
+    let value = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let wait = date(value)?.duration_since(date(text(header::DATE)?)?);
+    Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+/// The cause at the bottom says it best: `Connection refused (os error 111)`. URLs, which may hold a
+/// signature, are in the outer ones only.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: Option<&dyn std::error::Error> = error.source();
+    let mut text = None;
+    while let Some(error) = cause {
+        text = Some(error.to_string());
+        cause = error.source();
+    }
+    printable(&text.unwrap_or_else(|| "the request failed".to_owned()))
+}

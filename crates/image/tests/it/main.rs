@@ -1,0 +1,10 @@
+//! What needs a peer: registries, containerd, Docker, podman. One program, so that they can take turns.
+//!
+//! A test whose tools are missing says so and passes; with `CI=true` it fails.
+
+mod containerd;
+mod docker;
+mod registry;
+mod registry_tls;
+mod server;
+mod support;

@@ -1,0 +1,77 @@
+//! Rust from the protobuf definitions in `crates/api/proto`, without `protoc`: `protox` compiles them,
+//! `tonic-prost-build` writes the clients.
+
+use anyhow::Context;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Where the definitions are, and what is made of them.
+struct Api {
+    proto: PathBuf,
+    generated: PathBuf,
+}
+
+impl Api {
+    fn here() -> Self {
+        let api = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api");
+        Self {
+            proto: api.join("proto"),
+            generated: api.join("src/generated"),
+        }
+    }
+}
+
+/// Replaces the generated code.
+pub(crate) fn api() -> anyhow::Result<()> {
+    let api = Api::here();
+    fs::remove_dir_all(&api.generated).context("removing the old code")?;
+    write(&api.proto, &api.generated)
+}
+
+fn write(proto: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    let mut files: Vec<PathBuf> = fs::read_dir(proto.join("containerd"))
+        .with_context(|| format!("reading {}", proto.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    files.sort();
+    let descriptors = protox::compile(&files, [proto]).context("compiling the definitions")?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .build_transport(false)
+        .emit_rerun_if_changed(false)
+        .include_file("mod.rs")
+        .out_dir(to)
+        .compile_fds(descriptors)
+        .context("writing the clients")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn files(directory: &Path) -> BTreeMap<String, String> {
+        fs::read_dir(directory)
+            .expect("is a directory")
+            .map(|entry| {
+                let path = entry.expect("readable").path();
+                let name = path.file_name().expect("named").to_string_lossy().into_owned();
+                (name, fs::read_to_string(path).expect("text"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_committed_code_is_what_the_definitions_say() {
+        let api = Api::here();
+        let fresh = tempfile::tempdir().expect("a directory");
+        write(&api.proto, fresh.path()).expect("generates");
+        assert!(
+            files(fresh.path()) == files(&api.generated),
+            "crates/api/src/generated is stale: run `cargo xtask generate`"
+        );
+    }
+}
