@@ -312,6 +312,7 @@ impl<'a> Pages<'a> {
 mod tests {
     use super::*;
     use crate::catalog::elf::build::Builder;
+    use proptest::prelude::*;
 
     fn told(file: &[u8]) -> Names {
         let content = Content::Memory(file);
@@ -419,5 +420,24 @@ mod tests {
         let mut table = block_table(&elf, 0xf1, false, 8, b"a.b\0");
         table[8 + 4 * 8 + 7] = 0x7f;
         assert_eq!(told(&elf.section(".gopclntab", &table).build()), Names::Absent);
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_tables_never_panic(
+            (at, byte) in (0usize..200, any::<u8>()),
+            value: u64,
+            magic in prop_oneof![Just(0xfbu8), Just(0xfa), Just(0xf0), Just(0xf1)],
+            own_section: bool,
+        ) {
+            let elf = Builder::new(true, false);
+            let mut table = block_table(&elf, magic, false, 8, b"a.b\0c.d\0");
+            let len = table.len();
+            table[at % len] = byte;
+            let field = 8 + at % 8 * 8;
+            table[field..field + 8].copy_from_slice(&(value >> (at % 64)).to_le_bytes());
+            let name = if own_section { ".gopclntab" } else { ".data.rel.ro" };
+            let _ = told(&elf.section(name, &table).build());
+        }
     }
 }
