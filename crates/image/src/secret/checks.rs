@@ -90,12 +90,27 @@ pub(super) fn entropy(bytes: &[u8]) -> f32 {
 /// Words that nobody's random token contains, and people's placeholders do. `example` also covers the key pair of the
 /// AWS documentation (`…7EXAMPLE`, `…EXAMPLEKEY`).
 const PLACEHOLDERS: [&[u8]; 17] = [
-    b"example", b"xxxxx", b"placeholder", b"changeme", b"change_me", b"change-me", b"changeit", b"redacted", b"your_",
-    b"your-", b"yourtoken", b"yoursecret", b"yourpass", b"dummy", b"abcdefgh", b"12345678", b"01234567",
+    b"example",
+    b"xxxxx",
+    b"placeholder",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"changeit",
+    b"redacted",
+    b"your_",
+    b"your-",
+    b"yourtoken",
+    b"yoursecret",
+    b"yourpass",
+    b"dummy",
+    b"abcdefgh",
+    b"12345678",
+    b"01234567",
 ];
 
 /// Parts of credentials that are public on purpose.
-const PUBLIC: [&[u8]; 8] = [
+const PUBLIC: [&[u8]; 12] = [
     // The Azure storage emulator's account key, printed in its manual.
     b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1",
     // The Azure Cosmos DB emulator's key, likewise.
@@ -104,6 +119,12 @@ const PUBLIC: [&[u8]; 8] = [
     b"eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9l",
     b"SflKxwRJSMeKKF2QT4fwpMeJf36POk6y",
     b"TJVA95OrM7E2cBab30RMHrHDcEfxjoYZ",
+    // The one in the manual of PyJWT: `{"some": "payload"}`.
+    b"eyJzb21lIjoicGF5bG9hZCJ9",
+    // The client's password and two tokens of RFC 6749, in base64 where they stand there so.
+    b"czZCaGRSa3F0Mzpn",
+    b"2YotnFZFEjr1zCsicMWp",
+    b"tGzv3JOkF0XG5Qx2TlKW",
     // The key of Vagrant base boxes, replaced at the first boot and called insecure by its authors.
     b"6NF8iallvQVp22WDkTkyrtvp9eWW6A8Y",
     // Keys of the Stripe documentation's sandbox.
@@ -132,18 +153,75 @@ fn distinct(bytes: &[u8]) -> usize {
 pub(super) fn is_reference(value: &[u8]) -> bool {
     let starts = |prefix: &[u8]| value.starts_with(prefix);
     let has = |word: &[u8]| memmem::find(value, word).is_some();
-    starts(b"$") || starts(b"<") || starts(b"%") || starts(b"{") || starts(b"[") || starts(b"(") || starts(b"@")
-        || starts(b"*") || starts(b"/") || starts(b"./") || starts(b"../") || starts(b"~/") || starts(b"ENC[")
-        || starts(b"!") || has(b"${") || has(b"{{") || has(b"$(") || has(b"://") || has(b"...") || has(b"%s")
+    starts(b"$")
+        || starts(b"<")
+        || starts(b"%")
+        || starts(b"{")
+        || starts(b"[")
+        || starts(b"(")
+        || starts(b"@")
+        || starts(b"*")
+        || starts(b"/")
+        || starts(b"./")
+        || starts(b"../")
+        || starts(b"~/")
+        || starts(b"ENC[")
+        || starts(b"!")
+        || has(b"${")
+        || has(b"{{")
+        || has(b"$(")
+        || has(b"://")
+        || has(b"...")
+        || has(b"%s")
         || value.iter().all(|byte| *byte == value[0])
 }
 
 /// Values that say that there is no secret, and the world's least secret passwords, in lower case.
 const WORDS: [&[u8]; 44] = [
-    b"", b"true", b"false", b"yes", b"no", b"on", b"off", b"none", b"null", b"nil", b"undefined", b"default", b"empty",
-    b"password", b"passwd", b"pass", b"secret", b"token", b"key", b"apikey", b"api_key", b"api-key", b"string", b"str",
-    b"required", b"optional", b"disabled", b"enabled", b"todo", b"fixme", b"unset", b"test", b"testing", b"user",
-    b"username", b"foo", b"bar", b"foobar", b"hidden", b"ask", b"prompt", b"basic", b"bearer", b"unknown",
+    b"",
+    b"true",
+    b"false",
+    b"yes",
+    b"no",
+    b"on",
+    b"off",
+    b"none",
+    b"null",
+    b"nil",
+    b"undefined",
+    b"default",
+    b"empty",
+    b"password",
+    b"passwd",
+    b"pass",
+    b"secret",
+    b"token",
+    b"key",
+    b"apikey",
+    b"api_key",
+    b"api-key",
+    b"string",
+    b"str",
+    b"required",
+    b"optional",
+    b"disabled",
+    b"enabled",
+    b"todo",
+    b"fixme",
+    b"unset",
+    b"test",
+    b"testing",
+    b"user",
+    b"username",
+    b"foo",
+    b"bar",
+    b"foobar",
+    b"hidden",
+    b"ask",
+    b"prompt",
+    b"basic",
+    b"bearer",
+    b"unknown",
 ];
 
 /// Whether a value is a word of a configuration rather than a password.
@@ -156,8 +234,11 @@ pub(super) fn is_word(value: &[u8]) -> bool {
 /// cases, or a sign that no identifier has.
 pub(super) fn is_mixed(value: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| value.iter().filter(|byte| is(byte)).count();
-    let (digits, upper, lower) =
-        (count(u8::is_ascii_digit), count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let (digits, upper, lower) = (
+        count(u8::is_ascii_digit),
+        count(u8::is_ascii_uppercase),
+        count(u8::is_ascii_lowercase),
+    );
     digits >= 1 && upper + lower >= 1 && (digits >= 3 || (upper >= 1 && lower >= 1))
 }
 
@@ -229,9 +310,11 @@ pub(super) fn has_base62_checksum(candidate: &Candidate<'_>) -> bool {
         .is_some_and(|(random, sum)| *sum == base62_checksum(random))
 }
 
-/// Base58Check: the last four bytes are the start of the double SHA-256 of the others.
+/// `Base58Check`: the last four bytes are the start of the double SHA-256 of the others.
 pub(super) fn has_base58_checksum(candidate: &Candidate<'_>) -> bool {
-    let Some(bytes) = base58(candidate.secret()) else { return false };
+    let Some(bytes) = base58(candidate.secret()) else {
+        return false;
+    };
     bytes
         .split_last_chunk::<4>()
         .is_some_and(|(payload, sum)| Sha256::digest(Sha256::digest(payload))[..4] == *sum)
@@ -259,20 +342,28 @@ fn base58(text: &[u8]) -> Option<Vec<u8>> {
 /// A JSON Web Token: a header that is JSON and names its algorithm, a payload that is JSON.
 pub(super) fn is_jwt(candidate: &Candidate<'_>) -> bool {
     let mut parts = candidate.secret().split(|byte| *byte == b'.').map(base64);
-    let (Some(Some(header)), Some(Some(payload)), Some(Some(signature))) = (parts.next(), parts.next(), parts.next())
+    let (Some(Some(header)), Some(Some(payload)), Some(Some(signature))) =
+        (parts.next(), parts.next(), parts.next())
     else {
         return false;
     };
     let header: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&header).ok();
-    header.is_some_and(|header| header.get("alg").is_some_and(|alg| alg.is_string() && alg != "none"))
-        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok()
+    header.is_some_and(|header| {
+        header
+            .get("alg")
+            .is_some_and(|alg| alg.is_string() && alg != "none")
+    }) && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok()
         && signature.len() >= 16
 }
 
 /// `user:password` in base64, neither of them empty.
 pub(super) fn is_basic_auth(candidate: &Candidate<'_>) -> bool {
-    let Some(text) = base64(candidate.secret()) else { return false };
-    let Some(colon) = memchr::memchr(b':', &text) else { return false };
+    let Some(text) = base64(candidate.secret()) else {
+        return false;
+    };
+    let Some(colon) = memchr::memchr(b':', &text) else {
+        return false;
+    };
     let password = &text[colon + 1..];
     text.iter().all(|byte| (b' '..0x7F).contains(byte))
         && colon > 0

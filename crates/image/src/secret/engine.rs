@@ -54,7 +54,13 @@ impl Engine {
     }
 
     /// Tells what begins in `range` of `text`, in the order of the scan.
-    pub(super) fn scan(&self, text: &[u8], range: Range<usize>, place: Place<'_>, mut tell: impl FnMut(Found)) {
+    pub(super) fn scan(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+        place: Place<'_>,
+        mut tell: impl FnMut(Found),
+    ) {
         self.prefilter.scan(text, range, |at, keyword, rules| {
             for &rule in rules {
                 if let Some((span, public)) = self.attempt(usize::from(rule), text, keyword, place) {
@@ -70,7 +76,13 @@ impl Engine {
     }
 
     /// Whether the rule matches where its keyword is.
-    fn attempt(&self, index: usize, text: &[u8], keyword: usize, place: Place<'_>) -> Option<(Range<usize>, usize)> {
+    fn attempt(
+        &self,
+        index: usize,
+        text: &[u8],
+        keyword: usize,
+        place: Place<'_>,
+    ) -> Option<(Range<usize>, usize)> {
         let rule = self.rules.get(index).filter(|rule| rule.is_for(place))?;
         let from = keyword.saturating_sub(rule.back);
         let window = text.get(from..keyword.saturating_add(rule.reach).min(text.len()))?;
@@ -86,7 +98,12 @@ impl Engine {
         if !whole.contains(&(keyword - from)) {
             return None;
         }
-        let secret = groups.iter().skip(1).flatten().next().map_or(whole, |group| group.range());
+        let secret = groups
+            .iter()
+            .skip(1)
+            .flatten()
+            .next()
+            .map_or(whole, |group| group.range());
         let span = from + secret.start..from + secret.end;
         let context = keyword.saturating_sub(BEFORE);
         let candidate = Candidate {
@@ -104,15 +121,16 @@ impl Engine {
             return None;
         }
         // What the pattern spells out at the start of the secret is no secret.
-        let public = match span.start == keyword && !rule.folds_case() {
-            true => rule.keywords.iter().find(|word| text[keyword..].starts_with(word.as_bytes())),
-            false => None,
-        };
+        let spelled_out = |word: &&&str| text[keyword..].starts_with(word.as_bytes());
+        let is_prefix = span.start == keyword && !rule.folds_case();
+        let public = rule.keywords.iter().find(spelled_out).filter(|_| is_prefix);
         Some((span, public.map_or(0, |word| word.len())))
     }
 
     fn regex(&self, index: usize) -> Option<&Regex> {
-        self.compiled[index].get_or_init(|| compile(&self.rules[index])).as_ref()
+        self.compiled[index]
+            .get_or_init(|| compile(&self.rules[index]))
+            .as_ref()
     }
 }
 

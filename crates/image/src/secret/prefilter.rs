@@ -55,7 +55,6 @@ impl Prefilter {
         for (index, rule) in rules.iter().enumerate() {
             let fold = rule.folds_case();
             for text in rule.keywords.iter().map(|word| word.as_bytes()) {
-                
                 match keywords.iter_mut().find(|k| k.text == text && k.fold == fold) {
                     Some(known) => known.rules.push(index as u16),
                     None => keywords.push(Keyword {
@@ -77,7 +76,10 @@ impl Prefilter {
         }
         anchors.sort_unstable_by_key(|anchor| (hash(anchor.gram), *anchor));
         anchors.dedup();
-        let mut bitmap = Box::new([0; HASHES / 64]);
+        let mut bitmap: Box<[u64; HASHES / 64]> = vec![0; HASHES / 64]
+            .into_boxed_slice()
+            .try_into()
+            .expect("it has this length");
         let mut starts = vec![0; HASHES / SHARED + 1];
         for anchor in &anchors {
             let hash = hash(anchor.gram);
@@ -99,11 +101,15 @@ impl Prefilter {
     /// one call to the next, with the start of the keyword, and with the rules that have it.
     pub(super) fn scan(&self, text: &[u8], range: Range<usize>, mut hit: impl FnMut(usize, usize, &[u16])) {
         let end = range.end.saturating_add(GRAM - 1).min(text.len());
-        let Some(window) = text.get(range.start..end) else { return };
+        let Some(window) = text.get(range.start..end) else {
+            return;
+        };
         let mut at = range.start;
         let mut blocks = window.windows(GRAM + BLOCK - 1).step_by(BLOCK);
         for block in &mut blocks {
-            let Some(&block) = block.first_chunk::<{ GRAM + BLOCK - 1 }>() else { break };
+            let Some(&block) = block.first_chunk::<{ GRAM + BLOCK - 1 }>() else {
+                break;
+            };
             if self.is_suspicious(block) {
                 for i in 0..BLOCK {
                     self.look(text, at + i, &mut hit);
@@ -119,10 +125,9 @@ impl Prefilter {
     /// Whether any gram of the block is in the bitmap.
     #[inline]
     fn is_suspicious(&self, block: [u8; GRAM + BLOCK - 1]) -> bool {
-        let [a, b, c, rest @ ..] = block;
-        let [d, e, f, g, h, ..] = rest;
         // Two words that overlap, so that each gram lies within one of them.
-        let (low, high) = (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest));
+        let low = block.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let high = block.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let is_set = |gram: u64| {
             let hash = hash(gram as u32);
             self.bitmap[hash / 64] >> (hash % 64)
@@ -141,7 +146,9 @@ impl Prefilter {
     /// Tells the keywords whose gram is at `at`.
     #[inline]
     fn look(&self, text: &[u8], at: usize, hit: &mut impl FnMut(usize, usize, &[u16])) {
-        let Some(gram) = text.get(at..).and_then(|rest| rest.first_chunk()) else { return };
+        let Some(gram) = text.get(at..).and_then(|rest| rest.first_chunk()) else {
+            return;
+        };
         let gram = u32::from_le_bytes(*gram);
         let hash = hash(gram);
         if self.bitmap[hash / 64] >> (hash % 64) & 1 == 0 {
@@ -150,12 +157,17 @@ impl Prefilter {
         let list = hash / SHARED;
         let anchors = usize::from(self.starts[list])..usize::from(self.starts[list + 1]);
         for anchor in self.anchors[anchors].iter().filter(|anchor| anchor.gram == gram) {
-            let Some(start) = at.checked_sub(usize::from(anchor.offset)) else { continue };
+            let Some(start) = at.checked_sub(usize::from(anchor.offset)) else {
+                continue;
+            };
             let keyword = &self.keywords[usize::from(anchor.keyword)];
-            let Some(found) = text.get(start..start + keyword.text.len()) else { continue };
-            let same = match keyword.fold {
-                true => found.eq_ignore_ascii_case(keyword.text),
-                false => found == keyword.text,
+            let Some(found) = text.get(start..start + keyword.text.len()) else {
+                continue;
+            };
+            let same = if keyword.fold {
+                found.eq_ignore_ascii_case(keyword.text)
+            } else {
+                found == keyword.text
             };
             if same {
                 hit(at, start, &keyword.rules);
@@ -171,15 +183,29 @@ fn grams(keyword: &Keyword) -> (usize, Vec<u32>) {
     let Some(at) = places.min_by_key(|at| commonness(&text[*at..at + GRAM])) else {
         let follows = (0_u8..128).filter(|byte| byte.is_ascii_alphanumeric() || b"_-./*+".contains(byte));
         let with = |last| text.iter().copied().chain([last]).collect::<Vec<u8>>();
-        return (0, follows.filter_map(|last| with(last).first_chunk().copied()).map(u32::from_le_bytes).collect());
+        return (
+            0,
+            follows
+                .filter_map(|last| with(last).first_chunk().copied())
+                .map(u32::from_le_bytes)
+                .collect(),
+        );
     };
     // lower, UPPER, Capital, camelCase
-    let cases: &[u8] = if keyword.fold { &[0b0000, 0b1111, 0b0001, 0b0010, 0b0100, 0b1000] } else { &[0] };
+    let cases: &[u8] = if keyword.fold {
+        &[0b0000, 0b1111, 0b0001, 0b0010, 0b0100, 0b1000]
+    } else {
+        &[0]
+    };
     let form = |case: &u8| {
         let mut gram = [0; GRAM];
         for (i, byte) in gram.iter_mut().enumerate() {
             let exact = text[at + i];
-            *byte = if case >> i & 1 == 1 { exact.to_ascii_uppercase() } else { exact };
+            *byte = if case >> i & 1 == 1 {
+                exact.to_ascii_uppercase()
+            } else {
+                exact
+            };
         }
         u32::from_le_bytes(gram)
     };
@@ -196,7 +222,10 @@ fn hash(gram: u32) -> usize {
 fn commonness(bytes: &[u8]) -> u32 {
     /// Letters of English text, most frequent first.
     const LETTERS: &[u8] = b"etaoinsrhldcumfpgwybvkxjqz";
-    let one = |byte: &u8| match LETTERS.iter().position(|letter| *letter == byte.to_ascii_lowercase()) {
+    let one = |byte: &u8| match LETTERS
+        .iter()
+        .position(|letter| *letter == byte.to_ascii_lowercase())
+    {
         Some(rank) => 30 - rank as u32,
         None if b" -/=\"".contains(byte) => 20,
         None => 8,

@@ -45,15 +45,30 @@ pub(super) fn whole(text: &[u8], spans: &[Span]) -> String {
 /// The line around `secret`, with all the `spans` masked, and all that lies outside `known` (where other secrets may be).
 pub(super) fn excerpt(text: &[u8], secret: &Range<usize>, spans: &[Span], known: &Range<usize>) -> String {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    let head = secret.start.saturating_sub(MARGIN).max(known.start.min(secret.start));
-    let tail = (secret.end + MARGIN).min(known.end).max(secret.end).min(text.len());
-    let from = text[head..secret.start].iter().rposition(is_break).map_or(head, |i| head + i + 1);
-    let to = text[secret.start..tail].iter().position(is_break).map_or(tail, |i| secret.start + i);
+    let head = secret
+        .start
+        .saturating_sub(MARGIN)
+        .max(known.start.min(secret.start));
+    let tail = (secret.end + MARGIN)
+        .min(known.end)
+        .max(secret.end)
+        .min(text.len());
+    let from = text[head..secret.start]
+        .iter()
+        .rposition(is_break)
+        .map_or(head, |i| head + i + 1);
+    let to = text[secret.start..tail]
+        .iter()
+        .position(is_break)
+        .map_or(tail, |i| secret.start + i);
     let region = &text[from..to];
 
     let mut masked = vec![false; region.len()];
     let mut mask = |range: Range<usize>| {
-        let (start, end) = (range.start.clamp(from, to) - from, range.end.clamp(from, to) - from);
+        let (start, end) = (
+            range.start.clamp(from, to) - from,
+            range.end.clamp(from, to) - from,
+        );
         masked[start..end.max(start)].fill(true);
     };
     mask(0..known.start);
@@ -93,10 +108,9 @@ fn render(region: &[u8], masked: &[bool], cut_before: bool, cut_after: bool) -> 
             continue;
         }
         // A cut may fall within a character.
-        let skip = match out.is_empty() && cut_before {
-            true => bytes.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count(),
-            false => 0,
-        };
+        let is_cut = out.is_empty() && cut_before;
+        let continues = |byte: &&u8| is_cut && **byte & 0xC0 == 0x80;
+        let skip = bytes.iter().take(3).take_while(continues).count();
         out.push_str(&path::display(&bytes[skip..]));
     }
     let text = out.trim();

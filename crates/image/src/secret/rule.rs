@@ -145,7 +145,8 @@ impl Rule {
             Place::Value => self.files.is_empty(),
             Place::File(path) => {
                 let name = path::name(path);
-                let is_named = self.files.is_empty() || self.files.iter().any(|end| name.ends_with(end.as_bytes()));
+                let is_named =
+                    self.files.is_empty() || self.files.iter().any(|end| name.ends_with(end.as_bytes()));
                 is_named && !self.values_only
             }
         }

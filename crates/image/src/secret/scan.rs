@@ -81,7 +81,11 @@ impl TextScan {
             if self.buffer.len() + now.len() > self.buffer.capacity() {
                 // Small files get what they need, large ones the window at once.
                 let small = self.buffer.is_empty() && rest.is_empty();
-                self.buffer.reserve_exact(if small { now.len() } else { WINDOW - self.buffer.len() });
+                self.buffer.reserve_exact(if small {
+                    now.len()
+                } else {
+                    WINDOW - self.buffer.len()
+                });
             }
             self.buffer.extend_from_slice(now);
             chunk = rest;
@@ -118,7 +122,10 @@ impl TextScan {
 
     fn add(&mut self, found: &Found) {
         let at = self.forgotten + found.at as u64;
-        let (start, end) = (self.forgotten + found.span.start as u64, self.forgotten + found.span.end as u64);
+        let (start, end) = (
+            self.forgotten + found.span.start as u64,
+            self.forgotten + found.span.end as u64,
+        );
         if self.is_complete(at) {
             self.settle(u64::MAX);
         } else if let Some((first, last)) = self.extent()
@@ -154,7 +161,10 @@ impl TextScan {
         group.sort_by_key(|one| (ENGINE.rules[one.rule].generic, one.rule, one.start, one.end));
         let mut told: Vec<&Match> = Vec::new();
         for one in &group {
-            if told.iter().all(|other| one.end <= other.start || other.end <= one.start) {
+            if told
+                .iter()
+                .all(|other| one.end <= other.start || other.end <= one.start)
+            {
                 told.push(one);
             }
         }
@@ -183,7 +193,13 @@ impl TextScan {
             };
             let fingerprint = fingerprint(&rule, &self.buffer[secret.clone()]);
             let same = |other: &SecretMatch| other.rule == rule && other.fingerprint == fingerprint;
-            if self.matches.iter().rev().take_while(|other| other.line == line).any(same) {
+            if self
+                .matches
+                .iter()
+                .rev()
+                .take_while(|other| other.line == line)
+                .any(same)
+            {
                 continue;
             }
             let excerpt = redact::excerpt(&self.buffer, &secret, &spans, &known);
@@ -198,12 +214,15 @@ impl TextScan {
 
     /// A position of the text as one of the buffer.
     fn local(&self, position: u64) -> usize {
-        usize::try_from(position.saturating_sub(self.forgotten)).map_or(self.buffer.len(), |at| at.min(self.buffer.len()))
+        usize::try_from(position.saturating_sub(self.forgotten))
+            .map_or(self.buffer.len(), |at| at.min(self.buffer.len()))
     }
 
     /// Drops what no rule and no excerpt can ask for any more.
     fn forget(&mut self) {
-        let open = self.extent().map_or(self.scanned, |(first, _)| self.local(first).min(self.scanned));
+        let open = self
+            .extent()
+            .map_or(self.scanned, |(first, _)| self.local(first).min(self.scanned));
         let drop = open.saturating_sub(KEPT);
         self.breaks += memchr::memchr_iter(b'\n', &self.buffer[..drop]).count() as u64;
         self.buffer.drain(..drop);
@@ -218,7 +237,8 @@ fn fingerprint(rule: &str, secret: &[u8]) -> String {
     hash.update([0]);
     hash.update(secret);
     let digest = hash.finalize();
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let start = digest.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    format!("{start:08x}")
 }
 
 /// Scans the value of an environment variable or a label. `line` of the matches is 0.

@@ -24,12 +24,17 @@ impl Expander {
     }
 
     fn number(&mut self) -> usize {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state = self
+            .state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 33) as usize
     }
 
     fn draw(&mut self, count: usize, alphabet: &[u8]) -> String {
-        (0..count).map(|_| char::from(alphabet[self.number() % alphabet.len()])).collect()
+        (0..count)
+            .map(|_| char::from(alphabet[self.number() % alphabet.len()]))
+            .collect()
     }
 
     fn one(&mut self, template: &str) -> String {
@@ -76,7 +81,10 @@ impl Expander {
                     "upper" => self.draw(count, &[UPPER, DIGIT].concat()),
                     "lower" => self.draw(count, &[LOWER, DIGIT].concat()),
                     "base32" => self.draw(count, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
-                    "base58" => self.draw(count, b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
+                    "base58" => self.draw(
+                        count,
+                        b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+                    ),
                     "base64" => self.draw(count, &[&alnum[..], b"+/"].concat()),
                     "bech32" => self.draw(count, b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
                     other => panic!("no alphabet {other}"),
@@ -91,9 +99,17 @@ impl Expander {
         let mut rest = template;
         while let Some((text, after)) = rest.split_once('{') {
             out.push_str(text);
-            let is_template = |inner: &str| inner == "uuid" || inner == "jwt" || inner == "basic" || inner == "xprv"
-                || inner.starts_with("= ") || inner.starts_with("checksum ")
-                || inner.split_once(' ').is_some_and(|(n, _)| n.parse::<usize>().is_ok());
+            let is_template = |inner: &str| {
+                inner == "uuid"
+                    || inner == "jwt"
+                    || inner == "basic"
+                    || inner == "xprv"
+                    || inner.starts_with("= ")
+                    || inner.starts_with("checksum ")
+                    || inner
+                        .split_once(' ')
+                        .is_some_and(|(n, _)| n.parse::<usize>().is_ok())
+            };
             match after.split_once('}') {
                 Some((inner, tail)) if is_template(inner) => {
                     out.push_str(&self.one(inner));
@@ -113,7 +129,10 @@ fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();
     for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
         out.extend((0..=group.len()).map(|i| char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize])));
     }
     out
@@ -124,7 +143,7 @@ fn base58(bytes: &[u8]) -> String {
     let mut digits: Vec<usize> = Vec::new();
     for byte in bytes {
         let mut carry = usize::from(*byte);
-        for digit in digits.iter_mut() {
+        for digit in &mut digits {
             carry += *digit << 8;
             *digit = carry % 58;
             carry /= 58;
@@ -134,7 +153,11 @@ fn base58(bytes: &[u8]) -> String {
             carry /= 58;
         }
     }
-    digits.iter().rev().map(|digit| char::from(DIGITS[*digit])).collect()
+    digits
+        .iter()
+        .rev()
+        .map(|digit| char::from(DIGITS[*digit]))
+        .collect()
 }
 
 fn expand(rule: &Rule, template: &str) -> String {
@@ -145,6 +168,7 @@ fn expand(rule: &Rule, template: &str) -> String {
 fn path_for(rule: &Rule) -> &'static [u8] {
     match rule.id {
         "pgpass-password" => b"root/.pgpass",
+        "maven-settings-password" => b"root/.m2/settings.xml",
         "pypirc-password" => b"root/.pypirc",
         "configured-password" => b"etc/app/app.properties",
         _ => b"srv/app/file",
@@ -171,7 +195,13 @@ fn assert_redacted(text: &[u8], path: &[u8], matches: &[SecretMatch]) {
         for secret in &secrets {
             for run in secret.windows(8) {
                 let leaks = memchr::memmem::find(one.excerpt.as_bytes(), run).is_some();
-                assert!(!leaks, "{}: {:?} shows {:?}", one.rule, one.excerpt, String::from_utf8_lossy(run));
+                assert!(
+                    !leaks,
+                    "{}: {:?} shows {:?}",
+                    one.rule,
+                    one.excerpt,
+                    String::from_utf8_lossy(run)
+                );
             }
         }
     }
@@ -216,7 +246,9 @@ fn no_rule_finds_a_near_miss() {
             _ => scan(path_for(rule), text.as_bytes()),
         };
         // What is almost a token of one kind is still worth a look when it is assigned to a name like `API_TOKEN`.
-        let special = |one: &&SecretMatch| !super::rule(&one.rule).is_some_and(|found| found.generic) || one.rule == rule.id;
+        let special = |one: &&SecretMatch| {
+            !super::rule(&one.rule).is_some_and(|found| found.generic) || one.rule == rule.id
+        };
         if matches.iter().any(|one| special(&one)) {
             wrong.push(format!("{}: {:?} in {text}", rule.id, ids(&matches)));
         }
@@ -229,13 +261,25 @@ fn the_tables_are_sound() {
     let mut seen = std::collections::HashSet::new();
     for rule in rules() {
         assert!(seen.insert(rule.id), "{} twice", rule.id);
-        assert!(rule.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{}", rule.id);
+        assert!(
+            rule.id
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{}",
+            rule.id
+        );
         assert!(rule.keywords.iter().all(|word| word.len() >= 3), "{}", rule.id);
         assert!(rule.back <= BACK && rule.reach <= REACH, "{}", rule.id);
         assert!(engine::compile(rule).is_some(), "{} does not compile", rule.id);
         assert!(!rule.title.ends_with('.') && !rule.fix.is_empty(), "{}", rule.id);
         if rule.folds_case() {
-            assert!(rule.keywords.iter().all(|word| word.to_ascii_lowercase() == *word), "{}", rule.id);
+            assert!(
+                rule.keywords
+                    .iter()
+                    .all(|word| word.to_ascii_lowercase() == *word),
+                "{}",
+                rule.id
+            );
         }
         if let Check::Entropy(bits) = rule.check {
             assert!((1.0..6.0).contains(&bits), "{}", rule.id);
@@ -262,7 +306,7 @@ fn everything() -> Vec<u8> {
 fn many_secrets_on_one_line_show_none_of_them() {
     for count in [2, 3, 70, 200] {
         let token = |n: usize| Expander::new(&format!("{n}")).all("{checksum ghp_ 30}");
-        let line: String = (0..count).map(|n| format!("{} ", token(n))).collect();
+        let line = (0..count).map(token).collect::<Vec<String>>().join(" ");
         let matches = scan(b"x", line.as_bytes());
         assert_eq!(matches.len(), count);
         assert_redacted(line.as_bytes(), b"x", &matches);
@@ -302,7 +346,11 @@ fn the_same_secret_on_the_same_line_is_told_once() {
 fn documentation_examples_and_placeholders_are_not_secrets() {
     for text in [
         concat!("AKIA", "IOSFODNN7", "EXAMPLE"),
-        concat!("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/", "bPxRfiCY", "EXAMPLEKEY"),
+        concat!(
+            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/",
+            "bPxRfiCY",
+            "EXAMPLEKEY"
+        ),
         concat!("AKIA", "AAAAAAAAAAAAAAAA"),
         "API_TOKEN=your_token_goes_here_1234",
         "password = \"${DB_PASSWORD}\"",
@@ -331,11 +379,18 @@ fn an_environment_variable_is_judged_by_its_name_and_its_value() {
         ("GPG_KEY", "7169605F62C751356D054A26A821E680E5FA6305"),
         ("PASSWORD_MIN_LENGTH", "12345"),
     ] {
-        assert!(!tells(name, value), "{name}={value}: {:?}", scan_value(name, value));
+        assert!(
+            !tells(name, value),
+            "{name}={value}: {:?}",
+            scan_value(name, value)
+        );
     }
     let matches = scan_value("DATABASE_URL", "postgres://app:s3cr3tpw9@db.internal/app");
     assert_eq!(ids(&matches), ["database-url-password"]);
-    assert_eq!((matches[0].line, matches[0].excerpt.as_str()), (0, "DATABASE_URL=postgres://app:****@db.internal/app"));
+    assert_eq!(
+        (matches[0].line, matches[0].excerpt.as_str()),
+        (0, "DATABASE_URL=postgres://app:****@db.internal/app")
+    );
 }
 
 proptest! {

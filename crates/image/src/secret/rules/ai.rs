@@ -3,6 +3,7 @@
 use super::{Rule, assigned};
 use gabion_model::Severity::{Critical, High, Medium};
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("openai-project-key", "OpenAI project key", Critical,
         &["sk-proj-", "sk-svcacct-", "sk-None-"], r"sk-(?:proj|svcacct|None)-[A-Za-z0-9_-]{40,250}", "sk-proj-{74 alnum}T3BlbkFJ{74 alnum}", "sk-proj-{12 alnum}")

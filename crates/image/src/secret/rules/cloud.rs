@@ -8,6 +8,7 @@ fn is_sas(candidate: &Candidate<'_>) -> bool {
     candidate.is_near(&[b"sv=20"]) && candidate.is_near(&[b"se=20"])
 }
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("aws-access-key-id", "AWS access key id", Critical,
         &["AKIA", "ASIA", "ABIA", "ACCA"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",

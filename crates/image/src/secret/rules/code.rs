@@ -9,6 +9,7 @@ fn is_npmrc_line(candidate: &checks::Candidate<'_>) -> bool {
     (before.is_empty() || before.starts_with(b"//")) && checks::entropy(candidate.secret()) >= 3.0
 }
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("github-pat", "GitHub personal access token", Critical,
         &["ghp_"], r"ghp_[0-9A-Za-z]{36}\b", "{checksum ghp_ 30}", "ghp_{36 alnum}")

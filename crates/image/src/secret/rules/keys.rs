@@ -1,19 +1,27 @@
 //! Private keys, signed tokens, password hashes: what is a secret by its form, whoever issued it.
 
-use super::{super::checks::{self, Candidate}, Rule, assigned};
+use super::{
+    super::checks::{self, Candidate},
+    Rule, assigned,
+};
 use gabion_model::Severity::{Critical, High, Info, Low, Medium};
 
 /// What may stand between the dashes of a PEM block: base64, header lines, line breaks, also escaped ones.
 macro_rules! pem {
     ($kind:literal) => {
         concat!(
-            "-----BEGIN ", $kind, r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ", $kind, "-----"
+            "-----BEGIN ",
+            $kind,
+            r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ",
+            $kind,
+            "-----"
         )
     };
 }
 
 const PEM: usize = 16 << 10;
-const NEW_KEY: &str = "Replace the key pair wherever its public half is trusted, and mount the new one at run time.";
+const NEW_KEY: &str =
+    "Replace the key pair wherever its public half is trusted, and mount the new one at run time.";
 
 /// The key inside the block is not encrypted.
 fn is_clear_pem(candidate: &Candidate<'_>) -> bool {
@@ -30,9 +38,15 @@ fn is_encrypted(body: &[u8]) -> bool {
         return true;
     }
     // openssh-key-v1, NUL, then the cipher's name: "none" in a key without passphrase.
-    let base64: Vec<u8> = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(48).copied().collect();
+    let base64: Vec<u8> = body
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .take(48)
+        .copied()
+        .collect();
     base64.starts_with(b"b3BlbnNzaC1rZXktdjEA")
-        && checks::base64(&base64).is_some_and(|head| head.get(19..23).is_some_and(|cipher| cipher != b"none"))
+        && checks::base64(&base64)
+            .is_some_and(|head| head.get(19..23).is_some_and(|cipher| cipher != b"none"))
 }
 
 /// `d`, the private part, is there beside `kty`.
@@ -42,9 +56,13 @@ fn is_private_jwk(candidate: &Candidate<'_>) -> bool {
 
 /// Account databases are looked at by the cataloger of accounts.
 fn is_not_shadow(candidate: &Candidate<'_>) -> bool {
-    !matches!(candidate.path(), b"etc/shadow" | b"etc/shadow-" | b"etc/gshadow" | b"etc/gshadow-")
+    !matches!(
+        candidate.path(),
+        b"etc/shadow" | b"etc/shadow-" | b"etc/gshadow" | b"etc/gshadow-"
+    )
 }
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("private-key-rsa", "RSA private key", High,
         &["-----BEGIN RSA PRIVATE KEY-----"], pem!("RSA PRIVATE KEY"),

@@ -3,6 +3,7 @@
 use super::{Rule, assigned};
 use gabion_model::Severity::{Critical, High, Low, Medium};
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("stripe-secret-key", "Stripe secret key", Critical,
         &["sk_live_"], r"sk_live_[0-9A-Za-z]{24,250}\b", "sk_{= live}_{99 alnum}", "sk_{= live}_{9 alnum}"),

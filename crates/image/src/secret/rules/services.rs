@@ -3,6 +3,7 @@
 use super::{Rule, assigned};
 use gabion_model::Severity::{Critical, High, Low, Medium};
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     // Messaging
     Rule::new("slack-bot-token", "Slack bot token", Critical,

@@ -7,18 +7,30 @@ use super::{
 use gabion_model::Severity::{High, Low, Medium};
 use memchr::memmem;
 
-const MOVE: &str = "Change it, and pass the new one at run time: an orchestrator's secret, or a file that is mounted.";
+const MOVE: &str =
+    "Change it, and pass the new one at run time: an orchestrator's secret, or a file that is mounted.";
 
 /// Hosts of documentation and of a developer's own machine.
 const PRACTICE: [&[u8]; 9] = [
-    b"localhost", b"127.0.0.1", b"[::1]", b"0.0.0.0", b"host", b"hostname", b"server", b"proxy", b"ip",
+    b"localhost",
+    b"127.0.0.1",
+    b"[::1]",
+    b"0.0.0.0",
+    b"host",
+    b"hostname",
+    b"server",
+    b"proxy",
+    b"ip",
 ];
 
 /// A URL whose password somebody meant: no placeholder, not the user's name again, not for a host of examples.
 fn is_url_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
     let rest = candidate.text.get(candidate.secret.end + 1..).unwrap_or_default();
-    let host_end = rest.iter().position(|byte| b"/:?#, \t\r\n\"'`<>)]}\\;".contains(byte)).unwrap_or(rest.len());
+    let host_end = rest
+        .iter()
+        .position(|byte| b"/:?#, \t\r\n\"'`<>)]}\\;".contains(byte))
+        .unwrap_or(rest.len());
     let host = rest[..host_end].to_ascii_lowercase();
     let url = &candidate.text[candidate.keyword..candidate.secret.start];
     let user = url.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
@@ -32,15 +44,30 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
         && !host.is_empty()
         && !host.ends_with(b".test")
         && !host.ends_with(b".invalid")
-        && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]".contains(byte))
-        && !matches!(secret.to_ascii_lowercase().as_slice(), b"pwd" | b"pw" | b"passw0rd" | b"pass123" | b"mypass" | b"mypassword" | b"userpass" | b"user-pass")
+        && host
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_[]".contains(byte))
+        && !matches!(
+            secret.to_ascii_lowercase().as_slice(),
+            b"pwd"
+                | b"pw"
+                | b"passw0rd"
+                | b"pass123"
+                | b"mypass"
+                | b"mypassword"
+                | b"userpass"
+                | b"user-pass"
+        )
 }
 
 /// A URL over plain text protocols of the web is as often documentation as not: its host must have a dot, its password
 /// must not be a mere word.
 fn is_web_password(candidate: &Candidate<'_>) -> bool {
     let rest = candidate.text.get(candidate.secret.end + 1..).unwrap_or_default();
-    let host = rest.split(|byte| b"/: \t\r\n\"'".contains(byte)).next().unwrap_or_default();
+    let host = rest
+        .split(|byte| b"/: \t\r\n\"'".contains(byte))
+        .next()
+        .unwrap_or_default();
     host.contains(&b'.') && candidate.secret().iter().any(u8::is_ascii_digit) && is_url_password(candidate)
 }
 
@@ -54,30 +81,87 @@ fn is_netrc(candidate: &Candidate<'_>) -> bool {
     is_not_weak(candidate) && (is_named || checks::is_mixed(candidate.secret()))
 }
 
+/// The template that Maven ships says `repopwd` and the like; a password that anybody would set has a digit.
+fn is_maven_password(candidate: &Candidate<'_>) -> bool {
+    is_not_weak(candidate) && candidate.secret().iter().any(u8::is_ascii_digit)
+}
+
 /// `Authorization: Bearer x`: not a word, not a reference.
 fn is_bearer(candidate: &Candidate<'_>) -> bool {
-    is_not_weak(candidate) && checks::is_mixed(candidate.secret()) && checks::entropy(candidate.secret()) >= 3.5
+    is_not_weak(candidate)
+        && checks::is_mixed(candidate.secret())
+        && checks::entropy(candidate.secret()) >= 3.5
 }
 
 /// Names that hold a word for a secret and mean something else: where it is, how long it may be, who may see it.
 const ABOUT: [&[u8]; 40] = [
-    b"_file", b"_path", b"_dir", b"_url", b"_uri", b"_name", b"_id", b"_length", b"_len", b"_size", b"_field", b"_type",
-    b"_hash", b"_count", b"_expiry", b"_ttl", b"_endpoint", b"_header", b"_regex", b"_pattern", b"_prefix", b"_label",
-    b"_policy", b"_command", b"_cmd", b"_ref", b"_arn", b"_sha", b"_sha256", b"_version", b"_class", b"_algorithm",
-    b"_provider", b"_method", b"_env", b"_var", b"_enabled", b"_required", b"_namespace", b"_mode",
+    b"_file",
+    b"_path",
+    b"_dir",
+    b"_url",
+    b"_uri",
+    b"_name",
+    b"_id",
+    b"_length",
+    b"_len",
+    b"_size",
+    b"_field",
+    b"_type",
+    b"_hash",
+    b"_count",
+    b"_expiry",
+    b"_ttl",
+    b"_endpoint",
+    b"_header",
+    b"_regex",
+    b"_pattern",
+    b"_prefix",
+    b"_label",
+    b"_policy",
+    b"_command",
+    b"_cmd",
+    b"_ref",
+    b"_arn",
+    b"_sha",
+    b"_sha256",
+    b"_version",
+    b"_class",
+    b"_algorithm",
+    b"_provider",
+    b"_method",
+    b"_env",
+    b"_var",
+    b"_enabled",
+    b"_required",
+    b"_namespace",
+    b"_mode",
 ];
 
 /// Words that make of a token something that anybody may know.
 const OPEN: [&[u8]; 12] = [
-    b"public", b"publishable", b"tokeniz", b"csrf", b"xsrf", b"author", b"sha256", b"checksum", b"integrity", b"commit",
-    b"test", b"fingerprint",
+    b"public",
+    b"publishable",
+    b"tokeniz",
+    b"csrf",
+    b"xsrf",
+    b"author",
+    b"sha256",
+    b"checksum",
+    b"integrity",
+    b"commit",
+    b"test",
+    b"fingerprint",
 ];
 
 /// Whether the name says that the value is a secret, rather than something about one.
 fn names_secret(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
-    let name: Vec<u8> = name.iter().map(|byte| if b"-.".contains(byte) { b'_' } else { *byte }).collect();
-    !ABOUT.iter().any(|end| name.ends_with(end)) && !OPEN.iter().any(|word| memmem::find(&name, word).is_some())
+    let name: Vec<u8> = name
+        .iter()
+        .map(|byte| if b"-.".contains(byte) { b'_' } else { *byte })
+        .collect();
+    !ABOUT.iter().any(|end| name.ends_with(end))
+        && !OPEN.iter().any(|word| memmem::find(&name, word).is_some())
 }
 
 /// A value that looks drawn at random: letters and digits mixed, and no id, path, number, or piece of code.
@@ -85,13 +169,17 @@ fn is_random(value: &[u8]) -> bool {
     checks::is_mixed(value)
         && !checks::is_reference(value)
         && !checks::is_uuid(value)
-        && value.iter().filter(|byte| **byte == b'.').count() < 3
+        && memchr::memchr_iter(b'.', value).count() < 3
         && value.iter().filter(|byte| b"_-/ ".contains(byte)).count() * 5 < value.len().max(1)
 }
 
 fn is_generic_key(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
-    let threshold = if secret.iter().all(u8::is_ascii_hexdigit) { 3.2 } else { 3.7 };
+    let threshold = if secret.iter().all(u8::is_ascii_hexdigit) {
+        3.2
+    } else {
+        3.7
+    };
     is_random(secret) && names_secret(candidate.name()) && checks::entropy(secret) >= threshold
 }
 
@@ -99,7 +187,10 @@ fn is_generic_key(candidate: &Candidate<'_>) -> bool {
 fn is_generic_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
     let has = |is: fn(&u8) -> bool| usize::from(secret.iter().any(is));
-    let kinds = has(u8::is_ascii_lowercase) + has(u8::is_ascii_uppercase) + has(u8::is_ascii_digit) + has(u8::is_ascii_punctuation);
+    let kinds = has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation);
     kinds >= 3
         && has(u8::is_ascii_digit) == 1
         && !secret.contains(&b' ')
@@ -110,15 +201,29 @@ fn is_generic_password(candidate: &Candidate<'_>) -> bool {
 }
 
 /// Files whose lines are `key = value` without quotes.
-const CONFIGURATION: &[&str] =
-    &[".env", ".ini", ".cnf", ".conf", ".cfg", ".properties", ".toml", ".yml", ".yaml", "credentials", ".secret"];
+const CONFIGURATION: &[&str] = &[
+    ".env",
+    ".ini",
+    ".cnf",
+    ".conf",
+    ".cfg",
+    ".properties",
+    ".toml",
+    ".yml",
+    ".yaml",
+    "credentials",
+    ".secret",
+];
 
 /// An unquoted value in a configuration file, on a line that is no comment.
 fn is_configured_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
     !candidate.before().trim_ascii_start().starts_with(b"#")
         && !candidate.before().trim_ascii_start().starts_with(b";")
-        && candidate.before().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
+        && candidate
+            .before()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
         && names_secret(candidate.name())
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
@@ -130,9 +235,14 @@ fn is_configured_password(candidate: &Candidate<'_>) -> bool {
 /// `NAME=value` in a shell or `.env` file.
 fn is_environment_file(candidate: &Candidate<'_>) -> bool {
     let before = candidate.before().trim_ascii_start();
-    let before = before.strip_prefix(b"export ").or_else(|| before.strip_prefix(b"ENV ")).unwrap_or(before);
+    let before = before
+        .strip_prefix(b"export ")
+        .or_else(|| before.strip_prefix(b"ENV "))
+        .unwrap_or(before);
     let secret = candidate.secret();
-    before.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+    before
+        .iter()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && names_secret(candidate.name())
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
@@ -157,6 +267,7 @@ macro_rules! secret_names {
     };
 }
 
+#[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
     Rule::new("database-url-password", "Password in a database or broker URL", High,
         &["postgres://", "postgresql://", "mysql://", "mariadb://", "mongodb://", "mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://",
@@ -182,6 +293,10 @@ pub(super) const RULES: &[Rule] = &[
         &[":5432:", ":*:", ":543"], r"[:0-9*]{3,7}[^:\s]{1,63}:[^:\s]{1,63}:([^\s:][^\r\n]{3,200})",
         "db.internal:5432:app:app:{16 alnum}", "db.internal:5432:app")
         .when(is_not_weak).files(&["pgpass", "pgpass.conf"]).fix(MOVE),
+    Rule::new("maven-settings-password", "Password in Maven settings", High,
+        &["<password>", "<passphrase>"], r"<pass(?:word|phrase)>\s{0,8}([^<>\s]{4,300})\s{0,8}</pass",
+        "<server><id>acme</id><username>deploy</username><password>{16 alnum}</password></server>", "<server><password>${env.PASSWORD}</password></server>")
+        .when(is_maven_password).files(&["settings.xml"]).fix(MOVE),
     Rule::new("pypirc-password", "Password in a Python package index configuration", High,
         &["username"], r"username[ \t]{0,4}[=:][ \t]{0,4}[^\r\n]{1,100}\r?\npassword[ \t]{0,4}[=:][ \t]{0,4}([^\s]{4,300})",
         "[acme]\nrepository = https://pypi.acme.io\nusername = deploy\npassword = {20 alnum}", "username = deploy\npassword = ${PASSWORD}")
