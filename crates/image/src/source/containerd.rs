@@ -1,7 +1,7 @@
 //! Images that containerd has, without pulling or saving them.
 //!
 //! Where the image is unpacked by the overlay snapshotter, its layers are directories of this machine and
-//! nothing is copied (see [`view`]). Otherwise the blobs are read from the content store.
+//! nothing is copied (see `view`). Otherwise the blobs are read from the content store.
 
 pub use super::task::{ContainerOptions, RunningContainer, container};
 
