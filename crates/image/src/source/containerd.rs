@@ -1,28 +1,21 @@
 //! Images that containerd has, without pulling or saving them.
 //!
 //! Where the image is unpacked by the overlay snapshotter, its layers are directories of this machine and
-//! nothing is copied: the snapshotter tells where they are when asked for a read-only view of the top
-//! layer, and the view is removed at once. It is made under a lease that expires, so that containerd's
-//! garbage collector removes it if Gabion is killed in between. Otherwise the blobs are read from the
-//! content store.
+//! nothing is copied (see `view`). Otherwise the blobs are read from the content store.
 
 pub use super::task::{ContainerOptions, RunningContainer, container};
 
 use super::{
-    BlobStore, Fetched, Platform, Progress, Reference, SourceError, printable,
-    snapshot::{Stack, chain_id, readable},
+    BlobStore, Fetched, Platform, Progress, Reference, SourceError, error::innermost, printable,
+    snapshot::Stack,
 };
 use crate::manifest::{Config, Document, MAX_DOCUMENT, Manifest};
 use gabion_api::containerd::{
     containers::{Container, ListContainersRequest, containers_client::ContainersClient},
     content::{ReadContentRequest, content_client::ContentClient},
     images::{GetImageRequest, Image, ListImagesRequest, images_client::ImagesClient},
-    leases::{CreateRequest, DeleteRequest, leases_client::LeasesClient},
     namespaces::{ListNamespacesRequest, namespaces_client::NamespacesClient},
-    snapshots::{
-        Kind, MountsRequest, RemoveSnapshotRequest, StatSnapshotRequest, ViewSnapshotRequest,
-        snapshots_client::SnapshotsClient,
-    },
+    snapshots::{MountsRequest, snapshots_client::SnapshotsClient},
     task::Status as TaskStatus,
     tasks::{GetRequest, tasks_client::TasksClient},
 };
@@ -31,7 +24,6 @@ use hyper_util::rt::TokioIo;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 use tokio::net::UnixStream;
@@ -173,18 +165,15 @@ struct Resolved {
 /// A message of containerd larger than this is refused.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// For how long containerd keeps a view that Gabion did not live to remove.
-const LEASE: Duration = Duration::from_mins(10);
-
-/// Distinguishes the views of one process.
-static VIEWS: AtomicU32 = AtomicU32::new(0);
-
 /// A client of one service, with the limit above. A macro, as the generated clients have no trait in common.
 macro_rules! client {
     ($kind:ident, $channel:expr) => {
         $kind::new($channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     };
 }
+
+// After the macro, which it uses.
+mod view;
 
 impl<'a> Daemon<'a> {
     pub(super) async fn connect(options: &'a ContainerdOptions) -> Result<Self, SourceError> {
@@ -476,100 +465,6 @@ impl Space<'_> {
         Ok(())
     }
 
-    /// The directories of the layers, if the image is unpacked and this process may read them.
-    async fn snapshots(
-        &self,
-        diff_ids: &[Digest],
-        progress: &dyn Progress,
-    ) -> Result<Option<Vec<SnapshotLayer>>, SourceError> {
-        let Some(top) = chain_id(diff_ids) else {
-            return Ok(None);
-        };
-        let snapshotter = &self.daemon.options.snapshotter;
-        let request = self.request(StatSnapshotRequest {
-            snapshotter: snapshotter.clone(),
-            key: top.to_string(),
-        })?;
-        let committed = match client!(SnapshotsClient, self.daemon.channel).stat(request).await {
-            Ok(answer) => answer
-                .into_inner()
-                .info
-                .is_some_and(|info| info.kind() == Kind::Committed),
-            // No such snapshot, or no such snapshotter: the image is not unpacked.
-            Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => false,
-            Err(status) => return Err(self.daemon.failed(&status)),
-        };
-        if !committed {
-            return Ok(None);
-        }
-        let Some(stack) = self.view(&top).await? else {
-            progress
-                .message("the snapshotter keeps no directories: reading the layers from the content store");
-            return Ok(None);
-        };
-        if stack.layers.len() != diff_ids.len() {
-            progress
-                .message("the snapshots do not match the image: reading the layers from the content store");
-            return Ok(None);
-        }
-        if !stack.layers.iter().all(|directory| readable(directory)) {
-            progress.message("the snapshots are not readable: reading the layers from the content store");
-            return Ok(None);
-        }
-        let layers = diff_ids.iter().zip(stack.layers);
-        Ok(Some(
-            layers
-                .map(|(diff_id, dir)| SnapshotLayer {
-                    diff_id: *diff_id,
-                    dir,
-                })
-                .collect(),
-        ))
-    }
-
-    /// How a stack of layers would be mounted, by making a view of it and removing that at once.
-    async fn view(&self, top: &Digest) -> Result<Option<Stack>, SourceError> {
-        let options = self.daemon.options;
-        let failed = |status: Status| self.daemon.failed(&status);
-        let n = VIEWS.fetch_add(1, Ordering::Relaxed);
-        let id = format!(
-            "gabion-{}-{}-{n}",
-            std::process::id(),
-            options.now.as_nanosecond()
-        );
-        let expires = options.now.saturating_add(LEASE).unwrap_or(options.now);
-        let lease = self.request(CreateRequest {
-            id: id.clone(),
-            labels: [("containerd.io/gc.expire".to_owned(), expires.to_string())].into(),
-        })?;
-        let mut leases = client!(LeasesClient, self.daemon.channel);
-        let mut snapshots = client!(SnapshotsClient, self.daemon.channel);
-        leases.create(lease).await.map_err(failed)?;
-
-        let key = format!("{id}-{}", top.short());
-        let mut view = self.request(ViewSnapshotRequest {
-            snapshotter: options.snapshotter.clone(),
-            key: key.clone(),
-            parent: top.to_string(),
-            ..ViewSnapshotRequest::default()
-        })?;
-        if let Ok(id) = id.parse() {
-            view.metadata_mut().insert("containerd-lease", id);
-        }
-        let mounts = snapshots.view(view).await;
-        let removed = snapshots
-            .remove(self.request(RemoveSnapshotRequest {
-                snapshotter: options.snapshotter.clone(),
-                key,
-            })?)
-            .await;
-        let ended = leases.delete(self.request(DeleteRequest { id })?).await;
-        let mounts = mounts.map_err(failed)?.into_inner().mounts;
-        removed.map_err(failed)?;
-        ended.map_err(failed)?;
-        Ok(Stack::of(&mounts))
-    }
-
     pub(super) async fn containers(&self) -> Result<Vec<Container>, SourceError> {
         let answer = client!(ContainersClient, self.daemon.channel)
             .list(self.request(ListContainersRequest::default())?)
@@ -610,14 +505,6 @@ impl Space<'_> {
 
 fn target(image: &Image) -> Option<Digest> {
     image.target.as_ref()?.digest.parse().ok()
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    printable(&last.to_string())
 }
 
 /// Whether a socket is there, without speaking to it.

@@ -4,7 +4,9 @@
 //! a docker archive, written to a file as it comes.
 
 use super::{
-    Progress, SourceError, printable,
+    Progress, SourceError,
+    error::innermost,
+    printable,
     snapshot::{Stack, lower_dirs, readable},
     task::RunningContainer,
 };
@@ -359,14 +361,6 @@ impl Drop for Removed {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    printable(&last.to_string())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 use super::{
     Progress, SourceError,
     auth::{Challenge, Credentials, Secret},
+    error::innermost,
     printable,
     registry::RegistryOptions,
     retry::Backoff,
@@ -185,7 +186,7 @@ impl<'a> Endpoint<'a> {
             let after = self.options.read_timeout;
             return SourceError::Timeout { host, after, what };
         }
-        let reason = innermost(error);
+        let reason = reason(error);
         SourceError::Interrupted { host, what, reason }
     }
 
@@ -293,7 +294,7 @@ impl<'a> Endpoint<'a> {
     /// The error for a request that got no answer.
     fn unsent(&self, what: &str, error: &reqwest::Error) -> Failure {
         let host = self.host.clone();
-        let reason = innermost(error);
+        let reason = reason(error);
         if error.is_connect() {
             // The TLS library's error is not part of reqwest's interface; its text begins like this.
             return Failure::Final(if reason.contains("certificate") {
@@ -456,7 +457,7 @@ fn client(host: &str, options: &RegistryOptions, insecure: bool) -> Result<Clien
     }
     builder.build().map_err(|error| SourceError::Tls {
         host: host.to_owned(),
-        reason: innermost(&error),
+        reason: reason(&error),
     })
 }
 
@@ -518,14 +519,9 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::try_from(wait).unwrap_or_default())
 }
 
-/// The cause at the bottom says it best: `Connection refused (os error 111)`. URLs, which may hold a
-/// signature, are in the outer ones only.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: Option<&dyn std::error::Error> = error.source();
-    let mut text = None;
-    while let Some(error) = cause {
-        text = Some(error.to_string());
-        cause = error.source();
-    }
-    printable(&text.unwrap_or_else(|| "the request failed".to_owned()))
+/// Why a request failed, without its URL, which may hold a signature: only the outermost error tells that.
+fn reason(error: &reqwest::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| "the request failed".to_owned(), innermost)
 }

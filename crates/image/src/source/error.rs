@@ -301,3 +301,12 @@ impl SourceError {
 fn later(wait: Option<Duration>) -> String {
     wait.map_or_else(|| "later".to_owned(), |wait| format!("in {} s", wait.as_secs()))
 }
+
+/// The cause at the bottom of an error, which says it best: `Connection refused (os error 111)`.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    super::printable(&last.to_string())
+}
