@@ -127,9 +127,6 @@ fn usable_cache(common: &Common) -> anyhow::Result<Cache> {
 /// Reads an SBOM; runs in the worker.
 pub(crate) fn sbom_reader(bytes: &[u8]) -> Result<SbomContent, String> {
     let content = gabion_report::read_sbom(bytes).map_err(|e| e.to_string())?;
-    Ok(SbomContent {
-        packages: content.packages,
-        os: content.os,
-        gaps: content.gaps,
-    })
+    let gabion_report::SbomContent { packages, os, gaps, skipped, .. } = content;
+    Ok(SbomContent { packages, os, gaps, skipped })
 }

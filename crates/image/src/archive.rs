@@ -149,6 +149,10 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
         layers: Vec<String>,
     }
     let index = TarIndex::read(file, shown)?;
+    // A compressed archive cannot be told apart before it is inflated.
+    if index.member("manifest.json").is_err() && index.member("index.json").is_ok() {
+        return open_oci(&Store::Tar(index), choice);
+    }
     let at = |source| ArchiveError::Manifest {
         path: format!("{shown}!/manifest.json"),
         source,

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::{
-    catalog::{Cataloger, Scope, dpkg, eol, os_release},
+    catalog::{Cataloger, Scope, eol, os_release},
     cis,
     facts::{Account, Fact, SecretMatch},
     layer::LayerFacts,

@@ -850,10 +850,13 @@ impl Worker<'_> {
         let mut coverage = Coverage::default();
         let packages = Aspect::named("packages");
         coverage.full(packages.clone());
-        content
-            .gaps
-            .into_iter()
-            .for_each(|gap| coverage.gap(packages.clone(), gap));
+        content.gaps.into_iter().for_each(|gap| coverage.gap(packages.clone(), gap));
+        content.skipped.into_iter().for_each(|reason| coverage.skip(packages.clone(), reason));
+        let mut os = content.os;
+        if let Some(os) = &mut os {
+            os.end_of_life = eol::end_of_life(&os.id, os.version.as_deref());
+            eol::judge(os, self.job.now);
+        }
         for aspect in [Aspect::FILES, Aspect::SECRETS, Aspect::CONFIG] {
             coverage.set(
                 aspect,
