@@ -6,7 +6,8 @@ use gabion_model::Severity::{Critical, High, Medium};
 /// The setting stands alone on its line, or belongs to a registry (`//host/:`).
 fn is_npmrc_line(candidate: &checks::Candidate<'_>) -> bool {
     let before = candidate.before();
-    (before.is_empty() || before.starts_with(b"//")) && checks::entropy(candidate.secret()) >= 3.0
+    let is_registry = before.starts_with(b"//") && !before.contains(&b' ');
+    (before.is_empty() || is_registry) && checks::entropy(candidate.secret()) >= 3.0
 }
 
 #[rustfmt::skip] // a table: three or four lines a rule

@@ -1,7 +1,16 @@
 //! Payments, shops, parcels.
 
-use super::{Rule, assigned};
+use super::{
+    super::checks::{self, Candidate},
+    Rule, assigned,
+};
 use gabion_model::Severity::{Critical, High, Low, Medium};
+
+/// Without its newer prefix a token looks like a line of a certificate; the name must be near.
+fn is_square(candidate: &Candidate<'_>) -> bool {
+    let is_told = candidate.secret().starts_with(b"sq0") || candidate.is_near(&[b"square"]);
+    is_told && checks::entropy(candidate.secret()) >= 3.5
+}
 
 #[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
@@ -15,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
         &["whsec_"], r"whsec_[0-9A-Za-z+/]{32,}={0,2}", "whsec_{32 alnum}", "whsec_{9 alnum}"),
     Rule::new("square-access-token", "Square access token", Critical,
         &["sq0atp-", "EAAAE", "EAAAl"], r"(?:sq0atp-[0-9A-Za-z_-]{22}|EAAA[El][0-9A-Za-z_-]{59}\b)", "sq0atp-{22 alnum}", "sq0atp-{9 alnum}")
-        .entropy(3.5),
+        .when(is_square),
     Rule::new("square-oauth-secret", "Square OAuth secret", Critical,
         &["sq0csp-"], r"sq0csp-[0-9A-Za-z_-]{43}", "sq0csp-{43 alnum}", "sq0csp-{9 alnum}"),
     Rule::new("braintree-access-token", "Braintree access token", Critical,
