@@ -26,9 +26,23 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);
     let color = output::color(args.common.color);
-    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
+    let options = Options {
+        color,
+        all: args.all,
+        width: output::width(),
+        gates: &gates,
+    };
     for file in &args.outputs {
-        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
+        output::write(
+            report,
+            file.format,
+            &Options {
+                color: false,
+                all: true,
+                ..options
+            },
+            &file.path,
+        )?;
     }
     output::print(report, args.format, &options)?;
     let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
@@ -36,12 +50,14 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         output::note(&format!("gate failed: {}: {}", gate.gate, gate.detail));
     }
     if args.common.stats {
+        let own = scan::own_peak_kib();
+        let mib = |kib: u64| format!("{}.{} MB", kib / 1024, kib % 1024 * 10 / 1024);
         output::note(&format!(
-            "{:.3} s, peak memory {:.1} MB (this process {:.1} MB, analysis process {:.1} MB)",
+            "{:.3} s, peak memory {} (this process {}, analysis process {})",
             start.elapsed().as_secs_f64(),
-            (scan::own_peak_kib() + scanned.worker_peak_kib) as f64 / 1024.0,
-            scan::own_peak_kib() as f64 / 1024.0,
-            scanned.worker_peak_kib as f64 / 1024.0,
+            mib(own + scanned.worker_peak_kib),
+            mib(own),
+            mib(scanned.worker_peak_kib),
         ));
     }
     Ok(if failed.is_empty() {
@@ -127,6 +143,17 @@ fn usable_cache(common: &Common) -> anyhow::Result<Cache> {
 /// Reads an SBOM; runs in the worker.
 pub(crate) fn sbom_reader(bytes: &[u8]) -> Result<SbomContent, String> {
     let content = gabion_report::read_sbom(bytes).map_err(|e| e.to_string())?;
-    let gabion_report::SbomContent { packages, os, gaps, skipped, .. } = content;
-    Ok(SbomContent { packages, os, gaps, skipped })
+    let gabion_report::SbomContent {
+        packages,
+        os,
+        gaps,
+        skipped,
+        ..
+    } = content;
+    Ok(SbomContent {
+        packages,
+        os,
+        gaps,
+        skipped,
+    })
 }

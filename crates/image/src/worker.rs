@@ -25,8 +25,8 @@ use crate::{
     tree::{Layout, Root, TreeError},
 };
 use gabion_model::{
-    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Package, Reason, ScanReport, Status, Target, Tool,
-    Verification, scan::SCHEMA_VERSION,
+    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Package, Reason, ScanReport, Status,
+    Target, Tool, Verification, scan::SCHEMA_VERSION,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -381,7 +381,7 @@ impl Worker<'_> {
                     .iter()
                     .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
                     .collect::<Result<Vec<_>, _>>()?;
-                let identity = self.identity(
+                let identity = identity(
                     &config,
                     config_digest,
                     Some(manifest),
@@ -482,7 +482,11 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     fn resolve(&self, opened: Opened, spill: Option<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
+        let platform = &self
+            .job
+            .platform
+            .parse::<Platform>()
+            .unwrap_or_else(|_| Platform::host());
         Ok(match opened {
             Opened::Layout(directory, name, manifest, tags) => {
                 let choice = Choice {
@@ -567,7 +571,7 @@ impl Worker<'_> {
         let key = self.image_key(image);
         let cache = self.cache().filter(|_| !self.job.verify);
         if let Some(cache) = &cache
-            && self.all_stamped(image, cache)
+            && image.layers.iter().flatten().all(|blob| stamped(cache, blob))
             && let Some(report) = self.cached_report(cache, key, &isolation)
             && self.send_cached_index(cache, key)?
         {
@@ -580,7 +584,7 @@ impl Worker<'_> {
             .iter()
             .map(|l| l.as_ref().ok().and_then(|b| b.digest))
             .collect();
-        let identity = self.identity(
+        let identity = identity(
             &image.config,
             image.config_digest,
             image.manifest,
@@ -632,13 +636,9 @@ impl Worker<'_> {
     fn revision(&self) -> String {
         let mut text = format!("{} {} {:?}", self.job.version, secret::REVISION, self.job.limits);
         for cataloger in self.catalogers {
-            text.push_str(&format!(" {}={}", cataloger.name(), cataloger.revision()));
+            text.extend([" ", cataloger.name(), "=", &cataloger.revision().to_string()]);
         }
         Digest::sha256(Sha256::digest(text).into()).hex()
-    }
-
-    fn all_stamped(&self, image: &LocalImage, cache: &Cache) -> bool {
-        image.layers.iter().flatten().all(|blob| stamped(cache, blob))
     }
 
     fn cached_report(&self, cache: &Cache, key: Digest, isolation: &Isolation) -> Option<ScanReport> {
@@ -656,14 +656,19 @@ impl Worker<'_> {
         if !self.job.index {
             return Ok(true);
         }
-        let Some(mut index) = cache.open(Kind::Index, key) else { return Ok(false) };
-        self.out.stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
+        let Some(mut index) = cache.open(Kind::Index, key) else {
+            return Ok(false);
+        };
+        self.out
+            .stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
         Ok(true)
     }
 
     fn send_index(&self, tree: &FileIndex) -> Result<(), WorkError> {
         if self.job.index {
-            self.out.stream(&Message::Index, |out| postcard::to_io(tree, out).map(drop).map_err(io::Error::other))?;
+            self.out.stream(&Message::Index, |out| {
+                postcard::to_io(tree, out).map(drop).map_err(io::Error::other)
+            })?;
         }
         Ok(())
     }
@@ -850,8 +855,14 @@ impl Worker<'_> {
         let mut coverage = Coverage::default();
         let packages = Aspect::named("packages");
         coverage.full(packages.clone());
-        content.gaps.into_iter().for_each(|gap| coverage.gap(packages.clone(), gap));
-        content.skipped.into_iter().for_each(|reason| coverage.skip(packages.clone(), reason));
+        content
+            .gaps
+            .into_iter()
+            .for_each(|gap| coverage.gap(packages.clone(), gap));
+        content
+            .skipped
+            .into_iter()
+            .for_each(|reason| coverage.skip(packages.clone(), reason));
         let mut os = content.os;
         if let Some(os) = &mut os {
             os.end_of_life = eol::end_of_life(&os.id, os.version.as_deref());
@@ -905,23 +916,6 @@ impl Worker<'_> {
         assemble::assemble(&input, self.catalogers)
     }
 
-    fn identity(
-        &self,
-        config: &Config,
-        config_digest: Digest,
-        manifest: Option<Digest>,
-        tags: &[String],
-        verification: Verification,
-    ) -> ImageIdentity {
-        ImageIdentity {
-            config: config_digest,
-            manifest,
-            tags: tags.to_vec(),
-            platform: config.platform.clone(),
-            verification,
-        }
-    }
-
     fn report(
         &self,
         assembled: Assembled,
@@ -962,6 +956,22 @@ impl Worker<'_> {
             serde_json::to_writer(out, report).map_err(io::Error::other)
         })?;
         Ok(())
+    }
+}
+
+fn identity(
+    config: &Config,
+    config_digest: Digest,
+    manifest: Option<Digest>,
+    tags: &[String],
+    verification: Verification,
+) -> ImageIdentity {
+    ImageIdentity {
+        config: config_digest,
+        manifest,
+        tags: tags.to_vec(),
+        platform: config.platform.clone(),
+        verification,
     }
 }
 
