@@ -69,6 +69,8 @@ pub fn run(
 ) -> Result<Scanned, ScanError> {
     let mut child = command
         .env_clear()
+        // One heap for all threads of the worker: they allocate little, and an arena each costs memory.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
