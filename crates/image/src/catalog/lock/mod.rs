@@ -96,13 +96,28 @@ impl Format {
     }
 }
 
+/// Stands for all formats where a cataloger has one aspect; gaps name the aspect of their ecosystem.
+pub const ASPECT: Aspect = Aspect::named("packages.lock");
+
+/// The aspects that lock files tell about.
+pub const ECOSYSTEMS: &[&str] = &[
+    "packages.cargo",
+    "packages.composer",
+    "packages.gem",
+    "packages.golang",
+    "packages.maven",
+    "packages.npm",
+    "packages.nuget",
+    "packages.pypi",
+];
+
 impl Cataloger for Locks {
     fn name(&self) -> &'static str {
         "lock"
     }
 
     fn aspect(&self) -> Aspect {
-        Aspect::named("packages.lock")
+        ASPECT
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
