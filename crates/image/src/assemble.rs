@@ -569,9 +569,9 @@ fn coverage(
                 .for_each(|aspect| coverage.full(aspect));
         }
         Scope::SourceTree => {
-            lock::ECOSYSTEMS
-                .iter()
-                .for_each(|name| coverage.full(Aspect::named(name)));
+            for name in lock::ECOSYSTEMS {
+                coverage.full(Aspect::named(name));
+            }
             for aspect in [
                 Aspect::OS,
                 Aspect::PACKAGES_OS,
