@@ -5,7 +5,9 @@ use gabion_model::FileIndex;
 
 /// An index: whatever its numbers say, walking it ends.
 pub fn file_index(data: &[u8]) {
-    let Ok(index) = postcard::from_bytes::<FileIndex>(data) else { return };
+    let Ok(index) = postcard::from_bytes::<FileIndex>(data) else {
+        return;
+    };
     let mut tree = FileIndex::default();
     for layer in 0..2 {
         tree.apply(&index, layer);

@@ -30,7 +30,11 @@ fn read(cataloger: &str, path: &str, scope: Scope, data: &[u8]) {
         (facts.list, result.map_err(|error| error.to_string()))
     };
     let whole = told(Content::Memory(data));
-    assert_eq!(whole, told(Content::Stored(&Pieces(data))), "in memory and in pieces");
+    assert_eq!(
+        whole,
+        told(Content::Stored(&Pieces(data))),
+        "in memory and in pieces"
+    );
     let kept = postcard::to_allocvec(&whole.0).expect("facts can be kept");
     let back: Vec<Fact> = postcard::from_bytes(&kept).expect("and read again");
     assert_eq!(whole.0, back);
@@ -105,7 +109,15 @@ pub fn rust(data: &[u8]) {
 
 /// Programs known by their strings.
 pub fn binary(data: &[u8]) {
-    let kinds = ["node", "python3.11", "redis-server", "php-fpm8.2", "java", "libruby.so.3", "nginx"];
+    let kinds = [
+        "node",
+        "python3.11",
+        "redis-server",
+        "php-fpm8.2",
+        "java",
+        "libruby.so.3",
+        "nginx",
+    ];
     if let Some((name, data)) = choose(&kinds, data) {
         read("binary", &format!("usr/bin/{name}"), Scope::Image, data);
     }
@@ -113,7 +125,13 @@ pub fn binary(data: &[u8]) {
 
 /// `package.json`.
 pub fn npm(data: &[u8]) {
-    read_one_of(&[("npm", "app/node_modules/a/package.json"), ("npm", "app/package.json")], data);
+    read_one_of(
+        &[
+            ("npm", "app/node_modules/a/package.json"),
+            ("npm", "app/package.json"),
+        ],
+        data,
+    );
 }
 
 /// Metadata and records of Python distributions, eggs as well.
@@ -121,8 +139,14 @@ pub fn python(data: &[u8]) {
     let kinds = [
         ("python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA"),
         ("python", "usr/lib/python3/dist-packages/a-1.egg"),
-        ("python-record", "usr/lib/python3/dist-packages/a-1.dist-info/RECORD"),
-        ("python-record", "usr/lib/python3/dist-packages/a-1.egg-info/installed-files.txt"),
+        (
+            "python-record",
+            "usr/lib/python3/dist-packages/a-1.dist-info/RECORD",
+        ),
+        (
+            "python-record",
+            "usr/lib/python3/dist-packages/a-1.egg-info/installed-files.txt",
+        ),
     ];
     read_one_of(&kinds, data);
 }

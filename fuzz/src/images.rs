@@ -18,7 +18,8 @@ use std::{fs::File, io::Write as _, sync::Arc};
 
 /// A file that exists in memory only.
 fn file(bytes: &[u8]) -> File {
-    let mut file = File::from(rustix::fs::memfd_create("fuzz", MemfdFlags::CLOEXEC).expect("a file in memory"));
+    let mut file =
+        File::from(rustix::fs::memfd_create("fuzz", MemfdFlags::CLOEXEC).expect("a file in memory"));
     file.write_all(bytes).expect("room for it");
     file
 }
@@ -35,9 +36,16 @@ fn mend(tar: &mut [u8]) {
         } else {
             block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         }
-        let digits = block[124..136].iter().skip_while(|b| **b == b' ').take_while(|b| b.is_ascii_digit());
-        let size = digits.fold(0usize, |n, b| n.saturating_mul(8).saturating_add(usize::from(b & 7)));
-        at = at.saturating_add(512).saturating_add(size.min(1 << 30).next_multiple_of(512));
+        let digits = block[124..136]
+            .iter()
+            .skip_while(|b| **b == b' ')
+            .take_while(|b| b.is_ascii_digit());
+        let size = digits.fold(0usize, |n, b| {
+            n.saturating_mul(8).saturating_add(usize::from(b & 7))
+        });
+        at = at
+            .saturating_add(512)
+            .saturating_add(size.min(1 << 30).next_multiple_of(512));
     }
 }
 
@@ -64,7 +72,11 @@ pub fn archive(data: &[u8]) {
     let mut mended = data.to_vec();
     mend(&mut mended);
     let platform: Platform = "linux/amd64".parse().expect("a platform");
-    let choice = Choice { name: None, manifest: None, platform: &platform };
+    let choice = Choice {
+        name: None,
+        manifest: None,
+        platform: &platform,
+    };
     for open in [archive::open_docker_archive, archive::open_oci_archive] {
         if let Ok(image) = open(file(&mended), "fuzz", &choice) {
             for blob in image.layers.iter().flatten() {
@@ -165,7 +177,9 @@ pub fn assemble(mut data: &[u8]) {
                 1 => header.set_entry_type(tar::EntryType::Directory),
                 2 | 3 => {
                     old.linkname[..named(extra).len()].copy_from_slice(named(extra).as_bytes());
-                    header.set_entry_type([tar::EntryType::Symlink, tar::EntryType::Link][usize::from(kind % 2)]);
+                    header.set_entry_type(
+                        [tar::EntryType::Symlink, tar::EntryType::Link][usize::from(kind % 2)],
+                    );
                 }
                 _ => {
                     (content, data) = data.split_at(data.len().min(usize::from(extra) * 4));

@@ -9,7 +9,9 @@ mod images;
 mod texts;
 
 pub use boundary::{file_index, frames};
-pub use catalog::{accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust};
+pub use catalog::{
+    accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
+};
 pub use images::{archive, assemble, layer, tarball};
 pub use texts::{manifest, report, sbom, secrets};
 

@@ -23,7 +23,9 @@ pub fn sbom(data: &[u8]) {
 
 /// A report, as the parent gets it from the worker, in every output format.
 pub fn report(data: &[u8]) {
-    let Ok(report) = serde_json::from_slice::<ScanReport>(data) else { return };
+    let Ok(report) = serde_json::from_slice::<ScanReport>(data) else {
+        return;
+    };
     for format in Format::ALL {
         gabion_report::render(&report, format, &Options::default(), &mut std::io::sink()).expect("renders");
     }
@@ -31,14 +33,19 @@ pub fn report(data: &[u8]) {
 
 /// What is found must not depend on where chunks end; the first two bytes seed the splits.
 pub fn secrets(data: &[u8]) {
-    let Some((&[a, b], text)) = data.split_first_chunk() else { return };
+    let Some((&[a, b], text)) = data.split_first_chunk() else {
+        return;
+    };
     let mut whole = TextScan::new(b"etc/app.conf");
     whole.feed(text);
     let mut split = TextScan::new(b"etc/app.conf");
     let (mut rest, mut seed) = (text, u32::from(a) << 8 | u32::from(b));
     while !rest.is_empty() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (chunk, after) = rest.split_at(rest.len().min(1 + (seed >> 24) as usize * (1 + (seed >> 22 & 3) as usize)));
+        let (chunk, after) = rest.split_at(
+            rest.len()
+                .min(1 + (seed >> 24) as usize * (1 + (seed >> 22 & 3) as usize)),
+        );
         split.feed(chunk);
         rest = after;
     }

@@ -16,7 +16,9 @@ use std::{fs, io::Write as _, path::Path};
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    let corpus = std::env::args_os().nth(1).ok_or("usage: gabion-fuzz-seeds CORPUS")?;
+    let corpus = std::env::args_os()
+        .nth(1)
+        .ok_or("usage: gabion-fuzz-seeds CORPUS")?;
     for (target, seeds) in all()? {
         let directory = Path::new(&corpus).join(target);
         fs::create_dir_all(&directory)?;
@@ -35,7 +37,8 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     ])?;
     let (gzip, zstd) = (gzip(&layer)?, zstd::encode_all(&layer[..], 3)?);
     let index = file_index();
-    let reports = [sample::rich(), sample::vulnerable(), sample::clean()].map(|report| serde_json::to_vec(&report));
+    let reports =
+        [sample::rich(), sample::vulnerable(), sample::clean()].map(|report| serde_json::to_vec(&report));
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut all = vec![
         ("tarball", vec![layer.clone(), long_names()?]),
@@ -47,14 +50,27 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("file_index", vec![index]),
         ("rpm", rpm::databases()),
         ("java", jars()?),
-        ("go", programs(&[(".go.buildinfo", &catalog::go_record()), (".gopclntab", &go_functions())])),
+        (
+            "go",
+            programs(&[
+                (".go.buildinfo", &catalog::go_record()),
+                (".gopclntab", &go_functions()),
+            ]),
+        ),
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
         ("binary", binaries()),
     ];
     all.extend(texts::seeds());
     let egg = zip(&[("EGG-INFO/PKG-INFO", texts::PYTHON.as_bytes())])?;
-    all.push(("python", vec![texts::chosen(0, texts::PYTHON), [&[1][..], &egg].concat(),
-        texts::chosen(2, "a/b.py,sha256=x,10\n\"a,b\"\"c.py\",,\n../../../bin/a,,\n"), texts::chosen(3, "../a.py\n../b.py\n")]));
+    all.push((
+        "python",
+        vec![
+            texts::chosen(0, texts::PYTHON),
+            [&[1][..], &egg].concat(),
+            texts::chosen(2, "a/b.py,sha256=x,10\n\"a,b\"\"c.py\",,\n../../../bin/a,,\n"),
+            texts::chosen(3, "../a.py\n../b.py\n"),
+        ],
+    ));
     Ok(all)
 }
 
@@ -75,7 +91,12 @@ fn long_names() -> Result<Vec<u8>, Error> {
     let mut header = tar::Header::new_gnu();
     header.set_size(1);
     builder.append_data(&mut header, "d/".repeat(80), &b"x"[..])?;
-    builder.append_pax_extensions([("path", &b"usr/bin/su"[..]), ("size", b"3"), ("uid", b"70000"), ("SCHILY.xattr.security.capability", b"\x01\0\0\x02=")])?;
+    builder.append_pax_extensions([
+        ("path", &b"usr/bin/su"[..]),
+        ("size", b"3"),
+        ("uid", b"70000"),
+        ("SCHILY.xattr.security.capability", b"\x01\0\0\x02="),
+    ])?;
     let mut header = tar::Header::new_ustar();
     header.set_size(3);
     header.set_mode(0o4755);
@@ -96,7 +117,11 @@ fn long_names() -> Result<Vec<u8>, Error> {
 fn image(layer: &[u8]) -> Result<Vec<u8>, Error> {
     let mut builder = tar::Builder::new(Vec::new());
     let manifest = r#"[{"Config":"config.json","RepoTags":["a:1"],"Layers":["layer.tar"]}]"#;
-    for (name, content) in [("manifest.json", manifest.as_bytes()), ("config.json", texts::CONFIG.as_bytes()), ("layer.tar", layer)] {
+    for (name, content) in [
+        ("manifest.json", manifest.as_bytes()),
+        ("config.json", texts::CONFIG.as_bytes()),
+        ("layer.tar", layer),
+    ] {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         builder.append_data(&mut header, name, content)?;
@@ -119,7 +144,10 @@ fn assemble() -> Vec<Vec<u8>> {
         file(12, "root:x:0:0::/root:/bin/sh\n"),
         vec![2, 8, 0, 1],
         vec![0, 0, 0, 0],
-        file(15, &format!("{status}\nPackage: more\nStatus: install ok installed\nVersion: 2\n")),
+        file(
+            15,
+            &format!("{status}\nPackage: more\nStatus: install ok installed\nVersion: 2\n"),
+        ),
         vec![1, 0, 0, 0],
         vec![4, 3, 0, 0],
         vec![3, 2, 0, 9],
@@ -129,27 +157,74 @@ fn assemble() -> Vec<Vec<u8>> {
 
 fn file_index() -> Vec<u8> {
     let mut index = FileIndex::default();
-    let file = NewFile { kind: FileKind::File, mode: 0o755, size: 10, ..NewFile::default() };
+    let file = NewFile {
+        kind: FileKind::File,
+        mode: 0o755,
+        size: 10,
+        ..NewFile::default()
+    };
     index.insert(b"usr/bin/sh", file.clone());
-    index.insert(b"bin", NewFile { kind: FileKind::Symlink, link: b"usr/bin", ..NewFile::default() });
-    index.insert(b"etc/motd", NewFile { kind: FileKind::Whiteout, ..NewFile::default() });
-    index.insert(b"etc/cron.d", NewFile { kind: FileKind::Directory, opaque: true, ..NewFile::default() });
-    index.insert(b"sbin/su", NewFile { digest: Some(gabion_model::Digest::sha256([7; 32])), capabilities: Some(b"\x01\0\0\x02"), ..file });
+    index.insert(
+        b"bin",
+        NewFile {
+            kind: FileKind::Symlink,
+            link: b"usr/bin",
+            ..NewFile::default()
+        },
+    );
+    index.insert(
+        b"etc/motd",
+        NewFile {
+            kind: FileKind::Whiteout,
+            ..NewFile::default()
+        },
+    );
+    index.insert(
+        b"etc/cron.d",
+        NewFile {
+            kind: FileKind::Directory,
+            opaque: true,
+            ..NewFile::default()
+        },
+    );
+    index.insert(
+        b"sbin/su",
+        NewFile {
+            digest: Some(gabion_model::Digest::sha256([7; 32])),
+            capabilities: Some(b"\x01\0\0\x02"),
+            ..file
+        },
+    );
     postcard::to_allocvec(&index).unwrap_or_default()
 }
 
 /// Messages are enum variants: Progress 0, Report 2, Index 3, Chunk 4, End 5, Done 7.
 fn frames(index: &[u8], report: &[u8]) -> Vec<u8> {
     let chunk = |bytes: &[u8]| [vec![4], postcard::to_allocvec(bytes).unwrap_or_default()].concat();
-    let messages = [vec![0, 1, 2], vec![3], chunk(index), vec![5], vec![2], chunk(&report[..100]), vec![5], vec![7, 9]];
-    messages.iter().flat_map(|m| [&(m.len() as u32).to_le_bytes()[..], m].concat()).collect()
+    let messages = [
+        vec![0, 1, 2],
+        vec![3],
+        chunk(index),
+        vec![5],
+        vec![2],
+        chunk(&report[..100]),
+        vec![5],
+        vec![7, 9],
+    ];
+    messages
+        .iter()
+        .flat_map(|m| [&(m.len() as u32).to_le_bytes()[..], m].concat())
+        .collect()
 }
 
 fn zip(members: &[(&str, &[u8])]) -> Result<Vec<u8>, Error> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (at, (name, content)) in members.iter().enumerate() {
         let method = [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated][at % 2];
-        zip.start_file(*name, zip::write::SimpleFileOptions::default().compression_method(method))?;
+        zip.start_file(
+            *name,
+            zip::write::SimpleFileOptions::default().compression_method(method),
+        )?;
         zip.write_all(content)?;
     }
     Ok(zip.finish()?.into_inner())
@@ -163,7 +238,11 @@ fn jars() -> Result<Vec<Vec<u8>>, Error> {
         ("META-INF/maven/org.example/lib/pom.properties", properties),
         ("META-INF/maven/org.example/lib/pom.xml", pom),
     ])?;
-    let outer = zip(&[("META-INF/MANIFEST.MF", manifest), ("BOOT-INF/lib/lib-2.1.jar", &inner), ("BOOT-INF/lib/other-3.jar", &inner)])?;
+    let outer = zip(&[
+        ("META-INF/MANIFEST.MF", manifest),
+        ("BOOT-INF/lib/lib-2.1.jar", &inner),
+        ("BOOT-INF/lib/other-3.jar", &inner),
+    ])?;
     let scripted = [b"#!/bin/sh\nexec java -jar $0\n".as_slice(), &outer].concat();
     Ok(vec![inner, outer, scripted])
 }

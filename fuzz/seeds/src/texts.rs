@@ -52,7 +52,10 @@ pub fn chosen(which: u8, text: &str) -> Vec<u8> {
 }
 
 fn each(texts: &[&str]) -> Vec<Vec<u8>> {
-    (0..).zip(texts).map(|(which, text)| chosen(which, text)).collect()
+    (0..)
+        .zip(texts)
+        .map(|(which, text)| chosen(which, text))
+        .collect()
 }
 
 fn plain(texts: &[&str]) -> Vec<Vec<u8>> {
@@ -66,30 +69,52 @@ fn secrets() -> Vec<Vec<u8>> {
         "xaws_key = {}{letters}\ntoken: gh{}{letters}{letters}aB3d\n-----BEGIN {} KEY-----\nMIIEow{digits}\n-----END\nhttps://u:{digits}@h/\npassword={digits}\nxox{}-123456789012-123456789012-{digits}\n",
         "AKIA", "p_", "RSA PRIVATE", "b"
     );
-    vec![text.clone().into_bytes(), format!("yy{}", text.repeat(40)).into_bytes()]
+    vec![
+        text.clone().into_bytes(),
+        format!("yy{}", text.repeat(40)).into_bytes(),
+    ]
 }
 
 /// Seeds by target.
 pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
-    let apk = "C:Q1x=\nP:base\nV:1.0-r0\nA:x86_64\nL:MIT\no:src\nF:usr/bin\nR:a\nZ:Q1y=\nR:b\n\nP:more\nV:2\n";
+    let apk =
+        "C:Q1x=\nP:base\nV:1.0-r0\nA:x86_64\nL:MIT\no:src\nF:usr/bin\nR:a\nZ:Q1y=\nR:b\n\nP:more\nV:2\n";
     let copyright = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: MIT or GPL-2+\n text\n\n/usr/share/common-licenses/GPL-2\n";
-    let dpkg = [DPKG_STATUS, DPKG_STATUS, "/.\n/usr\n/usr/bin/a\n", "0123456789abcdef0123456789abcdef  usr/bin/a\n", copyright];
+    let dpkg = [
+        DPKG_STATUS,
+        DPKG_STATUS,
+        "/.\n/usr\n/usr/bin/a\n",
+        "0123456789abcdef0123456789abcdef  usr/bin/a\n",
+        copyright,
+    ];
     let pacman = "%NAME%\nbase\n\n%VERSION%\n1-1\n\n%BASE%\nsrc\n\n%ARCH%\nany\n\n%LICENSE%\nMIT\n\n";
     let os = "NAME=\"Debian\"\nID=debian\nVERSION_ID='12'\nPRETTY_NAME=\"a \\\"b\\\"\"\nID_LIKE=x\nCPE_NAME=cpe:/o:x\n";
     let release = "CentOS Linux release 7.9.2009 (Core)\n";
     let lsb = "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n";
     let suse = "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n";
     let alpine = "3.20.1\n";
-    let oses = [os, os, alpine, release, release, release, release, release, release, release, suse, lsb, "", "12.5\n"];
+    let oses = [
+        os, os, alpine, release, release, release, release, release, release, release, suse, lsb, "",
+        "12.5\n",
+    ];
     vec![
-        ("accounts", each(&["root:x:0:0:root:/root:/bin/sh\nnobody::65534:65534::/:/sbin/nologin\n", "root:$6$a$b:19000:0:99999:7:::\nu:!:::::::\n"])),
+        (
+            "accounts",
+            each(&[
+                "root:x:0:0:root:/root:/bin/sh\nnobody::65534:65534::/:/sbin/nologin\n",
+                "root:$6$a$b:19000:0:99999:7:::\nu:!:::::::\n",
+            ]),
+        ),
         ("apk", plain(&[apk])),
         ("dpkg", each(&dpkg)),
         ("locks", each(&LOCKS)),
         ("manifest", plain(&[MANIFEST, INDEX, CONFIG])),
         ("npm", each(&[PACKAGE_JSON, PACKAGE_JSON])),
         ("os_release", each(&oses)),
-        ("pacman", each(&[pacman, "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\netc/a\t0\n"])),
+        (
+            "pacman",
+            each(&[pacman, "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\netc/a\t0\n"]),
+        ),
         ("records", each(&RECORDS)),
         ("sbom", plain(&[CYCLONEDX, SPDX, ATTESTATION])),
         ("secrets", secrets()),
