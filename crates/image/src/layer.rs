@@ -110,15 +110,27 @@ pub enum LayerError {
         /// The limit.
         limit: u64,
     },
+    /// Longer names and links than an index can hold.
+    #[error("layer {name}: names and links of more than {MAX_NAMES} bytes in all, the limit for one image")]
+    Names {
+        /// Which layer.
+        name: String,
+    },
 }
+
+/// Bytes of the paths, link targets and capabilities of all entries: 8 million entries at 250 bytes each. They
+/// stay in memory, and compress a thousandfold.
+const MAX_NAMES: u64 = 2 << 30;
 
 /// Counts what is done, for whoever shows progress.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Bytes of stored content read.
     pub read: AtomicU64,
-    /// Entries met, of all layers.
+    /// Entries met, of all layers; directories that are only implied count, too.
     pub entries: AtomicU64,
+    /// Bytes of their names and links.
+    pub names: AtomicU64,
 }
 
 impl LayerFacts {
@@ -418,14 +430,26 @@ fn walk(
                 limit: analyser.limits.entries,
             });
         }
+        let text = entry.raw_path.len() + entry.link.len() + entry.capabilities.as_ref().map_or(0, Vec::len);
+        if counters.names.fetch_add(text as u64, Ordering::Relaxed) + text as u64 > MAX_NAMES {
+            return Err(LayerError::Names {
+                name: blob.name.clone(),
+            });
+        }
         layer.stats.entries += 1;
-        let Some((id, path)) = index(&mut layer, &entry) else {
+        let known = layer.index.len();
+        let indexed = index(&mut layer, &entry);
+        // One entry with a path of 4096 bytes may imply 2047 directories, each as large in memory as itself.
+        let implied = (layer.index.len() - known).saturating_sub(1) as u64;
+        counters.entries.fetch_add(implied, Ordering::Relaxed);
+        let Some((id, path)) = indexed else {
             continue;
         };
         if entry.kind != EntryType::File {
             continue;
         }
-        layer.stats.content_size += entry.size;
+        // The header may promise more than will come.
+        layer.stats.content_size = layer.stats.content_size.saturating_add(entry.size);
         let file = Candidate {
             path: &path,
             size: entry.size,
@@ -551,4 +575,105 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
     // The last of several entries with one path counts.
     layer.facts.remove(&id);
     Some((id, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{ALL, Scope};
+    use std::io::Write as _;
+
+    /// Reads a layer of these entries: name, kind, link or content.
+    fn layer(entries: &[(&str, tar::EntryType, &str)], limits: Limits) -> Result<LayerFacts, LayerError> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for &(path, kind, text) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            if kind == tar::EntryType::Regular {
+                header.set_size(text.len() as u64);
+                builder
+                    .append_data(&mut header, path, text.as_bytes())
+                    .expect("in memory");
+            } else {
+                header.set_size(0);
+                builder.append_link(&mut header, path, text).expect("in memory");
+            }
+        }
+        read_all(&builder.into_inner().expect("in memory"), limits)
+    }
+
+    fn read_all(bytes: &[u8], limits: Limits) -> Result<LayerFacts, LayerError> {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(bytes).expect("room");
+        let blob = Blob {
+            file: Arc::new(file),
+            name: "test".into(),
+            offset: 0,
+            len: bytes.len() as u64,
+            digest: None,
+            diff_id: Digest::sha256(Sha256::digest(bytes).into()),
+        };
+        let analyser = Analyser {
+            catalogers: ALL,
+            secrets: true,
+            scope: Scope::Image,
+            limits,
+        };
+        super::read(&blob, &analyser, &mut FilePass::new(None), &Counters::default())
+    }
+
+    const STATUS: &str = "Package: base\nStatus: install ok installed\nVersion: 1\n";
+
+    #[test]
+    fn facts_and_gaps_survive_the_cache() {
+        let entries = [
+            ("var/lib/dpkg/status", tar::EntryType::Regular, STATUS),
+            (
+                "etc/passwd",
+                tar::EntryType::Regular,
+                "root:x:0:0::/root:/bin/sh\n",
+            ),
+            ("bin/program", tar::EntryType::Regular, "#!/bin/sh\n"),
+            ("lib", tar::EntryType::Symlink, "usr/lib"),
+            ("a", tar::EntryType::Link, "../../x"),
+        ];
+        let read = layer(&entries, Limits::DEFAULT).expect("reads");
+        assert_eq!(read.gaps.len(), 1);
+        let kept = postcard::to_allocvec(&read).expect("serializes");
+        let back: LayerFacts = postcard::from_bytes(&kept).expect("reads back");
+        assert_eq!((&back.facts, &back.gaps), (&read.facts, &read.gaps));
+        assert_eq!(back.index.len(), read.index.len());
+    }
+    #[test]
+    fn implied_directories_count_as_entries() {
+        let deep = "d/".repeat(40);
+        let entries: Vec<String> = (0..30).map(|i| format!("{i}/{deep}x")).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|path| (path.as_str(), tar::EntryType::Regular, ""))
+            .collect();
+        let limits = Limits {
+            entries: 1000,
+            ..Limits::DEFAULT
+        };
+        let result = layer(&entries, limits);
+        assert!(matches!(result, Err(LayerError::Entries { limit: 1000, .. })));
+        layer(&entries[..20], limits).expect("fewer are fine");
+    }
+
+    #[test]
+    fn a_size_beyond_all_bounds_is_a_truncated_archive() {
+        let mut bytes = Vec::new();
+        for (size, content) in [(512, 512), (u64::MAX - 511, 0)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("a").expect("fits");
+            header.set_size(size);
+            header.set_cksum();
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.resize(bytes.len() + content, b'x');
+        }
+        let result = read_all(&bytes, Limits::DEFAULT);
+        assert!(matches!(result, Err(LayerError::Read { .. })));
+    }
 }
