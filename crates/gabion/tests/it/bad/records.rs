@@ -34,10 +34,10 @@ fn a_malformed_record_is_a_gap_that_names_it_and_the_rest_is_told() {
         ("var/lib/rpm/Packages", &[0x61; 600], "packages.os"),
         ("srv/node_modules/bad/package.json", b"{\"name\":", "packages.npm"),
         ("srv/node_modules/deep/package.json", deep.as_bytes(), "packages.npm"),
-        ("srv/cut.jar", &jar[..jar.len() - 10], "packages.java"),
-        ("srv/noise.jar", b"PK\x03\x04 nothing more", "packages.java"),
-        ("usr/lib/python3/site-packages/x.dist-info/METADATA", b"\0\xff\xff", "packages.python"),
-        ("var/www/vendor/composer/installed.json", b"[[[", "packages.php"),
+        ("srv/cut.jar", &jar[..jar.len() - 10], "packages.maven"),
+        ("srv/noise.jar", b"PK\x03\x04 nothing more", "packages.maven"),
+        ("usr/lib/python3/site-packages/x.dist-info/METADATA", b"\0\xff\xff", "packages.pypi"),
+        ("var/www/vendor/composer/installed.json", b"[[[", "packages.composer"),
         ("opt/conda/conda-meta/x.json", b"{", "packages.conda"),
     ];
     for (path, bytes, aspect) in cases {
@@ -61,7 +61,7 @@ fn archives_within_archives_meet_their_limits() {
     let bomb = zip(&[("lib/zeros.jar", &zeros)]);
     let desk = Desk::new();
     let ran = scan(&desk, good().file("srv/deep.jar", &jar).file("srv/bomb.war", &bomb));
-    let gaps = ran.gaps("packages.java");
+    let gaps = ran.gaps("packages.maven");
     assert!(gaps.contains("srv/deep.jar"), "{gaps}");
     assert!(ran.packages().contains(&"good 1.0.0".to_owned()));
     // A member that says it is small.
@@ -71,7 +71,7 @@ fn archives_within_archives_meet_their_limits() {
         lying[at..at + 4].copy_from_slice(&7u32.to_le_bytes());
     }
     let ran = scan(&desk, good().file("srv/lying.jar", &lying));
-    assert!(ran.gaps("packages.java").contains("srv/lying.jar"), "{}", ran.gaps("packages.java"));
+    assert!(ran.gaps("packages.maven").contains("srv/lying.jar"), "{}", ran.gaps("packages.maven"));
 }
 
 #[test]

@@ -50,8 +50,8 @@ fn nobody_there_is_told_with_what_to_do_about_it() {
     desk.scan(&format!("registry:{host}/app:1"), &["--registry-insecure", &host])
         .fails(&[&format!("cannot connect to {host}"), "refused", "hint: check the name and the network"]);
     // What is neither a path nor a name.
-    desk.scan("registry:UPPER/case", &[]).fails(&["UPPER/case", "is not an image reference"]);
-    desk.scan("./gone.tar", &[]).fails(&["./gone.tar"]);
+    desk.scan("registry:a//b", &[]).fails(&["a//b", "is not an image reference"]);
+    desk.scan("./gone.tar", &[]).fails(&["cannot use ./gone.tar: No such file"]);
     desk.scan("docker:app:1", &[]).fails(&["docker", "hint: start it, or say where it is with DOCKER_HOST"]);
     desk.scan("containerd:app:1", &[]).fails(&["none.sock"]);
 }
