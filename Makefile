@@ -31,6 +31,7 @@ bench: tools-test
 	cargo build --release --locked
 	scripts/bench-image.sh $(CACHE)/bench
 	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
+	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60
