@@ -33,6 +33,7 @@ bench: tools-test
 	cargo build --release --locked
 	scripts/bench-image.sh $(CACHE)/bench
 	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
+	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
 	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
 
 # Every parser of image content for SECONDS each.

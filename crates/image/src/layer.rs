@@ -10,7 +10,7 @@
 //! A layer whose digest or diffID is wrong is an error: what it holds is not what the image promises.
 
 use crate::{
-    caps::{self, Limits},
+    caps::{self, Capped, Limits},
     catalog::Candidate,
     facts::Fact,
     file_pass::{Analyser, FilePass, Outcome, Text},
@@ -110,26 +110,24 @@ pub enum LayerError {
         /// The limit.
         limit: u64,
     },
-    /// Longer names and links than an index can hold.
-    #[error("layer {name}: names and links of more than {MAX_NAMES} bytes in all, the limit for one image")]
+    /// More text in names and links than the limit allows.
+    #[error("layer {name}: more than {limit} bytes of names and link targets, the limit for one image")]
     Names {
         /// Which layer.
         name: String,
+        /// The limit.
+        limit: u64,
     },
 }
-
-/// Bytes of the paths, link targets and capabilities of all entries: 8 million entries at 250 bytes each. They
-/// stay in memory, and compress a thousandfold.
-const MAX_NAMES: u64 = 2 << 30;
 
 /// Counts what is done, for whoever shows progress.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Bytes of stored content read.
     pub read: AtomicU64,
-    /// Entries met, of all layers; directories that are only implied count, too.
+    /// Entries met, of all layers, and directories they imply.
     pub entries: AtomicU64,
-    /// Bytes of their names and links.
+    /// Bytes of names and link targets kept, of all layers.
     pub names: AtomicU64,
 }
 
@@ -261,7 +259,7 @@ fn inflate(
         let mut reader = io::BufReader::with_capacity(BUFFER, &mut stored);
         let compression = sniff(reader.fill_buf()?);
         match compression {
-            Compression::None => pump(reader.take(limits.layer), filled, empty),
+            Compression::None => pump(Capped::new(reader, "the layer", limits.layer), filled, empty),
             Compression::Gzip => pump(caps::gunzip(reader, "the layer", limits.layer), filled, empty),
             Compression::Zstd => pump(caps::unzstd(reader, "the layer", limits.layer)?, filled, empty),
         }
@@ -424,25 +422,22 @@ fn walk(
     let mut layer = LayerFacts::default();
     let mut tar = Tar::new(stream);
     while let Some(entry) = tar.next_entry().map_err(fail)? {
-        if counters.entries.fetch_add(1, Ordering::Relaxed) >= analyser.limits.entries {
-            return Err(LayerError::Entries {
-                name: blob.name.clone(),
-                limit: analyser.limits.entries,
-            });
-        }
-        let text = entry.raw_path.len() + entry.link.len() + entry.capabilities.as_ref().map_or(0, Vec::len);
-        if counters.names.fetch_add(text as u64, Ordering::Relaxed) + text as u64 > MAX_NAMES {
-            return Err(LayerError::Names {
-                name: blob.name.clone(),
-            });
-        }
         layer.stats.entries += 1;
-        let known = layer.index.len();
-        let indexed = index(&mut layer, &entry);
-        // One entry with a path of 4096 bytes may imply 2047 directories, each as large in memory as itself.
-        let implied = (layer.index.len() - known).saturating_sub(1) as u64;
-        counters.entries.fetch_add(implied, Ordering::Relaxed);
-        let Some((id, path)) = indexed else {
+        let before = (layer.index.len(), layer.index.names_len());
+        let placed = index(&mut layer, &entry);
+        // An entry may imply many directories; one that replaces another still takes its place.
+        let entries = (layer.index.len() - before.0).max(1) as u64;
+        let kept = entry.link.len() + entry.capabilities.map_or(0, |c| c.len());
+        let names = (layer.index.names_len() - before.1 + kept) as u64;
+        let Limits { entries: limit, names: names_limit, .. } = analyser.limits;
+        let name = || blob.name.clone();
+        if counters.entries.fetch_add(entries, Ordering::Relaxed) + entries > limit {
+            return Err(LayerError::Entries { name: name(), limit });
+        }
+        if counters.names.fetch_add(names, Ordering::Relaxed) + names > names_limit {
+            return Err(LayerError::Names { name: name(), limit: names_limit });
+        }
+        let Some((id, path)) = placed else {
             continue;
         };
         if entry.kind != EntryType::File {
@@ -540,6 +535,11 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
                 return None;
             }
         },
+        EntryType::Symlink if entry.link.len() > path::MAX => {
+            let error = path::PathError::TooLong;
+            layer.gap(&Aspect::FILES, Reason::at(shown(), format!("symbolic link: {error}")));
+            return None;
+        }
         EntryType::Symlink => entry.link.clone(),
         _ => Vec::new(),
     };

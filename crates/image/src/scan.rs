@@ -4,7 +4,7 @@ use crate::{
     cache::{Cache, Pending},
     worker::{self, Job, Message},
 };
-use gabion_model::{FileIndex, ScanReport};
+use gabion_model::{FileIndex, ScanReport, path};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
@@ -43,7 +43,8 @@ fn last_words(stderr: &str) -> String {
     if line.is_empty() {
         String::new()
     } else {
-        format!(": {}", line.chars().take(300).collect::<String>())
+        let line: String = line.chars().take(300).collect();
+        format!(": {}", path::display(line.as_bytes()))
     }
 }
 
@@ -155,7 +156,11 @@ fn listen(
                 }
                 Receiving::Entry(None) | Receiving::Nothing => {}
             },
-            Message::Failed(message, hint) => return Err(ScanError::Refused { message, hint }),
+            Message::Failed(message, hint) => {
+                // It quotes names that the image chose.
+                let message = path::display(message.as_bytes()).into_owned();
+                return Err(ScanError::Refused { message, hint });
+            }
             Message::Done(worker_peak_kib) => {
                 return Ok(report.map(|report| Scanned {
                     report,

@@ -303,7 +303,7 @@ impl<R: Skip> Tar<R> {
     fn skip_content(&mut self) -> Result<(), TarError> {
         let content = self.left + std::mem::take(&mut self.padding);
         let skipped = self.inner.skip_bytes(content)?;
-        self.at += skipped;
+        self.at = self.at.saturating_add(skipped);
         self.left = 0;
         if skipped < content {
             return Err(TarError::Truncated(self.at));

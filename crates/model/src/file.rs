@@ -14,7 +14,7 @@
 
 use crate::{digest::Digest, path};
 use hashbrown::HashTable;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use std::hash::{BuildHasher, Hasher};
 
 /// What an entry is.
@@ -142,8 +142,8 @@ struct Extra {
 }
 
 /// All files of a layer or of an image. Entry 0 is the root.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Stored")]
 pub struct FileIndex {
     names: Vec<u8>,
     entries: Vec<FileEntry>,
@@ -152,20 +152,22 @@ pub struct FileIndex {
     hasher: hashbrown::DefaultHashBuilder,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+/// An index as it is stored: all that cannot be made again from the rest.
+#[derive(Deserialize)]
 struct Stored {
     names: Vec<u8>,
     entries: Vec<FileEntry>,
     extras: Vec<Extra>,
 }
 
-impl From<FileIndex> for Stored {
-    fn from(index: FileIndex) -> Self {
-        Self {
-            names: index.names,
-            entries: index.entries,
-            extras: index.extras,
-        }
+impl Serialize for FileIndex {
+    /// Writes the fields of [`Stored`] from where they are: a copy of an index may be hundreds of megabytes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut stored = serializer.serialize_struct("Stored", 3)?;
+        stored.serialize_field("names", &self.names)?;
+        stored.serialize_field("entries", &self.entries)?;
+        stored.serialize_field("extras", &self.extras)?;
+        stored.end()
     }
 }
 
@@ -259,6 +261,11 @@ impl FileIndex {
     /// How many entries were ever inserted, the root not counted.
     pub fn len(&self) -> usize {
         self.entries.len() - 1
+    }
+
+    /// Bytes of the names of all entries that were ever inserted.
+    pub const fn names_len(&self) -> usize {
+        self.names.len()
     }
 
     /// Whether nothing was inserted.

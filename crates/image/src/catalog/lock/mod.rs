@@ -267,7 +267,10 @@ fn yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
             max_aliases: 100,
             max_anchors: 100,
             max_documents: 16,
+            max_recorded_anchor_events: 10_000,
         },
+        // No lock file repeats itself by aliases; a bomb of 700 bytes does, and takes 400 MB by the defaults.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
