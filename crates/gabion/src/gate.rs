@@ -1,8 +1,8 @@
 //! The gates of `--fail-on`.
 
 use crate::cli::Gate;
-use gabion_report::GateResult;
 use gabion_model::{FindingKind, ScanReport, Severity, Status};
+use gabion_report::GateResult;
 
 /// What each gate says, in the user's order.
 pub(crate) fn results(gates: &[Gate], report: &ScanReport) -> Vec<GateResult> {
@@ -11,7 +11,11 @@ pub(crate) fn results(gates: &[Gate], report: &ScanReport) -> Vec<GateResult> {
         .map(|gate| {
             let failure = check(*gate, report);
             let passed = failure.is_none();
-            GateResult { gate: gate.to_string(), passed, detail: failure.unwrap_or_default() }
+            GateResult {
+                gate: gate.to_string(),
+                passed,
+                detail: failure.unwrap_or_default(),
+            }
         })
         .collect()
 }

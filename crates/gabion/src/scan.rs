@@ -26,9 +26,23 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);
     let color = output::color(args.common.color);
-    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
+    let options = Options {
+        color,
+        all: args.all,
+        width: output::width(),
+        gates: &gates,
+    };
     for file in &args.outputs {
-        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
+        output::write(
+            report,
+            file.format,
+            &Options {
+                color: false,
+                all: true,
+                ..options
+            },
+            &file.path,
+        )?;
     }
     output::print(report, args.format, &options)?;
     let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
@@ -127,6 +141,17 @@ fn usable_cache(common: &Common) -> anyhow::Result<Cache> {
 /// Reads an SBOM; runs in the worker.
 pub(crate) fn sbom_reader(bytes: &[u8]) -> Result<SbomContent, String> {
     let content = gabion_report::read_sbom(bytes).map_err(|e| e.to_string())?;
-    let gabion_report::SbomContent { packages, os, gaps, skipped, .. } = content;
-    Ok(SbomContent { packages, os, gaps, skipped })
+    let gabion_report::SbomContent {
+        packages,
+        os,
+        gaps,
+        skipped,
+        ..
+    } = content;
+    Ok(SbomContent {
+        packages,
+        os,
+        gaps,
+        skipped,
+    })
 }

@@ -3,8 +3,8 @@
 
 use crate::{
     layer::Blob,
-    source::Platform,
     manifest::{self, Config, Descriptor, Document, ManifestError},
+    source::Platform,
     tarball::{EntryType, Skip, Tar, TarError},
 };
 use gabion_model::{Digest, path};
@@ -386,7 +386,11 @@ fn manifest_of(
     }
     match choice.platform.choose(&entries) {
         Ok(entry) => manifest_of(store, entry, choice, depth + 1),
-        Err(choices) => Err(ArchiveError::Platform { path, wanted: choice.platform.to_string(), choices }),
+        Err(choices) => Err(ArchiveError::Platform {
+            path,
+            wanted: choice.platform.to_string(),
+            choices,
+        }),
     }
 }
 

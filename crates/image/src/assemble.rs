@@ -173,7 +173,9 @@ fn visible<'a>(input: &Input<'a>, tree: &FileIndex) -> Vec<Visible<'a>> {
 fn choose_os(visible: &[Visible<'_>], now: jiff::Timestamp) -> Option<OsRelease> {
     let facts = visible.iter().flat_map(|file| file.facts);
     let all = facts.filter_map(|fact| if let Fact::Os(os) = fact { Some(os) } else { None });
-    let mut os = all.min_by_key(|os| (os_release::rank(&os.path), os.path.clone()))?.clone();
+    let mut os = all
+        .min_by_key(|os| (os_release::rank(&os.path), os.path.clone()))?
+        .clone();
     eol::judge(&mut os, now);
     Some(os)
 }

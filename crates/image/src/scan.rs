@@ -147,7 +147,8 @@ fn listen(
                     report = Some(serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?);
                 }
                 Receiving::Index(bytes) => {
-                    let parsed = postcard::from_bytes(&bytes).map_err(|e| ScanError::Answer(io::Error::other(e)))?;
+                    let parsed =
+                        postcard::from_bytes(&bytes).map_err(|e| ScanError::Answer(io::Error::other(e)))?;
                     index = Some(parsed);
                 }
                 Receiving::Entry(None) | Receiving::Nothing => {}

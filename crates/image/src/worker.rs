@@ -25,8 +25,8 @@ use crate::{
     tree::{Layout, Root, TreeError},
 };
 use gabion_model::{
-    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Package, Reason, ScanReport, Status, Target, Tool,
-    Verification, scan::SCHEMA_VERSION,
+    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Package, Reason, ScanReport, Status,
+    Target, Tool, Verification, scan::SCHEMA_VERSION,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -482,7 +482,11 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     fn resolve(&self, opened: Opened, spill: Option<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
+        let platform = &self
+            .job
+            .platform
+            .parse::<Platform>()
+            .unwrap_or_else(|_| Platform::host());
         Ok(match opened {
             Opened::Layout(directory, name, manifest, tags) => {
                 let choice = Choice {
@@ -656,14 +660,19 @@ impl Worker<'_> {
         if !self.job.index {
             return Ok(true);
         }
-        let Some(mut index) = cache.open(Kind::Index, key) else { return Ok(false) };
-        self.out.stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
+        let Some(mut index) = cache.open(Kind::Index, key) else {
+            return Ok(false);
+        };
+        self.out
+            .stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
         Ok(true)
     }
 
     fn send_index(&self, tree: &FileIndex) -> Result<(), WorkError> {
         if self.job.index {
-            self.out.stream(&Message::Index, |out| postcard::to_io(tree, out).map(drop).map_err(io::Error::other))?;
+            self.out.stream(&Message::Index, |out| {
+                postcard::to_io(tree, out).map(drop).map_err(io::Error::other)
+            })?;
         }
         Ok(())
     }
@@ -850,8 +859,14 @@ impl Worker<'_> {
         let mut coverage = Coverage::default();
         let packages = Aspect::named("packages");
         coverage.full(packages.clone());
-        content.gaps.into_iter().for_each(|gap| coverage.gap(packages.clone(), gap));
-        content.skipped.into_iter().for_each(|reason| coverage.skip(packages.clone(), reason));
+        content
+            .gaps
+            .into_iter()
+            .for_each(|gap| coverage.gap(packages.clone(), gap));
+        content
+            .skipped
+            .into_iter()
+            .for_each(|reason| coverage.skip(packages.clone(), reason));
         let mut os = content.os;
         if let Some(os) = &mut os {
             os.end_of_life = eol::end_of_life(&os.id, os.version.as_deref());
