@@ -4,7 +4,7 @@
 set -eu
 build="gcc make mmdebstrap umoci"
 test="$build binutils busybox-static containerd runc skopeo docker-registry apache2-utils openssl rpm db5.3-util
-    python3 python3-venv golang-go zstd"
+    python3 python3-venv golang-go maven npm zstd"
 case ${1:-} in
 build) wanted=$build ;;
 test) wanted=$test ;;
@@ -15,6 +15,8 @@ for package in $wanted; do
     # A tool from elsewhere (a newer Go, say) counts, too.
     case $package in
     golang-go) command -v go >/dev/null && continue ;;
+    maven) command -v mvn >/dev/null && continue ;;
+    npm) command -v npm >/dev/null && continue ;;
     python3*) python3 -c 'import venv, ensurepip' 2>/dev/null && continue ;;
     esac
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

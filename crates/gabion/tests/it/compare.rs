@@ -218,7 +218,8 @@ fn distroless() {
     }
     let root = directory();
     targets::distroless(root.path());
-    assert_eq!(compare("distroless", &Target::directory(root.path())).len(), 5);
+    let ours = compare("distroless", &Target::directory(root.path()));
+    assert_eq!(ours.iter().filter(|purl| purl.starts_with("pkg:deb/")).count(), 5);
 }
 
 #[test]

@@ -221,7 +221,6 @@ func main() {
         run(Command::new("go")
             .args([
                 "build",
-                "-trimpath",
                 "-buildvcs=false",
                 "-ldflags=-s -w -X main.version=v4.5.6",
                 "-o",
