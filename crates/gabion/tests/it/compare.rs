@@ -12,6 +12,7 @@ mod container;
 mod databases;
 mod differences;
 mod purl;
+mod sources;
 mod targets;
 
 use crate::support::{cache, can_run, directory, run};
@@ -43,6 +44,18 @@ impl Target {
             gabion: format!("dir:{path}"),
             syft: format!("dir:{path}"),
             trivy: vec!["rootfs".into(), path.to_string()],
+        }
+    }
+
+    /// A source tree, of which all ask for everything that is locked.
+    fn source(path: &Path) -> Self {
+        Self {
+            trivy: vec![
+                "fs".into(),
+                "--include-dev-deps".into(),
+                path.display().to_string(),
+            ],
+            ..Self::directory(path)
         }
     }
 
@@ -252,4 +265,15 @@ fn a_go_program_alone() {
     }
     let made = targets::go();
     compare("go", &Target::archive(&made.join("image.tar")));
+}
+
+#[test]
+fn a_source_tree() {
+    let programs = [&targets::DEBIAN_TOOLS[..], &targets::GO_TOOLS].concat();
+    if !ready("a_source_tree", &programs) {
+        return;
+    }
+    let root = directory();
+    sources::tree(root.path());
+    compare("source", &Target::source(root.path()));
 }

@@ -4,6 +4,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -40,8 +41,11 @@ pub(crate) fn cache() -> PathBuf {
         .join("gabion")
 }
 
-/// A directory of the cache, made by `make` if it is not there. Whoever is first wins; half a directory is never seen.
+/// A directory of the cache, made by `make` if it is not there: once in this process; if two processes make it, the first
+/// wins. Half a directory is never seen.
 pub(crate) fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let ready = cache().join("compare").join(name);
     if !ready.exists() {
         let parent = ready.parent().expect("has one");
