@@ -1,5 +1,10 @@
 //! The commands and their options, from which help, completions and the man page are made.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are help texts, printed as they are"
+)]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{fmt, path::PathBuf, str::FromStr};
 

@@ -1,9 +1,5 @@
 //! The only module that prints: results to standard output, everything else to standard error.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the output module"
-)]
+#![expect(clippy::print_stderr, reason = "this is the output module")]
 
 use crate::cli::{Cli, Color};
 use clap::CommandFactory;

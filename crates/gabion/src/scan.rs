@@ -50,12 +50,14 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         output::note(&format!("gate failed: {}: {}", gate.gate, gate.detail));
     }
     if args.common.stats {
+        let own = scan::own_peak_kib();
+        let mib = |kib: u64| format!("{}.{} MB", kib / 1024, kib % 1024 * 10 / 1024);
         output::note(&format!(
-            "{:.3} s, peak memory {:.1} MB (this process {:.1} MB, analysis process {:.1} MB)",
+            "{:.3} s, peak memory {} (this process {}, analysis process {})",
             start.elapsed().as_secs_f64(),
-            (scan::own_peak_kib() + scanned.worker_peak_kib) as f64 / 1024.0,
-            scan::own_peak_kib() as f64 / 1024.0,
-            scanned.worker_peak_kib as f64 / 1024.0,
+            mib(own + scanned.worker_peak_kib),
+            mib(own),
+            mib(scanned.worker_peak_kib),
         ));
     }
     Ok(if failed.is_empty() {

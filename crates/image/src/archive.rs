@@ -442,12 +442,8 @@ impl Store {
     /// The blob of a layer; the inner error is a layer that cannot be read though all else can.
     fn layer(&self, layer: &Descriptor, diff_id: Digest) -> Result<Result<Blob, String>, ArchiveError> {
         let kind = &layer.media_type;
-        let readable = kind.is_empty()
-            || kind.ends_with(".tar")
-            || kind.ends_with(".tar+gzip")
-            || kind.ends_with(".tar+zstd")
-            || kind.ends_with(".tar.gzip")
-            || kind.ends_with(".tar.zstd");
+        let last = kind.rsplit('.').next().unwrap_or_default();
+        let readable = matches!(last, "" | "tar" | "tar+gzip" | "tar+zstd" | "gzip" | "zstd");
         if !readable {
             let kind: String = kind.chars().filter(|c| !c.is_control()).take(100).collect();
             return Ok(Err(format!("unsupported layer media type {kind:?}")));

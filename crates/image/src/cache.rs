@@ -246,7 +246,7 @@ mod tests {
         pending.write_all(b"whole").expect("writes");
         pending.finish().expect("finishes");
         assert!(cache.has(Kind::Layer, key));
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let meta = fs::metadata(cache.path(Kind::Layer, key)).expect("there");
         let written = meta.modified().expect("has mtime");
         assert_eq!(cache.prune(written, hour).expect("prunes"), (0, 0));

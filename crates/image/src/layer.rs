@@ -469,17 +469,16 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
                 .index
                 .find(directory)
                 .filter(|&id| layer.index.entry(id).is_dir());
-            match id {
-                Some(id) => layer.index.set_opaque(id),
-                None => {
-                    let implied = NewFile {
-                        kind: FileKind::Directory,
-                        mode: 0o755,
-                        opaque: true,
-                        ..NewFile::default()
-                    };
-                    layer.index.insert(directory, implied);
-                }
+            if let Some(id) = id {
+                layer.index.set_opaque(id);
+            } else {
+                let implied = NewFile {
+                    kind: FileKind::Directory,
+                    mode: 0o755,
+                    opaque: true,
+                    ..NewFile::default()
+                };
+                layer.index.insert(directory, implied);
             }
         }
         return None;

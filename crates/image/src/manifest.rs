@@ -172,9 +172,7 @@ impl Config {
         }
         let labels = run.labels.unwrap_or_default();
         let health = run.healthcheck.and_then(|h| h.test).unwrap_or_default();
-        let keys = |map: Option<BTreeMap<String, serde::de::IgnoredAny>>| {
-            map.unwrap_or_default().into_keys().collect::<Vec<_>>()
-        };
+        let keys = |map: Option<wire::Keys>| map.map(|keys| keys.0).unwrap_or_default();
         Ok(Self {
             summary: ImageConfig {
                 user: run.user.unwrap_or_default(),
@@ -231,7 +229,6 @@ fn null_as_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'d
 /// The documents as they are written.
 mod wire {
     use super::{BTreeMap, Deserialize, History, ManifestError, null_as_default};
-    use serde::de::IgnoredAny;
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -281,6 +278,7 @@ mod wire {
     }
 
     #[derive(Deserialize)]
+    #[expect(clippy::struct_field_names, reason = "the names are those of the document")]
     pub(super) struct Config {
         #[serde(default)]
         pub(super) architecture: String,
@@ -301,10 +299,20 @@ mod wire {
         pub(super) entrypoint: Option<Vec<String>>,
         pub(super) cmd: Option<Vec<String>>,
         pub(super) working_dir: Option<String>,
-        pub(super) exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
-        pub(super) volumes: Option<BTreeMap<String, IgnoredAny>>,
+        pub(super) exposed_ports: Option<Keys>,
+        pub(super) volumes: Option<Keys>,
         pub(super) labels: Option<BTreeMap<String, String>>,
         pub(super) healthcheck: Option<Healthcheck>,
+    }
+
+    /// The keys of an object; Docker writes sets as objects with empty values.
+    pub(super) struct Keys(pub(super) Vec<String>);
+
+    impl<'de> Deserialize<'de> for Keys {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let map = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+            Ok(Self(map.into_keys().collect()))
+        }
     }
 
     #[derive(Deserialize)]

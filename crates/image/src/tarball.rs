@@ -407,7 +407,9 @@ mod tests {
     }
 
     /// Paths and content, with 3-byte reads.
-    fn walk(bytes: &[u8]) -> Result<Vec<(Result<Vec<u8>, PathError>, Vec<u8>)>, TarError> {
+    type Walked = Vec<(Result<Vec<u8>, PathError>, Vec<u8>)>;
+
+    fn walk(bytes: &[u8]) -> Result<Walked, TarError> {
         let mut tar = Tar::new(io::BufReader::with_capacity(3, bytes));
         let mut all = Vec::new();
         while let Some(entry) = tar.next_entry()? {

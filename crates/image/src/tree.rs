@@ -337,18 +337,15 @@ impl Walk<'_> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
                 let inode = (stat.st_dev, stat.st_ino);
-                match self.links.get(&inode) {
-                    Some(first) => {
-                        file.kind = FileKind::Hardlink;
-                        link.clone_from(first);
+                if let Some(first) = self.links.get(&inode) {
+                    file.kind = FileKind::Hardlink;
+                    link.clone_from(first);
+                } else {
+                    if stat.st_nlink > 1 {
+                        self.links.insert(inode, full.clone());
                     }
-                    None => {
-                        if stat.st_nlink > 1 {
-                            self.links.insert(inode, full.clone());
-                        }
-                        file.kind = FileKind::File;
-                        file.size = stat.st_size.max(0) as u64;
-                    }
+                    file.kind = FileKind::File;
+                    file.size = u64::try_from(stat.st_size).unwrap_or(0);
                 }
                 if mode & 0o111 != 0 {
                     capabilities = xattr(self.root, &full, c"security.capability");
@@ -418,7 +415,8 @@ impl Walk<'_> {
         let Ok(stat) = rustix::fs::fstatfs(fd.as_fd()) else {
             return false;
         };
-        match stat.f_type as u32 {
+        // The magic numbers have 32 bits, whatever the width and sign of the field.
+        match (stat.f_type & 0xffff_ffff).cast_unsigned() as u32 {
             PROC | SYSFS | CGROUP | CGROUP2 | DEVPTS | DEBUGFS | TRACEFS | SECURITYFS | BPF | PSTORE
             | MQUEUE | CONFIGFS | EFIVARFS | HUGETLBFS | BINFMT | NSFS | SELINUXFS => {
                 self.skip(directory, "a pseudo file system of the kernel");

@@ -381,7 +381,7 @@ impl Worker<'_> {
                     .iter()
                     .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
                     .collect::<Result<Vec<_>, _>>()?;
-                let identity = self.identity(
+                let identity = identity(
                     &config,
                     config_digest,
                     Some(manifest),
@@ -571,7 +571,7 @@ impl Worker<'_> {
         let key = self.image_key(image);
         let cache = self.cache().filter(|_| !self.job.verify);
         if let Some(cache) = &cache
-            && self.all_stamped(image, cache)
+            && image.layers.iter().flatten().all(|blob| stamped(cache, blob))
             && let Some(report) = self.cached_report(cache, key, &isolation)
             && self.send_cached_index(cache, key)?
         {
@@ -584,7 +584,7 @@ impl Worker<'_> {
             .iter()
             .map(|l| l.as_ref().ok().and_then(|b| b.digest))
             .collect();
-        let identity = self.identity(
+        let identity = identity(
             &image.config,
             image.config_digest,
             image.manifest,
@@ -636,13 +636,9 @@ impl Worker<'_> {
     fn revision(&self) -> String {
         let mut text = format!("{} {} {:?}", self.job.version, secret::REVISION, self.job.limits);
         for cataloger in self.catalogers {
-            text.push_str(&format!(" {}={}", cataloger.name(), cataloger.revision()));
+            text.extend([" ", cataloger.name(), "=", &cataloger.revision().to_string()]);
         }
         Digest::sha256(Sha256::digest(text).into()).hex()
-    }
-
-    fn all_stamped(&self, image: &LocalImage, cache: &Cache) -> bool {
-        image.layers.iter().flatten().all(|blob| stamped(cache, blob))
     }
 
     fn cached_report(&self, cache: &Cache, key: Digest, isolation: &Isolation) -> Option<ScanReport> {
@@ -920,23 +916,6 @@ impl Worker<'_> {
         assemble::assemble(&input, self.catalogers)
     }
 
-    fn identity(
-        &self,
-        config: &Config,
-        config_digest: Digest,
-        manifest: Option<Digest>,
-        tags: &[String],
-        verification: Verification,
-    ) -> ImageIdentity {
-        ImageIdentity {
-            config: config_digest,
-            manifest,
-            tags: tags.to_vec(),
-            platform: config.platform.clone(),
-            verification,
-        }
-    }
-
     fn report(
         &self,
         assembled: Assembled,
@@ -977,6 +956,22 @@ impl Worker<'_> {
             serde_json::to_writer(out, report).map_err(io::Error::other)
         })?;
         Ok(())
+    }
+}
+
+fn identity(
+    config: &Config,
+    config_digest: Digest,
+    manifest: Option<Digest>,
+    tags: &[String],
+    verification: Verification,
+) -> ImageIdentity {
+    ImageIdentity {
+        config: config_digest,
+        manifest,
+        tags: tags.to_vec(),
+        platform: config.platform.clone(),
+        verification,
     }
 }
 

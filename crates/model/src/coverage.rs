@@ -249,11 +249,17 @@ impl Coverage {
             match status {
                 Status::Full { skipped } => {
                     self.full(aspect.clone());
-                    skipped.into_iter().for_each(|r| self.skip(aspect.clone(), r));
+                    for reason in skipped {
+                        self.skip(aspect.clone(), reason);
+                    }
                 }
                 Status::Partial { reasons, skipped } => {
-                    reasons.into_iter().for_each(|r| self.gap(aspect.clone(), r));
-                    skipped.into_iter().for_each(|r| self.skip(aspect.clone(), r));
+                    for reason in reasons {
+                        self.gap(aspect.clone(), reason);
+                    }
+                    for reason in skipped {
+                        self.skip(aspect.clone(), reason);
+                    }
                 }
                 worse => {
                     let rank = self.0.get(&aspect).map_or(0, Status::rank);

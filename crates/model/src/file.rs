@@ -383,6 +383,7 @@ impl FileIndex {
 
     /// Adds an entry, or replaces what was at the same path (a directory keeps what lies in it if it is
     /// replaced by a directory). Missing parents are implied. Returns its number.
+    #[expect(clippy::needless_pass_by_value, reason = "it is built for this call")]
     pub fn insert(&mut self, path: &[u8], file: NewFile<'_>) -> u32 {
         let mut at = Self::ROOT;
         let mut parts = path.split(|&b| b == b'/').filter(|p| !p.is_empty()).peekable();
@@ -542,9 +543,9 @@ impl FileIndex {
             let hides = entry.kind == FileKind::Whiteout || entry.opaque;
             if hides && let Some(mine) = self.find(&upper.path(id)) {
                 if entry.kind == FileKind::Whiteout {
-                    self.remove(mine)
+                    self.remove(mine);
                 } else {
-                    self.clear(mine)
+                    self.clear(mine);
                 }
             }
         }

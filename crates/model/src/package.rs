@@ -224,16 +224,15 @@ impl Package {
                 && let Some((epoch, rest)) = self.version.split_once(':')
             {
                 qualifiers.push(("epoch", epoch.to_owned()));
-                version = rest.to_owned();
+                rest.clone_into(&mut version);
             }
         }
         qualifiers.extend(self.qualifiers.iter().map(|(k, v)| (k.as_str(), v.clone())));
         qualifiers.sort();
 
-        let mut purl = match packageurl::PackageUrl::new(self.kind.as_str(), name.clone()) {
-            Ok(purl) => purl,
-            // Only an invalid type is refused, and ours are all valid.
-            Err(_) => return format!("pkg:generic/{name}"),
+        // Only an invalid type is refused, and ours are all valid.
+        let Ok(mut purl) = packageurl::PackageUrl::new(self.kind.as_str(), name.clone()) else {
+            return format!("pkg:generic/{name}");
         };
         if let Some(namespace) = namespace.filter(|n| !n.is_empty()) {
             let _ = purl.with_namespace(namespace);

@@ -153,13 +153,17 @@ pub(super) fn check(report: &mut Report<'_>) {
     report.add(&TLS_OFF, tls_off(config));
 }
 
-/// `nginx`, `nginx:latest`, `host:5000/nginx`; not `nginx:1.27`, and nothing with a digest.
+/// `latest`, `nginx:latest`, `host:5000/nginx`; not `nginx:1.27`, and nothing with a digest. A single word is a
+/// tag: an OCI layout names its images so, and daemons write names with their tags.
 fn is_latest(name: &str) -> bool {
     if name.contains('@') || name.is_empty() {
         return false;
     }
     let last = name.rsplit('/').next().unwrap_or(name);
-    last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+    match last.split_once(':') {
+        Some((_, tag)) => tag == "latest",
+        None => name == "latest" || name.contains('/'),
+    }
 }
 
 /// `User` is `name` or `id`, each with or without `:group`.
@@ -397,7 +401,8 @@ mod tests {
     #[test]
     fn a_port_of_a_registry_is_no_tag() {
         for (name, latest) in [
-            ("nginx", true),
+            ("1.27", false),
+            ("latest", true),
             ("host:5000/nginx", true),
             ("host:5000/nginx:latest", true),
             ("nginx:1.27", false),

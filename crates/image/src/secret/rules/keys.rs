@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         "-----BEGIN PGP {= PRIVATE} KEY BLOCK-----\nVersion: x\n\n{64 base64}\n{64 base64}\n=abcd\n-----END PGP {= PRIVATE} KEY BLOCK-----", "-----BEGIN PGP {= PRIVATE} KEY BLOCK-----\n...")
         .reach(PEM).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-putty", "PuTTY private key", High,
-        &["PuTTY-User-Key-File-"], r"PuTTY-User-Key-File-[23]: [^\r\n]{1,80}\r?\n(?:[^\r\n]*\n){2,}?Private-Lines: \d{1,3}\r?\n([A-Za-z0-9+/=\s]{60,})",
+        &["PuTTY-User-Key-File-"], r"PuTTY-User-Key-File-[23]: [^\r\n]+\r?\n(?:[^\r\n]*\n){2,}?Private-Lines: \d{1,3}\r?\n([A-Za-z0-9+/=\s]{60,})",
         "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPublic-Lines: 1\n{64 base64}\nPrivate-Lines: 1\n{64 base64}\nPrivate-MAC: {64 hex}", "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none")
         .reach(8 << 10).when(checks::is_pem_body).fix(NEW_KEY),
     Rule::new("private-key-xml", "RSA private key in XML", High,
@@ -127,7 +127,7 @@ pub(super) const RULES: &[Rule] = &[
         .reach(4500).when(checks::is_jwt)
         .fix("Revoke the token, or let it expire; issue tokens at run time."),
     Rule::new("ansible-vault", "Ansible vault", Info,
-        &["$ANSIBLE_VAULT;"], r"\$ANSIBLE_VAULT;1\.[12];AES(?:256)?[^\r\n]{0,80}\r?\n\s{0,20}([0-9a-f]{64,80})", "$ANSIBLE_VAULT;1.1;AES256\n{80 hex}", "$ANSIBLE_VAULT;1.1;AES256\nnothing")
+        &["$ANSIBLE_VAULT;"], r"\$ANSIBLE_VAULT;1\.[12];AES(?:256)?[^\r\n]*\r?\n\s{0,20}([0-9a-f]{64,})", "$ANSIBLE_VAULT;1.1;AES256\n{80 hex}", "$ANSIBLE_VAULT;1.1;AES256\nnothing")
         .fix("It is encrypted; make sure that its password is not in the image."),
     Rule::new("password-hash-apache", "Password hash (htpasswd)", Low,
         &["$apr1$"], r"\$apr1\$([./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{22})(?:[^./0-9A-Za-z]|$)", "admin:$apr1${8 alnum}${22 alnum}", "$apr1$salt$hash"),
@@ -135,19 +135,19 @@ pub(super) const RULES: &[Rule] = &[
         &["$2y$", "$2a$", "$2b$"], r"\$2[aby]\$[01][0-9]\$([./0-9A-Za-z]{53})(?:[^./0-9A-Za-z]|$)", "admin:$2y$10${53 alnum}", "$2y$10${12 alnum}")
         .when(is_not_shadow),
     Rule::new("password-hash-crypt", "Password hash (crypt)", Low,
-        &["$6$", "$5$", "$y$", "$1$"], r"\$(?:6|5|y|1)\$((?:rounds=\d{1,9}\$)?[./0-9A-Za-z$]{1,40}\$[./0-9A-Za-z]{22,86})(?:[^./0-9A-Za-z]|$)", "root:$6${16 alnum}${86 alnum}:19000", "$6$salt$hash")
+        &["$6$", "$5$", "$y$", "$1$"], r"\$(?:6|5|y|1)\$((?:rounds=\d{1,9}\$)?[./0-9A-Za-z$]{1,40}\$[./0-9A-Za-z]{22,})(?:[^./0-9A-Za-z]|$)", "root:$6${16 alnum}${86 alnum}:19000", "$6$salt$hash")
         .when(is_crypt),
     Rule::new("password-hash-argon2", "Password hash (Argon2)", Low,
-        &["$argon2"], r"\$argon2(?:id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,5},p=\d{1,4}\$([A-Za-z0-9+/]{8,64}\$[A-Za-z0-9+/]{22,128})", "$argon2id$v=19$m=65536,t=3,p=4${22 alnum}${43 alnum}", "$argon2id$v=19$m=65536"),
+        &["$argon2"], r"\$argon2(?:id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,5},p=\d{1,4}\$([A-Za-z0-9+/]{8,}\$[A-Za-z0-9+/]{22,})", "$argon2id$v=19$m=65536,t=3,p=4${22 alnum}${43 alnum}", "$argon2id$v=19$m=65536"),
     Rule::new("laravel-app-key", "Laravel application key", High,
         &["APP_KEY"], r"APP_KEY[ \t]?=[ \t]?(base64:[A-Za-z0-9+/]{42,43}={1,2})", "APP_KEY=base64:{43 base64}=", "APP_KEY=base64:"),
     Rule::new("django-secret-key", "Django secret key", High,
-        &["SECRET_KEY"], r#"SECRET_KEY[ \t]{0,4}=[ \t]{0,4}["']([^"'\r\n\\ ]{40,80})["']"#, "SECRET_KEY = 'django-insecure-{50 alnum}'", "SECRET_KEY = 'none'")
+        &["SECRET_KEY"], r#"SECRET_KEY[ \t]{0,4}=[ \t]{0,4}["']([^"'\r\n\\ ]{40,})["']"#, "SECRET_KEY = 'django-insecure-{50 alnum}'", "SECRET_KEY = 'none'")
         .entropy(3.9),
     Rule::new("rails-secret-key-base", "Rails secret key base", High,
-        &["secret_key_base"], assigned!("secret_key_base", "[0-9a-f]{64,128}"), "secret_key_base: {128 hex}", "secret_key_base: {12 hex}"),
+        &["secret_key_base"], assigned!("secret_key_base", "[0-9a-f]{64,}"), "secret_key_base: {128 hex}", "secret_key_base: {12 hex}"),
     Rule::new("wordpress-salt", "WordPress key or salt", Medium,
-        &["_KEY'", "_SALT'"], r"_(?:KEY|SALT)',\s{0,16}'([^'\r\n]{60,70})'", "define('AUTH_KEY',         '{32 alnum}#{31 alnum}');", "define('AUTH_KEY', 'put your unique phrase here');")
+        &["_KEY'", "_SALT'"], r"_(?:KEY|SALT)',\s{0,16}'([^'\r\n]{60,})'", "define('AUTH_KEY',         '{32 alnum}#{31 alnum}');", "define('AUTH_KEY', 'put your unique phrase here');")
         .entropy(4.2),
 ];
 

@@ -272,37 +272,37 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("database-url-password", "Password in a database or broker URL", High,
         &["postgres://", "postgresql://", "mysql://", "mariadb://", "mongodb://", "mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://",
           "mssql://", "sqlserver://", "clickhouse://", "cassandra://", "couchdb://", "nats://", "kafka://", "mqtt://", "mqtts://", "postgresql+psycopg", "mysql+pymysql"],
-        r#"[a-z+0-9]{4,24}://[^\s:/@"'`<>\\]{0,128}:([^\s/@"'`<>\\]{1,256})@"#,
+        r#"[a-z+0-9]{4,24}://[^\s:/@"'`<>\\]*:([^\s/@"'`<>\\]+)@"#,
         "postgres://app:{14 alnum}@db.internal:5432/app", "postgres://app:password@localhost/app")
-        .when(is_url_password).fix(MOVE),
+        .when(is_url_password).reach(400).fix(MOVE),
     Rule::new("file-url-password", "Password in a file or mail server URL", High,
         &["ftp://", "sftp://", "ssh://", "smtp://", "smtps://", "ldap://", "ldaps://", "smb://", "imap://", "imaps://", "svn://"],
-        r#"[a-z]{3,5}://[^\s:/@"'`<>\\]{1,128}:([^\s/@"'`<>\\]{1,256})@"#,
+        r#"[a-z]{3,5}://[^\s:/@"'`<>\\]+:([^\s/@"'`<>\\]+)@"#,
         "ftp://deploy:{14 alnum}@files.internal/pub", "ftp://user:password@host/pub")
-        .when(is_url_password).fix(MOVE),
+        .when(is_url_password).reach(400).fix(MOVE),
     Rule::new("web-url-password", "Password in a web URL", Medium,
         &["http://", "https://", "git+https://"],
-        r#"(?:git\+)?https?://[^\s:/@?#"'`<>\\()]{1,128}:([^\s/@"'`<>\\()]{4,256})@"#,
+        r#"(?:git\+)?https?://[^\s:/@?#"'`<>\\()]+:([^\s/@"'`<>\\()]{4,})@"#,
         "https://deploy:{14 alnum}@git.acme.io/app.git", "https://user:password@git.acme.io/app.git")
-        .when(is_web_password).fix(MOVE),
+        .when(is_web_password).reach(400).fix(MOVE),
     Rule::new("netrc-password", "Password in a netrc file", High,
-        &["machine ", "machine\t"], r"machine\s{1,8}[^\s]{1,200}\s{1,8}login\s{1,8}[^\s]{1,200}\s{1,8}password\s{1,8}([^\s]{4,300})",
+        &["machine ", "machine\t"], r"machine\s{1,8}[^\s]+\s{1,8}login\s{1,8}[^\s]+\s{1,8}password\s{1,8}([^\s]{4,})",
         "machine git.acme.io\n  login deploy\n  password {20 alnum}", "machine git.acme.io login deploy")
         .when(is_netrc).fix(MOVE),
     Rule::new("pgpass-password", "Password in a PostgreSQL password file", High,
-        &[":5432:", ":*:", ":543"], r"[:0-9*]{3,7}[^:\s]{1,63}:[^:\s]{1,63}:([^\s:][^\r\n]{3,200})",
+        &[":5432:", ":*:", ":543"], r"[:0-9*]{3,7}[^:\s]{1,63}:[^:\s]{1,63}:([^\s:][^\r\n]{3,})",
         "db.internal:5432:app:app:{16 alnum}", "db.internal:5432:app")
         .when(is_not_weak).files(&["pgpass", "pgpass.conf"]).fix(MOVE),
     Rule::new("maven-settings-password", "Password in Maven settings", High,
-        &["<password>", "<passphrase>"], r"<pass(?:word|phrase)>\s{0,8}([^<>\s]{4,300})\s{0,8}</pass",
+        &["<password>", "<passphrase>"], r"<pass(?:word|phrase)>\s{0,8}([^<>\s]{4,})\s{0,8}</pass",
         "<server><id>acme</id><username>deploy</username><password>{16 alnum}</password></server>", "<server><password>${env.PASSWORD}</password></server>")
         .when(is_maven_password).files(&["settings.xml"]).fix(MOVE),
     Rule::new("pypirc-password", "Password in a Python package index configuration", High,
-        &["username"], r"username[ \t]{0,4}[=:][ \t]{0,4}[^\r\n]{1,100}\r?\npassword[ \t]{0,4}[=:][ \t]{0,4}([^\s]{4,300})",
+        &["username"], r"username[ \t]{0,4}[=:][ \t]{0,4}[^\r\n]+\r?\npassword[ \t]{0,4}[=:][ \t]{0,4}([^\s]{4,})",
         "[acme]\nrepository = https://pypi.acme.io\nusername = deploy\npassword = {20 alnum}", "username = deploy\npassword = ${PASSWORD}")
         .when(is_not_weak).files(&["pypirc"]).fix(MOVE),
     Rule::new("http-basic-auth", "HTTP basic authentication header", Medium,
-        &["authorization"], r#"(?i)authorization["']?[ \t]{0,4}[:=,][ \t]{0,4}["']?basic[ \t]{1,4}([a-z0-9+/]{8,300}={0,2})"#,
+        &["authorization"], r#"(?i)authorization["']?[ \t]{0,4}[:=,][ \t]{0,4}["']?basic[ \t]{1,4}([a-z0-9+/]{8,}={0,2})"#,
         "Authorization: Basic {basic}", "Authorization: Basic {20 alnum}")
         .when(checks::is_basic_auth).fix(MOVE),
     Rule::new("http-bearer-token", "HTTP bearer token", Medium,
@@ -310,15 +310,15 @@ pub(super) const RULES: &[Rule] = &[
         "Authorization: Bearer {40 alnum}", "Authorization: Bearer ${TOKEN}")
         .when(is_bearer).fix(MOVE).generic(),
     Rule::new("curl-password", "Password on a curl command line", Medium,
-        &["curl "], r#"curl [^\r\n|;]{0,200}?(?:-u|--user)[ =]["']?[^\s:"'$]{1,100}:([^\s"'$]{6,200})"#,
+        &["curl "], r#"curl [^\r\n|;]*?(?:-u|--user)[ =]["']?[^\s:"'$]+:([^\s"'$]{6,})"#,
         "curl -sSf -u deploy:{16 alnum} https://acme.io/x", "curl -u user:password https://acme.io/x")
         .when(is_not_weak).fix(MOVE),
     Rule::new("sshpass-password", "Password on an sshpass command line", High,
-        &["sshpass"], r#"sshpass[ \t]{1,4}-p[ \t]{0,2}["']?([^\s"'$]{5,100})"#, "sshpass -p {14 alnum} ssh host", "sshpass -p $PASS ssh host")
+        &["sshpass"], r#"sshpass[ \t]{1,4}-p[ \t]{0,2}["']?([^\s"'$]{5,})"#, "sshpass -p {14 alnum} ssh host", "sshpass -p $PASS ssh host")
         .when(is_not_weak).fix(MOVE),
     Rule::new("docker-login-password", "Password on a registry login command line", High,
         &["docker login", "podman login", "helm registry login"],
-        r#"(?:docker|podman|helm registry) login[^\r\n|;]{0,200}?(?:-p|--password)[ =]["']?([^\s"'$<]{6,300})"#,
+        r#"(?:docker|podman|helm registry) login[^\r\n|;]*?(?:-p|--password)[ =]["']?([^\s"'$<]{6,})"#,
         "docker login -u deploy -p {20 alnum} registry.acme.io", "docker login -u deploy --password-stdin registry.acme.io")
         .when(is_not_weak).fix(MOVE),
     Rule::new("environment-credential", "Credential in an environment variable or label", Medium,
@@ -328,22 +328,22 @@ pub(super) const RULES: &[Rule] = &[
         .when(is_environment_value).values_only().fix(MOVE).generic(),
     Rule::new("environment-file-credential", "Credential in an environment file", Medium,
         &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "MYSQL_PWD"],
-        r#"(?:PASSW(?:OR)?D|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|MYSQL_PWD)[A-Z0-9_]{0,24}=["']?([^\s"'`<>;|&(){}\[\]$\\]{8,300})["']?(?:\r?\n|$)"#,
+        r#"(?:PASSW(?:OR)?D|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|MYSQL_PWD)[A-Z0-9_]{0,24}=["']?([^\s"'`<>;|&(){}\[\]$\\]{8,})["']?(?:\r?\n|$)"#,
         "DB_PASSWORD={16 alnum}", "DB_PASSWORD=${DB_PASSWORD:-changeme}")
         .when(is_environment_file).fix(MOVE).generic(),
     Rule::new("configured-password", "Password in a configuration file", Medium,
         &["password", "passwd", "passphrase", "secret"],
-        r#"(?i)(?:passw(?:or)?d|passphrase|secret)[a-z0-9_.-]{0,24}["']?[ \t]{0,16}[=:][ \t]{0,16}([^\s"'`<>|&(){}\[\]$\\,;#]{8,200})[ \t]{0,8}(?:\r?\n|$)"#,
+        r#"(?i)(?:passw(?:or)?d|passphrase|secret)[a-z0-9_.-]{0,24}["']?[ \t]{0,16}[=:][ \t]{0,16}([^\s"'`<>|&(){}\[\]$\\,;#]{8,})[ \t]{0,8}(?:\r?\n|$)"#,
         "db.password = {14 alnum}", "db.password = ${DB_PASSWORD}")
         .when(is_configured_password).files(CONFIGURATION).fix(MOVE).generic(),
     Rule::new("generic-api-key", "Secret or key in an assignment", Medium,
         &["secret", "token", "api_key", "apikey", "api-key", "access_key", "accesskey", "access-key", "auth_key", "authkey", "encryption_key", "encryptionkey", "signing_key", "signingkey", "credential"],
-        concat!("(?i)", secret_names!(), r#"[a-z0-9_.-]{0,24}["']?\]?[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8}["'`]([a-z0-9+/=_.~-]{16,300})["'`]"#),
+        concat!("(?i)", secret_names!(), r#"[a-z0-9_.-]{0,24}["']?\]?[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8}["'`]([a-z0-9+/=_.~-]{16,})["'`]"#),
         "client_secret = \"{40 alnum}\"", "client_secret = \"get_client_secret_from_vault\"")
         .when(is_generic_key).fix(MOVE).generic(),
     Rule::new("generic-password", "Password in an assignment", Low,
         &["password", "passwd", "passphrase"],
-        r#"(?i)(?:passw(?:or)?d|passphrase)[a-z0-9_.-]{0,24}["']?\]?[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8}(?:"([^"\r\n]{8,120})"|'([^'\r\n]{8,120})')"#,
+        r#"(?i)(?:passw(?:or)?d|passphrase)[a-z0-9_.-]{0,24}["']?\]?[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8}(?:"([^"\r\n]{8,})"|'([^'\r\n]{8,})')"#,
         "password = \"{10 alnum}#7\"", "password = \"Enter your password\"")
         .when(is_generic_password).fix(MOVE).generic(),
 ];
