@@ -11,6 +11,7 @@
 mod container;
 mod databases;
 mod differences;
+mod ecosystems;
 mod purl;
 mod sources;
 mod targets;
@@ -150,7 +151,7 @@ json.dump({'Version': 1, **dates}, open(os.path.join(home, 'metadata.json'), 'w'
 
 fn json(command: &mut Command) -> Value {
     let text = run(command);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    serde_json::from_str(&text).expect("JSON")
 }
 
 /// The packages of a CycloneDX document: what has a package URL, as files and operating systems have none.
@@ -276,4 +277,14 @@ fn a_source_tree() {
     let root = directory();
     sources::tree(root.path());
     compare("source", &Target::source(root.path()));
+}
+
+#[test]
+fn records_of_more_package_managers() {
+    if !ready("records_of_more_package_managers", &["umoci", "skopeo", "tar"]) {
+        return;
+    }
+    let made = directory();
+    ecosystems::make(made.path());
+    compare("ecosystems", &Target::archive(&made.path().join("image.tar")));
 }

@@ -52,16 +52,15 @@ pub(crate) fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
         fs::create_dir_all(parent).expect("a cache");
         let work = TempDir::new_in(parent).expect("a directory");
         make(work.path());
-        let made = fs::rename(work.path(), &ready);
-        assert!(ready.exists(), "{}: {made:?}", ready.display());
+        let renamed = fs::rename(work.path(), &ready);
+        assert!(ready.exists(), "{}: {renamed:?}", ready.display());
     }
     ready
 }
 
 /// Runs a program that must succeed and gives its output.
 pub(crate) fn run(command: &mut Command) -> String {
-    let output = command.output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command.output().expect("starts");
     assert!(
         output.status.success(),
         "{command:?}: {}{}",

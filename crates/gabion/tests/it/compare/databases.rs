@@ -2,6 +2,7 @@
 
 use crate::support::{directory, run};
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -67,7 +68,8 @@ pub(super) fn alpine(root: &Path) {
     let mut installed = String::new();
     for (name, version, origin, license, file) in ALPINE {
         let (folder, file) = file.rsplit_once('/').expect("is in a folder");
-        installed += &format!(
+        let _ = write!(
+            installed,
             "C:Q1pSSMCSdO7Sq/q+lkSh6DqV6Vb1A=\nP:{name}\nV:{version}\nA:x86_64\nS:4117\nI:16384\nT:The package {name}\n\
              U:https://alpinelinux.org\nL:{license}\no:{origin}\nm:Natanael Copa <ncopa@alpinelinux.org>\nt:1730000000\n\
              c:66187892e05b03a41d08e9acabd19b7576a1c875\nD:so:libc.musl-x86_64.so.1\np:cmd:{name}={version}\n\

@@ -46,9 +46,8 @@ fn parse(text: &str, target: &str) -> Vec<Difference> {
     let rows = section.filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [tool, by, package, why] = cells[..] else {
-            panic!("docs/differences.md: a row has four cells: {row}");
-        };
+        assert_eq!(cells.len(), 4, "docs/differences.md: a row has four cells: {row}");
+        let (tool, by, package, why) = (cells[0], cells[1], cells[2], cells[3]);
         assert!(
             ["syft", "trivy"].contains(&tool),
             "docs/differences.md: no such tool: {row}"

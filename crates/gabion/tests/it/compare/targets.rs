@@ -3,6 +3,7 @@
 use super::yardstick;
 use crate::support::{cached, run};
 use std::{
+    fmt::Write as _,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -88,15 +89,14 @@ fn application(app: &Path) {
 
     let jars = app.join("srv/lib");
     fs::create_dir_all(&jars).expect("a directory");
-    let dependencies: String = JARS
-        .iter()
-        .map(|(group, artifact, version)| {
-            format!(
-                "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>\
-                 <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>"
-            )
-        })
-        .collect();
+    let mut dependencies = String::new();
+    for (group, artifact, version) in JARS {
+        let _ = write!(
+            dependencies,
+            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>\
+             <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>"
+        );
+    }
     let pom = format!(
         "<project><modelVersion>4.0.0</modelVersion><groupId>example</groupId><artifactId>app</artifactId>\
          <version>1</version><dependencies>{dependencies}</dependencies></project>"
@@ -241,7 +241,7 @@ func main() {
 }
 
 /// An image of these layers: the layout `oci` with tag `v1`, and `image.tar`, a docker archive of it.
-fn image(at: &Path, layers: &[&PathBuf]) {
+pub(super) fn image(at: &Path, layers: &[&PathBuf]) {
     let umoci = |arguments: &[&str]| run(Command::new("umoci").args(arguments).current_dir(at));
     umoci(&["init", "--layout", "oci"]);
     umoci(&["new", "--image", "oci:v1"]);
