@@ -1,4 +1,9 @@
-//! The program as its users meet it: arguments in, bytes and an exit code out.
+//! The program as its users meet it: arguments in, bytes and an exit code out; against hostile bytes, real targets,
+//! and the tools they know.
+//!
+//! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
 mod bad;
 mod cli;
+mod compare;
+mod support;
