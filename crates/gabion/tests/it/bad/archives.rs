@@ -78,7 +78,7 @@ fn what_is_no_image_says_what_it_is() {
     fs::create_dir_all(desk.at("old/blobs/sha256")).expect("creates");
     let schema_1 =
         json!({ "schemaVersion": 1, "mediaType": "application/vnd.docker.distribution.manifest.v1+json" });
-    index(&desk.at("old"), blob(&desk.at("old/blobs/sha256"), &schema_1));
+    index(&desk.at("old"), &blob(&desk.at("old/blobs/sha256"), &schema_1));
     desk.scan("oci:old", &[])
         .fails(&["unsupported manifest media type", "manifest.v1+json"]);
 }

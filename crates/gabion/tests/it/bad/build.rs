@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use std::{fs, io::Write, path::Path};
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    gabion_model::Digest::sha256(digest).hex()
 }
 
 /// A tar that takes any name and any size for true.
@@ -181,7 +182,7 @@ impl Image {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": config, "layers": layers,
         });
-        index(directory, blob(&blobs, &manifest));
+        index(directory, &blob(&blobs, &manifest));
     }
 
     /// The image as `docker save` writes it.
@@ -213,7 +214,7 @@ pub(crate) fn blob(blobs: &Path, document: &Value) -> Value {
 }
 
 /// Makes a directory a layout with one image.
-pub(crate) fn index(directory: &Path, descriptor: Value) {
+pub(crate) fn index(directory: &Path, descriptor: &Value) {
     fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("writes");
     let index = json!({ "schemaVersion": 2, "manifests": [descriptor] });
     fs::write(directory.join("index.json"), index.to_string()).expect("writes");

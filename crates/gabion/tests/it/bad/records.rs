@@ -109,7 +109,7 @@ fn lock_files_of_a_source_tree_may_be_bombs() {
     let mut yaml = "lockfileVersion: '9.0'\na0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for n in 1..12 {
         let line = vec![format!("*a{}", n - 1); 9].join(",");
-        yaml.push_str(&format!("a{n}: &a{n} [{line}]\n"));
+        yaml = format!("{yaml}a{n}: &a{n} [{line}]\n");
     }
     let desk = Desk::new();
     let deep = format!("{{\"lockfileVersion\":3,\"packages\":{}", "[".repeat(300_000));

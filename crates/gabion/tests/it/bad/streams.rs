@@ -52,7 +52,7 @@ fn a_damaged_stream_is_told() {
     let at = wrong_frame.len() / 2;
     wrong_frame[at..].fill(0xff);
     refused(&Layer::stored(wrong_frame, &whole, "+zstd"), &["orrupt"], &[]);
-    let noise: Vec<u8> = (0..5000u32).map(|i| (i * i >> 3) as u8 | 1).collect();
+    let noise: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 3) as u8 | 1).collect();
     refused(
         &Layer::stored(noise.clone(), &noise, "+gzip"),
         &["bad tar header at byte 0"],
