@@ -18,6 +18,7 @@ up: tools-build
 
 test: tools-test
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
+	scripts/fetch-schemas.sh $(CACHE)/schemas
 	cargo test --workspace --locked
 
 lint:
@@ -26,11 +27,14 @@ lint:
 	cargo xtask layers
 	scripts/deny.sh
 
+# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it.
 bench: tools-test
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	cargo build --release --locked
 	scripts/bench-image.sh $(CACHE)/bench
 	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
+	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
+	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60

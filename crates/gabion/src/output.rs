@@ -46,17 +46,30 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// The commands without those that are not for users, which the generators would show.
+fn visible() -> clap::Command {
+    let all = Cli::command();
+    let commands = all.get_subcommands().filter(|c| !c.is_hide_set()).cloned();
+    let commands: Vec<_> = commands.collect();
+    clap::Command::new(all.get_name().to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(all.get_about().cloned().unwrap_or_default())
+        .after_help(all.get_after_help().cloned().unwrap_or_default())
+        .disable_help_subcommand(true)
+        .subcommands(commands)
+}
+
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "gabion", &mut script);
+    clap_complete::generate(shell, &mut visible(), "gabion", &mut script);
     io::stdout().lock().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn man() -> anyhow::Result<ExitCode> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+    clap_mangen::Man::new(visible()).render(&mut page)?;
+    for command in visible().get_subcommands() {
         let name = format!("gabion-{}", command.get_name());
         clap_mangen::Man::new(command.clone().name(name)).render(&mut page)?;
     }
@@ -104,6 +117,12 @@ pub(crate) fn write(
 ) -> anyhow::Result<()> {
     use anyhow::Context;
     let attempt = || -> io::Result<()> {
+        if path.exists() && !path.is_file() {
+            // A pipe or a device is written in place.
+            let mut out = BufWriter::new(File::options().write(true).open(path)?);
+            gabion_report::render(report, format, options, &mut out)?;
+            return out.flush();
+        }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let temporary = path.with_file_name(name);
@@ -115,12 +134,5 @@ pub(crate) fn write(
                 let _ = std::fs::remove_file(&temporary);
             })
     };
-    if path.exists() && !path.is_file() {
-        // A pipe or a device is written in place.
-        let mut out = BufWriter::new(File::options().write(true).open(path)?);
-        gabion_report::render(report, format, options, &mut out)?;
-        out.flush()?;
-        return Ok(());
-    }
     attempt().with_context(|| format!("cannot write {}", path.display()))
 }

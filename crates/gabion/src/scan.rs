@@ -113,7 +113,8 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
             message,
             hint: Some(hint),
         } => anyhow!("{message}\nhint: {hint}"),
-        other => other.into(),
+        // As text: its sources are in it already, and would be told twice.
+        other => anyhow!("{other}"),
     })?;
     if let Some(error) = scanned.cache_error.as_ref().filter(|_| !common.quiet) {
         output::note(&format!("note: results could not be kept in the cache: {error}"));

@@ -224,7 +224,8 @@ fn wait<T>(future: impl Future<Output = Result<T, SourceError>>) -> anyhow::Resu
 fn told(error: SourceError) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow!("{error}\nhint: {hint}"),
-        None => error.into(),
+        // As text: its sources are in it already, and would be told twice.
+        None => anyhow!("{error}"),
     }
 }
 

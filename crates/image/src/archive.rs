@@ -14,7 +14,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, BufRead, Read},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -217,7 +217,7 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
         path: config_path.clone(),
         source,
     })?;
-    same_count(&config_path, &config, image.layers.len())?;
+    check_layers(&config_path, &config, image.layers.len())?;
     let layers = image
         .layers
         .iter()
@@ -244,14 +244,20 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
     })
 }
 
-fn same_count(path: &str, config: &Config, layers: usize) -> Result<(), ArchiveError> {
-    if config.diff_ids.len() == layers {
+/// More layers than any runtime mounts (overlayfs takes 500), and few enough to count in 16 bits.
+const MAX_LAYERS: usize = 4096;
+
+fn check_layers(path: &str, config: &Config, layers: usize) -> Result<(), ArchiveError> {
+    let text = if config.diff_ids.len() != layers {
+        format!(
+            "the manifest lists {layers} layers, the configuration {}",
+            config.diff_ids.len()
+        )
+    } else if layers > MAX_LAYERS {
+        format!("{layers} layers, more than the limit of {MAX_LAYERS}")
+    } else {
         return Ok(());
-    }
-    let text = format!(
-        "the manifest lists {layers} layers, the configuration {}",
-        config.diff_ids.len()
-    );
+    };
     Err(ArchiveError::Manifest {
         path: path.to_owned(),
         source: ManifestError::Inconsistent(text),
@@ -283,7 +289,7 @@ fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveErr
         path: path.clone(),
         source,
     })?;
-    same_count(&path, &config, manifest.layers.len())?;
+    check_layers(&path, &config, manifest.layers.len())?;
     let layers = manifest
         .layers
         .iter()
@@ -414,7 +420,7 @@ impl Store {
                     path: path.display().to_string(),
                     source,
                 };
-                let file = File::open(&path).map_err(fail)?;
+                let (file, _) = open_regular(&path).map_err(fail)?;
                 let mut bytes = Vec::new();
                 file.take(manifest::MAX_DOCUMENT + 1)
                     .read_to_end(&mut bytes)
@@ -452,9 +458,8 @@ impl Store {
         let (file, offset, len) = match self {
             Self::Directory(directory) => {
                 let path = directory.join(member(layer.digest));
-                let open = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-                match open {
-                    Ok((len, file)) => (Arc::new(file), 0, len),
+                match open_regular(&path) {
+                    Ok((file, len)) => (Arc::new(file), 0, len),
                     Err(error) if kind.contains("foreign") || kind.contains("nondistributable") => {
                         return Ok(Err(format!(
                             "a layer that may not be distributed is not there: {error}"
@@ -477,6 +482,19 @@ impl Store {
             diff_id,
         }))
     }
+}
+
+/// Opens a file of a layout and tells its size; a FIFO there would block for ever, a device might do worse.
+fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok((file, meta.len()))
 }
 
 fn member(digest: Digest) -> String {

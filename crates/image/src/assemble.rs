@@ -11,7 +11,7 @@
 //! ```
 
 use crate::{
-    catalog::{Cataloger, Scope, eol, os_release},
+    catalog::{Cataloger, Scope, eol, lock, os_release},
     cis,
     facts::{Account, Fact, SecretMatch},
     layer::LayerFacts,
@@ -561,22 +561,30 @@ fn coverage(
     let mut coverage = Coverage::default();
     coverage.full(Aspect::FILES);
     coverage.full(Aspect::SECRETS);
-    for cataloger in catalogers {
-        coverage.full(cataloger.aspect());
-    }
-    if input.scope == Scope::SourceTree {
-        for aspect in [
-            Aspect::OS,
-            Aspect::PACKAGES_OS,
-            Aspect::CONFIG,
-            Aspect::PACKAGES_BINARY,
-        ] {
-            coverage.set(
-                aspect,
-                Status::NotEvaluated {
-                    reason: "the target is a source tree".into(),
-                },
-            );
+    match input.scope {
+        Scope::Image => {
+            let aspects = catalogers.iter().map(|cataloger| cataloger.aspect());
+            aspects
+                .filter(|aspect| *aspect != lock::ASPECT)
+                .for_each(|aspect| coverage.full(aspect));
+        }
+        Scope::SourceTree => {
+            for name in lock::ECOSYSTEMS {
+                coverage.full(Aspect::named(name));
+            }
+            for aspect in [
+                Aspect::OS,
+                Aspect::PACKAGES_OS,
+                Aspect::CONFIG,
+                Aspect::PACKAGES_BINARY,
+            ] {
+                coverage.set(
+                    aspect,
+                    Status::NotEvaluated {
+                        reason: "the target is a source tree".into(),
+                    },
+                );
+            }
         }
     }
     for layer in input.layers {

@@ -12,6 +12,8 @@ pub struct Limits {
     pub layer: u64,
     /// Entries of all layers.
     pub entries: u64,
+    /// Bytes of the names and link targets of all layers, which are kept in memory.
+    pub names: u64,
     /// Bytes of a file that is kept in memory rather than spilled to disk.
     pub memory: u64,
     /// Bytes of a metadata file (a package database, a JSON or TOML document) that is parsed as a whole.
@@ -29,6 +31,7 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         layer: 64 << 30,
         entries: 8_000_000,
+        names: 1 << 30,
         memory: 1 << 20,
         document: 64 << 20,
         archive: 4 << 30,
@@ -72,15 +75,27 @@ impl<R: Read> Read for Capped<R> {
             return match self.inner.read(&mut one)? {
                 0 => Ok(0),
                 _ => Err(io::Error::other(format!(
-                    "{} inflates to more than the limit of {} bytes",
+                    "{} holds more than the limit of {} bytes",
                     self.what, self.limit
                 ))),
             };
         }
         let n = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let n = self.inner.read(&mut buffer[..n])?;
+        let n = self
+            .inner
+            .read(&mut buffer[..n])
+            .map_err(|e| cut_off(e, self.what))?;
         self.left -= n as u64;
         Ok(n)
+    }
+}
+
+/// The decoders say in their own words that a stream ended too early; this says it in ours.
+fn cut_off(error: io::Error, what: &str) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        io::Error::new(error.kind(), format!("{what} is cut off ({error})"))
+    } else {
+        error
     }
 }
 
@@ -136,9 +151,6 @@ mod tests {
         let error = Capped::new(&b"123456"[..], "test", 5)
             .read_to_end(&mut Vec::new())
             .expect_err("too long");
-        assert_eq!(
-            error.to_string(),
-            "test inflates to more than the limit of 5 bytes"
-        );
+        assert_eq!(error.to_string(), "test holds more than the limit of 5 bytes");
     }
 }

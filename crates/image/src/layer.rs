@@ -10,7 +10,7 @@
 //! A layer whose digest or diffID is wrong is an error: what it holds is not what the image promises.
 
 use crate::{
-    caps::{self, Limits},
+    caps::{self, Capped, Limits},
     catalog::Candidate,
     facts::Fact,
     file_pass::{Analyser, FilePass, Outcome, Text},
@@ -110,6 +110,14 @@ pub enum LayerError {
         /// The limit.
         limit: u64,
     },
+    /// More text in names and links than the limit allows.
+    #[error("layer {name}: more than {limit} bytes of names and link targets, the limit for one image")]
+    Names {
+        /// Which layer.
+        name: String,
+        /// The limit.
+        limit: u64,
+    },
 }
 
 /// Counts what is done, for whoever shows progress.
@@ -117,8 +125,10 @@ pub enum LayerError {
 pub struct Counters {
     /// Bytes of stored content read.
     pub read: AtomicU64,
-    /// Entries met, of all layers.
+    /// Entries met, of all layers, and directories they imply.
     pub entries: AtomicU64,
+    /// Bytes of names and link targets kept, of all layers.
+    pub names: AtomicU64,
 }
 
 impl LayerFacts {
@@ -249,7 +259,7 @@ fn inflate(
         let mut reader = io::BufReader::with_capacity(BUFFER, &mut stored);
         let compression = sniff(reader.fill_buf()?);
         match compression {
-            Compression::None => pump(reader.take(limits.layer), filled, empty),
+            Compression::None => pump(Capped::new(reader, "the layer", limits.layer), filled, empty),
             Compression::Gzip => pump(caps::gunzip(reader, "the layer", limits.layer), filled, empty),
             Compression::Zstd => pump(caps::unzstd(reader, "the layer", limits.layer)?, filled, empty),
         }
@@ -412,20 +422,36 @@ fn walk(
     let mut layer = LayerFacts::default();
     let mut tar = Tar::new(stream);
     while let Some(entry) = tar.next_entry().map_err(fail)? {
-        if counters.entries.fetch_add(1, Ordering::Relaxed) >= analyser.limits.entries {
-            return Err(LayerError::Entries {
-                name: blob.name.clone(),
-                limit: analyser.limits.entries,
+        layer.stats.entries += 1;
+        let before = (layer.index.len(), layer.index.names_len());
+        let placed = index(&mut layer, &entry);
+        // An entry may imply many directories; one that replaces another still takes its place.
+        let entries = (layer.index.len() - before.0).max(1) as u64;
+        let kept = entry.link.len() + entry.capabilities.map_or(0, |c| c.len());
+        let names = (layer.index.names_len() - before.1 + kept) as u64;
+        let Limits {
+            entries: limit,
+            names: names_limit,
+            ..
+        } = analyser.limits;
+        let name = || blob.name.clone();
+        if counters.entries.fetch_add(entries, Ordering::Relaxed) + entries > limit {
+            return Err(LayerError::Entries { name: name(), limit });
+        }
+        if counters.names.fetch_add(names, Ordering::Relaxed) + names > names_limit {
+            return Err(LayerError::Names {
+                name: name(),
+                limit: names_limit,
             });
         }
-        layer.stats.entries += 1;
-        let Some((id, path)) = index(&mut layer, &entry) else {
+        let Some((id, path)) = placed else {
             continue;
         };
         if entry.kind != EntryType::File {
             continue;
         }
-        layer.stats.content_size += entry.size;
+        // The header may promise more than will come.
+        layer.stats.content_size = layer.stats.content_size.saturating_add(entry.size);
         let file = Candidate {
             path: &path,
             size: entry.size,
@@ -516,6 +542,14 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
                 return None;
             }
         },
+        EntryType::Symlink if entry.link.len() > path::MAX => {
+            let error = path::PathError::TooLong;
+            layer.gap(
+                &Aspect::FILES,
+                Reason::at(shown(), format!("symbolic link: {error}")),
+            );
+            return None;
+        }
         EntryType::Symlink => entry.link.clone(),
         _ => Vec::new(),
     };
@@ -551,4 +585,105 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
     // The last of several entries with one path counts.
     layer.facts.remove(&id);
     Some((id, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{ALL, Scope};
+    use std::io::Write as _;
+
+    /// Reads a layer of these entries: name, kind, link or content.
+    fn layer(entries: &[(&str, tar::EntryType, &str)], limits: Limits) -> Result<LayerFacts, LayerError> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for &(path, kind, text) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            if kind == tar::EntryType::Regular {
+                header.set_size(text.len() as u64);
+                builder
+                    .append_data(&mut header, path, text.as_bytes())
+                    .expect("in memory");
+            } else {
+                header.set_size(0);
+                builder.append_link(&mut header, path, text).expect("in memory");
+            }
+        }
+        read_all(&builder.into_inner().expect("in memory"), limits)
+    }
+
+    fn read_all(bytes: &[u8], limits: Limits) -> Result<LayerFacts, LayerError> {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(bytes).expect("room");
+        let blob = Blob {
+            file: Arc::new(file),
+            name: "test".into(),
+            offset: 0,
+            len: bytes.len() as u64,
+            digest: None,
+            diff_id: Digest::sha256(Sha256::digest(bytes).into()),
+        };
+        let analyser = Analyser {
+            catalogers: ALL,
+            secrets: true,
+            scope: Scope::Image,
+            limits,
+        };
+        super::read(&blob, &analyser, &mut FilePass::new(None), &Counters::default())
+    }
+
+    const STATUS: &str = "Package: base\nStatus: install ok installed\nVersion: 1\n";
+
+    #[test]
+    fn facts_and_gaps_survive_the_cache() {
+        let entries = [
+            ("var/lib/dpkg/status", tar::EntryType::Regular, STATUS),
+            (
+                "etc/passwd",
+                tar::EntryType::Regular,
+                "root:x:0:0::/root:/bin/sh\n",
+            ),
+            ("bin/program", tar::EntryType::Regular, "#!/bin/sh\n"),
+            ("lib", tar::EntryType::Symlink, "usr/lib"),
+            ("a", tar::EntryType::Link, "../../x"),
+        ];
+        let read = layer(&entries, Limits::DEFAULT).expect("reads");
+        assert_eq!(read.gaps.len(), 1);
+        let kept = postcard::to_allocvec(&read).expect("serializes");
+        let back: LayerFacts = postcard::from_bytes(&kept).expect("reads back");
+        assert_eq!((&back.facts, &back.gaps), (&read.facts, &read.gaps));
+        assert_eq!(back.index.len(), read.index.len());
+    }
+    #[test]
+    fn implied_directories_count_as_entries() {
+        let deep = "d/".repeat(40);
+        let entries: Vec<String> = (0..30).map(|i| format!("{i}/{deep}x")).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|path| (path.as_str(), tar::EntryType::Regular, ""))
+            .collect();
+        let limits = Limits {
+            entries: 1000,
+            ..Limits::DEFAULT
+        };
+        let result = layer(&entries, limits);
+        assert!(matches!(result, Err(LayerError::Entries { limit: 1000, .. })));
+        layer(&entries[..20], limits).expect("fewer are fine");
+    }
+
+    #[test]
+    fn a_size_beyond_all_bounds_is_a_truncated_archive() {
+        let mut bytes = Vec::new();
+        for (size, content) in [(512, 512), (u64::MAX - 511, 0)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("a").expect("fits");
+            header.set_size(size);
+            header.set_cksum();
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.resize(bytes.len() + content, b'x');
+        }
+        let result = read_all(&bytes, Limits::DEFAULT);
+        assert!(matches!(result, Err(LayerError::Read { .. })));
+    }
 }

@@ -12,7 +12,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The newest Landlock that is asked for; older kernels enforce what they have.
@@ -56,7 +56,11 @@ fn landlock(readable: &[PathBuf]) -> Result<String, landlock::RulesetError> {
 }
 
 fn seccomp() -> Result<(), seccompiler::Error> {
-    let rules: BTreeMap<i64, _> = ALLOWED.iter().map(|&(number, _)| (number, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, _> = ALLOWED.iter().map(|&(number, _)| (number, Vec::new())).collect();
+    // Of other processes neither the signals nor the limits, also where Landlock does not scope them.
+    let itself = rustix::process::getpid().as_raw_nonzero().get();
+    rules.insert(libc::SYS_tgkill, vec![first_argument(itself as u64)?]);
+    rules.insert(libc::SYS_prlimit64, vec![first_argument(0)?]);
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(
         rules,
@@ -66,6 +70,14 @@ fn seccomp() -> Result<(), seccompiler::Error> {
     )?;
     let program: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&program)
+}
+
+/// Allows a call if its first argument, a process number, is this.
+fn first_argument(value: u64) -> Result<SeccompRule, seccompiler::Error> {
+    use seccompiler::{SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, SeccompCondition};
+    Ok(SeccompRule::new(vec![SeccompCondition::new(
+        0, Dword, Eq, value,
+    )?])?)
 }
 
 /// The system calls the analyser makes, and who needs each.
@@ -106,10 +118,7 @@ const ALLOWED: &[(i64, &str)] = &[
     (libc::SYS_prctl, "thread names"),
     (libc::SYS_gettid, "thread names, panics"),
     (libc::SYS_getpid, "aborts"),
-    (
-        libc::SYS_tgkill,
-        "aborts: to this process only, as Landlock scopes signals",
-    ),
+    (libc::SYS_tgkill, "aborts: to this process only"),
     (libc::SYS_sigaltstack, "stack overflow guard"),
     (libc::SYS_rt_sigaction, "stack overflow guard"),
     (libc::SYS_rt_sigprocmask, "threads"),
@@ -120,7 +129,7 @@ const ALLOWED: &[(i64, &str)] = &[
     (libc::SYS_nanosleep, "progress"),
     (libc::SYS_restart_syscall, "interrupted sleeps"),
     (libc::SYS_getrusage, "peak memory"),
-    (libc::SYS_prlimit64, "thread stacks"),
+    (libc::SYS_prlimit64, "thread stacks: of this process only"),
     (libc::SYS_exit, "thread ends"),
     (libc::SYS_exit_group, "the end"),
 ];

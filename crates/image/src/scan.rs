@@ -4,7 +4,7 @@ use crate::{
     cache::{Cache, Pending},
     worker::{self, Job, Message},
 };
-use gabion_model::{FileIndex, ScanReport};
+use gabion_model::{FileIndex, ScanReport, path};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
@@ -43,7 +43,8 @@ fn last_words(stderr: &str) -> String {
     if line.is_empty() {
         String::new()
     } else {
-        format!(": {}", line.chars().take(300).collect::<String>())
+        let line: String = line.chars().take(300).collect();
+        format!(": {}", path::display(line.as_bytes()))
     }
 }
 
@@ -69,6 +70,8 @@ pub fn run(
 ) -> Result<Scanned, ScanError> {
     let mut child = command
         .env_clear()
+        // One heap for all threads of the worker: they allocate little, and an arena each costs memory.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -153,7 +156,11 @@ fn listen(
                 }
                 Receiving::Entry(None) | Receiving::Nothing => {}
             },
-            Message::Failed(message, hint) => return Err(ScanError::Refused { message, hint }),
+            Message::Failed(message, hint) => {
+                // It quotes names that the image chose.
+                let message = path::display(message.as_bytes()).into_owned();
+                return Err(ScanError::Refused { message, hint });
+            }
             Message::Done(worker_peak_kib) => {
                 return Ok(report.map(|report| Scanned {
                     report,

@@ -307,7 +307,7 @@ impl<R: Skip> Tar<R> {
         let skipped = self
             .inner
             .skip_bytes(content + std::mem::take(&mut self.padding))?;
-        self.at += skipped;
+        self.at = self.at.saturating_add(skipped);
         if skipped < content {
             return Err(TarError::Truncated(self.at));
         }

@@ -280,10 +280,16 @@ impl Walk<'_> {
             Err(error) => return Ok(Err(error)),
         };
         // Sorted, so that the same tree always gives the same index.
-        let mut names: Vec<_> = entries
-            .filter_map(Result::ok)
-            .map(|e| e.file_name().to_owned())
-            .collect();
+        let mut names = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => names.push(entry.file_name().to_owned()),
+                Err(error) => {
+                    self.gap(directory, io::Error::from(error).to_string());
+                    break;
+                }
+            }
+        }
         names.sort();
         for name in names {
             if matches!(name.to_bytes(), b"." | b"..") {

@@ -188,6 +188,17 @@ pub enum WorkError {
         #[source]
         source: io::Error,
     },
+    /// There is no room to inflate an archive into.
+    #[error("{path} cannot be inflated to a temporary file in {directory}: {source}")]
+    Temporary {
+        /// Which.
+        path: String,
+        /// Where to.
+        directory: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// An SBOM cannot be used.
     #[error("{path}: {text}")]
     Sbom {
@@ -207,11 +218,11 @@ impl WorkError {
             Self::Layer(LayerError::Entries { .. }) | Self::Tree(TreeError::Entries { .. }) => {
                 Some("raise it with --max-entries".into())
             }
-            Self::Layer(LayerError::Read { source, .. })
-                if source.to_string().contains("more than the limit") =>
-            {
-                Some("raise it with --max-layer-size if you trust the image".into())
-            }
+            Self::Layer(LayerError::Read { source, .. }) => over_size(&source.to_string()),
+            Self::Open { source, .. } => over_size(&source.to_string()),
+            Self::Temporary { .. } => Some(
+                "free some space, or put temporary files elsewhere with --cache-dir (with --no-cache: TMPDIR)".into(),
+            ),
             Self::Archive(ArchiveError::Ambiguous { .. }) => {
                 Some("append the name to the argument, as in oci:DIR:TAG or docker-archive:FILE:NAME".into())
             }
@@ -219,6 +230,12 @@ impl WorkError {
             _ => None,
         }
     }
+}
+
+fn over_size(error: &str) -> Option<String> {
+    error
+        .contains("more than the limit")
+        .then(|| "raise it with --max-layer-size if you trust the image".into())
 }
 
 /// The child's `main`: does one job. False if it failed; the parent was told why.
@@ -359,7 +376,7 @@ impl Worker<'_> {
         let mut spills: Vec<Option<File>> = (0..job.jobs.max(1))
             .map(|_| cache::unnamed(&job.temporary).ok())
             .collect();
-        let archive_spill = cache::unnamed(&job.temporary).ok();
+        let archive_spill = cache::unnamed(&job.temporary);
         readable.extend(job.cache.iter().map(|root| root.join("layers")));
         readable.extend(job.cache.iter().map(|root| root.join("images")));
         readable.extend(job.cache.iter().map(|root| root.join("stamps")));
@@ -481,7 +498,7 @@ impl Worker<'_> {
     }
 
     /// Reads indexes, manifests and configurations.
-    fn resolve(&self, opened: Opened, spill: Option<File>) -> Result<Opened, WorkError> {
+    fn resolve(&self, opened: Opened, spill: io::Result<File>) -> Result<Opened, WorkError> {
         let platform = &self
             .job
             .platform
@@ -522,7 +539,7 @@ impl Worker<'_> {
     }
 
     /// An archive that was compressed as a whole is inflated to a temporary file first.
-    fn plain(&self, mut file: File, shown: &str, spill: Option<File>) -> Result<File, WorkError> {
+    fn plain(&self, mut file: File, shown: &str, spill: io::Result<File>) -> Result<File, WorkError> {
         let fail = |source| WorkError::Open {
             path: shown.to_owned(),
             source,
@@ -540,9 +557,22 @@ impl Worker<'_> {
                 Box::new(caps::unzstd(BufReader::new(file), "the archive", limit).map_err(fail)?)
             }
         };
-        let mut spill = spill.ok_or_else(|| fail(io::Error::other("no temporary space to inflate it")))?;
-        io::copy(&mut inflated, &mut spill).map_err(fail)?;
-        spill.rewind().map_err(fail)?;
+        let full = |source| WorkError::Temporary {
+            path: shown.to_owned(),
+            directory: self.job.temporary.display().to_string(),
+            source,
+        };
+        let mut spill = spill.map_err(full)?;
+        let mut buffer = vec![0; 128 << 10];
+        loop {
+            match inflated.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => spill.write_all(&buffer[..n]).map_err(full)?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(fail(e)),
+            }
+        }
+        spill.rewind().map_err(full)?;
         Ok(spill)
     }
 

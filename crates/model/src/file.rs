@@ -12,9 +12,9 @@
 //! assert_eq!(index.entry(index.find(b"usr/bin").unwrap()).kind, FileKind::Implied);
 //! ```
 
-use crate::digest::Digest;
+use crate::{digest::Digest, path};
 use hashbrown::HashTable;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use std::hash::{BuildHasher, Hasher};
 
 /// What an entry is.
@@ -142,8 +142,8 @@ struct Extra {
 }
 
 /// All files of a layer or of an image. Entry 0 is the root.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Stored")]
 pub struct FileIndex {
     names: Vec<u8>,
     entries: Vec<FileEntry>,
@@ -152,29 +152,38 @@ pub struct FileIndex {
     hasher: hashbrown::DefaultHashBuilder,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+/// An index as it is stored: all that cannot be made again from the rest.
+#[derive(Deserialize)]
 struct Stored {
     names: Vec<u8>,
     entries: Vec<FileEntry>,
     extras: Vec<Extra>,
 }
 
-impl From<FileIndex> for Stored {
-    fn from(index: FileIndex) -> Self {
-        Self {
-            names: index.names,
-            entries: index.entries,
-            extras: index.extras,
-        }
+impl Serialize for FileIndex {
+    /// Writes the fields of [`Stored`] from where they are: a copy of an index may be hundreds of megabytes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut stored = serializer.serialize_struct("Stored", 3)?;
+        stored.serialize_field("names", &self.names)?;
+        stored.serialize_field("entries", &self.entries)?;
+        stored.serialize_field("extras", &self.extras)?;
+        stored.end()
     }
 }
 
 impl From<Stored> for FileIndex {
-    /// Stored bytes may be damaged: entries whose numbers point nowhere are dropped from there on.
+    /// Stored bytes may be damaged: entries whose numbers point nowhere are dropped from there on, as are those
+    /// whose path is longer than Linux accepts. A chain of a million directories would take a day to spell.
     fn from(stored: Stored) -> Self {
         let mut index = Self::default();
-        let sane = |at: usize, e: &FileEntry| {
+        let mut lengths: Vec<u16> = Vec::with_capacity(stored.entries.len());
+        let mut sane = |at: usize, e: &FileEntry| {
+            let parent = lengths.get(e.parent as usize).copied().unwrap_or(0);
+            let length = usize::from(parent) + usize::from(parent > 0) + usize::from(e.name_len);
+            lengths.push(length.min(path::MAX) as u16);
             (e.parent as usize) < at.max(1)
+                && (at == 0) == (e.name_len == 0)
+                && length <= path::MAX
                 && (e.name as usize + e.name_len as usize) <= stored.names.len()
                 && (e.extra == FileEntry::NO_EXTRA || (e.extra as usize) < stored.extras.len())
         };
@@ -252,6 +261,11 @@ impl FileIndex {
     /// How many entries were ever inserted, the root not counted.
     pub fn len(&self) -> usize {
         self.entries.len() - 1
+    }
+
+    /// Bytes of the names of all entries that were ever inserted.
+    pub const fn names_len(&self) -> usize {
+        self.names.len()
     }
 
     /// Whether nothing was inserted.
@@ -338,24 +352,26 @@ impl FileIndex {
     /// `bin` points to `usr/bin`); the last component is not followed.
     pub fn locate(&self, path: &[u8]) -> Option<u32> {
         self.find(path).or_else(|| {
-            let directory = self.resolve(crate::path::parent(path))?;
-            self.child(directory, crate::path::name(path))
+            let directory = self.resolve(path::parent(path))?;
+            self.child(directory, path::name(path))
         })
     }
 
     /// The number of the entry a path leads to when symbolic links are followed, inside this root only,
-    /// as `chroot` would. None if it leads nowhere or in a loop (40 links, as Linux).
+    /// as `chroot` would. None if it leads nowhere, in a loop (40 links, as Linux), or through a link longer than
+    /// Linux accepts.
     pub fn resolve(&self, path: &[u8]) -> Option<u32> {
         let mut links = 0;
         let mut at = Self::ROOT;
-        let mut todo: Vec<Vec<u8>> = vec![path.to_vec()];
+        // Borrowed: a target of a million slashes must not be copied at each of them.
+        let mut todo: Vec<&[u8]> = vec![path];
         while let Some(rest) = todo.pop() {
             let (part, tail) = match rest.iter().position(|&b| b == b'/') {
                 Some(i) => (&rest[..i], &rest[i + 1..]),
-                None => (&rest[..], &b""[..]),
+                None => (rest, &b""[..]),
             };
             if !tail.is_empty() {
-                todo.push(tail.to_vec());
+                todo.push(tail);
             }
             match part {
                 b"" | b"." => {}
@@ -364,14 +380,14 @@ impl FileIndex {
                     let id = self.child(at, part)?;
                     if self.entry(id).kind == FileKind::Symlink {
                         links += 1;
-                        if links > 40 {
+                        let target = self.link(id);
+                        if links > 40 || target.len() > path::MAX {
                             return None;
                         }
-                        let target = self.link(id);
                         if target.first() == Some(&b'/') {
                             at = Self::ROOT;
                         }
-                        todo.push(target.to_vec());
+                        todo.push(target);
                     } else {
                         at = id;
                     }
@@ -668,6 +684,16 @@ mod tests {
     }
 
     #[test]
+    fn a_link_longer_than_linux_accepts_leads_nowhere() {
+        let mut index = FileIndex::default();
+        index.insert(b"dir/file", file(1));
+        index.insert(b"slashes", symlink(&[b'/'; path::MAX]));
+        index.insert(b"more", symlink(&vec![b'/'; 1 << 20]));
+        assert!(index.resolve(b"slashes/dir/file").is_some());
+        assert_eq!(index.resolve(b"more/dir/file"), None);
+    }
+
+    #[test]
     fn whiteouts_and_opaque_directories_hide_lower_layers_only() {
         let mut base = FileIndex::default();
         base.insert(b"a/one", file(1));
@@ -728,6 +754,14 @@ mod tests {
         let back: FileIndex = serde_json::from_str(&json).expect("back");
         assert_eq!(paths(&back), paths(&index));
         assert_eq!(back.canonical(b"bin/sh").as_deref(), Some(&b"usr/bin/sh"[..]));
+        let mut deep = Stored::from(index.clone());
+        let (at, last) = (deep.entries.len() as u32, deep.entries[1]);
+        deep.entries.extend((at..at + 10_000).map(|id| FileEntry {
+            parent: id - 1,
+            ..last
+        }));
+        let back = FileIndex::from(deep);
+        assert!(back.len() < 2_000, "no path is longer than Linux accepts");
         let broken = json.replace("\"parent\":1", "\"parent\":99");
         let back: FileIndex = serde_json::from_str(&broken).expect("still parses");
         assert!(back.len() < index.len());

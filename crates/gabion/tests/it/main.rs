@@ -1,6 +1,8 @@
-//! The whole program, run as users run it, against real targets and the tools they know.
+//! The program as its users meet it: arguments in, bytes and an exit code out; alone, and beside the tools they know.
 //!
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
+mod bad;
+mod cli;
 mod compare;
 mod support;

@@ -162,7 +162,7 @@ impl Spec {
             return Ok(Self::guess(kind, argument, why));
         }
         if argument.starts_with(['/', '.']) {
-            let error = io::Error::from(io::ErrorKind::NotFound);
+            let error = io::Error::from_raw_os_error(libc::ENOENT);
             return Err(SourceError::file(path, error));
         }
         let by_id = argument.starts_with("sha256:");

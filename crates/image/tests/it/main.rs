@@ -6,5 +6,6 @@ mod containerd;
 mod docker;
 mod registry;
 mod registry_tls;
+mod sandbox;
 mod server;
 mod support;

@@ -40,7 +40,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         page.block(
             &[(style, word)],
             style::PLAIN,
-            &format!("{} ({})", gate.gate, gate.detail),
+            &if gate.detail.is_empty() {
+                gate.gate.clone()
+            } else {
+                format!("{} ({})", gate.gate, gate.detail)
+            },
         )?;
     }
     Ok(())

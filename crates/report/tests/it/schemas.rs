@@ -1,5 +1,5 @@
 //! Every format is valid by its schema: Gabion's own, which is in this repository, and the official ones, which
-//! `ci/fetch-schemas.sh` puts into `GABION_SCHEMAS` (by default `~/.cache/gabion/schemas`).
+//! `scripts/fetch-schemas.sh` puts into `GABION_SCHEMAS` (by default `~/.cache/gabion/schemas`).
 //!
 //! Without the official schemas these tests say so and pass, but under `CI=true` they fail: a check that did
 //! not run must not look like one that did.
@@ -20,14 +20,14 @@ fn official() -> Option<PathBuf> {
     let dir = dir.filter(|dir| dir.is_dir());
     assert!(
         dir.is_some() || std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "official schemas are missing: run ci/fetch-schemas.sh"
+        "official schemas are missing: run scripts/fetch-schemas.sh"
     );
     if dir.is_none() {
         // The test harness prints what goes to the standard error of a failing test only; a test that did not
         // run is told in its own words with --nocapture.
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
-            b"not run: ci/fetch-schemas.sh was not run\n",
+            b"not run: scripts/fetch-schemas.sh was not run\n",
         );
     }
     dir

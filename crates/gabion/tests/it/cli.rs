@@ -1,0 +1,267 @@
+//! The surface: help, tables, exit codes, and the same bytes for the same input.
+
+use crate::bad::{Desk, Image, Layer, Ran, Tar};
+use serde_json::json;
+use std::fs;
+
+/// Standard output, standard error and exit code, as one text without what differs from machine to machine.
+fn whole(desk: &Desk, ran: &Ran) -> String {
+    let text = format!("{}--- stderr\n{}--- exit code {}\n", ran.out, ran.err, ran.code);
+    let here = desk.at("").canonicalize().expect("exists");
+    text.replace(here.to_str().expect("is text"), "[DIR]").replace(
+        desk.at("").to_str().expect("is text").trim_end_matches('/'),
+        "[DIR]",
+    )
+}
+
+/// Without the variables that the help would show.
+fn bare(desk: &Desk, arguments: &[&str]) -> Ran {
+    let mut command = desk.command();
+    Ran::of(
+        command
+            .args(arguments)
+            .env_remove("GABION_CACHE_DIR")
+            .env_remove("CONTAINERD_ADDRESS"),
+    )
+}
+
+macro_rules! snapshot {
+    ($name:literal, $desk:expr, $ran:expr) => {
+        insta::assert_snapshot!($name, whole(&$desk, &$ran))
+    };
+}
+
+const STATUS: &str = "Package: libc6\nStatus: install ok installed\nSource: glibc\nArchitecture: amd64\nVersion: 2.36-9+deb12u10\n\n";
+const CURL: &str =
+    "Package: curl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 7.88.1-10+deb12u12\n\n";
+
+/// A small image: Debian, a package of each kind, a secret, and things that a benchmark dislikes.
+fn image(version: u32) -> Image {
+    let base = Tar::default()
+        .directory("etc")
+        .file(
+            "etc/os-release",
+            "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+        )
+        .file("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
+        .file("var/lib/dpkg/status", STATUS);
+    let mut status = STATUS.to_owned();
+    if version > 1 {
+        status.push_str(CURL);
+    }
+    let package = format!(r#"{{"name":"left-pad","version":"1.{version}.0","license":"MIT"}}"#);
+    let app = Tar::default()
+        .file("var/lib/dpkg/status", status)
+        .file("app/node_modules/left-pad/package.json", package)
+        .file("app/.env", "AWS_ACCESS_KEY_ID=AKIAQ3EGWHJ5N7ZK2MXB\n")
+        .file(&format!("app/v{version}"), "x");
+    let mut image = Image::of([Layer::gzip(base), Layer::zstd(app)]);
+    image.config = json!({
+        "config": { "Cmd": ["/app/run"], "Env": ["PATH=/usr/bin:/bin"] },
+        "created": "2025-10-01T00:00:00Z",
+        "history": [
+            { "created": "2025-09-01T00:00:00Z", "created_by": "ADD rootfs.tar / # debian" },
+            { "created": "2025-10-01T00:00:00Z", "created_by": "RUN /bin/sh -c apt-get update && apt-get install -y curl" },
+        ],
+    });
+    image
+}
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    image(1).layout_at(&desk.at("v1"));
+    image(2).layout_at(&desk.at("v2"));
+    desk
+}
+
+#[test]
+fn help_says_it_all() {
+    let desk = Desk::new();
+    snapshot!("help", desk, bare(&desk, &["--help"]));
+    snapshot!("help_scan", desk, bare(&desk, &["scan", "--help"]));
+    snapshot!("help_diff", desk, bare(&desk, &["diff", "-h"]));
+    snapshot!("help_cache", desk, bare(&desk, &["cache", "prune", "--help"]));
+}
+
+#[test]
+fn a_table_of_a_small_image() {
+    let desk = desk();
+    snapshot!("table", desk, desk.run(&["scan", "oci:v2", "--no-cache"]));
+    snapshot!(
+        "table_all",
+        desk,
+        desk.run(&["scan", "oci:v2", "--no-cache", "--all"])
+    );
+    snapshot!(
+        "guessed",
+        desk,
+        desk.run(&[
+            "scan",
+            "v1",
+            "--no-cache",
+            "--fail-on",
+            "secret,cis-critical,coverage"
+        ])
+    );
+}
+
+#[test]
+fn a_diff_of_two_images() {
+    let desk = desk();
+    snapshot!("diff", desk, desk.run(&["diff", "oci:v1", "oci:v2"]));
+    snapshot!(
+        "diff_same",
+        desk,
+        desk.run(&["diff", "oci:v1", "oci:v1", "--exit-code"])
+    );
+    assert_eq!(
+        desk.run(&["diff", "oci:v1", "oci:v2", "--exit-code", "--format", "json"])
+            .code,
+        1
+    );
+    desk.run(&["diff", "oci:v1", "oci:gone"]).fails(&["gone"]);
+}
+
+#[test]
+fn the_cache_is_shown_and_pruned() {
+    let desk = desk();
+    snapshot!("cache_empty", desk, desk.run(&["cache"]));
+    assert_eq!(desk.run(&["scan", "oci:v1"]).code, 0);
+    let shown = desk.run(&["cache", "show"]);
+    assert_eq!(shown.code, 0);
+    assert!(shown.out.contains("layers          2 entries"), "{}", shown.out);
+    assert_eq!(desk.run(&["cache", "prune"]).out, "removed 0 entries, 0 B\n");
+    let pruned = desk.run(&["cache", "prune", "--all"]);
+    assert!(
+        pruned.out.starts_with("removed ") && !pruned.out.starts_with("removed 0"),
+        "{}",
+        pruned.out
+    );
+    snapshot!("cache_empty", desk, desk.run(&["cache"]));
+}
+
+#[test]
+fn exit_codes_follow_the_gates() {
+    let desk = desk();
+    let code = |gates: &str| desk.run(&["scan", "oci:v1", "--quiet", "--fail-on", gates]).code;
+    assert_eq!(code("secret"), 1);
+    assert_eq!(code("cis-critical"), 0);
+    assert_eq!(code("cis-low"), 1);
+    assert_eq!(code("coverage"), 0);
+    assert_eq!(code("coverage,secret"), 1);
+    assert_eq!(code("everything"), 2);
+    let off = desk.run(&["scan", "oci:v1", "--no-secrets", "--fail-on", "secret"]);
+    assert_eq!(off.code, 1);
+    assert!(
+        off.err
+            .contains("gate failed: secret: secrets were not looked for"),
+        "{}",
+        off.err
+    );
+}
+
+#[test]
+fn wrong_arguments_are_told_as_such() {
+    let desk = desk();
+    snapshot!(
+        "gate_unknown",
+        desk,
+        desk.run(&["scan", "oci:v1", "--fail-on", "everything"])
+    );
+    snapshot!(
+        "format_unknown",
+        desk,
+        desk.run(&["scan", "oci:v1", "--format", "xml"])
+    );
+    snapshot!("target_missing", desk, bare(&desk, &["scan"]));
+    snapshot!("target_unknown", desk, desk.run(&["scan", "./gone"]));
+    snapshot!("tag_unknown", desk, desk.run(&["scan", "oci:v1:nightly"]));
+    snapshot!(
+        "platform_unknown",
+        desk,
+        desk.run(&["scan", "oci:v1", "--platform", "amiga"])
+    );
+    snapshot!(
+        "output_unknown",
+        desk,
+        desk.run(&["scan", "oci:v1", "--output", "sarif"])
+    );
+    let clock = Ran::of(
+        desk.command()
+            .args(["scan", "oci:v1"])
+            .env("SOURCE_DATE_EPOCH", "today"),
+    );
+    clock.fails(&["SOURCE_DATE_EPOCH is \"today\", which is not a number of seconds"]);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let desk = desk();
+    for format in ["table", "json", "cyclonedx", "spdx", "sarif", "junit"] {
+        let scan = |more: &[&str]| {
+            let ran = desk.run(&[&["scan", "oci:v2", "--all", "--format", format][..], more].concat());
+            assert_eq!(ran.code, 0, "{}", ran.err);
+            ran.out
+        };
+        let first = scan(&["--no-cache", "--jobs", "1"]);
+        assert!(!first.is_empty());
+        assert_eq!(first, scan(&["--no-cache", "--jobs", "4"]), "{format}");
+        assert_eq!(first, scan(&["--verify"]), "{format}");
+        let words = |text: &str| {
+            // The identifier of a document is made from all of it, this word included.
+            let lines = text
+                .lines()
+                .filter(|l| !l.contains("\"serialNumber\"") && !l.contains("\"documentNamespace\""));
+            lines
+                .map(|l| {
+                    l.replace("verified-earlier", "verified")
+                        .replace(" by an earlier scan, unchanged since", "")
+                })
+                .collect::<Vec<_>>()
+        };
+        let cached = scan(&[]);
+        assert_eq!(words(&first), words(&cached), "{format}");
+        assert_eq!(cached, scan(&[]), "{format}");
+    }
+}
+
+#[test]
+fn several_outputs_at_once() {
+    let desk = desk();
+    let formats = ["table", "json", "cyclonedx", "spdx", "sarif", "junit"];
+    let outputs: Vec<String> = formats.iter().map(|f| format!("--output={f}=out.{f}")).collect();
+    let mut arguments = vec!["scan", "oci:v2", "--format", "json", "--all", "--no-cache"];
+    arguments.extend(outputs.iter().map(String::as_str));
+    let ran = desk.run(&arguments);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for format in formats {
+        let written = fs::read_to_string(desk.at(&format!("out.{format}"))).expect("written");
+        assert_eq!(
+            written,
+            desk.run(&["scan", "oci:v2", "--format", format, "--all", "--no-cache"])
+                .out,
+            "{format}"
+        );
+    }
+    let left = fs::read_dir(desk.at("")).expect("lists").filter_map(Result::ok);
+    assert!(
+        left.into_iter()
+            .all(|e| !e.file_name().to_string_lossy().ends_with(".tmp"))
+    );
+}
+
+#[test]
+fn completions_and_manual_are_there() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = desk.run(&["completions", shell]);
+        assert_eq!(script.code, 0);
+        assert!(script.out.contains("fail-on"), "{shell}");
+        assert!(!script.out.contains("__worker"), "{shell}");
+    }
+    let page = desk.run(&["man"]).out;
+    assert!(
+        page.contains(".TH") && page.contains("docker\\-archive") && !page.contains("__worker"),
+        "{page}"
+    );
+}

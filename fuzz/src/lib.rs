@@ -1,0 +1,22 @@
+//! What the fuzz targets do: each reads bytes as an attacker would give them to one parser.
+//!
+//! A target fails by a panic (overflow checks and debug assertions are on), by taking more than ten
+//! seconds or 512 MiB, or by breaking a property that is asserted here. `scripts/fuzz.sh` runs them all.
+
+mod boundary;
+mod catalog;
+mod images;
+mod texts;
+
+pub use boundary::{file_index, frames};
+pub use catalog::{
+    accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
+};
+pub use images::{archive, assemble, layer, tarball};
+pub use texts::{manifest, report, sbom, secrets};
+
+/// Splits off the first byte, which chooses one of several things.
+fn choose<'a, T>(from: &'a [T], data: &'a [u8]) -> Option<(&'a T, &'a [u8])> {
+    let (&first, rest) = data.split_first()?;
+    Some((from.get(usize::from(first) % from.len())?, rest))
+}

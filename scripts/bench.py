@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Gabion beside Trivy and Syft on the same image, in one run: bench.py GABION BENCH_DIR YARDSTICKS
+
+Prints, for each tool and job, the median and best of several runs: wall time, processor time, and peak memory of the
+whole process tree (the sum of the peaks of its processes, which is an upper bound). Cold means without any cache of
+the tool; the image itself is in the page cache for all of them. Trivy runs without network, and so without its Java
+database: with a jar in the image and no such database it ends with an error, so the jars are left out of its runs, and
+the line says so.
+"""
+
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+RUNS = int(os.environ.get("GABION_BENCH_RUNS", "3"))
+
+
+def tree_peak(pid, stop, peaks):
+    """Peak resident memory of a process and its descendants, by VmHWM, sampled."""
+    while not stop.is_set():
+        todo = [pid]
+        while todo:
+            one = todo.pop()
+            try:
+                for task in os.listdir(f"/proc/{one}/task"):
+                    with open(f"/proc/{one}/task/{task}/children") as children:
+                        todo += [int(child) for child in children.read().split()]
+                with open(f"/proc/{one}/status") as status:
+                    for line in status:
+                        if line.startswith("VmHWM:"):
+                            peaks[one] = max(peaks.get(one, 0), int(line.split()[1]))
+            except (OSError, ValueError):
+                pass
+        stop.wait(0.002)
+
+
+def once(command, env):
+    before = os.times()
+    start = time.monotonic()
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    stop, peaks = threading.Event(), {}
+    watcher = threading.Thread(target=tree_peak, args=(process.pid, stop, peaks))
+    # Without the watcher for the times: it costs processor time of its own process only.
+    watcher.start()
+    _, stderr = process.communicate()
+    wall = time.monotonic() - start
+    stop.set()
+    watcher.join()
+    after = os.times()
+    if process.returncode != 0:
+        return None, stderr.decode(errors="replace").strip().splitlines()[-1:]
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return (wall, cpu, sum(peaks.values()) / 1024), None
+
+
+def measure(name, command, prepare=None, env=None):
+    results = []
+    for _ in range(RUNS):
+        if prepare:
+            prepare()
+        result, error = once([str(part) for part in command], {**os.environ, **(env or {})})
+        if result is None:
+            print(f"{name:<58} failed: {' '.join(error)[:120]}")
+            return
+        results.append(result)
+    wall, cpu, peak = (statistics.median(column) for column in zip(*results))
+    best = min(result[0] for result in results)
+    print(f"{name:<58} {wall:8.3f} s {best:8.3f} s {cpu:8.2f} s {peak:8.1f} MB", flush=True)
+
+
+def main():
+    gabion, bench, yardsticks = (pathlib.Path(a).resolve() for a in sys.argv[1:4])
+    tools = yardsticks / "venv" / "bin"
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="gabion-bench."))
+    cache = scratch / "cache"
+
+    def forget():
+        shutil.rmtree(cache, ignore_errors=True)
+
+    print(f"{'':<58} {'wall':>8}   {'best':>8}   {'CPU':>8}   {'peak':>8}")
+    oci, rootfs = bench / "oci", bench / "rootfs"
+    scan = [gabion, "scan", "--quiet", "--format", "json", "--cache-dir", cache]
+    measure("gabion, everything, cold", scan + [f"oci:{oci}:bench"], forget)
+    measure("gabion, everything, without a cache", [gabion, "scan", "--quiet", "--format", "json", "--no-cache", f"oci:{oci}:bench"])
+    measure("gabion, packages and CIS only, cold", scan + ["--no-secrets", f"oci:{oci}:bench"], forget)
+    once([str(part) for part in scan + [f"oci:{oci}:bench"]], os.environ)
+    measure("gabion, everything, warm", scan + [f"oci:{oci}:bench"])
+    measure("gabion, dir:, without secrets", scan + ["--no-secrets", f"dir:{rootfs}"])
+    measure("gabion, dir:, everything", scan + [f"dir:{rootfs}"])
+
+    trivy = [tools / "trivy", "--quiet", "--cache-dir", cache]
+    offline = ["--offline-scan", "--skip-db-update", "--skip-java-db-update", "--skip-files", "**/*.jar", "--format", "json", "--list-all-pkgs"]
+    image = ["image", "--input", f"{oci}"]
+    measure("trivy, packages and secrets, no jars, cold", trivy + image + ["--scanners", "secret", "--format", "cyclonedx"] + offline[:5], forget)
+    measure("trivy, SBOM only, no jars, cold", trivy + image + ["--format", "cyclonedx"] + offline[:5], forget)
+    measure("trivy, SBOM only, no jars, warm", trivy + image + ["--format", "cyclonedx"] + offline[:5])
+    syft = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_CACHE_DIR": str(cache)}
+    measure("syft, packages, cold", [tools / "syft", "scan", "--quiet", "--output", "json", f"oci-dir:{oci}"], forget, syft)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
