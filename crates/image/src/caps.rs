@@ -81,7 +81,10 @@ impl<R: Read> Read for Capped<R> {
             };
         }
         let n = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let n = self.inner.read(&mut buffer[..n]).map_err(|e| cut_off(e, self.what))?;
+        let n = self
+            .inner
+            .read(&mut buffer[..n])
+            .map_err(|e| cut_off(e, self.what))?;
         self.left -= n as u64;
         Ok(n)
     }
@@ -148,9 +151,6 @@ mod tests {
         let error = Capped::new(&b"123456"[..], "test", 5)
             .read_to_end(&mut Vec::new())
             .expect_err("too long");
-        assert_eq!(
-            error.to_string(),
-            "test holds more than the limit of 5 bytes"
-        );
+        assert_eq!(error.to_string(), "test holds more than the limit of 5 bytes");
     }
 }

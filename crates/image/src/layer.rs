@@ -429,13 +429,20 @@ fn walk(
         let entries = (layer.index.len() - before.0).max(1) as u64;
         let kept = entry.link.len() + entry.capabilities.map_or(0, |c| c.len());
         let names = (layer.index.names_len() - before.1 + kept) as u64;
-        let Limits { entries: limit, names: names_limit, .. } = analyser.limits;
+        let Limits {
+            entries: limit,
+            names: names_limit,
+            ..
+        } = analyser.limits;
         let name = || blob.name.clone();
         if counters.entries.fetch_add(entries, Ordering::Relaxed) + entries > limit {
             return Err(LayerError::Entries { name: name(), limit });
         }
         if counters.names.fetch_add(names, Ordering::Relaxed) + names > names_limit {
-            return Err(LayerError::Names { name: name(), limit: names_limit });
+            return Err(LayerError::Names {
+                name: name(),
+                limit: names_limit,
+            });
         }
         let Some((id, path)) = placed else {
             continue;
@@ -537,7 +544,10 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
         },
         EntryType::Symlink if entry.link.len() > path::MAX => {
             let error = path::PathError::TooLong;
-            layer.gap(&Aspect::FILES, Reason::at(shown(), format!("symbolic link: {error}")));
+            layer.gap(
+                &Aspect::FILES,
+                Reason::at(shown(), format!("symbolic link: {error}")),
+            );
             return None;
         }
         EntryType::Symlink => entry.link.clone(),

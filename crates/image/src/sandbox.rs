@@ -75,7 +75,9 @@ fn seccomp() -> Result<(), seccompiler::Error> {
 /// Allows a call if its first argument, a process number, is this.
 fn first_argument(value: u64) -> Result<SeccompRule, seccompiler::Error> {
     use seccompiler::{SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, SeccompCondition};
-    Ok(SeccompRule::new(vec![SeccompCondition::new(0, Dword, Eq, value)?])?)
+    Ok(SeccompRule::new(vec![SeccompCondition::new(
+        0, Dword, Eq, value,
+    )?])?)
 }
 
 /// The system calls the analyser makes, and who needs each.
@@ -116,10 +118,7 @@ const ALLOWED: &[(i64, &str)] = &[
     (libc::SYS_prctl, "thread names"),
     (libc::SYS_gettid, "thread names, panics"),
     (libc::SYS_getpid, "aborts"),
-    (
-        libc::SYS_tgkill,
-        "aborts: to this process only",
-    ),
+    (libc::SYS_tgkill, "aborts: to this process only"),
     (libc::SYS_sigaltstack, "stack overflow guard"),
     (libc::SYS_rt_sigaction, "stack overflow guard"),
     (libc::SYS_rt_sigprocmask, "threads"),

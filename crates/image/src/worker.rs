@@ -499,7 +499,11 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     fn resolve(&self, opened: Opened, spill: io::Result<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
+        let platform = &self
+            .job
+            .platform
+            .parse::<Platform>()
+            .unwrap_or_else(|_| Platform::host());
         Ok(match opened {
             Opened::Layout(directory, name, manifest, tags) => {
                 let choice = Choice {
