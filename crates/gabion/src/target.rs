@@ -221,6 +221,7 @@ fn wait<T>(future: impl Future<Output = Result<T, SourceError>>) -> anyhow::Resu
     runtime.block_on(future).map_err(told)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn told(error: SourceError) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow!("{error}\nhint: {hint}"),

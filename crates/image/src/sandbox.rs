@@ -59,7 +59,10 @@ fn seccomp() -> Result<(), seccompiler::Error> {
     let mut rules: BTreeMap<i64, _> = ALLOWED.iter().map(|&(number, _)| (number, Vec::new())).collect();
     // Of other processes neither the signals nor the limits, also where Landlock does not scope them.
     let itself = rustix::process::getpid().as_raw_nonzero().get();
-    rules.insert(libc::SYS_tgkill, vec![first_argument(u64::from(itself.unsigned_abs()))?]);
+    rules.insert(
+        libc::SYS_tgkill,
+        vec![first_argument(u64::from(itself.unsigned_abs()))?],
+    );
     rules.insert(libc::SYS_prlimit64, vec![first_argument(0)?]);
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(

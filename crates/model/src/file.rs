@@ -754,8 +754,11 @@ mod tests {
         let back: FileIndex = serde_json::from_str(&json).expect("back");
         assert_eq!(paths(&back), paths(&index));
         assert_eq!(back.canonical(b"bin/sh").as_deref(), Some(&b"usr/bin/sh"[..]));
-        let mut deep =
-            Stored { names: index.names.clone(), entries: index.entries.clone(), extras: index.extras.clone() };
+        let mut deep = Stored {
+            names: index.names.clone(),
+            entries: index.entries.clone(),
+            extras: index.extras.clone(),
+        };
         let (at, last) = (deep.entries.len() as u32, deep.entries[1]);
         deep.entries.extend((at..at + 10_000).map(|id| FileEntry {
             parent: id - 1,
