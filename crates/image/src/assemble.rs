@@ -517,7 +517,7 @@ fn secrets_in_config(config: &Config) -> Vec<Finding> {
         let mut scan = TextScan::new(b"history");
         scan.feed(line.created_by.as_bytes());
         tell(
-            format!("history:{}", number + 1),
+            format!("history:{number}"),
             layer_of.get(&number).copied(),
             scan.finish(),
         );

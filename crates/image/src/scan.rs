@@ -106,6 +106,9 @@ pub fn run(
     }
 }
 
+/// No report and no index is larger: a worker that was taken over may send without end.
+const MAX_ANSWER: usize = 2 << 30;
+
 /// What is being received.
 enum Receiving {
     Nothing,
@@ -135,7 +138,12 @@ fn listen(
             Message::Index => receiving = Receiving::Index(Vec::new()),
             Message::Chunk(bytes) => match &mut receiving {
                 Receiving::Nothing => {}
-                Receiving::Report(whole) | Receiving::Index(whole) => whole.extend_from_slice(&bytes),
+                Receiving::Report(whole) | Receiving::Index(whole) => {
+                    if whole.len() + bytes.len() > MAX_ANSWER {
+                        return Err(ScanError::Answer(io::Error::other("it is longer than 2 GiB")));
+                    }
+                    whole.extend_from_slice(&bytes);
+                }
                 Receiving::Entry(pending) => {
                     if let Some(mut entry) = pending.take()
                         && keep(entry.write_all(&bytes), &mut cache_error).is_some()

@@ -359,8 +359,7 @@ enum Opened {
         docker: bool,
     },
     Snapshots {
-        config: Config,
-        config_digest: Digest,
+        config: Vec<u8>,
         manifest: Digest,
         roots: Vec<Root>,
         tags: Vec<String>,
@@ -389,11 +388,12 @@ impl Worker<'_> {
             Opened::Image(image) => self.image(&image, &mut passes, isolation)?,
             Opened::Snapshots {
                 config,
-                config_digest,
                 manifest,
                 roots,
                 tags,
             } => {
+                let config_digest = Digest::sha256(Sha256::digest(&config).into());
+                let config = Config::parse(&config)?;
                 let facts = roots
                     .iter()
                     .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
@@ -475,12 +475,9 @@ impl Worker<'_> {
                     .iter()
                     .map(|layer| Root::open(layer))
                     .collect::<Result<_, _>>()?;
-                let config_digest = Digest::sha256(Sha256::digest(config).into());
-                let config = Config::parse(config)?;
                 (
                     Opened::Snapshots {
-                        config,
-                        config_digest,
+                        config: config.clone(),
                         manifest: *manifest,
                         roots,
                         tags: tags.clone(),
