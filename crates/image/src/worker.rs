@@ -350,7 +350,7 @@ struct Worker<'a> {
 
 /// Inputs, opened before the sandbox closes.
 enum Opened {
-    Image(LocalImage),
+    Image(Box<LocalImage>),
     Layout(PathBuf, Option<String>, Option<Digest>, Vec<String>),
     Archive {
         file: File,
@@ -510,7 +510,7 @@ impl Worker<'_> {
                 };
                 let mut image = archive::open_layout(&directory, &choice)?;
                 image.tags.extend(tags);
-                Opened::Image(image)
+                Opened::Image(Box::new(image))
             }
             Opened::Archive {
                 file,
@@ -529,7 +529,7 @@ impl Worker<'_> {
                 } else {
                     archive::open_oci_archive
                 };
-                Opened::Image(open(file, &shown, &choice)?)
+                Opened::Image(Box::new(open(file, &shown, &choice)?))
             }
             other => other,
         })
