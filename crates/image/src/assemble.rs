@@ -519,7 +519,7 @@ fn secrets_in_config(config: &Config) -> Vec<Finding> {
         tell(
             format!("history:{number}"),
             layer_of.get(&number).copied(),
-            scan.finish(),
+            scan.finish().matches,
         );
     }
     findings.sort_by(|a, b| a.id.cmp(&b.id));

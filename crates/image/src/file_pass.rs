@@ -315,7 +315,15 @@ impl Observers {
         match (self.secrets, self.text) {
             (Some((scan, bytes)), _) => {
                 outcome.text = Text::Scanned(bytes);
-                outcome.facts.extend(scan.finish().into_iter().map(Fact::Secret));
+                let told = scan.finish();
+                outcome.facts.extend(told.matches.into_iter().map(Fact::Secret));
+                if told.untold > 0 {
+                    let reason = format!("{} more secrets than are told of one file", told.untold);
+                    outcome.facts.push(Fact::Gap {
+                        aspect: Aspect::SECRETS,
+                        reason,
+                    });
+                }
             }
             (None, Text::Wide) => outcome.facts.push(Fact::Gap {
                 aspect: Aspect::SECRETS,

@@ -33,10 +33,10 @@ mod scan;
 mod tests;
 
 pub use rule::{Check, Rule};
-pub use scan::{TextScan, scan_value};
+pub use scan::{TextScan, Told, scan_value};
 
 /// Raised whenever a rule or the engine changes what is told for the same bytes.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// All rules.
 pub fn rules() -> &'static [Rule] {

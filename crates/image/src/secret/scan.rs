@@ -43,6 +43,16 @@ pub struct TextScan {
     /// Before here, secrets may be that nobody remembers.
     known_from: u64,
     matches: Vec<SecretMatch>,
+    untold: u64,
+}
+
+/// What a text told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The credentials in it, in the order of their places.
+    pub matches: Vec<SecretMatch>,
+    /// How many more there are than are told of one text: a gap, not silence.
+    pub untold: u64,
 }
 
 #[derive(Debug)]
@@ -97,10 +107,13 @@ impl TextScan {
     }
 
     /// The end of the file.
-    pub fn finish(mut self) -> Vec<SecretMatch> {
+    pub fn finish(mut self) -> Told {
         self.advance(self.buffer.len());
         self.settle(u64::MAX);
-        self.matches
+        Told {
+            matches: self.matches,
+            untold: self.untold,
+        }
     }
 
     /// Looks at the buffer up to `to`.
@@ -180,7 +193,8 @@ impl TextScan {
         let known = self.local(self.known_from)..self.local(seen);
         for one in told {
             if self.matches.len() >= MATCHES {
-                return;
+                self.untold += 1;
+                continue;
             }
             let secret = self.local(one.start)..self.local(one.end);
             let rule = ENGINE.rules[one.rule].id.to_owned();
@@ -253,7 +267,7 @@ pub fn scan_value(name: &str, value: &str) -> Vec<SecretMatch> {
     scan.feed(name.as_bytes());
     scan.feed(b"=");
     scan.feed(value.as_bytes());
-    scan.finish()
+    scan.finish().matches
 }
 
 /// A short text with every secret in it replaced, in printable form.

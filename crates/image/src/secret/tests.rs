@@ -178,7 +178,7 @@ fn path_for(rule: &Rule) -> &'static [u8] {
 fn scan(path: &[u8], text: &[u8]) -> Vec<SecretMatch> {
     let mut scan = TextScan::new(path);
     scan.feed(text);
-    scan.finish()
+    scan.finish().matches
 }
 
 fn ids(matches: &[SecretMatch]) -> Vec<&str> {
@@ -409,7 +409,7 @@ proptest! {
             rest = after;
         }
         prop_assert!(whole.len() > 150, "{}", whole.len());
-        prop_assert_eq!(scan.finish(), whole);
+        prop_assert_eq!(scan.finish().matches, whole);
     }
 
     #[test]
@@ -436,4 +436,24 @@ proptest! {
         scan(b"x", &bytes[..cut]);
         scan_value("NAME_TOKEN", &String::from_utf8_lossy(&bytes[cut..]));
     }
+}
+
+#[test]
+fn what_is_beyond_the_limit_of_one_text_is_counted() {
+    let mut scan = TextScan::new(b"app/keys");
+    for number in 0..1_200_u64 {
+        // Base 32 digits of a running number: each key is another, on a line of its own.
+        let digits: String = (0..16)
+            .map(|at| {
+                char::from(
+                    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+                        [(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (at * 3) & 31) as usize],
+                )
+            })
+            .collect();
+        scan.feed(format!("key{number} = AKIA{digits}\n").as_bytes());
+    }
+    let told = scan.finish();
+    assert_eq!(told.matches.len(), 1000);
+    assert!(told.untold >= 100, "{}", told.untold);
 }
