@@ -1,0 +1,275 @@
+//! Images of layers: what is known from earlier scans is taken from the cache, the rest is read.
+
+use super::{Message, WorkError, Worker};
+use crate::{
+    archive::{LocalImage, Stamp},
+    cache::{Cache, Kind},
+    catalog::Scope,
+    file_pass::FilePass,
+    layer::{self, Blob, Counters, LayerFacts},
+    manifest::Config,
+    secret,
+};
+use gabion_model::{Digest, ImageIdentity, Isolation, Reason, ScanReport, Verification};
+use sha2::{Digest as _, Sha256};
+use std::{
+    io::{self, Read},
+    sync::{Mutex, mpsc},
+};
+
+impl Worker<'_> {
+    /// None if the report was found in the cache and sent on as it is.
+    pub(super) fn image(
+        &self,
+        image: &LocalImage,
+        passes: &mut [FilePass],
+        isolation: Isolation,
+    ) -> Result<Option<ScanReport>, WorkError> {
+        let key = self.image_key(image);
+        let cache = self.cache().filter(|_| !self.job.verify);
+        if let Some(cache) = &cache
+            && image.layers.iter().flatten().all(|blob| stamped(cache, blob))
+            && let Some(report) = self.cached_report(cache, key, &isolation)
+            && self.send_cached_index(cache, key)?
+        {
+            return Ok(Some(report));
+        }
+        let counters = Counters::default();
+        let (facts, verification) = self.layers(image, passes, &counters)?;
+        let digests: Vec<_> = image
+            .layers
+            .iter()
+            .map(|l| l.as_ref().ok().and_then(|b| b.digest))
+            .collect();
+        let identity = identity(
+            &image.config,
+            image.config_digest,
+            image.manifest,
+            &image.tags,
+            verification,
+        );
+        let assembled = self.assemble(&facts, Some(&image.config), &digests, &image.tags, Scope::Image);
+        let (mut report, tree) = self.report(assembled, Some(identity), Some(&image.config), isolation);
+        for (at, layer) in image.layers.iter().enumerate() {
+            if let Err(why) = layer {
+                for aspect in report.coverage.iter().map(|(a, _)| a.clone()).collect::<Vec<_>>() {
+                    report
+                        .coverage
+                        .gap(aspect, Reason::new(format!("layer {at}: {why}")));
+                }
+            }
+        }
+        self.send_index(&tree)?;
+        if self.job.cache.is_some() {
+            self.out.stream(&Message::Store(Kind::Index, key), |out| {
+                postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
+            })?;
+            self.out.stream(&Message::Store(Kind::Image, key), |out| {
+                serde_json::to_writer(out, &report).map_err(io::Error::other)
+            })?;
+        }
+        Ok(Some(report))
+    }
+
+    /// All that a report depends on, but the content that the digests stand for. The clock counts by day:
+    /// ages and ends of life are told in days.
+    fn image_key(&self, image: &LocalImage) -> Digest {
+        let day = self.job.now.as_second() / 86_400;
+        let missing: Vec<_> = image.layers.iter().map(Result::is_err).collect();
+        let text = format!(
+            "{} {:?} {:?} {missing:?} {} {} {} {day} {}",
+            image.config_digest,
+            image.manifest,
+            image.tags,
+            self.job.source,
+            self.job.reference,
+            self.job.secrets,
+            self.revision(),
+        );
+        Digest::sha256(Sha256::digest(text).into())
+    }
+
+    /// What the facts of a layer depend on, besides its content.
+    fn revision(&self) -> String {
+        let mut text = format!("{} {} {:?}", self.job.version, secret::REVISION, self.job.limits);
+        for cataloger in self.catalogers {
+            text.extend([" ", cataloger.name(), "=", &cataloger.revision().to_string()]);
+        }
+        Digest::sha256(Sha256::digest(text).into()).hex()
+    }
+
+    fn cached_report(&self, cache: &Cache, key: Digest, isolation: &Isolation) -> Option<ScanReport> {
+        let mut report: ScanReport = serde_json::from_reader(cache.open(Kind::Image, key)?).ok()?;
+        report.created = self.job.now;
+        report.isolation = isolation.clone();
+        if let Some(image) = &mut report.target.image {
+            image.verification = Verification::VerifiedEarlier;
+        }
+        Some(report)
+    }
+
+    /// True if no index was asked for, or it was in the cache and is sent.
+    fn send_cached_index(&self, cache: &Cache, key: Digest) -> Result<bool, WorkError> {
+        if !self.job.index {
+            return Ok(true);
+        }
+        let Some(mut index) = cache.open(Kind::Index, key) else {
+            return Ok(false);
+        };
+        self.out
+            .stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
+        Ok(true)
+    }
+
+    /// Facts of all layers, from the cache or read now, several at once.
+    fn layers(
+        &self,
+        image: &LocalImage,
+        passes: &mut [FilePass],
+        counters: &Counters,
+    ) -> Result<(Vec<LayerFacts>, Verification), WorkError> {
+        let revision = self.revision();
+        let analyser = self.analyser(Scope::Image);
+        let cache = self.cache().filter(|_| !self.job.verify);
+        let mut facts: Vec<Option<LayerFacts>> = Vec::new();
+        for layer in &image.layers {
+            facts.push(match layer {
+                Ok(blob) => cache
+                    .as_ref()
+                    .and_then(|cache| self.cached_layer(cache, blob, &revision)),
+                Err(_) => Some(LayerFacts::default()),
+            });
+        }
+        let verification = if facts.iter().all(Option::is_some) {
+            Verification::VerifiedEarlier
+        } else {
+            Verification::Verified
+        };
+        // The largest first, so that no thread is left with it at the end.
+        let mut todo: Vec<(usize, &Blob)> = image
+            .layers
+            .iter()
+            .enumerate()
+            .filter_map(|(i, l)| Some((i, l.as_ref().ok()?)))
+            .collect();
+        todo.retain(|(i, _)| facts[*i].is_none());
+        todo.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.len));
+        let total = todo.iter().map(|(_, blob)| blob.len).sum();
+        let todo = Mutex::new(todo.into_iter());
+        let (running, finished) = mpsc::channel::<()>();
+        let results = std::thread::scope(|scope| {
+            let workers: Vec<_> = passes
+                .iter_mut()
+                .map(|pass| {
+                    let (todo, analyser, running) = (&todo, &analyser, running.clone());
+                    scope.spawn(move || {
+                        let _running = running;
+                        let mut done = Vec::new();
+                        loop {
+                            let next = todo
+                                .lock()
+                                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                                .next();
+                            let Some((at, blob)) = next else { return done };
+                            let result = layer::read(blob, analyser, pass, counters);
+                            let failed = result.is_err();
+                            done.push((at, blob, result));
+                            if failed {
+                                return done;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            drop(running);
+            self.report_progress(counters, total, &finished);
+            workers
+                .into_iter()
+                .map(std::thread::ScopedJoinHandle::join)
+                .collect::<Vec<_>>()
+        });
+        for worker in results {
+            let done = worker.map_err(|_| io::Error::other("a reading thread panicked"))?;
+            for (at, blob, result) in done {
+                let layer = result?;
+                self.store_layer(blob, &layer, &revision)?;
+                facts[at] = Some(layer);
+            }
+        }
+        Ok((
+            facts.into_iter().map(Option::unwrap_or_default).collect(),
+            verification,
+        ))
+    }
+
+    fn layer_key(&self, diff_id: Digest, revision: &str) -> Digest {
+        Digest::sha256(Sha256::digest(format!("{diff_id} {revision} {}", self.job.secrets)).into())
+    }
+
+    /// Cached facts count only for bytes that were verified: the very file, unchanged, or one that hashes right.
+    fn cached_layer(&self, cache: &Cache, blob: &Blob, revision: &str) -> Option<LayerFacts> {
+        let key = self.layer_key(blob.diff_id, revision);
+        if !cache.has(Kind::Layer, key) {
+            return None;
+        }
+        if !stamped(cache, blob) {
+            // The same content elsewhere: its stored digest is enough if that was seen to inflate to the diffID.
+            let promised = blob.digest.unwrap_or(blob.diff_id);
+            let known = blob
+                .digest
+                .is_none_or(|d| cache.has(Kind::Stamp, inflates_to(d, blob.diff_id)));
+            if !known || layer::stored_digest(blob).ok()? != promised {
+                return None;
+            }
+            let stamp = Stamp::of(blob).ok()?.key(blob.digest, blob.diff_id);
+            self.out
+                .stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(()))
+                .ok()?;
+        }
+        let mut bytes = Vec::new();
+        cache.open(Kind::Layer, key)?.read_to_end(&mut bytes).ok()?;
+        postcard::from_bytes(&bytes).ok()
+    }
+
+    fn store_layer(&self, blob: &Blob, layer: &LayerFacts, revision: &str) -> Result<(), WorkError> {
+        if self.job.cache.is_none() {
+            return Ok(());
+        }
+        let key = self.layer_key(blob.diff_id, revision);
+        self.out.stream(&Message::Store(Kind::Layer, key), |out| {
+            postcard::to_io(layer, out).map(drop).map_err(io::Error::other)
+        })?;
+        let mut stamps = vec![];
+        stamps.extend(Stamp::of(blob).ok().map(|s| s.key(blob.digest, blob.diff_id)));
+        stamps.extend(blob.digest.map(|d| inflates_to(d, blob.diff_id)));
+        for stamp in stamps {
+            self.out.stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn identity(
+    config: &Config,
+    config_digest: Digest,
+    manifest: Option<Digest>,
+    tags: &[String],
+    verification: Verification,
+) -> ImageIdentity {
+    ImageIdentity {
+        config: config_digest,
+        manifest,
+        tags: tags.to_vec(),
+        platform: config.platform.clone(),
+        verification,
+    }
+}
+
+fn stamped(cache: &Cache, blob: &Blob) -> bool {
+    Stamp::of(blob).is_ok_and(|stamp| cache.has(Kind::Stamp, stamp.key(blob.digest, blob.diff_id)))
+}
+
+/// Name of the fact that a stored layer inflates to a diffID.
+fn inflates_to(digest: Digest, diff_id: Digest) -> Digest {
+    Digest::sha256(Sha256::digest(format!("{digest} inflates to {diff_id}")).into())
+}

@@ -1,0 +1,333 @@
+//! The sandboxed child: told what to read on standard input, answers on standard output.
+//!
+//! ```text
+//!  gabion scan ──spawns──► gabion __worker
+//!     Job (JSON)  ──stdin──►  open inputs ─► close sandbox ─► read, assemble
+//!     cache ◄──────┐                                            │
+//!     progress ◄───┴──────────── frames ◄──────────stdout───────┘
+//!     report ◄─────┘
+//! ```
+//!
+//! The child gets an empty environment, no network, no credentials. What it sends back is data of known
+//! shape; the parent writes it to the cache under a name that is a digest, or parses it as a report.
+
+mod error;
+mod frames;
+mod image;
+mod inputs;
+mod job;
+
+pub use error::WorkError;
+pub use frames::{Message, receive};
+pub use job::{Job, SbomContent, SbomReader, Work};
+
+use crate::{
+    assemble::{self, Assembled},
+    cache::{self, Cache},
+    catalog::{Cataloger, Scope, eol},
+    file_pass::{Analyser, FilePass},
+    layer::{Counters, LayerFacts},
+    manifest::Config,
+    sandbox, secret,
+    tree::{Layout, Root},
+};
+use frames::Out;
+use gabion_model::{
+    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Reason, ScanReport, Status, Target, Tool,
+    Verification, scan::SCHEMA_VERSION,
+};
+use inputs::Opened;
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::File,
+    io::{self, Read},
+    sync::{atomic::Ordering, mpsc},
+    time::Duration,
+};
+
+/// The child's `main`: does one job. False if it failed; the parent was told why.
+pub fn run(catalogers: &[&dyn Cataloger], sbom: SbomReader) -> bool {
+    // Opened now, read at the end: the kernel fills it in when it is read.
+    let status = File::open("/proc/self/status");
+    let Ok(stdout) = rustix::io::dup(rustix::stdio::stdout()) else {
+        return false;
+    };
+    let out = Out(std::sync::Mutex::new(stdout.into()));
+    let result = serde_json::from_reader(io::stdin().lock())
+        .map_err(|e| WorkError::Parent(e.into()))
+        .and_then(|job: Job| {
+            Worker {
+                job,
+                catalogers,
+                sbom,
+                out: &out,
+            }
+            .run()
+        });
+    let sent = match &result {
+        Ok(()) => out.send(&Message::Done(status.map_or(0, peak_kib))),
+        Err(error) => out.send(&Message::Failed(error.to_string(), error.hint())),
+    };
+    result.is_ok() && sent.is_ok()
+}
+
+/// Peak resident memory in KiB, from an open `/proc/PID/status`; 0 if it does not say.
+pub fn peak_kib(mut status: File) -> u64 {
+    let mut text = String::new();
+    // Whatever was read is searched.
+    let _ = status.read_to_string(&mut text);
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
+}
+
+struct Worker<'a> {
+    job: Job,
+    catalogers: &'a [&'a dyn Cataloger],
+    sbom: SbomReader,
+    out: &'a Out,
+}
+
+impl Worker<'_> {
+    fn run(&self) -> Result<(), WorkError> {
+        let job = &self.job;
+        let (opened, mut readable) = self.open()?;
+        let mut spills: Vec<Option<File>> = (0..job.jobs.max(1))
+            .map(|_| cache::unnamed(&job.temporary).ok())
+            .collect();
+        let archive_spill = cache::unnamed(&job.temporary);
+        readable.extend(job.cache.iter().map(|root| root.join("layers")));
+        readable.extend(job.cache.iter().map(|root| root.join("images")));
+        readable.extend(job.cache.iter().map(|root| root.join("stamps")));
+        readable.extend(job.cache.iter().map(|root| root.join("indexes")));
+        let isolation = sandbox::enter(&readable);
+        // Everything from here on may meet hostile bytes.
+        let opened = self.resolve(opened, archive_spill)?;
+        let mut passes: Vec<FilePass> = spills.drain(..).map(FilePass::new).collect();
+        let report = match opened {
+            Opened::Image(image) => self.image(&image, &mut passes, isolation)?,
+            Opened::Snapshots {
+                config,
+                manifest,
+                roots,
+                tags,
+            } => {
+                let config_digest = Digest::sha256(Sha256::digest(&config).into());
+                let config = Config::parse(&config)?;
+                let facts = roots
+                    .iter()
+                    .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let identity = image::identity(
+                    &config,
+                    config_digest,
+                    Some(manifest),
+                    &tags,
+                    Verification::UnverifiedSnapshot,
+                );
+                let digests = vec![None; facts.len()];
+                let assembled = self.assemble(&facts, Some(&config), &digests, &tags, Scope::Image);
+                let (mut report, tree) = self.report(assembled, Some(identity), Some(&config), isolation);
+                self.send_index(&tree)?;
+                let reason =
+                    "layers: unverified (snapshot): read as the runtime unpacked them, without digests";
+                report.coverage.skip(Aspect::FILES, Reason::new(reason));
+                Some(report)
+            }
+            Opened::Root(root, scope) => {
+                let facts = [self.tree(&root, Layout::Plain, scope, &mut passes)?];
+                let assembled = self.assemble(&facts, None, &[], &[], scope);
+                let (report, tree) = self.report(assembled, None, None, isolation);
+                self.send_index(&tree)?;
+                Some(report)
+            }
+            Opened::Sbom(file, shown) => Some(self.read_sbom(file, shown, isolation)?),
+            // `resolve` leaves none of these.
+            Opened::Layout(..) | Opened::Archive { .. } => None,
+        };
+        if let Some(report) = report {
+            self.send_report(&report)?;
+        }
+        Ok(())
+    }
+
+    fn analyser(&self, scope: Scope) -> Analyser<'_> {
+        Analyser {
+            catalogers: self.catalogers,
+            secrets: self.job.secrets,
+            scope,
+            limits: self.job.limits,
+        }
+    }
+
+    fn cache(&self) -> Option<Cache> {
+        self.job.cache.as_ref().map(Cache::new)
+    }
+
+    fn send_index(&self, tree: &FileIndex) -> Result<(), WorkError> {
+        if self.job.index {
+            self.out.stream(&Message::Index, |out| {
+                postcard::to_io(tree, out).map(drop).map_err(io::Error::other)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Sends how far it is, ten times a second, until all senders of `finished` are gone.
+    fn report_progress(&self, counters: &Counters, total: u64, finished: &mpsc::Receiver<()>) {
+        while finished.recv_timeout(Duration::from_millis(100)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            // A parent that is gone is met again when the report is sent.
+            let _ = self
+                .out
+                .send(&Message::Progress(counters.read.load(Ordering::Relaxed), total));
+        }
+    }
+
+    // === directories and SBOMs ===
+
+    fn tree(
+        &self,
+        root: &Root,
+        layout: Layout,
+        scope: Scope,
+        passes: &mut [FilePass],
+    ) -> Result<LayerFacts, WorkError> {
+        let counters = Counters::default();
+        let (done, finished) = mpsc::channel::<()>();
+        let analyser = self.analyser(scope);
+        let result = std::thread::scope(|threads| {
+            let (counters, analyser) = (&counters, &analyser);
+            let reading = threads.spawn(move || {
+                let _done = done;
+                root.read(layout, analyser, passes, counters)
+            });
+            self.report_progress(counters, 0, &finished);
+            reading.join()
+        });
+        result
+            .map_err(|_| io::Error::other("a reading thread panicked"))?
+            .map_err(WorkError::from)
+    }
+
+    fn read_sbom(&self, file: File, shown: String, isolation: Isolation) -> Result<ScanReport, WorkError> {
+        let limit = self.job.limits.document;
+        let mut bytes = Vec::new();
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| WorkError::Open {
+                path: shown.clone(),
+                source,
+            })?;
+        if bytes.len() as u64 > limit {
+            return Err(WorkError::Sbom {
+                path: shown,
+                text: format!("larger than the limit of {limit} bytes"),
+            });
+        }
+        let content = (self.sbom)(&bytes).map_err(|text| WorkError::Sbom { path: shown, text })?;
+        let mut coverage = Coverage::default();
+        let packages = Aspect::named("packages");
+        coverage.full(packages.clone());
+        content
+            .gaps
+            .into_iter()
+            .for_each(|gap| coverage.gap(packages.clone(), gap));
+        content
+            .skipped
+            .into_iter()
+            .for_each(|reason| coverage.skip(packages.clone(), reason));
+        let mut os = content.os;
+        if let Some(os) = &mut os {
+            os.end_of_life = eol::end_of_life(&os.id, os.version.as_deref());
+            eol::judge(os, self.job.now);
+        }
+        for aspect in [Aspect::FILES, Aspect::SECRETS, Aspect::CONFIG] {
+            coverage.set(
+                aspect,
+                Status::NotEvaluated {
+                    reason: "an SBOM does not hold it".into(),
+                },
+            );
+        }
+        coverage.set(
+            Aspect::VULNERABILITIES,
+            Status::NotEvaluated {
+                reason: "no database".into(),
+            },
+        );
+        let assembled = Assembled {
+            tree: FileIndex::default(),
+            os,
+            layers: Vec::new(),
+            packages: content.packages,
+            findings: Vec::new(),
+            files: gabion_model::scan::FileTotals::default(),
+            coverage,
+        };
+        Ok(self.report(assembled, None, None, isolation).0)
+    }
+
+    // === reports ===
+
+    fn assemble(
+        &self,
+        layers: &[LayerFacts],
+        config: Option<&Config>,
+        digests: &[Option<Digest>],
+        tags: &[String],
+        scope: Scope,
+    ) -> Assembled {
+        let input = assemble::Input {
+            layers,
+            config,
+            digests,
+            tags,
+            scope,
+            secrets: self.job.secrets,
+            now: self.job.now,
+        };
+        assemble::assemble(&input, self.catalogers)
+    }
+
+    fn report(
+        &self,
+        assembled: Assembled,
+        image: Option<ImageIdentity>,
+        config: Option<&Config>,
+        isolation: Isolation,
+    ) -> (ScanReport, FileIndex) {
+        let mut summary = config.map(|c| c.summary.clone());
+        for value in summary.iter_mut().flat_map(|s| s.labels.values_mut()) {
+            *value = secret::redact(value);
+        }
+        let report = ScanReport {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            tool: Tool {
+                name: "gabion".to_owned(),
+                version: self.job.version.clone(),
+            },
+            created: self.job.now,
+            target: Target {
+                source: self.job.source.clone(),
+                reference: self.job.reference.clone(),
+                image,
+            },
+            os: assembled.os,
+            config: summary,
+            layers: assembled.layers,
+            packages: assembled.packages,
+            findings: assembled.findings,
+            files: assembled.files,
+            coverage: assembled.coverage,
+            isolation,
+        };
+        (report, assembled.tree)
+    }
+
+    fn send_report(&self, report: &ScanReport) -> Result<(), WorkError> {
+        self.out.stream(&Message::Report, |out| {
+            serde_json::to_writer(out, report).map_err(io::Error::other)
+        })?;
+        Ok(())
+    }
+}
