@@ -158,8 +158,8 @@ const PATHS: &[&str] = &[
 /// An image of a few layers. Its recipe: for each entry a byte for what it is, one for its path, one for its
 /// mode, one for the length of its content or for where it links to, and the content.
 pub fn assemble(mut data: &[u8]) {
-    let mut layers = Vec::new();
-    while !data.is_empty() && layers.len() < 4 {
+    let mut tars = Vec::new();
+    while !data.is_empty() && tars.len() < 4 {
         let mut tar = tar::Builder::new(Vec::new());
         while let Some((&[kind, path, mode, extra], rest)) = data.split_first_chunk() {
             data = rest;
@@ -193,16 +193,20 @@ pub fn assemble(mut data: &[u8]) {
         if data.len() < 4 {
             data = b"";
         }
-        layers.push(read_layer(&tar.into_inner().expect("in memory")).unwrap_or_default());
+        tars.push(tar.into_inner().expect("in memory"));
     }
-    let digests = vec![None; layers.len()];
+    let layers = || {
+        tars.iter()
+            .map(|tar| read_layer(tar).unwrap_or_default())
+            .collect()
+    };
+    let digests = vec![None; tars.len()];
     let config = Config {
-        diff_ids: vec![Digest::sha256([0; 32]); layers.len()],
+        diff_ids: vec![Digest::sha256([0; 32]); tars.len()],
         ..Config::default()
     };
     for config in [None, Some(&config)] {
         let input = Input {
-            layers: &layers,
             config,
             digests: &digests,
             tags: &[],
@@ -210,9 +214,9 @@ pub fn assemble(mut data: &[u8]) {
             secrets: true,
             now: jiff::Timestamp::UNIX_EPOCH,
         };
-        let image = assembly::assemble(&input, ALL);
+        let image = assembly::assemble(layers(), &input, ALL);
         for package in &image.packages {
-            assert!(package.layer.is_none_or(|layer| (layer as usize) < layers.len()));
+            assert!(package.layer.is_none_or(|layer| (layer as usize) < tars.len()));
         }
     }
 }

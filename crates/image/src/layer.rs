@@ -17,7 +17,7 @@ use crate::{
     manifest::Compression,
     tarball::{Entry, EntryType, Skip, Tar, TarError},
 };
-use gabion_model::{Aspect, Coverage, Digest, FileIndex, FileKind, NewFile, Reason, path};
+use gabion_model::{Aspect, Digest, FileIndex, FileKind, NewFile, Reason, path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -157,16 +157,6 @@ impl LayerFacts {
         {
             Some((_, known)) => known.count += 1,
             None => self.gaps.push((aspect.as_str().to_owned(), reason)),
-        }
-    }
-
-    /// Adds what was not looked at to a coverage.
-    pub fn report(&self, coverage: &mut Coverage) {
-        for (aspect, reason) in &self.gaps {
-            coverage.gap(Aspect::new(aspect.clone()), reason.clone());
-        }
-        for reason in &self.skipped {
-            coverage.skip(Aspect::FILES, reason.clone());
         }
     }
 }

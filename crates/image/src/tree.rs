@@ -10,15 +10,15 @@ use crate::{
     file_pass::{Analyser, FilePass, Outcome},
     layer::{Counters, LayerFacts},
 };
-use gabion_model::{Aspect, FileKind, NewFile, Reason, path};
+use gabion_model::{Aspect, FileIndex, FileKind, NewFile, Reason, path};
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
+    fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat},
     io::Errno,
 };
 use std::{
     collections::HashMap,
-    ffi::CStr,
+    ffi::{CStr, CString},
     fs::File,
     io,
     path::Path,
@@ -143,6 +143,9 @@ impl Root {
             counters,
             layer: LayerFacts::default(),
             links: HashMap::new(),
+            device: 0,
+            todo: Vec::new(),
+            buffer: Vec::with_capacity(NAMES),
         };
         let walked = std::thread::scope(|scope| {
             for pass in passes {
@@ -175,14 +178,24 @@ impl Root {
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         outcomes.sort_by_key(|(id, _)| *id);
+        let mut gone = 0;
         for (id, outcome) in outcomes {
             match outcome {
                 Ok(outcome) => layer.add(id, outcome),
+                // As files of a live system do.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => gone += 1,
                 Err(error) => {
                     let shown = path::display(&layer.index.path(id)).into_owned();
                     layer.gap(&Aspect::FILES, Reason::at(shown, error.to_string()));
                 }
             }
+        }
+        if gone > 0 {
+            layer.skipped.push(Reason {
+                text: "files that went away before they could be read".into(),
+                path: None,
+                count: gone,
+            });
         }
         Ok(layer)
     }
@@ -216,7 +229,11 @@ impl Root {
     }
 }
 
-const BATCH: usize = 64;
+/// Files handed to a reading thread at once: waking it costs more than a small file does.
+const BATCH: usize = 256;
+
+/// Bytes of names asked of the kernel at once.
+const NAMES: usize = 32 << 10;
 
 fn next(queue: &Mutex<Receiver<Vec<Task>>>) -> Option<Vec<Task>> {
     locked(queue).recv().ok()
@@ -235,7 +252,16 @@ struct Walk<'a> {
     layer: LayerFacts,
     /// First path of each inode that has several.
     links: HashMap<(u64, u64), Vec<u8>>,
+    /// The root's file system.
+    device: u64,
+    /// Directories met, and the entry of the one each lies in.
+    todo: Vec<(Vec<u8>, u32)>,
+    /// What the kernel writes the names of a directory into.
+    buffer: Vec<u8>,
 }
+
+/// The names in a directory, each with what the file system says it is.
+type Names = Vec<(CString, FileType)>;
 
 impl Walk<'_> {
     fn run(&mut self, send: &mut impl FnMut(Task)) -> Result<(), TreeError> {
@@ -243,65 +269,75 @@ impl Walk<'_> {
             path: self.root.shown.clone(),
             source: e.into(),
         };
-        let device = rustix::fs::fstat(&self.root.fd).map_err(failed)?.st_dev;
-        let mut todo: Vec<(Vec<u8>, u64)> = vec![(Vec::new(), device)];
-        while let Some((directory, device)) = todo.pop() {
-            if let Err(error) = self.directory(&directory, device, &mut todo, send)? {
-                self.gap(&directory, io::Error::from(error).to_string());
+        let root = self.root.open_beneath(b"", DIRECTORY).map_err(failed)?;
+        self.device = rustix::fs::fstat(&root).map_err(failed)?.st_dev;
+        self.list(&root, b"", FileIndex::ROOT, send)?;
+        while let Some((path, parent)) = self.todo.pop() {
+            match self.root.open_beneath(&path, DIRECTORY) {
+                Ok(fd) => self.directory(&fd, &path, parent, send)?,
+                // It went away in between, as those of a live system do.
+                Err(Errno::NOENT) => {}
+                Err(error) => {
+                    // It cannot be listed, but it is there.
+                    let stat = self
+                        .root
+                        .open_beneath(&path, OFlags::PATH)
+                        .and_then(rustix::fs::fstat);
+                    if let Ok(stat) = stat {
+                        self.layer
+                            .index
+                            .insert_in(parent, path::name(&path), new_file(&stat));
+                    }
+                    self.gap(&path, io::Error::from(error).to_string());
+                }
             }
         }
         Ok(())
     }
 
-    /// One directory. The inner result is a gap, the outer one fatal.
+    /// A directory below the root.
     fn directory(
         &mut self,
-        directory: &[u8],
-        device: u64,
-        todo: &mut Vec<(Vec<u8>, u64)>,
+        fd: &OwnedFd,
+        path: &[u8],
+        parent: u32,
         send: &mut impl FnMut(Task),
-    ) -> Result<Result<(), Errno>, TreeError> {
-        let fd = match self
-            .root
-            .open_beneath(directory, OFlags::RDONLY | OFlags::DIRECTORY)
-        {
-            Ok(fd) => fd,
-            Err(error) => return Ok(Err(error)),
-        };
-        let here = match rustix::fs::fstat(&fd) {
-            Ok(stat) => stat.st_dev,
-            Err(error) => return Ok(Err(error)),
-        };
-        if here != device && self.other_file_system(directory, &fd) {
-            return Ok(Ok(()));
-        }
-        let entries = match Dir::read_from(&fd) {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Err(error)),
-        };
-        // Sorted, so that the same tree always gives the same index.
-        let mut names = Vec::new();
-        for entry in entries {
-            match entry {
-                Ok(entry) => names.push(entry.file_name().to_owned()),
-                Err(error) => {
-                    self.gap(directory, io::Error::from(error).to_string());
-                    break;
-                }
+    ) -> Result<(), TreeError> {
+        let stat = match rustix::fs::fstat(fd) {
+            Ok(stat) => stat,
+            Err(error) => {
+                self.gap(path, io::Error::from(error).to_string());
+                return Ok(());
             }
+        };
+        let file = NewFile {
+            opaque: self.layout == Layout::Overlay && is_opaque(fd),
+            ..new_file(&stat)
+        };
+        let id = self.layer.index.insert_in(parent, path::name(path), file);
+        let elsewhere = stat.st_dev != self.device && self.other_file_system(path, fd);
+        if elsewhere || self.left_out(path) {
+            return Ok(());
         }
-        names.sort();
-        for name in names {
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
+        self.list(fd, path, id, send)
+    }
+
+    /// What lies in a directory.
+    fn list(
+        &mut self,
+        fd: &OwnedFd,
+        path: &[u8],
+        id: u32,
+        send: &mut impl FnMut(Task),
+    ) -> Result<(), TreeError> {
+        for (name, kind) in self.names(fd, path) {
             if self.counters.entries.fetch_add(1, Ordering::Relaxed) >= self.limits.entries {
                 return Err(TreeError::Entries {
                     path: self.root.shown.clone(),
                     limit: self.limits.entries,
                 });
             }
-            let mut full = directory.to_vec();
+            let mut full = path.to_vec();
             if !full.is_empty() {
                 full.push(b'/');
             }
@@ -310,75 +346,88 @@ impl Walk<'_> {
                 self.gap(&full, path::PathError::TooLong.to_string());
                 continue;
             }
-            match rustix::fs::statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => self.entry(full, &stat, &fd, &name, here, todo, send),
+            self.layer.stats.entries += 1;
+            if kind == FileType::Directory {
+                self.todo.push((full, id));
+                continue;
+            }
+            match rustix::fs::statat(fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+                    self.todo.push((full, id));
+                }
+                Ok(stat) => self.entry(full, id, &stat, fd, &name, send),
                 // It went away in between, as files of a live system do.
                 Err(Errno::NOENT) => {}
                 Err(error) => self.gap(&full, io::Error::from(error).to_string()),
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the walk's whole state at one entry")]
+    /// Sorted, so that the same tree always gives the same index.
+    fn names(&mut self, fd: &OwnedFd, path: &[u8]) -> Names {
+        let mut names = Vec::new();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) => names.push((entry.file_name().to_owned(), entry.file_type())),
+                Err(error) => {
+                    self.gap(path, io::Error::from(error).to_string());
+                    break;
+                }
+            }
+        }
+        self.buffer = buffer;
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        names
+    }
+
+    /// Anything but a directory.
     fn entry(
         &mut self,
         full: Vec<u8>,
+        parent: u32,
         stat: &Stat,
         directory: &OwnedFd,
         name: &CStr,
-        device: u64,
-        todo: &mut Vec<(Vec<u8>, u64)>,
         send: &mut impl FnMut(Task),
     ) {
-        self.layer.stats.entries += 1;
-        let mode = (stat.st_mode & 0o7777) as u16;
-        let mut file = NewFile {
-            mode,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            ..NewFile::default()
-        };
+        let mut file = new_file(stat);
         let (mut link, mut capabilities) = (Vec::new(), None);
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
+        match file.kind {
+            FileKind::File => {
                 let inode = (stat.st_dev, stat.st_ino);
                 if let Some(first) = self.links.get(&inode) {
                     file.kind = FileKind::Hardlink;
+                    file.size = 0;
                     link.clone_from(first);
-                } else {
-                    if stat.st_nlink > 1 {
-                        self.links.insert(inode, full.clone());
-                    }
-                    file.kind = FileKind::File;
-                    file.size = u64::try_from(stat.st_size).unwrap_or(0);
+                } else if stat.st_nlink > 1 {
+                    self.links.insert(inode, full.clone());
                 }
-                if mode & 0o111 != 0 {
-                    capabilities = xattr(self.root, &full, c"security.capability");
-                }
-            }
-            FileType::Directory => {
-                file.kind = FileKind::Directory;
-                file.opaque = self.layout == Layout::Overlay && self.is_opaque(&full);
-                if !self.left_out(&full) {
-                    todo.push((full.clone(), device));
+                if file.mode & 0o111 != 0 {
+                    capabilities = self
+                        .root
+                        .open_beneath(&full, OFlags::RDONLY)
+                        .ok()
+                        .and_then(|fd| xattr(&fd, c"security.capability"));
                 }
             }
-            FileType::Symlink => {
-                file.kind = FileKind::Symlink;
+            FileKind::Symlink => {
                 if let Ok(target) = rustix::fs::readlinkat(directory, name, Vec::new()) {
                     link = target.into_bytes();
                 }
             }
-            FileType::CharacterDevice if self.layout == Layout::Overlay && stat.st_rdev == 0 => {
+            FileKind::Special if self.layout == Layout::Overlay && is_whiteout(stat) => {
                 file.kind = FileKind::Whiteout;
             }
-            _ => file.kind = FileKind::Special,
+            _ => {}
         }
         file.link = &link;
         file.capabilities = capabilities.as_deref();
-        let (kind, size) = (file.kind, file.size);
-        let id = self.layer.index.insert(&full, file);
+        let (kind, size, mode) = (file.kind, file.size, file.mode);
+        let id = self.layer.index.insert_in(parent, name.to_bytes(), file);
         if kind == FileKind::File {
             self.layer.stats.content_size += size;
             send(Task {
@@ -388,12 +437,6 @@ impl Walk<'_> {
                 mode,
             });
         }
-    }
-
-    fn is_opaque(&self, full: &[u8]) -> bool {
-        [c"trusted.overlay.opaque", c"user.overlay.opaque"]
-            .into_iter()
-            .any(|name| xattr(self.root, full, name).is_some_and(|value| value == b"y"))
     }
 
     /// Directories that are left out by design; told in the coverage.
@@ -450,11 +493,46 @@ impl Walk<'_> {
     }
 }
 
+/// How directories are opened.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+
+fn new_file(stat: &Stat) -> NewFile<'static> {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        _ => FileKind::Special,
+    };
+    NewFile {
+        kind,
+        mode: (stat.st_mode & 0o7777) as u16,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: if kind == FileKind::File {
+            u64::try_from(stat.st_size).unwrap_or(0)
+        } else {
+            0
+        },
+        ..NewFile::default()
+    }
+}
+
+/// Overlayfs keeps a whiteout as a character device 0/0.
+fn is_whiteout(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
+}
+
+/// Whether overlayfs hides what lower layers have in a directory.
+fn is_opaque(fd: &OwnedFd) -> bool {
+    [c"trusted.overlay.opaque", c"user.overlay.opaque"]
+        .into_iter()
+        .any(|name| xattr(fd, name).is_some_and(|value| value == b"y"))
+}
+
 /// An extended attribute of up to 256 bytes.
-fn xattr(root: &Root, path: &[u8], name: &CStr) -> Option<Vec<u8>> {
-    let fd = root.open_beneath(path, OFlags::RDONLY).ok()?;
+fn xattr(fd: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
     let mut value = vec![0; 256];
-    let n = rustix::fs::fgetxattr(&fd, name, &mut value[..]).ok()?;
+    let n = rustix::fs::fgetxattr(fd, name, &mut value[..]).ok()?;
     value.truncate(n);
     Some(value)
 }

@@ -399,33 +399,57 @@ impl FileIndex {
 
     /// Adds an entry, or replaces what was at the same path (a directory keeps what lies in it if it is
     /// replaced by a directory). Missing parents are implied. Returns its number.
-    #[expect(clippy::needless_pass_by_value, reason = "it is built for this call")]
     pub fn insert(&mut self, path: &[u8], file: NewFile<'_>) -> u32 {
         let mut at = Self::ROOT;
         let mut parts = path.split(|&b| b == b'/').filter(|p| !p.is_empty()).peekable();
         while let Some(part) = parts.next() {
-            let last = parts.peek().is_none();
-            at = match self.slot(at, part) {
-                Some(id) => {
-                    let entry = self.entries[id as usize];
-                    // A file in the way of a directory gives way, as it does when layers are unpacked.
-                    if !last && (entry.removed || !entry.is_dir()) {
-                        self.entries[id as usize] = FileEntry {
-                            kind: FileKind::Implied,
-                            mode: 0o755,
-                            layer: file.layer,
-                            extra: FileEntry::NO_EXTRA,
-                            ..entry
-                        };
-                    }
-                    if entry.removed {
-                        self.revive(id);
-                    }
-                    id
+            if parts.peek().is_none() {
+                return self.insert_in(at, part, file);
+            }
+            at = self.imply(at, part, file.layer);
+        }
+        self.put(at, file)
+    }
+
+    /// [`Self::insert`] into a directory of this index, by the last component of the path.
+    pub fn insert_in(&mut self, directory: u32, name: &[u8], file: NewFile<'_>) -> u32 {
+        let at = match self.slot(directory, name) {
+            Some(id) => {
+                if self.entries[id as usize].removed {
+                    self.revive(id);
                 }
-                None => self.push(at, part, file.layer),
+                id
+            }
+            None => self.push(directory, name, file.layer),
+        };
+        self.put(at, file)
+    }
+
+    /// A directory on the way to an entry. A file in its way gives way, as it does when layers are unpacked.
+    fn imply(&mut self, parent: u32, name: &[u8], layer: u16) -> u32 {
+        let Some(id) = self.slot(parent, name) else {
+            return self.push(parent, name, layer);
+        };
+        let entry = self.entries[id as usize];
+        if entry.removed || !entry.is_dir() {
+            self.entries[id as usize] = FileEntry {
+                kind: FileKind::Implied,
+                mode: 0o755,
+                layer,
+                extra: FileEntry::NO_EXTRA,
+                opaque: entry.opaque || entry.kind == FileKind::Whiteout,
+                ..entry
             };
         }
+        if entry.removed {
+            self.revive(id);
+        }
+        id
+    }
+
+    /// Fills an entry in. What lies in it stays if it is a directory and becomes one.
+    #[expect(clippy::needless_pass_by_value, reason = "it is built for this call")]
+    fn put(&mut self, at: u32, file: NewFile<'_>) -> u32 {
         if at != Self::ROOT && !(self.entry(at).is_dir() && matches!(file.kind, FileKind::Directory)) {
             self.clear(at);
         }
@@ -549,6 +573,18 @@ impl FileIndex {
             link(self.entries[at as usize].next_sibling)
         })
         .filter(|&at| !self.entries[at as usize].removed)
+    }
+
+    /// The lowest layer as a tree: what it hides is nowhere.
+    #[must_use]
+    pub fn into_tree(mut self) -> Self {
+        for id in 1..self.entries.len() as u32 {
+            self.entries[id as usize].opaque = false;
+            if self.entries[id as usize].kind == FileKind::Whiteout {
+                self.remove(id);
+            }
+        }
+        self
     }
 
     /// Puts an upper layer on top of this tree, by the rules of the OCI image specification: whiteouts

@@ -48,7 +48,7 @@ impl Worker<'_> {
             &image.tags,
             verification,
         );
-        let assembled = self.assemble(&facts, Some(&image.config), &digests, &image.tags, Scope::Image);
+        let assembled = self.assemble(facts, Some(&image.config), &digests, &image.tags, Scope::Image);
         let (mut report, tree) = self.report(assembled, Some(identity), Some(&image.config), isolation);
         for (at, layer) in image.layers.iter().enumerate() {
             if let Err(why) = layer {

@@ -126,7 +126,7 @@ impl Worker<'_> {
                     Verification::UnverifiedSnapshot,
                 );
                 let digests = vec![None; facts.len()];
-                let assembled = self.assemble(&facts, Some(&config), &digests, &tags, Scope::Image);
+                let assembled = self.assemble(facts, Some(&config), &digests, &tags, Scope::Image);
                 let (mut report, tree) = self.report(assembled, Some(identity), Some(&config), isolation);
                 self.send_index(&tree)?;
                 let reason =
@@ -135,8 +135,8 @@ impl Worker<'_> {
                 Some(report)
             }
             Opened::Root(root, scope) => {
-                let facts = [self.tree(&root, Layout::Plain, scope, &mut passes)?];
-                let assembled = self.assemble(&facts, None, &[], &[], scope);
+                let facts = vec![self.tree(&root, Layout::Plain, scope, &mut passes)?];
+                let assembled = self.assemble(facts, None, &[], &[], scope);
                 let (report, tree) = self.report(assembled, None, None, isolation);
                 self.send_index(&tree)?;
                 Some(report)
@@ -271,14 +271,13 @@ impl Worker<'_> {
 
     fn assemble(
         &self,
-        layers: &[LayerFacts],
+        layers: Vec<LayerFacts>,
         config: Option<&Config>,
         digests: &[Option<Digest>],
         tags: &[String],
         scope: Scope,
     ) -> Assembled {
         let input = assemble::Input {
-            layers,
             config,
             digests,
             tags,
@@ -286,7 +285,7 @@ impl Worker<'_> {
             secrets: self.job.secrets,
             now: self.job.now,
         };
-        assemble::assemble(&input, self.catalogers)
+        assemble::assemble(layers, &input, self.catalogers)
     }
 
     fn report(
