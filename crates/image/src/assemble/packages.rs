@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// A package before it has a place in the report.
 struct Draft {
     package: Package,
-    files: Vec<String>,
+    /// Entries of the tree that it owns.
+    files: Vec<u32>,
 }
 
 pub(super) fn packages(
@@ -46,15 +47,15 @@ pub(super) fn packages(
                     .iter_mut()
                     .for_each(|l| l.layer = Some(file.layer as u32));
             }
-            let mut files = files.clone();
-            beside.join(file, tree, &mut package, &mut files);
+            let listed = beside.join(file, tree, &mut package);
+            let files = owned(tree, files.iter().chain(listed)).collect();
             drafts.push(Draft { package, files });
         }
     }
     // Owners first: a language package is told apart by who owns it.
     let mut owners: HashMap<u32, usize> = HashMap::new();
     for (at, draft) in drafts.iter().enumerate().filter(|(_, d)| d.package.kind.is_os()) {
-        for id in owned(tree, &draft.files) {
+        for &id in &draft.files {
             owners.entry(id).or_insert(at);
         }
     }
@@ -99,7 +100,7 @@ pub(super) fn packages(
             .enumerate()
             .filter(|(_, d)| d.package.kind.is_os() == os)
         {
-            for id in owned(tree, &draft.files).collect::<Vec<_>>() {
+            for &id in &draft.files {
                 if tree.entry(id).package == FileEntry::NO_PACKAGE {
                     tree.set_package(id, at as u32);
                 }
@@ -109,9 +110,8 @@ pub(super) fn packages(
     drafts.into_iter().map(|d| d.package).collect()
 }
 
-fn owned<'a>(tree: &'a FileIndex, files: &'a [String]) -> impl Iterator<Item = u32> + 'a {
+fn owned<'a>(tree: &'a FileIndex, files: impl Iterator<Item = &'a String>) -> impl Iterator<Item = u32> {
     files
-        .iter()
         .filter_map(|path| tree.locate(path.as_bytes()))
         .filter(|&id| !tree.entry(id).is_dir())
 }
@@ -161,7 +161,8 @@ impl<'a> Beside<'a> {
         beside
     }
 
-    fn join(&self, file: &Visible<'_>, tree: &FileIndex, package: &mut Package, files: &mut Vec<String>) {
+    /// Completes a package from the files beside its record; returns the paths that are listed there.
+    fn join(&self, file: &Visible<'_>, tree: &FileIndex, package: &mut Package) -> &'a [String] {
         let in_directory = |name: &str| {
             let mut path = path::parent(file.path).to_vec();
             path.push(b'/');
@@ -181,17 +182,19 @@ impl<'a> Beside<'a> {
             ],
             PackageKind::Alpm => vec![in_directory("files")],
             PackageKind::Pypi => vec![in_directory("RECORD"), in_directory("installed-files.txt")],
-            _ => return,
+            _ => return &[],
         };
-        if let Some(paths) = lists.iter().find_map(|list| self.owns.get(&list[..])) {
-            files.extend_from_slice(paths);
-        }
         if package.kind == PackageKind::Deb && package.licenses.is_empty() {
             let copyright = tree.resolve(format!("usr/share/doc/{name}/copyright").as_bytes());
             if let Some(names) = copyright.and_then(|id| self.licenses.get(&id)) {
                 package.licenses = names.to_vec();
             }
         }
+        lists
+            .iter()
+            .find_map(|list| self.owns.get(&list[..]))
+            .copied()
+            .unwrap_or_default()
     }
 }
 

@@ -184,13 +184,14 @@ fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> 
 /// Whether a path ends as a glob says, and the version in it. In a glob, `*` is any text without a slash,
 /// and `#` a version: numbers joined by dots.
 fn matches<'a>(glob: &str, path: &'a [u8]) -> Option<&'a str> {
-    let (mut globs, mut parts) = (glob.rsplit('/'), path.rsplit(|b| *b == b'/'));
-    let named = matches_name(globs.next()?.as_bytes(), parts.next()?)?;
+    let slash = |b: &u8| *b == b'/';
+    let (mut globs, mut parts) = (glob.as_bytes().rsplit(slash), path.rsplit(slash));
+    let named = matches_name(globs.next()?, parts.next()?)?;
     globs
         .all(|glob| {
             parts
                 .next()
-                .is_some_and(|part| matches_name(glob.as_bytes(), part).is_some())
+                .is_some_and(|part| matches_name(glob, part).is_some())
         })
         .then_some(named)
 }

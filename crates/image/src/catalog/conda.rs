@@ -45,8 +45,8 @@ impl Cataloger for CondaMeta {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        let in_meta = path::name(path::parent(file.path)) == b"conda-meta";
-        if file.scope == Scope::Image && file.path.ends_with(b".json") && in_meta {
+        let in_meta = || path::name(path::parent(file.path)) == b"conda-meta";
+        if file.scope == Scope::Image && file.path.ends_with(b".json") && in_meta() {
             Want::Content
         } else {
             Want::No

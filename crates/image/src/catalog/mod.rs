@@ -106,7 +106,7 @@ impl Candidate<'_> {
         let name = self.name();
         self.mode & 0o111 != 0
             || name.ends_with(b".so")
-            || memchr::memmem::find(name, b".so.").is_some()
+            || name.windows(4).any(|w| w == b".so.")
             || name.ends_with(b".node")
     }
 }

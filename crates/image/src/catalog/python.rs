@@ -40,11 +40,10 @@ impl Cataloger for PythonMetadata {
         if file.scope != Scope::Image {
             return Want::No;
         }
-        let directory = path::name(path::parent(file.path)).to_ascii_lowercase();
-        let is = |suffix: &[u8]| directory.ends_with(suffix);
+        let directory = || path::name(path::parent(file.path)).to_ascii_lowercase();
         match file.name() {
-            b"METADATA" if is(b".dist-info") => Want::Content,
-            b"PKG-INFO" if is(b".egg-info") || directory == b"egg-info" => Want::Content,
+            b"METADATA" if directory().ends_with(b".dist-info") => Want::Content,
+            b"PKG-INFO" if directory().ends_with(b".egg-info") || directory() == b"egg-info" => Want::Content,
             name if name.ends_with(b".egg-info") => Want::Content,
             name if name.ends_with(b".egg") => Want::Zip,
             _ => Want::No,

@@ -36,7 +36,9 @@ impl Cataloger for DpkgStatus {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        let distroless = path::parent(file.path) == STATUS_D && !file.name().ends_with(b".md5sums");
+        let distroless = file.path.starts_with(STATUS_D)
+            && path::parent(file.path) == STATUS_D
+            && !file.name().ends_with(b".md5sums");
         if distroless || file.ends_with("var/lib/dpkg/status") {
             Want::Content
         } else {
