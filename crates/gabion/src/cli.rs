@@ -140,7 +140,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "GIB", default_value_t = 64)]
     pub(crate) max_layer_size: u64,
 
-    /// Refuse an image with more entries than this
+    /// Refuse an image with more entries, or more packages, files of packages and secrets, than this
     #[arg(long, value_name = "N", default_value_t = 8_000_000)]
     pub(crate) max_entries: u64,
 

@@ -95,6 +95,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
         limits: Limits {
             layer: common.max_layer_size.saturating_mul(1 << 30),
             entries: common.max_entries,
+            facts: common.max_entries,
             ..Limits::DEFAULT
         },
         jobs: common

@@ -14,6 +14,8 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of the names and link targets of all layers, which are kept in memory.
     pub names: u64,
+    /// Packages, secrets, and paths that belong to packages, of all layers.
+    pub facts: u64,
     /// Bytes of a file that is kept in memory rather than spilled to disk.
     pub memory: u64,
     /// Bytes of a metadata file (a package database, a JSON or TOML document) that is parsed as a whole.
@@ -32,6 +34,7 @@ impl Limits {
         layer: 64 << 30,
         entries: 8_000_000,
         names: 1 << 30,
+        facts: 8_000_000,
         memory: 1 << 20,
         document: 64 << 20,
         archive: 4 << 30,

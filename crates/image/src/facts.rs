@@ -48,6 +48,18 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// How many things it tells, for the limit on all of them.
+    pub fn count(&self) -> u64 {
+        1 + match self {
+            Self::Package { files, .. } => files.len() as u64,
+            Self::Owns(list) | Self::Licenses(list) => list.len() as u64,
+            Self::Accounts(list) => list.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// One line of `passwd`, or of `shadow`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {

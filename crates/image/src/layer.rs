@@ -118,6 +118,16 @@ pub enum LayerError {
         /// The limit.
         limit: u64,
     },
+    /// More facts than the limit allows.
+    #[error(
+        "layer {name}: more than {limit} packages, files of packages and secrets, the limit for one image"
+    )]
+    Facts {
+        /// Which layer.
+        name: String,
+        /// The limit.
+        limit: u64,
+    },
 }
 
 /// Counts what is done, for whoever shows progress.
@@ -129,6 +139,37 @@ pub struct Counters {
     pub entries: AtomicU64,
     /// Bytes of names and link targets kept, of all layers.
     pub names: AtomicU64,
+    /// Facts kept, of all layers.
+    pub facts: AtomicU64,
+}
+
+impl Counters {
+    /// Counts what a file told; false if that is more than the limit.
+    pub fn admit(&self, facts: &[Fact], limits: &Limits) -> bool {
+        let more = facts.iter().map(Fact::count).sum::<u64>();
+        self.facts.fetch_add(more, Ordering::Relaxed) + more <= limits.facts
+    }
+
+    /// Counts a layer that an earlier scan read.
+    pub fn admit_layer(&self, name: &str, layer: &LayerFacts, limits: &Limits) -> Result<(), LayerError> {
+        let within = |counter: &AtomicU64, more: usize, limit: u64| {
+            counter.fetch_add(more as u64, Ordering::Relaxed) + more as u64 <= limit
+        };
+        let name = || name.to_owned();
+        if !within(&self.entries, layer.index.len(), limits.entries) {
+            let limit = limits.entries;
+            return Err(LayerError::Entries { name: name(), limit });
+        }
+        if !within(&self.names, layer.index.names_len(), limits.names) {
+            let limit = limits.names;
+            return Err(LayerError::Names { name: name(), limit });
+        }
+        if !layer.facts.values().all(|facts| self.admit(facts, limits)) {
+            let limit = limits.facts;
+            return Err(LayerError::Facts { name: name(), limit });
+        }
+        Ok(())
+    }
 }
 
 impl LayerFacts {
@@ -453,6 +494,10 @@ fn walk(
             let outcome = pass
                 .stream(analyser, &file, wanting, &mut EntryContent(&mut tar))
                 .map_err(|e| fail(TarError::Io(e)))?;
+            if !counters.admit(&outcome.facts, &analyser.limits) {
+                let limit = analyser.limits.facts;
+                return Err(LayerError::Facts { name: name(), limit });
+            }
             layer.add(id, outcome);
         }
     }

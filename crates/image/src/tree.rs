@@ -24,7 +24,7 @@ use std::{
     path::Path,
     sync::{
         Mutex,
-        atomic::Ordering,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, sync_channel},
     },
 };
@@ -53,6 +53,14 @@ pub enum TreeError {
     /// More entries than the limit allows.
     #[error("{path} has more than {limit} entries, the limit for one scan")]
     Entries {
+        /// Which.
+        path: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// More facts than the limit allows.
+    #[error("{path} has more than {limit} packages, files of packages and secrets, the limit for one scan")]
+    Facts {
         /// Which.
         path: String,
         /// The limit.
@@ -147,14 +155,21 @@ impl Root {
             todo: Vec::new(),
             buffer: Vec::with_capacity(NAMES),
         };
+        let full = AtomicBool::new(false);
         let walked = std::thread::scope(|scope| {
             for pass in passes {
-                let (queue, outcomes) = (&queue, &outcomes);
+                let (queue, outcomes, full) = (&queue, &outcomes, &full);
                 scope.spawn(move || {
                     while let Some(batch) = next(queue) {
                         for task in batch {
-                            if let Some(outcome) = self.file(&task, analyser, pass, counters) {
+                            let Some(outcome) = self.file(&task, analyser, pass, counters) else {
+                                continue;
+                            };
+                            let facts = outcome.as_ref().map_or(&[][..], |o| &o.facts);
+                            if counters.admit(facts, &analyser.limits) {
                                 locked(outcomes).push((task.id, outcome));
+                            } else {
+                                full.store(true, Ordering::Relaxed);
                             }
                         }
                     }
@@ -173,6 +188,12 @@ impl Root {
             walked
         });
         walked?;
+        if full.into_inner() {
+            return Err(TreeError::Facts {
+                path: self.shown.clone(),
+                limit: analyser.limits.facts,
+            });
+        }
         let mut layer = walk.layer;
         let mut outcomes = outcomes
             .into_inner()

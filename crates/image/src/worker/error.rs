@@ -54,7 +54,8 @@ pub enum WorkError {
 impl WorkError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::Layer(LayerError::Entries { .. }) | Self::Tree(TreeError::Entries { .. }) => {
+            Self::Layer(LayerError::Entries { .. } | LayerError::Facts { .. })
+            | Self::Tree(TreeError::Entries { .. } | TreeError::Facts { .. }) => {
                 Some("raise it with --max-entries".into())
             }
             Self::Layer(LayerError::Read { source, .. }) => over_size(&source.to_string()),

@@ -140,6 +140,11 @@ impl Worker<'_> {
                 Err(_) => Some(LayerFacts::default()),
             });
         }
+        for (layer, known) in image.layers.iter().zip(&facts) {
+            if let (Ok(blob), Some(known)) = (layer, known) {
+                counters.admit_layer(&blob.name, known, &self.job.limits)?;
+            }
+        }
         let verification = if facts.iter().all(Option::is_some) {
             Verification::VerifiedEarlier
         } else {

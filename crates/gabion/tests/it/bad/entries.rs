@@ -33,6 +33,25 @@ fn many_entries_are_fine_up_to_the_limit() {
 }
 
 #[test]
+fn packages_without_end_meet_the_same_limit_in_a_layer_and_in_a_directory() {
+    let desk = Desk::new();
+    let status: String = (0..3000)
+        .map(|n| format!("Package: p{n}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"))
+        .collect();
+    let target = Image::of([Layer::gzip(Tar::default().file("var/lib/dpkg/status", &status))]).layout(&desk);
+    let root = desk.at("root");
+    fs::create_dir_all(root.join("var/lib/dpkg")).expect("creates");
+    fs::write(root.join("var/lib/dpkg/status"), &status).expect("writes");
+    for target in [target, format!("dir:{}", root.display())] {
+        assert_eq!(desk.scan(&target, &[]).report().packages.len(), 3000);
+        desk.scan(&target, &["--max-entries", "2000"]).fails(&[
+            "more than 2000 packages, files of packages and secrets",
+            "hint: raise it with --max-entries",
+        ]);
+    }
+}
+
+#[test]
 fn an_entry_that_implies_a_thousand_directories_counts_as_a_thousand() {
     let desk = Desk::new();
     let mut tar = Tar::default();
