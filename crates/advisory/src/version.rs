@@ -17,9 +17,16 @@
 
 mod apk;
 mod atoms;
+mod bitnami;
+mod cran;
+mod dart;
 mod dpkg;
+mod go;
+mod npm;
+mod nuget;
 mod pacman;
 mod rpm;
+mod semver;
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +52,24 @@ pub enum Order {
     Rpm = 2,
     /// Alpine, Wolfi, Chainguard.
     Apk = 3,
+    /// SemVer 2.0, with or without a `v`: crates.io, Kubernetes, Swift.
+    SemVer = 4,
+    /// node-semver, as lenient as npm is with what was published.
+    Npm = 5,
+    /// NuGet: up to four numbers, case does not matter.
+    NuGet = 9,
+    /// Go modules and Go toolchains.
+    Go = 11,
     /// Arch Linux.
     Pacman = 12,
+    /// Bitnami: three numbers and a revision of the packaging.
+    Bitnami = 13,
+    /// Dart: SemVer whose build metadata counts.
+    Pub = 14,
+    /// Elixir: SemVer.
+    Hex = 15,
+    /// R's `numeric_version`.
+    Cran = 16,
 }
 
 /// A text that is no version of its ecosystem.
@@ -65,7 +88,8 @@ pub struct Unparsable {
 macro_rules! with_parser {
     ($order:expr, |$parse:ident| $body:expr) => {
         with_parser!(@match $order, $parse, $body,
-            Dpkg: dpkg, Rpm: rpm, Apk: apk, Pacman: pacman)
+            Dpkg: dpkg, Rpm: rpm, Apk: apk, SemVer: semver, Npm: npm, NuGet: nuget, Go: go, Pacman: pacman, Bitnami: bitnami,
+            Pub: dart, Hex: semver, Cran: cran)
     };
     (@match $order:expr, $parse:ident, $body:expr, $($name:ident: $($module:ident)::+),+) => {
         match $order {
@@ -76,7 +100,20 @@ macro_rules! with_parser {
 
 impl Order {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Dpkg, Self::Rpm, Self::Apk, Self::Pacman];
+    pub const ALL: [Self; 12] = [
+        Self::Dpkg,
+        Self::Rpm,
+        Self::Apk,
+        Self::SemVer,
+        Self::Npm,
+        Self::NuGet,
+        Self::Go,
+        Self::Pacman,
+        Self::Bitnami,
+        Self::Pub,
+        Self::Hex,
+        Self::Cran,
+    ];
 
     /// Which of two versions is newer. Equal means that the ecosystem makes no difference between them.
     pub fn compare(self, a: &str, b: &str) -> Result<Ordering, Unparsable> {
@@ -103,7 +140,15 @@ impl Order {
             Self::Dpkg => "dpkg",
             Self::Rpm => "rpm",
             Self::Apk => "apk",
+            Self::SemVer => "semver",
+            Self::Npm => "npm",
+            Self::NuGet => "nuget",
+            Self::Go => "go",
             Self::Pacman => "pacman",
+            Self::Bitnami => "bitnami",
+            Self::Pub => "pub",
+            Self::Hex => "hex",
+            Self::Cran => "cran",
         }
     }
 

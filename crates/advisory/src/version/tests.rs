@@ -29,6 +29,23 @@ pub(super) fn refused(order: Order, texts: &[&str]) {
 }
 
 #[test]
+fn what_is_no_version_is_an_error_that_says_why() {
+    let error = Order::SemVer
+        .compare("1.0.0", "1.0.0-\n")
+        .expect_err("no version");
+    assert_eq!(
+        error.to_string(),
+        r#""1.0.0-\n" is not a version that semver can order: it has a pre-release that is none"#
+    );
+    for order in Order::ALL {
+        assert_eq!(order.check("").expect_err("empty").why, "is empty");
+        assert_eq!(order.check(&"1".repeat(512)), Ok(()), "{order:?}");
+        let error = order.check(&"1".repeat(513)).expect_err("too long");
+        assert_eq!((error.version.len(), error.order), (100, order));
+    }
+}
+
+#[test]
 fn the_worst_that_fits_is_compared_at_once() {
     for unit in ["1a", "1-", "1.", "a.", "0.", "-1", "~", "1_p"] {
         for order in Order::ALL {
