@@ -18,6 +18,7 @@
 mod apk;
 mod atoms;
 mod bitnami;
+mod composer;
 mod cran;
 mod dart;
 mod dpkg;
@@ -25,7 +26,9 @@ mod go;
 mod npm;
 mod nuget;
 mod pacman;
+mod pep440;
 mod rpm;
+mod rubygems;
 mod semver;
 
 #[cfg(test)]
@@ -56,8 +59,14 @@ pub enum Order {
     SemVer = 4,
     /// node-semver, as lenient as npm is with what was published.
     Npm = 5,
+    /// PEP 440: PyPI.
+    Pep440 = 6,
+    /// `Gem::Version`.
+    RubyGems = 8,
     /// NuGet: up to four numbers, case does not matter.
     NuGet = 9,
+    /// Composer's normalisation, then PHP's `version_compare`: Packagist.
+    Composer = 10,
     /// Go modules and Go toolchains.
     Go = 11,
     /// Arch Linux.
@@ -88,7 +97,8 @@ pub struct Unparsable {
 macro_rules! with_parser {
     ($order:expr, |$parse:ident| $body:expr) => {
         with_parser!(@match $order, $parse, $body,
-            Dpkg: dpkg, Rpm: rpm, Apk: apk, SemVer: semver, Npm: npm, NuGet: nuget, Go: go, Pacman: pacman, Bitnami: bitnami,
+            Dpkg: dpkg, Rpm: rpm, Apk: apk, SemVer: semver, Npm: npm, Pep440: pep440,
+            RubyGems: rubygems, NuGet: nuget, Composer: composer, Go: go, Pacman: pacman, Bitnami: bitnami,
             Pub: dart, Hex: semver, Cran: cran)
     };
     (@match $order:expr, $parse:ident, $body:expr, $($name:ident: $($module:ident)::+),+) => {
@@ -100,13 +110,16 @@ macro_rules! with_parser {
 
 impl Order {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Dpkg,
         Self::Rpm,
         Self::Apk,
         Self::SemVer,
         Self::Npm,
+        Self::Pep440,
+        Self::RubyGems,
         Self::NuGet,
+        Self::Composer,
         Self::Go,
         Self::Pacman,
         Self::Bitnami,
@@ -142,7 +155,10 @@ impl Order {
             Self::Apk => "apk",
             Self::SemVer => "semver",
             Self::Npm => "npm",
+            Self::Pep440 => "pep440",
+            Self::RubyGems => "rubygems",
             Self::NuGet => "nuget",
+            Self::Composer => "composer",
             Self::Go => "go",
             Self::Pacman => "pacman",
             Self::Bitnami => "bitnami",
