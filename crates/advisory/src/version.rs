@@ -23,6 +23,7 @@ mod cran;
 mod dart;
 mod dpkg;
 mod go;
+mod maven;
 mod npm;
 mod nuget;
 mod pacman;
@@ -61,6 +62,8 @@ pub enum Order {
     Npm = 5,
     /// PEP 440: PyPI.
     Pep440 = 6,
+    /// Maven's `ComparableVersion`.
+    Maven = 7,
     /// `Gem::Version`.
     RubyGems = 8,
     /// NuGet: up to four numbers, case does not matter.
@@ -97,7 +100,7 @@ pub struct Unparsable {
 macro_rules! with_parser {
     ($order:expr, |$parse:ident| $body:expr) => {
         with_parser!(@match $order, $parse, $body,
-            Dpkg: dpkg, Rpm: rpm, Apk: apk, SemVer: semver, Npm: npm, Pep440: pep440,
+            Dpkg: dpkg, Rpm: rpm, Apk: apk, SemVer: semver, Npm: npm, Pep440: pep440, Maven: maven,
             RubyGems: rubygems, NuGet: nuget, Composer: composer, Go: go, Pacman: pacman, Bitnami: bitnami,
             Pub: dart, Hex: semver, Cran: cran)
     };
@@ -110,13 +113,14 @@ macro_rules! with_parser {
 
 impl Order {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Dpkg,
         Self::Rpm,
         Self::Apk,
         Self::SemVer,
         Self::Npm,
         Self::Pep440,
+        Self::Maven,
         Self::RubyGems,
         Self::NuGet,
         Self::Composer,
@@ -156,6 +160,7 @@ impl Order {
             Self::SemVer => "semver",
             Self::Npm => "npm",
             Self::Pep440 => "pep440",
+            Self::Maven => "maven",
             Self::RubyGems => "rubygems",
             Self::NuGet => "nuget",
             Self::Composer => "composer",
