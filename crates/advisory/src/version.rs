@@ -24,7 +24,7 @@ mod dart;
 mod dpkg;
 mod go;
 mod maven;
-mod npm;
+pub mod npm;
 mod nuget;
 mod pacman;
 mod pep440;

@@ -1,6 +1,11 @@
 //! npm: node-semver in its loose mode, which is how npm reads what was published long ago.
 //!
-//! `=v1.02.3beta+x` is `1.2.3-beta`, and `1.2` is `1.2.0`: advisories write that.
+//! `=v1.02.3beta+x` is `1.2.3-beta`, and `1.2` is `1.2.0`: advisories write that. For the ranges that some
+//! advisories have, see [`Range`].
+
+mod range;
+
+pub use range::{BadRange, Range};
 
 use super::{
     Why,

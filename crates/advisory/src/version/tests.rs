@@ -164,5 +164,8 @@ proptest! {
             let _ = order.compare(&a, &b);
             let _ = order.check(&format!("1.0{tail}"));
         }
+        if let Ok(range) = npm::Range::parse(&a) {
+            let _ = range.contains(&b);
+        }
     }
 }
