@@ -1,0 +1,7 @@
+//! What is known to be wrong with a package, and whether it is wrong with this one.
+//!
+//! [`version`] is the ground it stands on: "fixed in 1.10" means nothing without the order of the ecosystem.
+
+pub mod version;
+
+pub use version::{Order, Unparsable};
