@@ -2,6 +2,9 @@
 //!
 //! [`version`] is the ground it stands on: "fixed in 1.10" means nothing without the order of the ecosystem.
 
+pub mod ecosystem;
+pub mod record;
 pub mod version;
 
+pub use ecosystem::Ecosystem;
 pub use version::{Order, Unparsable};
