@@ -105,6 +105,7 @@ pub enum Until {
 
 /// What becomes of a vulnerability in a package.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::enum_variant_names, reason = "`will not fix` is the field's word")]
 pub enum Fix {
     /// Versions outside the ranges are fixed.
     #[default]
