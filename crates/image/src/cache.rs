@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  CACHE/layers/KEY     facts of a layer, by diffID and analyser revision
-//!  CACHE/images/KEY     whole report, by configuration, layers, revision and options
+//!  CACHE/images/KEY     whole report, sealed, by configuration, layers, revision and options
 //!  CACHE/indexes/KEY    FileIndex of the whole image with owners, same key
 //!  CACHE/stamps/KEY     empty: a blob with this device, inode, size and mtime was verified
 //!  CACHE/blobs/...      what was fetched from registries and daemons
@@ -12,6 +12,7 @@
 //! cannot be read back counts as absent.
 
 use gabion_model::Digest;
+use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File},
     io::{self, BufReader, BufWriter, Write},
@@ -51,6 +52,31 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+}
+
+/// Bytes of a seal: a SHA-256.
+const SEAL: usize = 32;
+
+/// Writes content and its digest, so that a reader who passes it on unread knows that it is whole.
+pub fn seal(out: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut hashing = Hashing(out, Sha256::new());
+    write(&mut hashing)?;
+    let Hashing(out, hash) = hashing;
+    out.write_all(&hash.finalize())
+}
+
+struct Hashing<'a>(&'a mut dyn Write, Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.0.write(bytes)?;
+        self.1.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// An entry on its way into the cache.
@@ -93,6 +119,13 @@ impl Cache {
         File::open(self.path(kind, key))
             .ok()
             .map(|file| BufReader::with_capacity(64 << 10, file))
+    }
+
+    /// An entry that was written by [`seal`], if it is whole.
+    pub fn read_sealed(&self, kind: Kind, key: Digest) -> Option<Vec<u8>> {
+        let mut bytes = fs::read(self.path(kind, key)).ok()?;
+        let sealed = bytes.split_off(bytes.len().checked_sub(SEAL)?);
+        (Sha256::digest(&bytes)[..] == sealed[..]).then_some(bytes)
     }
 
     /// Whether there is an entry.

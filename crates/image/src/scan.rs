@@ -4,7 +4,7 @@ use crate::{
     cache::{Cache, Pending},
     worker::{self, Job, Message},
 };
-use gabion_model::{FileIndex, ScanReport, path};
+use gabion_model::{FileIndex, Isolation, ScanReport, Verification, path};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
@@ -112,7 +112,7 @@ const MAX_ANSWER: usize = 2 << 30;
 /// What is being received.
 enum Receiving {
     Nothing,
-    Report(Vec<u8>),
+    Report(Vec<u8>, Option<Isolation>),
     Index(Vec<u8>),
     Entry(Option<Pending>),
 }
@@ -134,11 +134,14 @@ fn listen(
                 let pending = cache.as_ref().map(|cache| cache.begin(kind, key)).transpose();
                 receiving = Receiving::Entry(keep(pending, &mut cache_error).flatten());
             }
-            Message::Report => receiving = Receiving::Report(Vec::new()),
+            Message::Report => receiving = Receiving::Report(Vec::new(), None),
+            Message::EarlierReport(isolation) => {
+                receiving = Receiving::Report(Vec::new(), Some(isolation));
+            }
             Message::Index => receiving = Receiving::Index(Vec::new()),
             Message::Chunk(bytes) => match &mut receiving {
                 Receiving::Nothing => {}
-                Receiving::Report(whole) | Receiving::Index(whole) => {
+                Receiving::Report(whole, _) | Receiving::Index(whole) => {
                     if whole.len() + bytes.len() > MAX_ANSWER {
                         return Err(ScanError::Answer(io::Error::other("it is longer than 2 GiB")));
                     }
@@ -154,8 +157,16 @@ fn listen(
             },
             Message::End => match std::mem::replace(&mut receiving, Receiving::Nothing) {
                 Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
-                Receiving::Report(bytes) => {
-                    report = Some(serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?);
+                Receiving::Report(bytes, earlier) => {
+                    let mut told: ScanReport =
+                        serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?;
+                    if let Some(isolation) = earlier {
+                        (told.created, told.isolation) = (job.now, isolation);
+                        if let Some(image) = &mut told.target.image {
+                            image.verification = Verification::VerifiedEarlier;
+                        }
+                    }
+                    report = Some(told);
                 }
                 Receiving::Index(bytes) => {
                     let parsed =

@@ -22,6 +22,7 @@ use std::{
     fs::File,
     io,
     path::Path,
+    rc::Rc,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -126,10 +127,7 @@ impl Root {
     }
 
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let path = if path.is_empty() { b"." } else { path };
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)
+        open_beneath(&self.fd, if path.is_empty() { b"." } else { path }, flags)
     }
 
     /// Indexes and analyses all of it with one reading thread per pass.
@@ -275,11 +273,23 @@ struct Walk<'a> {
     links: HashMap<(u64, u64), Vec<u8>>,
     /// The root's file system.
     device: u64,
-    /// Directories met, and the entry of the one each lies in.
-    todo: Vec<(Vec<u8>, u32)>,
+    /// Directories met and not listed yet.
+    todo: Vec<Met>,
     /// What the kernel writes the names of a directory into.
     buffer: Vec<u8>,
 }
+
+/// A directory that was met.
+struct Met {
+    path: Vec<u8>,
+    /// The entry of the directory it lies in.
+    parent: u32,
+    /// That directory, unless too many are open.
+    directory: Option<Rc<OwnedFd>>,
+}
+
+/// Directories are kept open down to this depth, so that what lies in them is found without the whole path.
+const OPEN: usize = 64;
 
 /// The names in a directory, each with what the file system says it is.
 type Names = Vec<(CString, FileType)>;
@@ -292,39 +302,38 @@ impl Walk<'_> {
         };
         let root = self.root.open_beneath(b"", DIRECTORY).map_err(failed)?;
         self.device = rustix::fs::fstat(&root).map_err(failed)?.st_dev;
-        self.list(&root, b"", FileIndex::ROOT, send)?;
-        while let Some((path, parent)) = self.todo.pop() {
-            match self.root.open_beneath(&path, DIRECTORY) {
-                Ok(fd) => self.directory(&fd, &path, parent, send)?,
+        self.list(root, b"", FileIndex::ROOT, send)?;
+        while let Some(met) = self.todo.pop() {
+            match self.open(&met, DIRECTORY) {
+                Ok(fd) => self.directory(fd, &met, send)?,
                 // It went away in between, as those of a live system do.
                 Err(Errno::NOENT) => {}
                 Err(error) => {
                     // It cannot be listed, but it is there.
-                    let stat = self
-                        .root
-                        .open_beneath(&path, OFlags::PATH)
-                        .and_then(rustix::fs::fstat);
-                    if let Ok(stat) = stat {
+                    if let Ok(stat) = self.open(&met, OFlags::PATH).and_then(rustix::fs::fstat) {
+                        let file = new_file(&stat);
                         self.layer
                             .index
-                            .insert_in(parent, path::name(&path), new_file(&stat));
+                            .insert_in(met.parent, path::name(&met.path), file);
                     }
-                    self.gap(&path, io::Error::from(error).to_string());
+                    self.gap(&met.path, io::Error::from(error).to_string());
                 }
             }
         }
         Ok(())
     }
 
+    fn open(&self, met: &Met, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        match &met.directory {
+            Some(directory) => open_beneath(directory, path::name(&met.path), flags),
+            None => self.root.open_beneath(&met.path, flags),
+        }
+    }
+
     /// A directory below the root.
-    fn directory(
-        &mut self,
-        fd: &OwnedFd,
-        path: &[u8],
-        parent: u32,
-        send: &mut impl FnMut(Task),
-    ) -> Result<(), TreeError> {
-        let stat = match rustix::fs::fstat(fd) {
+    fn directory(&mut self, fd: OwnedFd, met: &Met, send: &mut impl FnMut(Task)) -> Result<(), TreeError> {
+        let path = &met.path[..];
+        let stat = match rustix::fs::fstat(&fd) {
             Ok(stat) => stat,
             Err(error) => {
                 self.gap(path, io::Error::from(error).to_string());
@@ -332,11 +341,11 @@ impl Walk<'_> {
             }
         };
         let file = NewFile {
-            opaque: self.layout == Layout::Overlay && is_opaque(fd),
+            opaque: self.layout == Layout::Overlay && is_opaque(&fd),
             ..new_file(&stat)
         };
-        let id = self.layer.index.insert_in(parent, path::name(path), file);
-        let elsewhere = stat.st_dev != self.device && self.other_file_system(path, fd);
+        let id = self.layer.index.insert_in(met.parent, path::name(path), file);
+        let elsewhere = stat.st_dev != self.device && self.other_file_system(path, &fd);
         if elsewhere || self.left_out(path) {
             return Ok(());
         }
@@ -346,12 +355,20 @@ impl Walk<'_> {
     /// What lies in a directory.
     fn list(
         &mut self,
-        fd: &OwnedFd,
+        fd: OwnedFd,
         path: &[u8],
         id: u32,
         send: &mut impl FnMut(Task),
     ) -> Result<(), TreeError> {
-        for (name, kind) in self.names(fd, path) {
+        let names = self.names(&fd, path);
+        let fd = Rc::new(fd);
+        let depth = path.split(|&b| b == b'/').count();
+        let met = |path| Met {
+            path,
+            parent: id,
+            directory: (depth < OPEN).then(|| fd.clone()),
+        };
+        for (name, kind) in names {
             if self.counters.entries.fetch_add(1, Ordering::Relaxed) >= self.limits.entries {
                 return Err(TreeError::Entries {
                     path: self.root.shown.clone(),
@@ -369,14 +386,14 @@ impl Walk<'_> {
             }
             self.layer.stats.entries += 1;
             if kind == FileType::Directory {
-                self.todo.push((full, id));
+                self.todo.push(met(full));
                 continue;
             }
-            match rustix::fs::statat(fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            match rustix::fs::statat(&*fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
-                    self.todo.push((full, id));
+                    self.todo.push(met(full));
                 }
-                Ok(stat) => self.entry(full, id, &stat, fd, &name, send),
+                Ok(stat) => self.entry(full, id, &stat, &fd, &name, send),
                 // It went away in between, as files of a live system do.
                 Err(Errno::NOENT) => {}
                 Err(error) => self.gap(&full, io::Error::from(error).to_string()),
@@ -512,6 +529,13 @@ impl Walk<'_> {
         };
         self.layer.gap(&Aspect::FILES, Reason::at(shown, why));
     }
+}
+
+/// Opens what lies below a directory; neither a link nor `..` leads out.
+fn open_beneath(directory: &OwnedFd, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(directory, path, flags, Mode::empty(), resolve)
 }
 
 /// How directories are opened.

@@ -1,7 +1,7 @@
 //! What the worker answers: messages with a length in front, the large ones in chunks.
 
 use crate::cache::Kind;
-use gabion_model::Digest;
+use gabion_model::{Digest, Isolation};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -18,6 +18,8 @@ pub enum Message {
     Store(Kind, Digest),
     /// The report follows, in chunks.
     Report,
+    /// The report of an earlier scan follows, in chunks. Time, isolation and verification are of this one.
+    EarlierReport(Isolation),
     /// The index of all files follows, in chunks; only if it was asked for.
     Index,
     /// A chunk.

@@ -3,7 +3,7 @@
 use super::{Message, WorkError, Worker};
 use crate::{
     archive::{LocalImage, Stamp},
-    cache::{Cache, Kind},
+    cache::{Cache, Kind, seal},
     catalog::Scope,
     file_pass::FilePass,
     layer::{self, Blob, Counters, LayerFacts},
@@ -29,10 +29,12 @@ impl Worker<'_> {
         let cache = self.cache().filter(|_| !self.job.verify);
         if let Some(cache) = &cache
             && image.layers.iter().flatten().all(|blob| stamped(cache, blob))
-            && let Some(report) = self.cached_report(cache, key, &isolation)
+            && let Some(report) = cache.read_sealed(Kind::Image, key)
             && self.send_cached_index(cache, key)?
         {
-            return Ok(Some(report));
+            self.out
+                .stream(&Message::EarlierReport(isolation), |out| out.write_all(&report))?;
+            return Ok(None);
         }
         let counters = Counters::default();
         let (facts, verification) = self.layers(image, passes, &counters)?;
@@ -65,7 +67,9 @@ impl Worker<'_> {
                 postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
             })?;
             self.out.stream(&Message::Store(Kind::Image, key), |out| {
-                serde_json::to_writer(out, &report).map_err(io::Error::other)
+                seal(out, |out| {
+                    serde_json::to_writer(out, &report).map_err(io::Error::other)
+                })
             })?;
         }
         Ok(Some(report))
@@ -96,16 +100,6 @@ impl Worker<'_> {
             text.extend([" ", cataloger.name(), "=", &cataloger.revision().to_string()]);
         }
         Digest::sha256(Sha256::digest(text).into()).hex()
-    }
-
-    fn cached_report(&self, cache: &Cache, key: Digest, isolation: &Isolation) -> Option<ScanReport> {
-        let mut report: ScanReport = serde_json::from_reader(cache.open(Kind::Image, key)?).ok()?;
-        report.created = self.job.now;
-        report.isolation = isolation.clone();
-        if let Some(image) = &mut report.target.image {
-            image.verification = Verification::VerifiedEarlier;
-        }
-        Some(report)
     }
 
     /// True if no index was asked for, or it was in the cache and is sent.

@@ -2,6 +2,7 @@
 
 use super::{Extra, FileEntry, FileIndex, FileKind, NewFile};
 use crate::{digest::Digest, path};
+use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, Hasher};
 
 fn hash_key(hasher: &hashbrown::DefaultHashBuilder, parent: u32, name: &[u8]) -> u64 {
@@ -110,7 +111,7 @@ impl FileIndex {
         (!self.entries[id as usize].removed).then_some(id)
     }
 
-    pub(super) fn slot(&self, parent: u32, name: &[u8]) -> Option<u32> {
+    fn slot(&self, parent: u32, name: &[u8]) -> Option<u32> {
         let same = |&id: &u32| self.entries[id as usize].parent == parent && self.name(id) == name;
         self.lookup.find(self.hash(parent, name), same).copied()
     }
@@ -189,23 +190,19 @@ impl FileIndex {
 
     /// [`Self::insert`] into a directory of this index, by the last component of the path.
     pub fn insert_in(&mut self, directory: u32, name: &[u8], file: NewFile<'_>) -> u32 {
-        let at = match self.slot(directory, name) {
-            Some(id) => {
-                if self.entries[id as usize].removed {
-                    self.revive(id);
-                }
-                id
-            }
-            None => self.push(directory, name, file.layer),
-        };
+        let (at, known) = self.place(directory, name, file.layer);
+        if known && self.entries[at as usize].removed {
+            self.revive(at);
+        }
         self.put(at, file)
     }
 
     /// A directory on the way to an entry. A file in its way gives way, as it does when layers are unpacked.
     fn imply(&mut self, parent: u32, name: &[u8], layer: u16) -> u32 {
-        let Some(id) = self.slot(parent, name) else {
-            return self.push(parent, name, layer);
-        };
+        let (id, known) = self.place(parent, name, layer);
+        if !known {
+            return id;
+        }
         let entry = self.entries[id as usize];
         if entry.removed || !entry.is_dir() {
             self.entries[id as usize] = FileEntry {
@@ -278,8 +275,29 @@ impl FileIndex {
         }
     }
 
-    pub(super) fn push(&mut self, parent: u32, name: &[u8], layer: u16) -> u32 {
-        let id = self.entries.len() as u32;
+    /// The entry of this name in a directory, and whether it was there; a new one is empty. One that was
+    /// removed counts as there.
+    pub(super) fn place(&mut self, parent: u32, name: &[u8], layer: u16) -> (u32, bool) {
+        let hash = self.hash(parent, name);
+        let Self {
+            lookup,
+            entries,
+            names,
+            hasher,
+            ..
+        } = self;
+        let same = |&id: &u32| {
+            let e = &entries[id as usize];
+            e.parent == parent && &names[e.name as usize..][..e.name_len as usize] == name
+        };
+        let id = match lookup.entry(hash, same, |&other| hash_of(hasher, entries, names, other)) {
+            Entry::Occupied(known) => return (*known.get(), true),
+            Entry::Vacant(vacant) => {
+                let id = entries.len() as u32;
+                vacant.insert(id);
+                id
+            }
+        };
         let start = self.names.len() as u32;
         self.names.extend_from_slice(name);
         self.entries.push(FileEntry {
@@ -291,16 +309,7 @@ impl FileIndex {
             ..FileEntry::ROOT
         });
         self.link_child(id);
-        let hash = self.hash(parent, name);
-        let Self {
-            lookup,
-            entries,
-            names,
-            hasher,
-            ..
-        } = self;
-        lookup.insert_unique(hash, id, |&other| hash_of(hasher, entries, names, other));
-        id
+        (id, false)
     }
 
     pub(super) fn link_child(&mut self, id: u32) {

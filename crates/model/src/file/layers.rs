@@ -38,22 +38,19 @@ impl FileIndex {
             }
             let parent = map[entry.parent as usize];
             let name = upper.name(id);
-            let mine = match self.slot(parent, name) {
-                Some(mine) => {
-                    let known = *self.entry(mine);
-                    if entry.kind == FileKind::Implied && !known.removed && known.is_dir() {
-                        map[id as usize] = mine;
-                        continue;
-                    }
-                    if known.removed {
-                        self.revive(mine);
-                    } else if !(known.is_dir() && entry.is_dir()) {
-                        self.clear(mine);
-                    }
-                    mine
+            let (mine, there) = self.place(parent, name, layer);
+            if there {
+                let known = *self.entry(mine);
+                if entry.kind == FileKind::Implied && !known.removed && known.is_dir() {
+                    map[id as usize] = mine;
+                    continue;
                 }
-                None => self.push(parent, name, layer),
-            };
+                if known.removed {
+                    self.revive(mine);
+                } else if !(known.is_dir() && entry.is_dir()) {
+                    self.clear(mine);
+                }
+            }
             map[id as usize] = mine;
             let extra = match upper.extra(id) {
                 Some(extra) => {

@@ -23,10 +23,13 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changes");
 }
 
-/// The program where anybody may run it.
+/// The program where anybody may run it. Another process copies it: a program that this one has open for
+/// writing, as a child inherits it that another test starts at that moment, cannot be run.
 fn public_program(desk: &Desk) -> PathBuf {
     let program = desk.at("gabion");
-    fs::copy(env!("CARGO_BIN_EXE_gabion"), &program).expect("copies");
+    let mut copy = Command::new("cp");
+    copy.arg(env!("CARGO_BIN_EXE_gabion")).arg(&program);
+    assert!(copy.status().expect("starts").success(), "copies");
     mode(&program, 0o755);
     mode(&desk.at(""), 0o755);
     program
