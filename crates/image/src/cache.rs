@@ -285,4 +285,26 @@ mod tests {
         assert_eq!(cache.prune(written, hour).expect("prunes"), (0, 0));
         assert_eq!(cache.prune(written + 2 * hour, hour).expect("prunes"), (1, 5));
     }
+
+    #[test]
+    fn a_sealed_entry_is_whole_or_none() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let cache = Cache::new(dir.path());
+        cache.create().expect("creates");
+        let key = Digest::sha256([7; 32]);
+        let mut pending = cache.begin(Kind::Image, key).expect("begins");
+        seal(&mut pending, |out| out.write_all(b"a report")).expect("writes");
+        pending.finish().expect("finishes");
+        assert_eq!(cache.read_sealed(Kind::Image, key).as_deref(), Some(&b"a report"[..]));
+        let path = cache.path(Kind::Image, key);
+        let sound = fs::read(&path).expect("reads");
+        for at in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1;
+            fs::write(&path, damaged).expect("writes");
+            assert_eq!(cache.read_sealed(Kind::Image, key), None);
+            fs::write(&path, &sound[..at]).expect("writes");
+            assert_eq!(cache.read_sealed(Kind::Image, key), None);
+        }
+    }
 }
