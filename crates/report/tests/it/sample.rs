@@ -360,6 +360,55 @@ pub(crate) fn vulnerable() -> ScanReport {
     report
 }
 
+/// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
+pub(crate) fn crowded() -> ScanReport {
+    let mut report = rich();
+    let secret = |rule, title, severity, file: &str, line| {
+        let place = evidence(file, Some(line), Some(2), &format!("key = **** # {line}"));
+        let mut finding = finding(FindingKind::Secret, rule, title, severity, "Revoke it.", &[place]);
+        finding.id = format!("S-{rule}-{line}");
+        finding
+    };
+    for line in 1..=1_200 {
+        let file = format!(
+            "srv/deployments/region-{}/configuration/services/backend.env",
+            line / 3
+        );
+        let finding = secret(
+            "generic-api-key",
+            "Secret or key in an assignment",
+            Severity::Medium,
+            &file,
+            line,
+        );
+        report.findings.push(finding);
+    }
+    for line in 1..=4 {
+        let file = "usr/share/doc/examples/keys.json";
+        let finding = secret("jwt", "JSON web token", Severity::Low, file, line);
+        report.findings.push(finding);
+    }
+    for (i, rule) in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+        .iter()
+        .enumerate()
+    {
+        let title = "Another kind of secret";
+        let finding = secret(rule, title, Severity::Low, "srv/app.ini", i as u64 + 1);
+        report.findings.push(finding);
+    }
+    let mut shipped = secret(
+        "jwt",
+        "JSON web token",
+        Severity::Info,
+        "usr/share/doc/libssl3/jwt",
+        1,
+    );
+    let own = secret("jwt", "JSON web token", Severity::Info, "srv/jwt", 2);
+    shipped.evidence[0].package = report.packages.first().map(Package::reference);
+    report.findings.extend([shipped, own]);
+    report
+}
+
 /// A directory without packages and findings, looked at in full.
 pub(crate) fn clean() -> ScanReport {
     let mut coverage = Coverage::default();

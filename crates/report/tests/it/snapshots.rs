@@ -55,6 +55,24 @@ fn table_on_a_narrow_terminal() {
 }
 
 #[test]
+fn table_of_many_findings_is_a_page_by_rule() {
+    let options = |all| Options {
+        width: 80,
+        all,
+        ..Options::default()
+    };
+    let report = sample::crowded();
+    let table = text(&report, Format::Table, &options(false));
+    assert!(table.lines().count() < 130, "{table}");
+    insta::assert_snapshot!(table);
+    // Nothing is lost that was asked for.
+    let everything = text(&report, Format::Table, &options(true));
+    for finding in &report.findings {
+        assert!(everything.contains(&finding.id), "{}", finding.id);
+    }
+}
+
+#[test]
 fn table_in_colour_differs_in_escapes_only() {
     let options = Options {
         color: true,
