@@ -50,7 +50,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             .filter(|tag| *tag != target.reference)
             .collect();
         if !other_tags.is_empty() {
-            page.field("also", &other_tags.join(", "))?;
+            page.field("tags", &other_tags.join(", "))?;
         }
     }
     let mut size = Vec::new();
@@ -83,7 +83,15 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         }
     }
     if let Some(os) = &report.os {
-        page.field("os", &os.name)?;
+        // A distroless image calls itself so, whatever it is made of.
+        let distro = os.distro();
+        let named = os.name.to_lowercase().contains(&os.id.to_lowercase());
+        let name = if named {
+            os.name.clone()
+        } else {
+            format!("{} ({distro})", os.name)
+        };
+        page.field("os", &name)?;
         if let Some(end) = &os.end_of_life {
             let extended = end
                 .extended

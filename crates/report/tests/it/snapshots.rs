@@ -73,6 +73,14 @@ fn table_of_many_findings_is_a_page_by_rule() {
 }
 
 #[test]
+fn a_name_that_hides_the_distribution_is_explained() {
+    let mut report = sample::rich();
+    report.os.as_mut().expect("has one").name = "Distroless".to_owned();
+    let table = plain(&report, Format::Table);
+    assert!(table.contains("\nos       Distroless (debian-12)\n"), "{table}");
+}
+
+#[test]
 fn table_in_colour_differs_in_escapes_only() {
     let options = Options {
         color: true,
