@@ -207,17 +207,12 @@ fn the_same_input_gives_the_same_bytes() {
         assert!(!first.is_empty());
         assert_eq!(first, scan(&["--no-cache", "--jobs", "4"]), "{format}");
         assert_eq!(first, scan(&["--verify"]), "{format}");
-        let words = |text: &str| {
-            // The identifier of a document is made from all of it, this word included.
-            let lines = text
-                .lines()
-                .filter(|l| !l.contains("\"serialNumber\"") && !l.contains("\"documentNamespace\""));
-            lines
-                .map(|l| {
-                    l.replace("verified-earlier", "verified")
-                        .replace(" by an earlier scan, unchanged since", "")
-                })
-                .collect::<Vec<_>>()
+        // These two tell whether the blobs were read in this scan or in an earlier one; the others are documents about
+        // the image, for which that makes no difference.
+        let words = |text: &str| match format {
+            "json" => text.replace("verified-earlier", "verified"),
+            "table" => text.replace(" by an earlier scan, unchanged since", ""),
+            _ => text.to_owned(),
         };
         let cached = scan(&[]);
         assert_eq!(words(&first), words(&cached), "{format}");

@@ -1,7 +1,7 @@
 //! What users see, kept as snapshots.
 
 use crate::{plain, sample, text};
-use gabion_model::{Aspect, Coverage, Status};
+use gabion_model::{Aspect, Coverage, Status, Verification};
 use gabion_report::{Format, GateResult, Options};
 
 #[test]
@@ -15,6 +15,42 @@ fn machine_formats() {
 fn machine_formats_of_a_directory() {
     for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
         insta::assert_snapshot!(format!("clean-{format}"), plain(&sample::clean(), format));
+    }
+}
+
+#[test]
+fn a_document_is_the_same_whether_the_image_was_verified_now_or_earlier() {
+    let with = |verification| {
+        let mut report = sample::rich();
+        report.target.image.as_mut().expect("has one").verification = verification;
+        // Another machine.
+        report.isolation.landlock = "not supported".to_owned();
+        report
+    };
+    let mut later = sample::rich();
+    later.created = "2026-11-23T00:00:00Z".parse().expect("valid");
+    for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
+        let now = plain(&sample::rich(), format);
+        assert_eq!(now, plain(&with(Verification::Verified), format), "{format}");
+        assert_eq!(
+            now,
+            plain(&with(Verification::VerifiedEarlier), format),
+            "{format}"
+        );
+    }
+    for (format, key) in [
+        (Format::CycloneDx, "serialNumber"),
+        (Format::Spdx, "documentNamespace"),
+    ] {
+        let unverified = plain(&with(Verification::UnverifiedSnapshot), format);
+        assert!(unverified.contains("unverified-snapshot"), "{unverified}");
+        let id = |document: &str| {
+            let document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+            document[key].as_str().expect("an identifier").to_owned()
+        };
+        let now = id(&plain(&sample::rich(), format));
+        assert_ne!(now, id(&unverified), "{format}");
+        assert_ne!(now, id(&plain(&later, format)), "{format}");
     }
 }
 
