@@ -27,6 +27,8 @@ use std::{
 const MOST: usize = 12;
 const LEAST: usize = 5;
 const PLACES: usize = 3;
+/// Rules that are named of those that are not shown.
+const NAMED: usize = 8;
 
 /// Columns before the rule.
 const SEVERITY: usize = 10;
@@ -154,9 +156,10 @@ fn rest_of(groups: &[Group<'_>]) -> String {
         .filter_map(|severity| Some(format!("{} {severity}", text::thousands(*counts.get(&severity)?))))
         .collect();
     let rules: BTreeSet<&str> = groups.iter().map(|g| g.first.rule.as_str()).collect();
-    let rules: Vec<&str> = rules.into_iter().collect();
+    let more = if rules.len() > NAMED { ", ..." } else { "" };
+    let rules: Vec<&str> = rules.into_iter().take(NAMED).collect();
     format!(
-        "{} more: {} ({})",
+        "{} more: {} ({}{more})",
         text::thousands(total),
         counts.join(", "),
         rules.join(", ")

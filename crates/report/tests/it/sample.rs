@@ -363,7 +363,7 @@ pub(crate) fn vulnerable() -> ScanReport {
 /// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
 pub(crate) fn crowded() -> ScanReport {
     let mut report = rich();
-    let secret = |rule, title, severity, file: &str, line| {
+    let secret = |rule: &str, title, severity, file: &str, line| {
         let place = evidence(file, Some(line), Some(2), &format!("key = **** # {line}"));
         let mut finding = finding(FindingKind::Secret, rule, title, severity, "Revoke it.", &[place]);
         finding.id = format!("S-{rule}-{line}");
@@ -388,12 +388,9 @@ pub(crate) fn crowded() -> ScanReport {
         let finding = secret("jwt", "JSON web token", Severity::Low, file, line);
         report.findings.push(finding);
     }
-    for (i, rule) in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
-        .iter()
-        .enumerate()
-    {
+    for (i, rule) in ('a'..='t').map(String::from).enumerate() {
         let title = "Another kind of secret";
-        let finding = secret(rule, title, Severity::Low, "srv/app.ini", i as u64 + 1);
+        let finding = secret(&rule, title, Severity::Low, "srv/app.ini", i as u64 + 1);
         report.findings.push(finding);
     }
     let mut shipped = secret(
