@@ -282,7 +282,11 @@ fn operating_system(os: &OsRelease, refs: &mut Refs) -> Component {
     }
     if let Some(end) = &os.end_of_life {
         properties.add("gabion:endOfLife", end.date);
-        properties.add_some("gabion:endOfExtendedLife", end.extended);
+        for extension in &end.extensions {
+            let cost = if extension.free { "" } else { " (commercial)" };
+            let text = format!("{}{cost} until {}", extension.name, extension.until);
+            properties.add("gabion:extendedSupport", text);
+        }
     }
     Component {
         kind: "operating-system",

@@ -19,7 +19,8 @@ mod page;
 mod verdict;
 
 use crate::{Options, text};
-use gabion_model::{ScanReport, Verification};
+use gabion_model::{ScanReport, Verification, os::EndOfLife};
+use jiff::{civil::Date, tz::TimeZone};
 use page::{Page, style};
 use std::io;
 
@@ -93,16 +94,9 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         };
         page.field("os", &name)?;
         if let Some(end) = &os.end_of_life {
-            let extended = end
-                .extended
-                .map(|date| format!("; extended support until {date}"))
-                .unwrap_or_default();
-            if end.passed {
-                let line = format!("END OF LIFE: security support ended on {}{extended}", end.date);
-                page.styled_field("", style::WARNING, &line)?;
-            } else {
-                page.field("", &format!("security support until {}{extended}", end.date))?;
-            }
+            let style = if end.passed { style::WARNING } else { style::PLAIN };
+            let today = report.created.to_zoned(TimeZone::UTC).date();
+            page.styled_field("", style, &support(end, today))?;
         }
     }
     let confinement = [
@@ -115,6 +109,24 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// `security support ended on 2026-07-11; LTS until 2028-06-30; ELTS (commercial) until 2033-06-30`.
+fn support(end: &EndOfLife, today: Date) -> String {
+    let mut parts = vec![("security support".to_owned(), end.date)];
+    parts.extend(end.extensions.iter().map(|extension| {
+        let cost = if extension.free { "" } else { " (commercial)" };
+        (format!("{}{cost}", extension.name), extension.until)
+    }));
+    let parts: Vec<String> = parts
+        .into_iter()
+        .map(|(name, until)| {
+            let ended = if until < today { "ended on" } else { "until" };
+            format!("{name} {ended} {until}")
+        })
+        .collect();
+    let lead = if end.passed { "END OF LIFE: " } else { "" };
+    format!("{lead}{}", parts.join("; "))
 }
 
 fn hints(page: &mut Page<'_>, cut: bool) -> io::Result<()> {

@@ -3,7 +3,10 @@
 use gabion_model::{
     Aspect, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity, Isolation, Layer,
     Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Status, Target,
-    Tool, Verification, os::EndOfLife, scan::FileTotals, scan::SCHEMA_VERSION,
+    Tool, Verification,
+    os::{EndOfLife, Extension},
+    scan::FileTotals,
+    scan::SCHEMA_VERSION,
 };
 
 fn digest(byte: u8) -> Digest {
@@ -302,9 +305,15 @@ pub(crate) fn rich() -> ScanReport {
             name: "Debian GNU/Linux 12 (bookworm)".to_owned(),
             like: vec![],
             end_of_life: Some(EndOfLife {
-                date: "2026-06-10".parse().expect("valid"),
-                extended: Some("2028-06-30".parse().expect("valid")),
-                passed: true,
+                date: "2026-07-11".parse().expect("valid"),
+                extensions: [("LTS", "2028-06-30", true), ("ELTS", "2033-06-30", false)]
+                    .map(|(name, until, free)| Extension {
+                        name: name.to_owned(),
+                        until: until.parse().expect("valid"),
+                        free,
+                    })
+                    .to_vec(),
+                passed: false,
             }),
             path: "usr/lib/os-release".to_owned(),
         }),

@@ -117,6 +117,23 @@ fn a_name_that_hides_the_distribution_is_explained() {
 }
 
 #[test]
+fn the_end_of_life_is_that_of_free_support() {
+    let mut report = sample::rich();
+    report
+        .os
+        .as_mut()
+        .expect("has one")
+        .end_of_life
+        .as_mut()
+        .expect("has one")
+        .passed = true;
+    report.created = "2028-07-01T00:00:00Z".parse().expect("valid");
+    let table = plain(&report, Format::Table);
+    let line = "END OF LIFE: security support ended on 2026-07-11; LTS ended on 2028-06-30; ELTS";
+    assert!(table.contains(line), "{table}");
+}
+
+#[test]
 fn table_in_colour_differs_in_escapes_only() {
     let options = Options {
         color: true,
