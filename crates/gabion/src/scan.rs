@@ -22,6 +22,7 @@ use std::{
 
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
+    output::check(&args.outputs)?;
     let scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);

@@ -2,7 +2,7 @@
 
 use crate::bad::{Desk, Image, Layer, Ran, Tar};
 use serde_json::json;
-use std::fs;
+use std::{fs, process::Stdio};
 
 /// Standard output, standard error and exit code, as one text without what differs from machine to machine.
 fn whole(desk: &Desk, ran: &Ran) -> String {
@@ -161,6 +161,45 @@ fn exit_codes_follow_the_gates() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_changes_nothing() {
+    let desk = desk();
+    for (format, gate, code) in [
+        ("table", "cis-critical", 0),
+        ("json", "secret", 1),
+        ("spdx", "secret", 1),
+    ] {
+        let mut child = desk
+            .command()
+            .args(["scan", "oci:v1", "--format", format, "--fail-on", gate])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("ends");
+        assert_eq!(output.status.code(), Some(code), "{format}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!told.contains("error"), "{told}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_are_told_before_the_scan() {
+    let desk = desk();
+    let fails = |outputs: &[&str], why: &str| {
+        let ran = desk.run(&[&["scan", "oci:v1"][..], outputs].concat());
+        ran.fails(&[why]);
+        assert_eq!(ran.out, "");
+    };
+    fails(&["-o", "json=gone/x.json"], "there is no such directory");
+    fails(&["-o", "json=v1"], "it is a directory");
+    fails(&["-o", "json=x", "-o", "sarif=x"], "--output names x twice");
+    assert!(!desk.at("x").exists());
+    let ran = desk.run(&["scan", "oci:v1", "-o", "json=/dev/null", "-o", "sarif=/dev/null"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
 fn wrong_arguments_are_told_as_such() {
     let desk = desk();
     snapshot!(
@@ -168,6 +207,8 @@ fn wrong_arguments_are_told_as_such() {
         desk,
         desk.run(&["scan", "oci:v1", "--fail-on", "everything"])
     );
+    desk.run(&["scan", "oci:v1", "--fail-on", "cis-hihg"])
+        .fails(&["cis-critical, cis-high"]);
     snapshot!(
         "format_unknown",
         desk,
