@@ -62,7 +62,11 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             .iter()
             .fold(0u64, |sum, layer| sum.saturating_add(layer.size));
         let layers = text::count(report.layers.len() as u64, "layer");
-        size.push(format!("{} in {layers}", text::bytes(stored)));
+        // An unpacked snapshot has no blobs whose size could be told.
+        size.push(match stored {
+            0 => layers,
+            stored => format!("{} in {layers}", text::bytes(stored)),
+        });
     }
     let files = text::count(report.files.entries, "file");
     size.push(format!("{files} with {}", text::bytes(report.files.bytes)));

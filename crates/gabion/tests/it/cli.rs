@@ -200,6 +200,34 @@ fn files_that_cannot_be_written_are_told_before_the_scan() {
 }
 
 #[test]
+fn without_a_home_nothing_is_kept_and_all_is_told() {
+    let desk = desk();
+    let scan = |home: Option<&str>, more: &[&str]| {
+        let mut command = desk.command();
+        command.args(["scan", "oci:v1"]).args(more);
+        command
+            .env_remove("GABION_CACHE_DIR")
+            .env_remove("XDG_CACHE_HOME");
+        match home {
+            Some(home) => command.env("HOME", home),
+            None => command.env_remove("HOME"),
+        };
+        Ran::of(&mut command)
+    };
+    let kept = desk.run(&["scan", "oci:v1", "--no-cache"]);
+    for home in [None, Some("/dev/null")] {
+        let ran = scan(home, &[]);
+        assert_eq!((ran.code, &ran.out), (0, &kept.out), "{}", ran.err);
+        assert!(
+            ran.err.contains("note: nothing is kept for the next scan: "),
+            "{}",
+            ran.err
+        );
+        assert!(!scan(home, &["--quiet"]).err.contains("note"));
+    }
+}
+
+#[test]
 fn wrong_arguments_are_told_as_such() {
     let desk = desk();
     snapshot!(

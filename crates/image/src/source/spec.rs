@@ -122,6 +122,10 @@ pub enum Found {
     OciArchive,
     /// A document of CycloneDX or SPDX.
     Sbom,
+    /// A file without content.
+    Empty,
+    /// A tar with neither.
+    Tar,
     /// Something else.
     Other,
 }
@@ -163,9 +167,16 @@ impl Spec {
                 Found::DockerArchive => (SourceKind::DockerArchive, "a tar file with manifest.json"),
                 Found::OciArchive => (SourceKind::OciArchive, "a tar file with an OCI layout"),
                 Found::Sbom => (SourceKind::Sbom, "a CycloneDX or SPDX document"),
-                Found::Other => {
+                Found::Empty | Found::Tar | Found::Other => {
                     return Err(SourceError::UnknownFile {
                         path: path.to_owned(),
+                        seen: match found {
+                            Found::Empty => "empty",
+                            Found::Tar => {
+                                "a tar file without manifest.json and index.json, or the beginning of one"
+                            }
+                            _ => "a file of another kind",
+                        },
                     });
                 }
             };
@@ -349,6 +360,9 @@ fn look_into(path: &Path) -> io::Result<Found> {
     let mut start = Vec::new();
     (&mut file).take(512).read_to_end(&mut start)?;
     file.rewind()?;
+    if start.is_empty() {
+        return Ok(Found::Empty);
+    }
     let blank = |b: &&u8| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b);
     if start.get(257..262) == Some(b"ustar") {
         return Ok(tar_kind(file));
@@ -374,7 +388,7 @@ fn look_into(path: &Path) -> io::Result<Found> {
 /// Newer archives of Docker are both; then the older form, which names the image, is preferred.
 fn tar_kind(file: File) -> Found {
     let mut archive = tar::Archive::new(BufReader::new(file));
-    let mut kind = Found::Other;
+    let mut kind = Found::Tar;
     let Ok(entries) = archive.entries_with_seek() else {
         return kind;
     };
@@ -551,7 +565,8 @@ mod tests {
                 Found::DockerArchive,
             ),
             (tar(&["blobs/x", "./index.json"]), Found::OciArchive),
-            (tar(&["etc/passwd"]), Found::Other),
+            (tar(&["etc/passwd"]), Found::Tar),
+            (tar(&["blobs/x", "manifest.json"])[..700].to_vec(), Found::Tar),
             (b"\x1f\x8b\x08".to_vec(), Found::DockerArchive),
             (b" {\"bomFormat\": \"CycloneDX\"}".to_vec(), Found::Sbom),
             (b"{\"spdxVersion\": 1}".to_vec(), Found::Sbom),
@@ -561,7 +576,7 @@ mod tests {
                 Found::Sbom,
             ),
             (b"{}".to_vec(), Found::Other),
-            (Vec::new(), Found::Other),
+            (Vec::new(), Found::Empty),
         ] {
             let path = directory.path().join("file");
             fs::write(&path, &content).expect("writes");

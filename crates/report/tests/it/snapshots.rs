@@ -134,6 +134,21 @@ fn the_end_of_life_is_that_of_free_support() {
 }
 
 #[test]
+fn aspects_that_share_a_reason_are_told_together() {
+    let mut report = sample::clean();
+    let reason = || "the target is a source tree".to_owned();
+    for aspect in [Aspect::CONFIG, Aspect::OS, Aspect::PACKAGES_OS] {
+        report
+            .coverage
+            .set(aspect, Status::NotEvaluated { reason: reason() });
+    }
+    let table = plain(&report, Format::Table);
+    let second = table.lines().nth(1).expect("two lines");
+    let told = "coverage partial: config, os, packages.os not evaluated (the target is a source tree)";
+    assert_eq!(second, told);
+}
+
+#[test]
 fn table_in_colour_differs_in_escapes_only() {
     let options = Options {
         color: true,
