@@ -9,6 +9,7 @@ use super::{
 use crate::facts::SecretMatch;
 use gabion_model::Severity;
 use proptest::prelude::*;
+use std::slice::from_ref;
 
 /// Expands the templates of the rules: `{20 alnum}`, `{uuid}`, `{checksum ghp_ 30}`, `{= text as it is}`, ... The result
 /// is made at run time and depends on nothing but the template, so that no credential stands in the source.
@@ -384,7 +385,7 @@ fn an_access_key_id_is_as_bad_as_what_lies_beside_it() {
     let named = ("aws-secret-access-key".to_owned(), Severity::Critical);
     assert_eq!(
         severity(&format!("X-Amz-Credential={url}%2F20190101")),
-        [lone.clone()]
+        from_ref(&lone)
     );
     assert_eq!(
         severity(&format!("{id}:2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")),
@@ -392,7 +393,7 @@ fn an_access_key_id_is_as_bad_as_what_lies_beside_it() {
     );
     // The file that the console offers for download, with the secret told by its place alone.
     let csv = format!("Access key ID,Secret access key\r\n{id},{secret}\r\n");
-    assert_eq!(severity(&csv), [pair.clone()]);
+    assert_eq!(severity(&csv), from_ref(&pair));
     // Anywhere in the file, in any order.
     let file = format!("{id}\n{far}aws_secret_access_key = {secret}\n{far}{other}\n");
     assert_eq!(severity(&file), [pair.clone(), named, pair]);
