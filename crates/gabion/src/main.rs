@@ -15,6 +15,7 @@ mod storage;
 mod target;
 
 use clap::Parser;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         cli::Command::Completions { shell } => output::completions(shell),
         cli::Command::Man => output::man(),
         cli::Command::Worker => {
+            // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
+            let _ = set_parent_process_death_signal(Some(Signal::KILL));
             let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
             return if done {
                 ExitCode::SUCCESS

@@ -1,7 +1,7 @@
 //! The only module that prints: results to standard output, everything else to standard error.
 #![expect(clippy::print_stderr, reason = "this is the output module")]
 
-use crate::cli::{Cli, Color};
+use crate::cli::{Cli, Color, OutputFile};
 use clap::CommandFactory;
 use gabion_model::ScanReport;
 use gabion_report::{Format, Options};
@@ -14,15 +14,22 @@ use std::{
 
 /// An error for the user: `error: ...`, its causes, and a hint if there is one.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
-    // `gabion scan ... | head` is no failure to speak of.
-    let broken_pipe = error.chain().any(|e| {
-        e.downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    });
-    if !broken_pipe {
-        eprintln!("error: {error:#}");
-    }
+    eprintln!("error: {error:#}");
     ExitCode::from(2)
+}
+
+/// Writes to standard output. A reader that has seen enough (`gabion scan ... | head`) is no failure: what remains to
+/// be told is the exit code.
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // What is buffered would be tried again.
+            drop(out.into_parts());
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// A wrong argument, or a request for help.
@@ -43,7 +50,7 @@ pub(crate) fn note(text: &str) {
 
 /// Prints a line of results.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    to_stdout(|out| writeln!(out, "{text}"))
 }
 
 /// The commands without those that are not for users, which the generators would show.
@@ -62,7 +69,7 @@ fn visible() -> clap::Command {
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut visible(), "gabion", &mut script);
-    io::stdout().lock().write_all(&script)?;
+    to_stdout(|out| out.write_all(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,7 +80,7 @@ pub(crate) fn man() -> anyhow::Result<ExitCode> {
         let name = format!("gabion-{}", command.get_name());
         clap_mangen::Man::new(command.clone().name(name)).render(&mut page)?;
     }
-    io::stdout().lock().write_all(&page)?;
+    to_stdout(|out| out.write_all(&page))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,9 +109,25 @@ pub(crate) fn width() -> usize {
 
 /// Prints a report.
 pub(crate) fn print(report: &ScanReport, format: Format, options: &Options<'_>) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    gabion_report::render(report, format, options, &mut out)?;
-    out.flush()?;
+    Ok(to_stdout(|out| {
+        gabion_report::render(report, format, options, out)
+    })?)
+}
+
+/// Refuses, before anything is read, files that could not be written after it, and two reports in one file.
+pub(crate) fn check(files: &[OutputFile]) -> anyhow::Result<()> {
+    for (i, OutputFile { path, .. }) in files.iter().enumerate() {
+        if files[..i].iter().any(|other| other.path == *path) && (path.is_file() || !path.exists()) {
+            anyhow::bail!("--output names {} twice", path.display());
+        }
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if directory.is_some_and(|directory| !directory.is_dir()) {
+            anyhow::bail!("cannot write {}: there is no such directory", path.display());
+        }
+        if path.is_dir() {
+            anyhow::bail!("cannot write {}: it is a directory", path.display());
+        }
+    }
     Ok(())
 }
 

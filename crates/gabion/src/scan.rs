@@ -22,6 +22,7 @@ use std::{
 
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
+    output::check(&args.outputs)?;
     let scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);
@@ -69,11 +70,7 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
 
 /// Scans one target; with the index of all files if that is wanted.
 pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -> anyhow::Result<Scanned> {
-    let cache = if common.no_cache {
-        None
-    } else {
-        Some(usable_cache(common)?)
-    };
+    let cache = usable_cache(common)?;
     let temporary = cache
         .as_ref()
         .map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
@@ -130,16 +127,32 @@ fn worker() -> Command {
     command
 }
 
-/// The cache, if it can be created; without one the scan goes on, only slower.
-fn usable_cache(common: &Common) -> anyhow::Result<Cache> {
-    let cache = Cache::new(storage::directory(common.cache_dir.as_ref())?);
-    cache.create().map_err(|e| {
-        anyhow!(
-            "cannot create the cache in {}: {e}\nhint: name another with --cache-dir, or use --no-cache",
-            cache.root().display()
-        )
-    })?;
-    Ok(cache)
+/// The cache. One that the user named must be usable; without the usual one (no home directory, or one that is not
+/// writable, as for a service or in CI) the scan goes on, only slower.
+fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
+    if common.no_cache {
+        return Ok(None);
+    }
+    let created = storage::directory(common.cache_dir.as_ref()).and_then(|directory| {
+        let cache = Cache::new(directory);
+        cache.create().map_err(|e| {
+            anyhow!(
+                "cannot create the cache in {}: {e}\nhint: name another with --cache-dir, or use --no-cache",
+                cache.root().display()
+            )
+        })?;
+        Ok(cache)
+    });
+    match created {
+        Ok(cache) => Ok(Some(cache)),
+        Err(error) if common.cache_dir.is_some() => Err(error),
+        Err(error) => {
+            if !common.quiet {
+                output::note(&format!("note: nothing is kept for the next scan: {error}"));
+            }
+            Ok(None)
+        }
+    }
 }
 
 /// Reads an SBOM; runs in the worker.

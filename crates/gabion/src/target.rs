@@ -71,7 +71,15 @@ pub(crate) fn bring(
     if let Some(why) = spec.guessed.as_ref().filter(|_| !common.quiet) {
         output::note(&format!("{}:{} ({why})", spec.kind, spec.reference));
     }
-    let progress = Transfer(Progress::new(common.quiet, "fetching"));
+    let is_here = matches!(
+        spec.kind,
+        SourceKind::DockerArchive
+            | SourceKind::OciArchive
+            | SourceKind::Oci
+            | SourceKind::Dir
+            | SourceKind::Sbom
+    );
+    let progress = Transfer(Progress::new(common.quiet || is_here, "fetching"));
     let mut temporary = None;
     let work = match spec.kind {
         SourceKind::DockerArchive => {

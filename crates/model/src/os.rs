@@ -1,5 +1,6 @@
 //! The distribution an image is made of, as `os-release(5)` names it.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// A distribution and its release.
@@ -29,12 +30,31 @@ pub struct OsRelease {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndOfLife {
     /// Last day of the general security support.
-    pub date: jiff::civil::Date,
-    /// Last day of the extended (LTS, ELTS, ESM) support, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extended: Option<jiff::civil::Date>,
-    /// True if `date` is before the day of the scan.
+    pub date: Date,
+    /// What comes after it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
+    /// True if the general support and every free extension of it ended before the day of the scan.
     pub passed: bool,
+}
+
+/// Support beyond the general one, of fewer packages or for fewer people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// What the distribution calls it: `LTS`, `ELTS`, `ESM`.
+    pub name: String,
+    /// Its last day.
+    pub until: Date,
+    /// Whether everybody gets it.
+    pub free: bool,
+}
+
+impl EndOfLife {
+    /// The last day on which everybody gets security updates.
+    pub fn free_until(&self) -> Date {
+        let free = self.extensions.iter().filter(|extension| extension.free);
+        free.map(|extension| extension.until).fold(self.date, Date::max)
+    }
 }
 
 impl OsRelease {

@@ -186,11 +186,11 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
         .findings
         .iter()
         .partition(|finding| finding.kind == FindingKind::Vulnerability);
-    Ok(Bom {
+    let mut bom = Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         bom_format: "CycloneDX",
         spec_version: "1.6",
-        serial_number: format!("urn:uuid:{}", subject::uuid(report)?),
+        serial_number: String::new(),
         version: 1,
         metadata: Metadata {
             timestamp: report.created,
@@ -210,7 +210,9 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
             .into_iter()
             .map(|finding| annotation(report, finding, &root_ref, &mut refs))
             .collect(),
-    })
+    };
+    bom.serial_number = format!("urn:uuid:{}", subject::uuid(&bom)?);
+    Ok(bom)
 }
 
 fn root(report: &ScanReport, subject: &Subject<'_>) -> Component {
@@ -221,6 +223,7 @@ fn root(report: &ScanReport, subject: &Subject<'_>) -> Component {
         properties.add("gabion:imageId", image.config);
         properties.add_some("gabion:manifestDigest", image.manifest);
         properties.add("gabion:platform", &image.platform);
+        properties.add_some("gabion:verification", subject::unverified(report));
         for tag in &image.tags {
             properties.add("gabion:tag", tag);
         }
@@ -279,7 +282,11 @@ fn operating_system(os: &OsRelease, refs: &mut Refs) -> Component {
     }
     if let Some(end) = &os.end_of_life {
         properties.add("gabion:endOfLife", end.date);
-        properties.add_some("gabion:endOfExtendedLife", end.extended);
+        for extension in &end.extensions {
+            let cost = if extension.free { "" } else { " (commercial)" };
+            let text = format!("{}{cost} until {}", extension.name, extension.until);
+            properties.add("gabion:extendedSupport", text);
+        }
     }
     Component {
         kind: "operating-system",

@@ -7,6 +7,9 @@
 //! | an aspect not evaluated | skipped, with the reason |
 //! | an aspect covered in part, unsupported or failed | error, with the reasons |
 //!
+//! `JUnit` has no specification; what is written is valid by the schema of Jenkins' xUnit plugin, which knows
+//! `skipped` of a suite but not of all suites.
+//!
 //! So a pipeline that only looks at the counts cannot mistake "not looked at" for "fine". Text passes
 //! [`safe`], since XML has no way at all to write most control characters.
 
@@ -29,7 +32,6 @@ pub(crate) fn render(report: &ScanReport, out: &mut dyn io::Write) -> io::Result
         .with_attribute(("tests", &*sum(|s| s.cases.len())))
         .with_attribute(("failures", &*sum(Suite::failures)))
         .with_attribute(("errors", &*sum(Suite::errors)))
-        .with_attribute(("skipped", &*sum(Suite::skipped)))
         .with_attribute(("time", "0"))
         .write_inner_content(|xml| {
             suites

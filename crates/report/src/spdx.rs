@@ -153,12 +153,12 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
         }
     }
 
-    Ok(Document {
+    let mut document = Document {
         spdx_version: "SPDX-2.3",
         data_license: "CC0-1.0",
         id: DOCUMENT,
         name: subject.name.to_owned(),
-        document_namespace: format!("urn:uuid:{}", subject::uuid(report)?),
+        document_namespace: String::new(),
         creation_info: CreationInfo {
             created: date(report),
             creators: vec![creator(report)],
@@ -175,7 +175,9 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
                 name: text,
             })
             .collect(),
-    })
+    };
+    document.document_namespace = format!("urn:uuid:{}", subject::uuid(&document)?);
+    Ok(document)
 }
 
 impl SpdxPackage {
@@ -208,11 +210,11 @@ fn root(report: &ScanReport, subject: &Subject<'_>) -> SpdxPackage {
             .map(str::to_owned)
             .or_else(|| subject.digest.map(|digest| digest.to_string())),
         primary_package_purpose: Some(if subject.is_image { "CONTAINER" } else { "OTHER" }),
-        source_info: report
-            .target
-            .image
-            .as_ref()
-            .map(|image| format!("image id {}, platform {}", image.config, image.platform)),
+        source_info: report.target.image.as_ref().map(|image| {
+            let doubt = subject::unverified(report).map(|word| format!(", {word}"));
+            let doubt = doubt.unwrap_or_default();
+            format!("image id {}, platform {}{doubt}", image.config, image.platform)
+        }),
         checksums: subject
             .digest
             .map(|digest| Checksum {

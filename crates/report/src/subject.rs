@@ -1,6 +1,7 @@
 //! What a document is about, and the identifiers it needs: derived from the content, never drawn at random.
 
-use gabion_model::{Digest, Layer, Package, PackageRef, ScanReport};
+use gabion_model::{Digest, Layer, Package, PackageRef, ScanReport, Verification};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, io};
 
@@ -9,12 +10,14 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::sha256(Sha256::digest(bytes).into())
 }
 
-/// A UUID for the document about this report. Version 8 of RFC 9562, which leaves the content to the
-/// application: here the first 122 bits of the SHA-256 of the report's JSON. Two reports that differ in any
-/// field, be it only the time, get two UUIDs.
-pub(crate) fn uuid(report: &ScanReport) -> io::Result<String> {
-    let json = serde_json::to_vec(report)?;
-    let hash: [u8; 32] = *sha256(&json).as_bytes();
+/// A UUID for a document, made from what the document says, with its own place for the UUID left empty: the same
+/// document has the same UUID wherever it is made, and two that differ, be it only in the time, have two. What a
+/// report knows and the document does not tell (whether the blobs were hashed in this scan or in an earlier one) does
+/// not count. Version 8 of RFC 9562, which leaves the content to the application: here 122 bits of SHA-256.
+pub(crate) fn uuid(document: &impl Serialize) -> io::Result<String> {
+    let mut hasher = Hasher(Sha256::new());
+    serde_json::to_writer(&mut hasher, document)?;
+    let hash: [u8; 32] = hasher.0.finalize().into();
     let [mut a, mut b] = [[0; 8]; 2];
     a.copy_from_slice(&hash[..8]);
     b.copy_from_slice(&hash[8..16]);
@@ -27,6 +30,20 @@ pub(crate) fn uuid(report: &ScanReport) -> io::Result<String> {
         b >> 48 & 0x3fff | 0x8000,
         b & 0xffff_ffff_ffff,
     ))
+}
+
+/// Hashes what is written to it, so that a document need not be held twice.
+struct Hasher(Sha256);
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The thing that was scanned, as an SBOM names it.
@@ -111,6 +128,15 @@ fn oci_purl(repository: &str, tag: Option<&str>, manifest: Digest, platform: &st
 /// The layer an index of the report points to, and its history line.
 pub(crate) fn layer(report: &ScanReport, index: Option<u32>) -> Option<&Layer> {
     report.layers.get(usize::try_from(index?).ok()?)
+}
+
+/// The word for content that was not checked against the digests that the document gives for it; none where it was,
+/// in this scan or an earlier one, which is the same claim.
+pub(crate) fn unverified(report: &ScanReport) -> Option<&'static str> {
+    match report.target.image.as_ref()?.verification {
+        Verification::Verified | Verification::VerifiedEarlier => None,
+        Verification::UnverifiedSnapshot => Some("unverified-snapshot"),
+    }
 }
 
 /// Finds packages by name. Several packages may share one (two copies of a library): the first is meant.

@@ -19,7 +19,8 @@ mod page;
 mod verdict;
 
 use crate::{Options, text};
-use gabion_model::{ScanReport, Verification};
+use gabion_model::{ScanReport, Verification, os::EndOfLife};
+use jiff::{civil::Date, tz::TimeZone};
 use page::{Page, style};
 use std::io;
 
@@ -50,7 +51,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             .filter(|tag| *tag != target.reference)
             .collect();
         if !other_tags.is_empty() {
-            page.field("also", &other_tags.join(", "))?;
+            page.field("tags", &other_tags.join(", "))?;
         }
     }
     let mut size = Vec::new();
@@ -61,7 +62,11 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             .iter()
             .fold(0u64, |sum, layer| sum.saturating_add(layer.size));
         let layers = text::count(report.layers.len() as u64, "layer");
-        size.push(format!("{} in {layers}", text::bytes(stored)));
+        // An unpacked snapshot has no blobs whose size could be told.
+        size.push(match stored {
+            0 => layers,
+            stored => format!("{} in {layers}", text::bytes(stored)),
+        });
     }
     let files = text::count(report.files.entries, "file");
     size.push(format!("{files} with {}", text::bytes(report.files.bytes)));
@@ -83,18 +88,19 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         }
     }
     if let Some(os) = &report.os {
-        page.field("os", &os.name)?;
+        // A distroless image calls itself so, whatever it is made of.
+        let distro = os.distro();
+        let named = os.name.to_lowercase().contains(&os.id.to_lowercase());
+        let name = if named {
+            os.name.clone()
+        } else {
+            format!("{} ({distro})", os.name)
+        };
+        page.field("os", &name)?;
         if let Some(end) = &os.end_of_life {
-            let extended = end
-                .extended
-                .map(|date| format!("; extended support until {date}"))
-                .unwrap_or_default();
-            if end.passed {
-                let line = format!("END OF LIFE: security support ended on {}{extended}", end.date);
-                page.styled_field("", style::WARNING, &line)?;
-            } else {
-                page.field("", &format!("security support until {}{extended}", end.date))?;
-            }
+            let style = if end.passed { style::WARNING } else { style::PLAIN };
+            let today = report.created.to_zoned(TimeZone::UTC).date();
+            page.styled_field("", style, &support(end, today))?;
         }
     }
     let confinement = [
@@ -107,6 +113,24 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// `security support ended on 2026-07-11; LTS until 2028-06-30; ELTS (commercial) until 2033-06-30`.
+fn support(end: &EndOfLife, today: Date) -> String {
+    let mut parts = vec![("security support".to_owned(), end.date)];
+    parts.extend(end.extensions.iter().map(|extension| {
+        let cost = if extension.free { "" } else { " (commercial)" };
+        (format!("{}{cost}", extension.name), extension.until)
+    }));
+    let parts: Vec<String> = parts
+        .into_iter()
+        .map(|(name, until)| {
+            let ended = if until < today { "ended on" } else { "until" };
+            format!("{name} {ended} {until}")
+        })
+        .collect();
+    let lead = if end.passed { "END OF LIFE: " } else { "" };
+    format!("{lead}{}", parts.join("; "))
 }
 
 fn hints(page: &mut Page<'_>, cut: bool) -> io::Result<()> {

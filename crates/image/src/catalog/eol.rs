@@ -9,17 +9,22 @@
 //! |---|---|
 //! | release | matches itself and its point releases: `3.20` is `3.20.1`, not `3.2` |
 //! | end | last day of the support that everyone gets |
-//! | extended | last day of what comes after it, free (Debian LTS) or bought (ELTS, ESM, ELS, LTSS) |
+//! | extensions | what comes after it, free (Debian's LTS) or bought (ELTS, ESM, ELS, LTSS), each with its last day |
 //!
 //! ```
 //! # use gabion_image::catalog::eol::end_of_life;
 //! let buster = end_of_life("debian", Some("10")).unwrap();
 //! assert_eq!(buster.date.to_string(), "2022-09-10");
-//! assert_eq!(buster.extended.unwrap().to_string(), "2029-06-30");
+//! let extensions: Vec<String> = buster.extensions.iter().map(|e| format!("{} {}", e.name, e.until)).collect();
+//! assert_eq!(extensions, ["LTS 2024-06-30", "ELTS 2029-06-30"]);
+//! assert_eq!(buster.free_until().to_string(), "2024-06-30");
 //! assert!(end_of_life("arch", None).is_none());
 //! ```
 
-use gabion_model::{OsRelease, os::EndOfLife};
+use gabion_model::{
+    OsRelease,
+    os::{EndOfLife, Extension},
+};
 use jiff::{
     Timestamp,
     civil::{Date, date},
@@ -30,68 +35,107 @@ use jiff::{
 struct Release {
     version: &'static str,
     end: Date,
-    extended: Option<Date>,
+    /// What comes after, and until when.
+    extensions: [Option<(Support, Date)>; 2],
 }
 
+/// A kind of support after the general one.
+#[derive(Clone, Copy)]
+struct Support {
+    name: &'static str,
+    free: bool,
+}
+
+const fn bought(name: &'static str) -> Support {
+    Support { name, free: false }
+}
+
+/// Debian's, by a team of its own: of fewer architectures, and not of every package.
+const LTS: Support = Support {
+    name: "LTS",
+    free: true,
+};
+/// Freexian's, of the packages that its customers use.
+const ELTS: Support = bought("ELTS");
+/// Expanded Security Maintenance, of Ubuntu Pro. What is sold beyond it (legacy support) is not in the table: its
+/// dates were moved twice.
+const ESM: Support = bought("ESM (Ubuntu Pro)");
+/// Red Hat's Extended Life Cycle Support.
+const ELS: Support = bought("ELS");
+/// SUSE's Long Term Service Pack Support.
+const LTSS: Support = bought("LTSS");
+/// Oracle's.
+const EXTENDED: Support = bought("Extended Support");
+
 type Day = (i16, i8, i8);
+
+const fn day(day: Day) -> Date {
+    date(day.0, day.1, day.2)
+}
 
 /// Supported until `end`, and not a day longer.
 const fn until(version: &'static str, end: Day) -> Release {
     Release {
         version,
-        end: date(end.0, end.1, end.2),
-        extended: None,
+        end: day(end),
+        extensions: [None, None],
     }
 }
 
-/// Supported until `end`, and for some until `last`.
-const fn extended(version: &'static str, end: Day, last: Day) -> Release {
+/// Supported until `end`, and in another way until `last`.
+const fn extended(version: &'static str, end: Day, support: Support, last: Day) -> Release {
     Release {
-        version,
-        end: date(end.0, end.1, end.2),
-        extended: Some(date(last.0, last.1, last.2)),
+        extensions: [Some((support, day(last))), None],
+        ..until(version, end)
     }
 }
 
-/// Security team, then LTS and ELTS.
+/// By the security team until `end`, then with LTS and ELTS.
+const fn debian(version: &'static str, end: Day, lts: Day, elts: Day) -> Release {
+    Release {
+        extensions: [Some((LTS, day(lts))), Some((ELTS, day(elts)))],
+        ..until(version, end)
+    }
+}
+
 const DEBIAN: &[Release] = &[
-    extended("7", (2016, 4, 25), (2020, 6, 30)),
-    extended("8", (2018, 6, 17), (2025, 6, 30)),
-    extended("9", (2020, 7, 18), (2027, 6, 30)),
-    extended("10", (2022, 9, 10), (2029, 6, 30)),
-    extended("11", (2024, 8, 14), (2031, 6, 30)),
-    extended("12", (2026, 7, 11), (2033, 6, 30)),
-    extended("13", (2028, 8, 9), (2035, 6, 30)),
+    debian("7", (2016, 4, 25), (2018, 5, 31), (2020, 6, 30)),
+    debian("8", (2018, 6, 17), (2020, 6, 30), (2025, 6, 30)),
+    debian("9", (2020, 7, 18), (2022, 6, 30), (2027, 6, 30)),
+    debian("10", (2022, 9, 10), (2024, 6, 30), (2029, 6, 30)),
+    debian("11", (2024, 8, 14), (2026, 8, 31), (2031, 6, 30)),
+    debian("12", (2026, 7, 11), (2028, 6, 30), (2033, 6, 30)),
+    debian("13", (2028, 8, 9), (2030, 6, 30), (2035, 6, 30)),
 ];
 
 /// Standard support, then Expanded Security Maintenance.
 const UBUNTU: &[Release] = &[
-    extended("12.04", (2017, 4, 28), (2019, 4, 26)),
-    extended("14.04", (2019, 4, 25), (2024, 4, 25)),
+    extended("12.04", (2017, 4, 28), ESM, (2019, 4, 26)),
+    extended("14.04", (2019, 4, 25), ESM, (2024, 4, 25)),
     until("14.10", (2015, 7, 23)),
     until("15.04", (2016, 2, 4)),
     until("15.10", (2016, 7, 28)),
-    extended("16.04", (2021, 4, 30), (2026, 4, 23)),
+    extended("16.04", (2021, 4, 30), ESM, (2026, 4, 23)),
     until("16.10", (2017, 7, 20)),
     until("17.04", (2018, 1, 13)),
     until("17.10", (2018, 7, 19)),
-    extended("18.04", (2023, 5, 31), (2028, 4, 26)),
+    extended("18.04", (2023, 5, 31), ESM, (2028, 4, 26)),
     until("18.10", (2019, 7, 18)),
     until("19.04", (2020, 1, 23)),
     until("19.10", (2020, 7, 17)),
-    extended("20.04", (2025, 5, 29), (2030, 4, 23)),
+    extended("20.04", (2025, 5, 29), ESM, (2030, 4, 23)),
     until("20.10", (2021, 7, 22)),
     until("21.04", (2022, 1, 20)),
     until("21.10", (2022, 7, 14)),
-    extended("22.04", (2027, 6, 1), (2032, 4, 21)),
+    extended("22.04", (2027, 6, 1), ESM, (2032, 4, 21)),
     until("22.10", (2023, 7, 20)),
     until("23.04", (2024, 1, 25)),
     until("23.10", (2024, 7, 11)),
-    extended("24.04", (2029, 5, 31), (2034, 4, 25)),
+    extended("24.04", (2029, 5, 31), ESM, (2034, 4, 25)),
     until("24.10", (2025, 7, 10)),
     until("25.04", (2026, 1, 15)),
     until("25.10", (2026, 7, 9)),
-    extended("26.04", (2031, 5, 29), (2036, 4, 23)),
+    extended("26.04", (2031, 5, 29), ESM, (2036, 4, 23)),
 ];
 
 const ALPINE: &[Release] = &[
@@ -117,11 +161,11 @@ const ALPINE: &[Release] = &[
 /// Maintenance support, then Extended Life-cycle Support. Minor releases live shorter, in ways that depend
 /// on the subscription.
 const RHEL: &[Release] = &[
-    extended("6", (2020, 11, 30), (2024, 6, 30)),
-    extended("7", (2024, 6, 30), (2029, 5, 31)),
-    extended("8", (2029, 5, 31), (2033, 5, 31)),
-    extended("9", (2032, 5, 31), (2036, 5, 31)),
-    extended("10", (2035, 5, 31), (2039, 5, 31)),
+    extended("6", (2020, 11, 30), ELS, (2024, 6, 30)),
+    extended("7", (2024, 6, 30), ELS, (2029, 5, 31)),
+    extended("8", (2029, 5, 31), ELS, (2033, 5, 31)),
+    extended("9", (2032, 5, 31), ELS, (2036, 5, 31)),
+    extended("10", (2035, 5, 31), ELS, (2039, 5, 31)),
 ];
 
 const CENTOS: &[Release] = &[
@@ -145,10 +189,10 @@ const REBUILD: &[Release] = &[
 
 /// Premier, then Extended Support.
 const ORACLE: &[Release] = &[
-    extended("6", (2021, 3, 31), (2024, 12, 31)),
-    extended("7", (2024, 12, 31), (2028, 6, 30)),
-    extended("8", (2029, 7, 31), (2032, 7, 31)),
-    extended("9", (2032, 6, 30), (2035, 6, 30)),
+    extended("6", (2021, 3, 31), EXTENDED, (2024, 12, 31)),
+    extended("7", (2024, 12, 31), EXTENDED, (2028, 6, 30)),
+    extended("8", (2029, 7, 31), EXTENDED, (2032, 7, 31)),
+    extended("9", (2032, 6, 30), EXTENDED, (2035, 6, 30)),
 ];
 
 const FEDORA: &[Release] = &[
@@ -173,17 +217,17 @@ const AMAZON: &[Release] = &[
 
 /// General support of each service pack, then LTSS.
 const SLES: &[Release] = &[
-    extended("12.3", (2019, 6, 30), (2022, 6, 30)),
-    extended("12.4", (2020, 6, 30), (2023, 6, 30)),
-    extended("12.5", (2024, 10, 31), (2027, 10, 31)),
-    extended("15.1", (2021, 1, 31), (2024, 1, 31)),
-    extended("15.2", (2021, 12, 31), (2024, 12, 31)),
-    extended("15.3", (2022, 12, 31), (2025, 12, 31)),
-    extended("15.4", (2023, 12, 31), (2026, 12, 31)),
-    extended("15.5", (2024, 12, 31), (2027, 12, 31)),
-    extended("15.6", (2025, 12, 31), (2028, 12, 31)),
-    extended("15.7", (2031, 7, 31), (2034, 7, 31)),
-    extended("16.0", (2027, 11, 30), (2030, 11, 30)),
+    extended("12.3", (2019, 6, 30), LTSS, (2022, 6, 30)),
+    extended("12.4", (2020, 6, 30), LTSS, (2023, 6, 30)),
+    extended("12.5", (2024, 10, 31), LTSS, (2027, 10, 31)),
+    extended("15.1", (2021, 1, 31), LTSS, (2024, 1, 31)),
+    extended("15.2", (2021, 12, 31), LTSS, (2024, 12, 31)),
+    extended("15.3", (2022, 12, 31), LTSS, (2025, 12, 31)),
+    extended("15.4", (2023, 12, 31), LTSS, (2026, 12, 31)),
+    extended("15.5", (2024, 12, 31), LTSS, (2027, 12, 31)),
+    extended("15.6", (2025, 12, 31), LTSS, (2028, 12, 31)),
+    extended("15.7", (2031, 7, 31), LTSS, (2034, 7, 31)),
+    extended("16.0", (2027, 11, 30), LTSS, (2030, 11, 30)),
 ];
 
 const LEAP: &[Release] = &[
@@ -235,7 +279,16 @@ pub fn end_of_life(id: &str, version: Option<&str>) -> Option<EndOfLife> {
     })?;
     Some(EndOfLife {
         date: row.end,
-        extended: row.extended,
+        extensions: row
+            .extensions
+            .iter()
+            .flatten()
+            .map(|(support, until)| Extension {
+                name: support.name.to_owned(),
+                until: *until,
+                free: support.free,
+            })
+            .collect(),
         passed: false,
     })
 }
@@ -244,7 +297,7 @@ pub fn end_of_life(id: &str, version: Option<&str>) -> Option<EndOfLife> {
 pub fn judge(os: &mut OsRelease, now: Timestamp) {
     let today = now.to_zoned(TimeZone::UTC).date();
     if let Some(end) = &mut os.end_of_life {
-        end.passed = end.date < today;
+        end.passed = end.free_until() < today;
     }
 }
 
@@ -267,34 +320,77 @@ mod tests {
     }
 
     #[test]
-    fn every_extension_comes_after_the_end_it_extends() {
+    fn every_extension_comes_after_what_it_extends() {
         for table in [DEBIAN, UBUNTU, RHEL, ORACLE, SLES] {
             for release in table {
-                assert!(
-                    release.extended.is_none_or(|last| last > release.end),
-                    "{}",
-                    release.version
-                );
+                let mut before = release.end;
+                for (support, until) in release.extensions.iter().flatten() {
+                    assert!(*until > before, "{} {}", release.version, support.name);
+                    before = *until;
+                }
+            }
+        }
+    }
+
+    /// Debian's own table of itself and of Ubuntu, where that is installed: the package `distro-info-data`.
+    #[test]
+    fn debian_and_ubuntu_agree_with_distro_info() {
+        let rows = |file: &str| -> Vec<std::collections::BTreeMap<String, String>> {
+            let text =
+                std::fs::read_to_string(format!("/usr/share/distro-info/{file}.csv")).unwrap_or_default();
+            let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
+            let head: Vec<String> = lines.next().into_iter().flatten().collect();
+            lines
+                .map(|line| head.iter().cloned().zip(line).collect())
+                .collect()
+        };
+        for (file, keys) in [
+            ("debian", ["eol", "eol-lts", "eol-elts"]),
+            ("ubuntu", ["eol", "eol-esm", ""]),
+        ] {
+            for row in rows(file) {
+                let version = row["version"].trim_end_matches(" LTS");
+                let Some(end) = end_of_life(file, Some(version)) else {
+                    continue;
+                };
+                let ours = [
+                    Some(end.date),
+                    end.extensions.first().map(|e| e.until),
+                    end.extensions.get(1).map(|e| e.until),
+                ];
+                for (key, ours) in keys.iter().zip(ours) {
+                    // An older table lacks columns, and dates that were not known then.
+                    let Some(theirs) = row.get(*key).filter(|date| !date.is_empty()) else {
+                        continue;
+                    };
+                    assert_eq!(
+                        ours.map(|date| date.to_string()).as_ref(),
+                        Some(theirs),
+                        "{file} {version} {key}"
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn the_last_day_is_still_supported() {
-        let at = |text: &str| {
+        let at = |release: &str, text: &str| {
             let mut os = OsRelease {
                 id: "debian".into(),
-                version: Some("12".into()),
+                version: Some(release.into()),
                 codename: None,
                 name: "Debian".into(),
                 like: Vec::new(),
-                end_of_life: end_of_life("debian", Some("12")),
+                end_of_life: end_of_life("debian", Some(release)),
                 path: "etc/os-release".into(),
             };
             judge(&mut os, text.parse().expect("a timestamp"));
             os.end_of_life.expect("known").passed
         };
-        assert!(!at("2026-07-11T23:59:59Z"));
-        assert!(at("2026-07-12T00:00:00Z"));
+        // LTS is for everybody, ELTS is not.
+        assert!(!at("12", "2026-07-12T00:00:00Z"));
+        assert!(!at("11", "2026-08-31T23:59:59Z"));
+        assert!(at("11", "2026-09-01T00:00:00Z"));
     }
 }

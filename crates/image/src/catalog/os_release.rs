@@ -51,6 +51,11 @@ impl Cataloger for OsReleaseCataloger {
         Aspect::OS
     }
 
+    /// Raised when the table of the ends of life changes, too, as they are kept with the facts.
+    fn revision(&self) -> u32 {
+        2
+    }
+
     fn want(&self, file: &Candidate<'_>) -> Want {
         if SOURCES.iter().any(|source| source.as_bytes() == file.path) {
             Want::Content

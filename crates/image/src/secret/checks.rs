@@ -242,6 +242,35 @@ pub(super) fn is_mixed(value: &[u8]) -> bool {
     digits >= 1 && upper + lower >= 1 && (digits >= 3 || (upper >= 1 && lower >= 1))
 }
 
+/// `abcd1234defg5678`, `a1b2c3d4567890ab`: most characters continue one of the two before them.
+pub(super) fn is_sequence(value: &[u8]) -> bool {
+    let continues = value
+        .windows(3)
+        .filter(|three| three[2] == three[1].wrapping_add(1) || three[2] == three[0].wrapping_add(1))
+        .count();
+    value.len() > 4 && continues * 2 > value.len()
+}
+
+/// `V1ServiceAccountTokenProjection`, `google_oauth2.Credentials`: words that can be spoken, and hardly a digit.
+pub(super) fn is_identifier(value: &[u8]) -> bool {
+    let mut words: Vec<&[u8]> = Vec::new();
+    for run in value.split(|byte| !byte.is_ascii_alphabetic()) {
+        let mut start = 0;
+        for at in 1..run.len() {
+            if run[at].is_ascii_uppercase() && run[at - 1].is_ascii_lowercase() {
+                words.push(&run[start..at]);
+                start = at;
+            }
+        }
+        words.push(&run[start..]);
+    }
+    words.retain(|word| !word.is_empty() && !word.eq_ignore_ascii_case(b"v"));
+    let is_spoken = |word: &&[u8]| word.len() >= 3 && word.iter().any(|byte| b"aeiouyAEIOUY".contains(byte));
+    value.iter().filter(|byte| byte.is_ascii_digit()).count() <= 4
+        && words.len() >= 2
+        && words.iter().all(is_spoken)
+}
+
 /// `8-4-4-4-12` hexadecimal digits: more often an id than a secret.
 pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
@@ -371,6 +400,17 @@ pub(super) fn is_basic_auth(candidate: &Candidate<'_>) -> bool {
         && !is_placeholder(password)
 }
 
+/// Not a part of longer base64, where every short prefix occurs.
+pub(super) fn stands_alone(candidate: &Candidate<'_>) -> bool {
+    let signs = |byte: Option<&u8>| byte.is_some_and(|byte| b"+/".contains(byte));
+    let before = candidate
+        .secret
+        .start
+        .checked_sub(1)
+        .and_then(|at| candidate.text.get(at));
+    !signs(before) && !signs(candidate.text.get(candidate.secret.end))
+}
+
 /// No password that anybody would have to guess.
 pub(super) fn is_weak(password: &[u8]) -> bool {
     password.len() < 4 || is_word(password) || is_reference(password)
@@ -381,4 +421,33 @@ pub(super) fn is_pem_body(candidate: &Candidate<'_>) -> bool {
     let base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let body: Vec<u8> = candidate.secret().iter().filter(base64).copied().collect();
     body.len() >= 60 && entropy(&body) >= 3.5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_and_identifiers_are_not_random() {
+        for sequence in ["abcd1234defg5678", "a1b2c3d4567890ab"] {
+            assert!(is_sequence(sequence.as_bytes()), "{sequence}");
+        }
+        for identifier in [
+            "V1ServiceAccountTokenProjection",
+            "google_oauth2.Credentials",
+            "encryptionKey1024",
+        ] {
+            assert!(is_identifier(identifier.as_bytes()), "{identifier}");
+        }
+        for random in [
+            "854DvwSlUwEHtIo3kWy6x7UCPKHfzCmy",
+            "d-FL95Q19q7MQmFpd7hHD0Ty",
+            "5b1e0d2c9f7a48e3b6c1d0f92a7e4c58",
+            "k3vq9xw2mz7t4hpb",
+            "wbER7576mc_1YOII0dGk7jEE",
+        ] {
+            assert!(!is_sequence(random.as_bytes()), "{random}");
+            assert!(!is_identifier(random.as_bytes()), "{random}");
+        }
+    }
 }

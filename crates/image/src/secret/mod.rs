@@ -24,6 +24,7 @@
 
 mod checks;
 mod engine;
+mod names;
 mod prefilter;
 mod redact;
 mod rule;
@@ -32,11 +33,11 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{Check, Rule};
+pub use rule::{Check, Half, Rule};
 pub use scan::{TextScan, Told, scan_value};
 
 /// Raised whenever a rule or the engine changes what is told for the same bytes.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 
 /// All rules.
 pub fn rules() -> &'static [Rule] {

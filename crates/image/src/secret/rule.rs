@@ -44,6 +44,17 @@ pub struct Rule {
     pub values_only: bool,
     /// Gives way to any other rule that claims some of the same bytes.
     pub generic: bool,
+    /// Half of a credential: where the same text tells the other half, it is told as the whole.
+    pub half: Option<Half>,
+}
+
+/// What a rule becomes in the company of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Half {
+    /// The rules that find the other half.
+    pub others: &'static [&'static str],
+    /// The rule that stands for both.
+    pub whole: &'static str,
 }
 
 /// What a match must withstand besides its pattern.
@@ -87,6 +98,7 @@ impl Rule {
             files: &[],
             values_only: false,
             generic: false,
+            half: None,
         }
     }
 
@@ -136,6 +148,12 @@ impl Rule {
     /// Gives way to other rules.
     pub(super) const fn generic(mut self) -> Self {
         self.generic = true;
+        self
+    }
+
+    /// Tells it as `whole` where any of the `others` is in the same text.
+    pub(super) const fn half_of(mut self, whole: &'static str, others: &'static [&'static str]) -> Self {
+        self.half = Some(Half { others, whole });
         self
     }
 

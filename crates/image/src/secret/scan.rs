@@ -16,6 +16,7 @@ use super::{
 };
 use crate::facts::SecretMatch;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// Bytes kept of a text.
 const WINDOW: usize = 96 << 10;
@@ -110,9 +111,21 @@ impl TextScan {
     pub fn finish(mut self) -> Told {
         self.advance(self.buffer.len());
         self.settle(u64::MAX);
+        self.join();
         Told {
             matches: self.matches,
             untold: self.untold,
+        }
+    }
+
+    /// Halves of credentials whose other half is in this text, too, are told as the whole.
+    fn join(&mut self) {
+        let told: BTreeSet<String> = self.matches.iter().map(|one| one.rule.clone()).collect();
+        for one in &mut self.matches {
+            let half = super::rule(&one.rule).and_then(|rule| rule.half);
+            if let Some(half) = half.filter(|half| half.others.iter().any(|other| told.contains(*other))) {
+                half.whole.clone_into(&mut one.rule);
+            }
         }
     }
 

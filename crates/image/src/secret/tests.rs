@@ -7,7 +7,9 @@ use super::{
     *,
 };
 use crate::facts::SecretMatch;
+use gabion_model::Severity;
 use proptest::prelude::*;
+use std::slice::from_ref;
 
 /// Expands the templates of the rules: `{20 alnum}`, `{uuid}`, `{checksum ghp_ 30}`, `{= text as it is}`, ... The result
 /// is made at run time and depends on nothing but the template, so that no credential stands in the source.
@@ -359,6 +361,76 @@ fn documentation_examples_and_placeholders_are_not_secrets() {
         "secret = get_secret('abc')",
     ] {
         assert_eq!(ids(&scan(b"x.conf", text.as_bytes())), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn an_access_key_id_is_as_bad_as_what_lies_beside_it() {
+    let mut expander = Expander::new("aws");
+    let [id, url, other] = [(); 3].map(|()| expander.all("AKIA{16 base32}"));
+    let secret = expander.all("{40 base64}");
+    let far = "-\n".repeat(200_000);
+    let severity = |text: &str| {
+        let matches = scan(b"x", text.as_bytes());
+        assert_redacted(text.as_bytes(), b"x", &matches);
+        assert!(
+            !matches.iter().any(|one| one.excerpt.contains(&secret)),
+            "{text:.200}"
+        );
+        let told = |one: &SecretMatch| (one.rule.clone(), super::describe(&one.rule).severity);
+        matches.iter().map(told).collect::<Vec<_>>()
+    };
+    let lone = ("aws-access-key-id".to_owned(), Severity::Medium);
+    let pair = ("aws-access-key-pair".to_owned(), Severity::Critical);
+    let named = ("aws-secret-access-key".to_owned(), Severity::Critical);
+    assert_eq!(
+        severity(&format!("X-Amz-Credential={url}%2F20190101")),
+        from_ref(&lone)
+    );
+    assert_eq!(
+        severity(&format!("{id}:2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")),
+        [lone]
+    );
+    // The file that the console offers for download, with the secret told by its place alone.
+    let csv = format!("Access key ID,Secret access key\r\n{id},{secret}\r\n");
+    assert_eq!(severity(&csv), from_ref(&pair));
+    // Anywhere in the file, in any order.
+    let file = format!("{id}\n{far}aws_secret_access_key = {secret}\n{far}{other}\n");
+    assert_eq!(severity(&file), [pair.clone(), named, pair]);
+}
+
+#[test]
+fn guesses_are_not_made_where_interfaces_are_documented() {
+    let text = Expander::new("e").all("\"ApiToken\": \"{40 alnum}\"\n\"Password\": \"{10 alnum}#7\"");
+    let known = Expander::new("f").all("{checksum ghp_ 30}");
+    for path in [
+        "usr/lib/python3/dist-packages/botocore/data/iam/2010-05-08/examples-1.json",
+        "opt/awscli/examples/kms/create-grant.rst",
+        "srv/lib/testdata/keys.go",
+    ] {
+        assert_eq!(ids(&scan(path.as_bytes(), text.as_bytes())), [""; 0], "{path}");
+        assert_eq!(
+            ids(&scan(path.as_bytes(), known.as_bytes())),
+            ["github-pat"],
+            "{path}"
+        );
+    }
+    for path in ["srv/examples/settings.py", "srv/examples.json", "srv/app.json"] {
+        let found = scan(path.as_bytes(), text.as_bytes());
+        assert_eq!(ids(&found), ["generic-api-key", "generic-password"], "{path}");
+    }
+}
+
+#[test]
+fn a_token_is_no_part_of_longer_base64() {
+    let text = Expander::new("g").all("{180 alnum}");
+    let token = format!("EAAG{text}");
+    assert_eq!(
+        ids(&scan(b"x", format!("token={token}\n").as_bytes())),
+        ["facebook-access-token"]
+    );
+    for around in [format!("QmFz+{token}=="), format!("\"{token}/QmFz")] {
+        assert_eq!(ids(&scan(b"x.js", around.as_bytes())), [""; 0], "{around}");
     }
 }
 

@@ -19,10 +19,12 @@ pub enum SourceError {
     #[error("{0:?} is not a platform: want os/arch or os/arch/variant")]
     BadPlatform(String),
     /// A file that a path names is of no known kind.
-    #[error("{} is neither an image archive nor an SBOM", path.display())]
+    #[error("{} is neither an image archive nor an SBOM: it is {seen}", path.display())]
     UnknownFile {
         /// The path.
         path: PathBuf,
+        /// What it is instead.
+        seen: &'static str,
     },
     /// The image is not there.
     #[error("{host} has no image {reference}")]
@@ -249,6 +251,11 @@ impl SourceError {
             Self::Unauthorized { host, .. } | Self::Forbidden { host, .. } => format!(
                 "log in with `docker login {host}`, or set GABION_REGISTRY_USER and GABION_REGISTRY_PASSWORD"
             ),
+            Self::NotFound { host, reference }
+                if host.starts_with("containerd") || host.starts_with("docker at") =>
+            {
+                format!("check the spelling, or read it from its registry: registry:{reference}")
+            }
             Self::NotFound { .. } => {
                 "check the spelling; a private image may need a login to be seen".to_owned()
             }
@@ -280,6 +287,9 @@ impl SourceError {
             }
             Self::Daemon { reason, .. } if reason.contains("ermission denied") => {
                 "the socket is open to root or to the members of its group only".to_owned()
+            }
+            Self::NoDaemon { daemon, .. } if *daemon == "containerd" => {
+                "start it, or say where it is with --containerd-socket".to_owned()
             }
             Self::NoDaemon { daemon, .. } if *daemon == "docker" => {
                 "start it, or say where it is with DOCKER_HOST".to_owned()

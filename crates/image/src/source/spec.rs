@@ -2,7 +2,14 @@
 //!
 //! A bare argument is taken for what it is: a path that exists, by its content; else the name of an image,
 //! which the daemons of this machine may have, or its registry. A report says which, and why
-//! ([`Spec::guessed`]), as an argument may be both: `./name` is always a path, `registry:name` never.
+//! ([`Spec::guessed`]), as an argument may be both: `./name` is always a path, `registry:host/name` never.
+//!
+//! Two prefixes are names of images as well. What follows them decides:
+//!
+//! ```text
+//!   registry:2, docker:27-dind       the image, as this is how its tags look; printed, with the way to say the other
+//!   registry:alpine, docker:nginx    the source: an image of Docker Hub, an image of the daemon
+//! ```
 
 use super::{
     Reference, SourceError,
@@ -115,6 +122,10 @@ pub enum Found {
     OciArchive,
     /// A document of CycloneDX or SPDX.
     Sbom,
+    /// A file without content.
+    Empty,
+    /// A tar with neither.
+    Tar,
     /// Something else.
     Other,
 }
@@ -139,11 +150,14 @@ impl Spec {
                     reason: format!("nothing follows {prefix}:"),
                 });
             }
-            return Ok(Self {
-                kind,
-                reference: reference.to_owned(),
-                guessed: None,
-            });
+            return Ok(
+                Self::named_like_a_prefix(kind, argument, reference, probe).unwrap_or_else(|| Self {
+                    kind,
+                    reference: reference.to_owned(),
+                    guessed: (kind == SourceKind::Registry && !reference.contains('/'))
+                        .then(|| "of docker.io, as no host is named".to_owned()),
+                }),
+            );
         }
         let path = Path::new(argument);
         if let Some(found) = probe.look(path)? {
@@ -153,15 +167,29 @@ impl Spec {
                 Found::DockerArchive => (SourceKind::DockerArchive, "a tar file with manifest.json"),
                 Found::OciArchive => (SourceKind::OciArchive, "a tar file with an OCI layout"),
                 Found::Sbom => (SourceKind::Sbom, "a CycloneDX or SPDX document"),
-                Found::Other => {
+                Found::Empty | Found::Tar | Found::Other => {
                     return Err(SourceError::UnknownFile {
                         path: path.to_owned(),
+                        seen: match found {
+                            Found::Empty => "empty",
+                            Found::Tar => {
+                                "a tar file without manifest.json and index.json, or the beginning of one"
+                            }
+                            _ => "a file of another kind",
+                        },
                     });
                 }
             };
             return Ok(Self::guess(kind, argument, why));
         }
-        if argument.starts_with(['/', '.']) {
+        let meant = argument.split_once(':').and_then(|(prefix, _)| nearest(prefix));
+        if let Some(kind) = meant.filter(|_| names_file(argument)) {
+            return Err(SourceError::Reference {
+                reference: printable(argument),
+                reason: format!("there is no such file or source; did you mean {kind}:?"),
+            });
+        }
+        if argument.starts_with(['/', '.', '~']) || names_file(argument) {
             let error = io::Error::from_raw_os_error(libc::ENOENT);
             return Err(SourceError::file(path, error));
         }
@@ -183,11 +211,34 @@ impl Spec {
                 reference: printable(argument),
             });
         }
+        let doubt = meant.map(|kind| format!("; did you mean {kind}:?"));
+        let why = "neither a path nor an image of a daemon here";
         Ok(Self::guess(
             SourceKind::Registry,
             argument,
-            "neither a path nor an image of a daemon here",
+            &format!("{why}{}", doubt.unwrap_or_default()),
         ))
+    }
+
+    /// The images `registry:2` and `docker:dind` of Docker Hub, whose names are prefixes.
+    fn named_like_a_prefix(kind: SourceKind, argument: &str, rest: &str, probe: &dyn Probe) -> Option<Self> {
+        let (name, other) = match kind {
+            SourceKind::Registry => ("registry", format!("registry:docker.io/library/{rest}")),
+            SourceKind::Docker if argument.starts_with("docker:") => {
+                ("docker", format!("docker:{rest}:latest"))
+            }
+            _ => return None,
+        };
+        let daemon_has_it = || kind == SourceKind::Docker && probe.holds(kind, rest);
+        if !is_like_a_tag(rest) || daemon_has_it() {
+            return None;
+        }
+        let place = [SourceKind::Containerd, SourceKind::Docker]
+            .into_iter()
+            .find(|daemon| probe.holds(*daemon, argument))
+            .unwrap_or(SourceKind::Registry);
+        let why = format!("the image {name} with the tag {rest}; for an image {rest}, write {other}");
+        Some(Self::guess(place, argument, &why))
     }
 
     fn guess(kind: SourceKind, reference: &str, why: &str) -> Self {
@@ -197,6 +248,49 @@ impl Spec {
             guessed: Some(why.to_owned()),
         }
     }
+}
+
+/// `2`, `2.8.3`, `27-dind`, `latest`, `dind-rootless`: a version, or a word that only those images have for a tag.
+fn is_like_a_tag(text: &str) -> bool {
+    let version = text.split('-').next().unwrap_or_default();
+    let is_version = version
+        .split('.')
+        .all(|number| !number.is_empty() && number.len() <= 4 && number.bytes().all(|b| b.is_ascii_digit()));
+    let is_bare = !text.contains(['/', ':', '@']);
+    is_bare && (is_version || text == "latest" || text.split('-').any(|part| part == "dind"))
+}
+
+/// Whether an argument ends like the name of a file, as no image does.
+fn names_file(argument: &str) -> bool {
+    [".tar", ".tar.gz", ".tgz", ".tar.zst", ".json", ".xml", ".spdx"]
+        .iter()
+        .any(|end| argument.to_ascii_lowercase().ends_with(end))
+}
+
+/// The prefix that a misspelt one was meant to be.
+fn nearest(word: &str) -> Option<SourceKind> {
+    SourceKind::ALL
+        .into_iter()
+        .map(|kind| (distance(kind.prefix().as_bytes(), word.as_bytes()), kind))
+        .filter(|(edits, kind)| *edits > 0 && *edits <= kind.prefix().len() / 4)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, kind)| kind)
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
+fn distance(from: &[u8], to: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (above, b) in row.iter_mut().skip(1).zip(to) {
+            let cost = (diagonal + usize::from(a != b)).min(*above + 1).min(left + 1);
+            diagonal = std::mem::replace(above, cost);
+            left = cost;
+        }
+        row[0] = i + 1;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// The machine this runs on.
@@ -266,6 +360,9 @@ fn look_into(path: &Path) -> io::Result<Found> {
     let mut start = Vec::new();
     (&mut file).take(512).read_to_end(&mut start)?;
     file.rewind()?;
+    if start.is_empty() {
+        return Ok(Found::Empty);
+    }
     let blank = |b: &&u8| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b);
     if start.get(257..262) == Some(b"ustar") {
         return Ok(tar_kind(file));
@@ -291,7 +388,7 @@ fn look_into(path: &Path) -> io::Result<Found> {
 /// Newer archives of Docker are both; then the older form, which names the image, is preferred.
 fn tar_kind(file: File) -> Found {
     let mut archive = tar::Archive::new(BufReader::new(file));
-    let mut kind = Found::Other;
+    let mut kind = Found::Tar;
     let Ok(entries) = archive.entries_with_seek() else {
         return kind;
     };
@@ -335,10 +432,8 @@ mod tests {
         let world = World::default();
         for kind in SourceKind::ALL {
             let spec = Spec::parse(&format!("{kind}:a:b"), &world).expect("prefixed");
-            assert_eq!(
-                (spec.kind, spec.reference.as_str(), spec.guessed),
-                (kind, "a:b", None)
-            );
+            assert_eq!((spec.kind, spec.reference.as_str()), (kind, "a:b"));
+            assert_eq!(spec.guessed.is_some(), kind == SourceKind::Registry, "{kind}");
         }
         assert_eq!(
             Spec::parse("podman:x", &world).expect("alias").kind,
@@ -346,6 +441,78 @@ mod tests {
         );
         let error = Spec::parse("oci:", &world).expect_err("empty").to_string();
         assert!(error.contains("nothing follows oci:"), "{error}");
+    }
+
+    #[test]
+    fn images_that_are_named_like_a_prefix_are_known_by_their_tags() {
+        let here = World {
+            daemons: vec![
+                (SourceKind::Docker, "dind"),
+                (SourceKind::Containerd, "registry:2"),
+            ],
+            ..World::default()
+        };
+        let nothing = World::default();
+        let kind = |argument, world: &World| {
+            let spec = Spec::parse(argument, world).expect("a spec");
+            (spec.kind, spec.reference, spec.guessed.unwrap_or_default())
+        };
+        for argument in [
+            "registry:2",
+            "registry:2.8.3",
+            "registry:latest",
+            "docker:27-cli",
+            "docker:dind",
+        ] {
+            let (kind, reference, why) = kind(argument, &nothing);
+            assert_eq!((kind, reference.as_str()), (SourceKind::Registry, argument));
+            assert!(why.contains("with the tag") && why.contains("write "), "{why}");
+        }
+        assert_eq!(kind("registry:2", &here).0, SourceKind::Containerd);
+        let daemon = (SourceKind::Docker, "dind".to_owned(), String::new());
+        assert_eq!(kind("docker:dind", &here), daemon);
+        for argument in [
+            "docker:nginx",
+            "docker:3f1aec0e555d",
+            "docker:dind:latest",
+            "podman:27",
+            "docker:a/27",
+        ] {
+            let rest = argument.split_once(':').expect("a prefix").1;
+            let daemon = (SourceKind::Docker, rest.to_owned(), String::new());
+            assert_eq!(kind(argument, &nothing), daemon);
+        }
+        let (kind, reference, why) = kind("registry:alpine", &nothing);
+        assert_eq!((kind, reference.as_str()), (SourceKind::Registry, "alpine"));
+        assert!(why.contains("docker.io"), "{why}");
+        let full = Spec::parse("registry:docker.io/library/2", &nothing).expect("a spec");
+        assert_eq!(
+            (full.reference.as_str(), full.guessed),
+            ("docker.io/library/2", None)
+        );
+    }
+
+    #[test]
+    fn slips_are_answered() {
+        let world = World::default();
+        let error = |argument| Spec::parse(argument, &world).expect_err(argument).to_string();
+        assert!(
+            error("nosuch.tar").contains("No such file"),
+            "{}",
+            error("nosuch.tar")
+        );
+        assert!(error("app.cdx.json").contains("No such file"));
+        let slip = error("docker-archve:foo.tar");
+        assert!(slip.ends_with("did you mean docker-archive:?"), "{slip}");
+        let why = |argument| {
+            Spec::parse(argument, &world)
+                .expect("an image")
+                .guessed
+                .expect("a guess")
+        };
+        assert!(why("regsitry:5").ends_with("did you mean registry:?"));
+        assert!(!why("nginx:1.27").contains("did you mean"));
+        assert!(!why("dirt:1").contains("did you mean"));
     }
 
     #[test]
@@ -398,7 +565,8 @@ mod tests {
                 Found::DockerArchive,
             ),
             (tar(&["blobs/x", "./index.json"]), Found::OciArchive),
-            (tar(&["etc/passwd"]), Found::Other),
+            (tar(&["etc/passwd"]), Found::Tar),
+            (tar(&["blobs/x", "manifest.json"])[..700].to_vec(), Found::Tar),
             (b"\x1f\x8b\x08".to_vec(), Found::DockerArchive),
             (b" {\"bomFormat\": \"CycloneDX\"}".to_vec(), Found::Sbom),
             (b"{\"spdxVersion\": 1}".to_vec(), Found::Sbom),
@@ -408,7 +576,7 @@ mod tests {
                 Found::Sbom,
             ),
             (b"{}".to_vec(), Found::Other),
-            (Vec::new(), Found::Other),
+            (Vec::new(), Found::Empty),
         ] {
             let path = directory.path().join("file");
             fs::write(&path, &content).expect("writes");

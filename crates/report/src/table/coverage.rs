@@ -1,4 +1,4 @@
-//! What was, and what was not, looked at.
+//! What was, and what was not, looked at: the gaps have a line each, what is covered in full shares one.
 
 use super::page::{Page, pad, style};
 use crate::text;
@@ -28,6 +28,9 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
 
     page.heading("COVERAGE", "")?;
     let mut cut = false;
+    let (plain, rows): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, status)| !all && status.is_full() && status.skipped().is_empty());
     for (aspect, status) in rows {
         let style = match status {
             Status::Full { .. } => style::GOOD,
@@ -52,6 +55,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
             }
         }
     }
+    if !plain.is_empty() {
+        let names: Vec<&str> = plain.iter().map(|(aspect, _)| aspect.as_str()).collect();
+        let lead = [(style::PLAIN, "  "), (style::GOOD, &*pad("full", column))];
+        page.block(&lead, style::PLAIN, &names.join(", "))?;
+    }
     Ok(cut)
 }
 
@@ -74,11 +82,20 @@ fn explain(status: &Status, all: bool) -> (Vec<String>, bool) {
                 .iter()
                 .map(|reason| format!("left out by design: {reason}")),
         );
+    } else if let [Reason { text, count, .. }] = skipped {
+        lines.push(format!(
+            "left out by design: {text} ({})",
+            text::thousands(*count)
+        ));
     } else if !skipped.is_empty() {
         let n = skipped
             .iter()
             .fold(0, |sum: u64, Reason { count, .. }| sum.saturating_add(*count));
-        lines.push(format!("{} left out by design", text::thousands(n)));
+        lines.push(format!(
+            "{} left out by design, for {}",
+            text::thousands(n),
+            text::count(skipped.len() as u64, "reason")
+        ));
     }
     if lines.is_empty() {
         lines.push(String::new());

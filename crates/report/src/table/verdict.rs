@@ -85,22 +85,30 @@ pub(super) const KINDS: [FindingKind; 4] = [
 /// database)`. A report that does not even mention vulnerabilities has not evaluated them.
 pub(super) fn unseen(report: &ScanReport) -> Vec<String> {
     let coverage = &report.coverage;
-    let mut unseen: Vec<String> = coverage
-        .iter()
-        .filter(|(_, status)| !status.is_full())
-        .map(|(aspect, status)| match status {
+    // Aspects that share a reason are told together.
+    let mut gaps: Vec<(String, Vec<&Aspect>)> = Vec::new();
+    for (aspect, status) in coverage.iter().filter(|(_, status)| !status.is_full()) {
+        let why = match status {
             Status::Partial { reasons, .. } => match &reasons[..] {
-                [only] => format!("{aspect} partial ({})", only.text),
+                [only] => format!("partial ({})", only.text),
                 [first, rest @ ..] => {
-                    format!(
-                        "{aspect} partial ({}, and {})",
-                        first.text,
-                        text::count(rest.len() as u64, "more reason")
-                    )
+                    let rest = text::count(rest.len() as u64, "more reason");
+                    format!("partial ({}, and {rest})", first.text)
                 }
-                [] => format!("{aspect} partial"),
+                [] => "partial".to_owned(),
             },
-            status => format!("{aspect} {} ({})", status.word(), status.reasons().join("; ")),
+            status => format!("{} ({})", status.word(), status.reasons().join("; ")),
+        };
+        match gaps.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, aspects)) => aspects.push(aspect),
+            None => gaps.push((why, vec![aspect])),
+        }
+    }
+    let mut unseen: Vec<String> = gaps
+        .into_iter()
+        .map(|(why, aspects)| {
+            let names: Vec<&str> = aspects.into_iter().map(Aspect::as_str).collect();
+            format!("{} {why}", names.join(", "))
         })
         .collect();
     if coverage.get(&Aspect::VULNERABILITIES).is_none() {

@@ -3,7 +3,10 @@
 use gabion_model::{
     Aspect, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity, Isolation, Layer,
     Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Status, Target,
-    Tool, Verification, os::EndOfLife, scan::FileTotals, scan::SCHEMA_VERSION,
+    Tool, Verification,
+    os::{EndOfLife, Extension},
+    scan::FileTotals,
+    scan::SCHEMA_VERSION,
 };
 
 fn digest(byte: u8) -> Digest {
@@ -302,9 +305,15 @@ pub(crate) fn rich() -> ScanReport {
             name: "Debian GNU/Linux 12 (bookworm)".to_owned(),
             like: vec![],
             end_of_life: Some(EndOfLife {
-                date: "2026-06-10".parse().expect("valid"),
-                extended: Some("2028-06-30".parse().expect("valid")),
-                passed: true,
+                date: "2026-07-11".parse().expect("valid"),
+                extensions: [("LTS", "2028-06-30", true), ("ELTS", "2033-06-30", false)]
+                    .map(|(name, until, free)| Extension {
+                        name: name.to_owned(),
+                        until: until.parse().expect("valid"),
+                        free,
+                    })
+                    .to_vec(),
+                passed: false,
             }),
             path: "usr/lib/os-release".to_owned(),
         }),
@@ -357,6 +366,52 @@ pub(crate) fn vulnerable() -> ScanReport {
     );
     report.findings.insert(0, vulnerability);
     report.coverage.set(Aspect::VULNERABILITIES, Status::full());
+    report
+}
+
+/// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
+pub(crate) fn crowded() -> ScanReport {
+    let mut report = rich();
+    let secret = |rule: &str, title, severity, file: &str, line| {
+        let place = evidence(file, Some(line), Some(2), &format!("key = **** # {line}"));
+        let mut finding = finding(FindingKind::Secret, rule, title, severity, "Revoke it.", &[place]);
+        finding.id = format!("S-{rule}-{line}");
+        finding
+    };
+    for line in 1..=1_200 {
+        let file = format!(
+            "srv/deployments/region-{}/configuration/services/backend.env",
+            line / 3
+        );
+        let finding = secret(
+            "generic-api-key",
+            "Secret or key in an assignment",
+            Severity::Medium,
+            &file,
+            line,
+        );
+        report.findings.push(finding);
+    }
+    for line in 1..=4 {
+        let file = "usr/share/doc/examples/keys.json";
+        let finding = secret("jwt", "JSON web token", Severity::Low, file, line);
+        report.findings.push(finding);
+    }
+    for (i, rule) in ('a'..='t').map(String::from).enumerate() {
+        let title = "Another kind of secret";
+        let finding = secret(&rule, title, Severity::Low, "srv/app.ini", i as u64 + 1);
+        report.findings.push(finding);
+    }
+    let mut shipped = secret(
+        "jwt",
+        "JSON web token",
+        Severity::Info,
+        "usr/share/doc/libssl3/jwt",
+        1,
+    );
+    let own = secret("jwt", "JSON web token", Severity::Info, "srv/jwt", 2);
+    shipped.evidence[0].package = report.packages.first().map(Package::reference);
+    report.findings.extend([shipped, own]);
     report
 }
 

@@ -9,7 +9,13 @@ use gabion_model::ScanReport;
 use gabion_report::Format;
 use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
-use std::{error::Error, fs, path::PathBuf};
+use std::{
+    error::Error,
+    fs,
+    io::{ErrorKind, Write as _},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 /// The directory with the official schemas; none if it was not fetched.
 fn official() -> Option<PathBuf> {
@@ -132,4 +138,34 @@ fn licence_ids_are_those_cyclonedx_lists() {
         unlisted.is_empty(),
         "add these to NEWER_THAN_CYCLONEDX: {unlisted:?}"
     );
+}
+
+/// By the schema that Jenkins checks uploads against. `xmllint` is the validator: there is none for XSD in Rust.
+#[test]
+fn junit_is_valid() {
+    let Some(dir) = official() else { return };
+    for report in samples() {
+        let started = Command::new("xmllint")
+            .args(["--noout", "--nonet", "--schema"])
+            .arg(dir.join("junit-10.xsd"))
+            .arg("-")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match started {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+                assert!(!ci, "xmllint is missing: run scripts/install.sh test");
+                return;
+            }
+            started => started.expect("starts"),
+        };
+        let xml = plain(&report, Format::Junit);
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(xml.as_bytes()).expect("writes");
+        drop(stdin);
+        let output = child.wait_with_output().expect("ends");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}\n{xml}");
+    }
 }

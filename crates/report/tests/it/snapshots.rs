@@ -1,7 +1,7 @@
 //! What users see, kept as snapshots.
 
 use crate::{plain, sample, text};
-use gabion_model::{Aspect, Coverage, Status};
+use gabion_model::{Aspect, Coverage, Status, Verification};
 use gabion_report::{Format, GateResult, Options};
 
 #[test]
@@ -15,6 +15,42 @@ fn machine_formats() {
 fn machine_formats_of_a_directory() {
     for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
         insta::assert_snapshot!(format!("clean-{format}"), plain(&sample::clean(), format));
+    }
+}
+
+#[test]
+fn a_document_is_the_same_whether_the_image_was_verified_now_or_earlier() {
+    let with = |verification| {
+        let mut report = sample::rich();
+        report.target.image.as_mut().expect("has one").verification = verification;
+        // Another machine.
+        report.isolation.landlock = "not supported".to_owned();
+        report
+    };
+    let mut later = sample::rich();
+    later.created = "2026-11-23T00:00:00Z".parse().expect("valid");
+    for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
+        let now = plain(&sample::rich(), format);
+        assert_eq!(now, plain(&with(Verification::Verified), format), "{format}");
+        assert_eq!(
+            now,
+            plain(&with(Verification::VerifiedEarlier), format),
+            "{format}"
+        );
+    }
+    for (format, key) in [
+        (Format::CycloneDx, "serialNumber"),
+        (Format::Spdx, "documentNamespace"),
+    ] {
+        let unverified = plain(&with(Verification::UnverifiedSnapshot), format);
+        assert!(unverified.contains("unverified-snapshot"), "{unverified}");
+        let id = |document: &str| {
+            let document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+            document[key].as_str().expect("an identifier").to_owned()
+        };
+        let now = id(&plain(&sample::rich(), format));
+        assert_ne!(now, id(&unverified), "{format}");
+        assert_ne!(now, id(&plain(&later, format)), "{format}");
     }
 }
 
@@ -52,6 +88,64 @@ fn table_on_a_narrow_terminal() {
         ..Options::default()
     };
     insta::assert_snapshot!(text(&sample::rich(), Format::Table, &options));
+}
+
+#[test]
+fn table_of_many_findings_is_a_page_by_rule() {
+    let options = |all| Options {
+        width: 80,
+        all,
+        ..Options::default()
+    };
+    let report = sample::crowded();
+    let table = text(&report, Format::Table, &options(false));
+    assert!(table.lines().count() < 130, "{table}");
+    insta::assert_snapshot!(table);
+    // Nothing is lost that was asked for.
+    let everything = text(&report, Format::Table, &options(true));
+    for finding in &report.findings {
+        assert!(everything.contains(&finding.id), "{}", finding.id);
+    }
+}
+
+#[test]
+fn a_name_that_hides_the_distribution_is_explained() {
+    let mut report = sample::rich();
+    report.os.as_mut().expect("has one").name = "Distroless".to_owned();
+    let table = plain(&report, Format::Table);
+    assert!(table.contains("\nos       Distroless (debian-12)\n"), "{table}");
+}
+
+#[test]
+fn the_end_of_life_is_that_of_free_support() {
+    let mut report = sample::rich();
+    report
+        .os
+        .as_mut()
+        .expect("has one")
+        .end_of_life
+        .as_mut()
+        .expect("has one")
+        .passed = true;
+    report.created = "2028-07-01T00:00:00Z".parse().expect("valid");
+    let table = plain(&report, Format::Table);
+    let line = "END OF LIFE: security support ended on 2026-07-11; LTS ended on 2028-06-30; ELTS";
+    assert!(table.contains(line), "{table}");
+}
+
+#[test]
+fn aspects_that_share_a_reason_are_told_together() {
+    let mut report = sample::clean();
+    let reason = || "the target is a source tree".to_owned();
+    for aspect in [Aspect::CONFIG, Aspect::OS, Aspect::PACKAGES_OS] {
+        report
+            .coverage
+            .set(aspect, Status::NotEvaluated { reason: reason() });
+    }
+    let table = plain(&report, Format::Table);
+    let second = table.lines().nth(1).expect("two lines");
+    let told = "coverage partial: config, os, packages.os not evaluated (the target is a source tree)";
+    assert_eq!(second, told);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_cache_that_cannot_be_used_says_where_it_is_and_what_to_do() {
     }
     // An output that cannot be written is told, too.
     desk.scan("dir:.", &["--output", "json=gone/x.json"])
-        .fails(&["cannot write gone/x.json: No such file"]);
+        .fails(&["cannot write gone/x.json: there is no such directory"]);
     desk.scan("dir:.", &["--output", "json=file/x.json"])
         .fails(&["cannot write file/x.json: Not a directory"]);
 }

@@ -1,6 +1,9 @@
 //! Clouds, their infrastructure tools, and secret stores.
 
-use super::{super::checks::Candidate, Rule, assigned};
+use super::{
+    super::checks::{self, Candidate},
+    Rule, assigned,
+};
 use gabion_model::Severity::{Critical, High, Low, Medium};
 
 /// Shared access signatures carry their version and expiry beside the signature.
@@ -8,13 +11,27 @@ fn is_sas(candidate: &Candidate<'_>) -> bool {
     candidate.is_near(&[b"sv=20"]) && candidate.is_near(&[b"se=20"])
 }
 
+/// A key id and 40 characters of base64: not a key of the documentation, not a digest in hexadecimal.
+fn is_aws_key_pair(candidate: &Candidate<'_>) -> bool {
+    let secret = candidate.secret();
+    let (id, key) = (&secret[..20], &secret[secret.len() - 40..]);
+    checks::entropy(id) >= 3.0 && checks::entropy(key) >= 4.2
+}
+
 #[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
-    Rule::new("aws-access-key-id", "AWS access key id", Critical,
+    Rule::new("aws-access-key-pair", "AWS access key id with its secret access key", Critical,
+        &["AKIA", "ASIA", "ABIA", "ACCA"], r#"((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}[\s,:;|="']{1,8}[A-Za-z0-9+/]{40})(?:[^A-Za-z0-9+/=]|$)"#,
+        "AKIA{16 base32},{40 base64}", "AKIA{9 base32},{40 base64}")
+        .when(is_aws_key_pair)
+        .fix("Deactivate the key in IAM, then give the workload a role instead of a key."),
+    Rule::new("aws-access-key-id", "AWS access key id without its secret access key", Medium,
         &["AKIA", "ASIA", "ABIA", "ACCA"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
         "AKIA{16 base32}", "AKIA{9 base32}")
         .entropy(3.0)
-        .fix("Deactivate the key in IAM, then give the workload a role instead of a key."),
+        .half_of("aws-access-key-pair", &["aws-access-key-pair", "aws-secret-access-key"])
+        .fix("Alone it opens nothing, and in a presigned URL it is public; but its secret is seldom far: look for it. Deactivate \
+            the key in IAM if it is in use, then give the workload a role instead of a key."),
     Rule::new("aws-secret-access-key", "AWS secret access key", Critical,
         &["secret_access_key", "secretaccesskey", "aws_secret", "secret-access-key"],
         assigned!(r"(?:aws_secret|secret[_-]?access[_-]?key)", "[A-Za-z0-9+/]{40}"),

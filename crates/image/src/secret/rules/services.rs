@@ -1,7 +1,15 @@
 //! Messaging, mail, monitoring, identity, and the rest of what is rented by the month.
 
-use super::{Rule, assigned};
+use super::{
+    super::checks::{self, Candidate},
+    Rule, assigned,
+};
 use gabion_model::Severity::{Critical, High, Low, Medium};
+
+/// A Meta token is longer than the runs of letters and digits in base64 mostly are, but not than all of them.
+fn is_meta_token(candidate: &Candidate<'_>) -> bool {
+    checks::stands_alone(candidate) && checks::entropy(candidate.secret()) >= 4.2
+}
 
 #[rustfmt::skip] // a table: three or four lines a rule
 pub(super) const RULES: &[Rule] = &[
@@ -116,7 +124,7 @@ pub(super) const RULES: &[Rule] = &[
         &["auth0"], assigned!("auth0[a-z_.-]{0,12}secret", "[A-Za-z0-9_-]{64}"), "AUTH0_CLIENT_SECRET={64 alnum}", "AUTH0_CLIENT_ID={32 alnum}"),
     Rule::new("facebook-access-token", "Meta access token", High,
         &["EAA"], r"EAA[A-Z][A-Za-z0-9]{100,}\b", "EAAG{180 alnum}", "EAAG{20 alnum}")
-        .entropy(4.2),
+        .when(is_meta_token),
     Rule::new("facebook-app-secret", "Meta app secret", High,
         &["facebook", "fb_app"], assigned!("(?:facebook|fb_app)[a-z_.-]{0,12}secret", "[0-9a-f]{32}"), "FACEBOOK_APP_SECRET={32 hex}", "FACEBOOK_APP_ID={15 digit}"),
     Rule::new("twitter-bearer-token", "X bearer token", High,

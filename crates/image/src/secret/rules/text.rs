@@ -1,7 +1,10 @@
 //! Passwords in the places where people put them: URLs, dot files, command lines, assignments.
 
 use super::{
-    super::checks::{self, Candidate},
+    super::{
+        checks::{self, Candidate},
+        names,
+    },
     Rule,
 };
 use gabion_model::Severity::{High, Low, Medium};
@@ -93,84 +96,29 @@ fn is_bearer(candidate: &Candidate<'_>) -> bool {
         && checks::entropy(candidate.secret()) >= 3.5
 }
 
-/// Names that hold a word for a secret and mean something else: where it is, how long it may be, who may see it.
-const ABOUT: [&[u8]; 40] = [
-    b"_file",
-    b"_path",
-    b"_dir",
-    b"_url",
-    b"_uri",
-    b"_name",
-    b"_id",
-    b"_length",
-    b"_len",
-    b"_size",
-    b"_field",
-    b"_type",
-    b"_hash",
-    b"_count",
-    b"_expiry",
-    b"_ttl",
-    b"_endpoint",
-    b"_header",
-    b"_regex",
-    b"_pattern",
-    b"_prefix",
-    b"_label",
-    b"_policy",
-    b"_command",
-    b"_cmd",
-    b"_ref",
-    b"_arn",
-    b"_sha",
-    b"_sha256",
-    b"_version",
-    b"_class",
-    b"_algorithm",
-    b"_provider",
-    b"_method",
-    b"_env",
-    b"_var",
-    b"_enabled",
-    b"_required",
-    b"_namespace",
-    b"_mode",
-];
-
-/// Words that make of a token something that anybody may know.
-const OPEN: [&[u8]; 12] = [
-    b"public",
-    b"publishable",
-    b"tokeniz",
-    b"csrf",
-    b"xsrf",
-    b"author",
-    b"sha256",
-    b"checksum",
-    b"integrity",
-    b"commit",
-    b"test",
-    b"fingerprint",
-];
-
-/// Whether the name says that the value is a secret, rather than something about one.
-fn names_secret(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name: Vec<u8> = name
-        .iter()
-        .map(|byte| if b"-.".contains(byte) { b'_' } else { *byte })
-        .collect();
-    !ABOUT.iter().any(|end| name.ends_with(end))
-        && !OPEN.iter().any(|word| memmem::find(&name, word).is_some())
-}
-
-/// A value that looks drawn at random: letters and digits mixed, and no id, path, number, or piece of code.
+/// A value that looks drawn at random: letters and digits mixed, and no id, path, number, sequence, or piece of code.
 fn is_random(value: &[u8]) -> bool {
     checks::is_mixed(value)
         && !checks::is_reference(value)
         && !checks::is_uuid(value)
+        && !checks::is_sequence(value)
+        && !checks::is_identifier(value)
         && memchr::memchr_iter(b'.', value).count() < 3
         && value.iter().filter(|byte| b"_-/ ".contains(byte)).count() * 5 < value.len().max(1)
+}
+
+/// Where a guess by name and value is wrong more often than right: what documents an interface, as the 400 files
+/// `examples-1.json` of botocore do, and the data of tests. A credential of a known form is told there, too.
+fn is_documentation(candidate: &Candidate<'_>) -> bool {
+    let name = candidate.file_name();
+    let is_text = [&b".json"[..], b".rst", b".md"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    candidate
+        .path()
+        .split(|byte| *byte == b'/')
+        .any(|part| part == b"testdata" || (is_text && part == b"examples"))
+        || (name.starts_with(b"examples-") && name.ends_with(b".json"))
 }
 
 fn is_generic_key(candidate: &Candidate<'_>) -> bool {
@@ -180,7 +128,10 @@ fn is_generic_key(candidate: &Candidate<'_>) -> bool {
     } else {
         3.7
     };
-    is_random(secret) && names_secret(candidate.name()) && checks::entropy(secret) >= threshold
+    is_random(secret)
+        && names::is_of_secret(candidate)
+        && checks::entropy(secret) >= threshold
+        && !is_documentation(candidate)
 }
 
 /// A password that is quoted in code: not the name of a field or a message, so something of three kinds of characters.
@@ -196,8 +147,9 @@ fn is_generic_password(candidate: &Candidate<'_>) -> bool {
         && !secret.contains(&b' ')
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
-        && names_secret(candidate.name())
+        && names::is_of_secret(candidate)
         && checks::entropy(secret) >= 2.8
+        && !is_documentation(candidate)
 }
 
 /// Files whose lines are `key = value` without quotes.
@@ -224,7 +176,7 @@ fn is_configured_password(candidate: &Candidate<'_>) -> bool {
             .before()
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
-        && names_secret(candidate.name())
+        && names::is_of_secret(candidate)
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
         && secret.iter().any(u8::is_ascii_digit)
@@ -243,7 +195,7 @@ fn is_environment_file(candidate: &Candidate<'_>) -> bool {
     before
         .iter()
         .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && names_secret(candidate.name())
+        && names::is_of_secret(candidate)
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
         && secret.iter().any(u8::is_ascii_digit)
@@ -253,9 +205,8 @@ fn is_environment_file(candidate: &Candidate<'_>) -> bool {
 
 /// The whole of an environment variable whose name says what it is.
 fn is_environment_value(candidate: &Candidate<'_>) -> bool {
-    let name = candidate.name();
     memchr::memchr(b'=', candidate.text).is_some_and(|at| at + 1 == candidate.secret.start)
-        && names_secret(name)
+        && names::is_of_secret(candidate)
         && !checks::is_weak(candidate.secret())
         && !candidate.secret().iter().all(u8::is_ascii_digit)
 }
