@@ -10,16 +10,8 @@ use gabion_image::{
 /// Reads the bytes as the file at `path`, in memory and in pieces: what is told must be the same, and must
 /// survive the cache.
 fn read(cataloger: &str, path: &str, scope: Scope, data: &[u8]) {
-    let cataloger = ALL
-        .iter()
-        .find(|c| c.name() == cataloger)
-        .expect("a cataloger of that name");
-    let file = Candidate {
-        path: path.as_bytes(),
-        size: data.len() as u64,
-        mode: 0o755,
-        scope,
-    };
+    let cataloger = ALL.iter().find(|c| c.name() == cataloger).expect("a cataloger of that name");
+    let file = Candidate { path: path.as_bytes(), size: data.len() as u64, mode: 0o755, scope };
     if cataloger.want(&file) == Want::No {
         assert!(data.is_empty(), "{} does not want {path}", cataloger.name());
         return;
@@ -30,11 +22,7 @@ fn read(cataloger: &str, path: &str, scope: Scope, data: &[u8]) {
         (facts.list, result.map_err(|error| error.to_string()))
     };
     let whole = told(Content::Memory(data));
-    assert_eq!(
-        whole,
-        told(Content::Stored(&Pieces(data))),
-        "in memory and in pieces"
-    );
+    assert_eq!(whole, told(Content::Stored(&Pieces(data))), "in memory and in pieces");
     let kept = postcard::to_allocvec(&whole.0).expect("facts can be kept");
     let back: Vec<Fact> = postcard::from_bytes(&kept).expect("and read again");
     assert_eq!(whole.0, back);
@@ -109,15 +97,7 @@ pub fn rust(data: &[u8]) {
 
 /// Programs known by their strings.
 pub fn binary(data: &[u8]) {
-    let kinds = [
-        "node",
-        "python3.11",
-        "redis-server",
-        "php-fpm8.2",
-        "java",
-        "libruby.so.3",
-        "nginx",
-    ];
+    let kinds = ["node", "python3.11", "redis-server", "php-fpm8.2", "java", "libruby.so.3", "nginx"];
     if let Some((name, data)) = choose(&kinds, data) {
         read("binary", &format!("usr/bin/{name}"), Scope::Image, data);
     }
@@ -125,13 +105,7 @@ pub fn binary(data: &[u8]) {
 
 /// `package.json`.
 pub fn npm(data: &[u8]) {
-    read_one_of(
-        &[
-            ("npm", "app/node_modules/a/package.json"),
-            ("npm", "app/package.json"),
-        ],
-        data,
-    );
+    read_one_of(&[("npm", "app/node_modules/a/package.json"), ("npm", "app/package.json")], data);
 }
 
 /// Metadata and records of Python distributions, eggs as well.
@@ -139,14 +113,8 @@ pub fn python(data: &[u8]) {
     let kinds = [
         ("python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA"),
         ("python", "usr/lib/python3/dist-packages/a-1.egg"),
-        (
-            "python-record",
-            "usr/lib/python3/dist-packages/a-1.dist-info/RECORD",
-        ),
-        (
-            "python-record",
-            "usr/lib/python3/dist-packages/a-1.egg-info/installed-files.txt",
-        ),
+        ("python-record", "usr/lib/python3/dist-packages/a-1.dist-info/RECORD"),
+        ("python-record", "usr/lib/python3/dist-packages/a-1.egg-info/installed-files.txt"),
     ];
     read_one_of(&kinds, data);
 }

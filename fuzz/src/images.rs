@@ -36,16 +36,9 @@ fn mend(tar: &mut [u8]) {
         } else {
             block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         }
-        let digits = block[124..136]
-            .iter()
-            .skip_while(|b| **b == b' ')
-            .take_while(|b| b.is_ascii_digit());
-        let size = digits.fold(0usize, |n, b| {
-            n.saturating_mul(8).saturating_add(usize::from(b & 7))
-        });
-        at = at
-            .saturating_add(512)
-            .saturating_add(size.min(1 << 30).next_multiple_of(512));
+        let digits = block[124..136].iter().skip_while(|b| **b == b' ').take_while(|b| b.is_ascii_digit());
+        let size = digits.fold(0usize, |n, b| n.saturating_mul(8).saturating_add(usize::from(b & 7)));
+        at = at.saturating_add(512).saturating_add(size.min(1 << 30).next_multiple_of(512));
     }
 }
 
@@ -72,11 +65,7 @@ pub fn archive(data: &[u8]) {
     let mut mended = data.to_vec();
     mend(&mut mended);
     let platform: Platform = "linux/amd64".parse().expect("a platform");
-    let choice = Choice {
-        name: None,
-        manifest: None,
-        platform: &platform,
-    };
+    let choice = Choice { name: None, manifest: None, platform: &platform };
     for open in [archive::open_docker_archive, archive::open_oci_archive] {
         if let Ok(image) = open(file(&mended), "fuzz", &choice) {
             for blob in image.layers.iter().flatten() {
@@ -195,16 +184,9 @@ pub fn assemble(mut data: &[u8]) {
         }
         tars.push(tar.into_inner().expect("in memory"));
     }
-    let layers = || {
-        tars.iter()
-            .map(|tar| read_layer(tar).unwrap_or_default())
-            .collect()
-    };
+    let layers = || tars.iter().map(|tar| read_layer(tar).unwrap_or_default()).collect();
     let digests = vec![None; tars.len()];
-    let config = Config {
-        diff_ids: vec![Digest::sha256([0; 32]); tars.len()],
-        ..Config::default()
-    };
+    let config = Config { diff_ids: vec![Digest::sha256([0; 32]); tars.len()], ..Config::default() };
     for config in [None, Some(&config)] {
         let input = Input {
             config,

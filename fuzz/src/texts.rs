@@ -42,10 +42,8 @@ pub fn secrets(data: &[u8]) {
     let (mut rest, mut seed) = (text, u32::from(a) << 8 | u32::from(b));
     while !rest.is_empty() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (chunk, after) = rest.split_at(
-            rest.len()
-                .min(1 + (seed >> 24) as usize * (1 + (seed >> 22 & 3) as usize)),
-        );
+        let (chunk, after) =
+            rest.split_at(rest.len().min(1 + (seed >> 24) as usize * (1 + (seed >> 22 & 3) as usize)));
         split.feed(chunk);
         rest = after;
     }

@@ -16,10 +16,7 @@ struct Api {
 impl Api {
     fn here() -> Self {
         let api = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api");
-        Self {
-            proto: api.join("proto"),
-            generated: api.join("src/generated"),
-        }
+        Self { proto: api.join("proto"), generated: api.join("src/generated") }
     }
 }
 

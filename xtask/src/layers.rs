@@ -23,10 +23,7 @@ pub(crate) fn check(metadata: &Metadata) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
     for package in metadata.workspace_packages() {
         if !inherits_lints(package)? {
-            problems.push(format!(
-                "{}: Cargo.toml has no `[lints] workspace = true`",
-                package.name
-            ));
+            problems.push(format!("{}: Cargo.toml has no `[lints] workspace = true`", package.name));
         }
         if !rules.tools.contains(package.name.as_str()) {
             problems.extend(rules.edges(package));
@@ -39,16 +36,11 @@ impl Rules {
     fn read(layers: &Value) -> anyhow::Result<Self> {
         let strings = |value: &Value| -> anyhow::Result<BTreeSet<String>> {
             let list = value.as_array().context("expected a list")?;
-            list.iter()
-                .map(|v| Ok(v.as_str().context("expected a string")?.to_owned()))
-                .collect()
+            list.iter().map(|v| Ok(v.as_str().context("expected a string")?.to_owned())).collect()
         };
         let mut level = BTreeMap::new();
-        for (number, names) in layers["levels"]
-            .as_array()
-            .context("layers.levels is missing")?
-            .iter()
-            .enumerate()
+        for (number, names) in
+            layers["levels"].as_array().context("layers.levels is missing")?.iter().enumerate()
         {
             for name in strings(names)? {
                 level.insert(name, number);
@@ -58,11 +50,7 @@ impl Rules {
         for (name, home) in layers["homes"].as_object().context("layers.homes is missing")? {
             homes.insert(name.clone(), strings(home)?);
         }
-        Ok(Self {
-            level,
-            homes,
-            tools: strings(&layers["tools"])?,
-        })
+        Ok(Self { level, homes, tools: strings(&layers["tools"])? })
     }
 
     fn edges(&self, package: &Package) -> Vec<String> {
@@ -71,11 +59,7 @@ impl Rules {
         let Some(mine) = self.level.get(name) else {
             return vec![format!("{name}: has no level in [workspace.metadata.layers]")];
         };
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|d| d.kind != DependencyKind::Development)
-        {
+        for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
             let other = dependency.name.as_str();
             if let Some(theirs) = self.level.get(other)
                 && theirs >= mine
@@ -88,10 +72,7 @@ impl Rules {
                 && !homes.contains(name)
             {
                 let homes: Vec<_> = homes.iter().map(String::as_str).collect();
-                problems.push(format!(
-                    "{name} depends on {other}, whose home is {}",
-                    homes.join(", ")
-                ));
+                problems.push(format!("{name} depends on {other}, whose home is {}", homes.join(", ")));
             }
         }
         problems
@@ -135,11 +116,7 @@ mod tests {
 
     #[test]
     fn edges_down_are_fine() {
-        assert!(
-            rules()
-                .edges(&package("image", &["model", "report", "tar", "serde"]))
-                .is_empty()
-        );
+        assert!(rules().edges(&package("image", &["model", "report", "tar", "serde"])).is_empty());
     }
 
     #[test]

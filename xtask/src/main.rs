@@ -30,11 +30,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 println!("{problem}");
             }
             println!("layers: {} problems", problems.len());
-            Ok(if problems.is_empty() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Generate => generate::api().map(|()| ExitCode::SUCCESS),
     }

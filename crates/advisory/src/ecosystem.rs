@@ -136,10 +136,7 @@ mod tests {
     #[test]
     fn names_of_osv_are_taken_apart() {
         assert_eq!(Ecosystem::parse("Debian:12"), (Ecosystem::Debian, "12"));
-        assert_eq!(
-            Ecosystem::parse("Ubuntu:Pro:18.04:LTS"),
-            (Ecosystem::Ubuntu, "Pro:18.04:LTS")
-        );
+        assert_eq!(Ecosystem::parse("Ubuntu:Pro:18.04:LTS"), (Ecosystem::Ubuntu, "Pro:18.04:LTS"));
         assert_eq!(Ecosystem::parse("Plan 9"), (Ecosystem::Unknown, ""));
     }
 

@@ -146,9 +146,7 @@ impl Order {
     /// Whether a text is a version of this ecosystem at all.
     pub fn check(self, version: &str) -> Result<(), Unparsable> {
         self.sane(version)?;
-        with_parser!(self, |parse| parse(version)
-            .map(drop)
-            .map_err(|why| self.unparsable(version, why)))
+        with_parser!(self, |parse| parse(version).map(drop).map_err(|why| self.unparsable(version, why)))
     }
 
     /// For evidence: the tool or the scheme that this order is of.
@@ -195,10 +193,6 @@ impl Order {
     }
 
     fn unparsable(self, version: &str, why: Why) -> Unparsable {
-        Unparsable {
-            version: version.chars().take(SHOWN).collect(),
-            order: self,
-            why,
-        }
+        Unparsable { version: version.chars().take(SHOWN).collect(), order: self, why }
     }
 }

@@ -1,9 +1,6 @@
 //! The commands and their options, from which help, completions and the man page are made.
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "doc comments here are help texts, printed as they are"
-)]
+#![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{fmt, path::PathBuf, str::FromStr};
@@ -11,10 +8,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 /// Secures what runs in containers, from the image to the running process
 #[derive(Debug, Parser)]
 #[command(name = "gabion", version, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 done, whatever was found; 1 a gate asked for with --fail-on failed; \
-    2 something could not be done."
-)]
+#[command(after_help = "Exit codes: 0 done, whatever was found; 1 a gate asked for with --fail-on failed; \
+    2 something could not be done.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -280,16 +275,12 @@ impl FromStr for OutputFile {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let (format, path) = s
-            .split_once('=')
-            .ok_or("expected FORMAT=FILE, for example sarif=report.sarif")?;
+        let (format, path) =
+            s.split_once('=').ok_or("expected FORMAT=FILE, for example sarif=report.sarif")?;
         if path.is_empty() {
             return Err("the file name is empty".into());
         }
-        Ok(Self {
-            format: format.parse().map_err(|e| format!("{e}"))?,
-            path: path.into(),
-        })
+        Ok(Self { format: format.parse().map_err(|e| format!("{e}"))?, path: path.into() })
     }
 }
 

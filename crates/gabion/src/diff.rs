@@ -94,11 +94,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
         DiffFormat::Json => output::line(&serde_json::to_string_pretty(&diff)?)?,
         DiffFormat::Table => output::line(diff.table(output::color(args.common.color)).trim_end())?,
     }
-    Ok(if args.exit_code && !diff.is_empty() {
-        ExitCode::from(1)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if args.exit_code && !diff.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn compare(old: &ScanReport, old_tree: &FileIndex, new: &ScanReport, new_tree: &FileIndex) -> Diff {
@@ -127,16 +123,10 @@ fn packages(old: &[Package], new: &[Package]) -> Vec<PackageChange> {
     type Versions<'a> = (BTreeSet<&'a str>, BTreeSet<&'a str>);
     let mut all: BTreeMap<_, Versions<'_>> = BTreeMap::new();
     for package in old {
-        all.entry((package.kind, &package.name))
-            .or_default()
-            .0
-            .insert(&package.version);
+        all.entry((package.kind, &package.name)).or_default().0.insert(&package.version);
     }
     for package in new {
-        all.entry((package.kind, &package.name))
-            .or_default()
-            .1
-            .insert(&package.version);
+        all.entry((package.kind, &package.name)).or_default().1.insert(&package.version);
     }
     let only = |a: &BTreeSet<&str>, b: &BTreeSet<&str>| a.difference(b).map(|v| (*v).to_owned()).collect();
     all.into_iter()
@@ -172,21 +162,9 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
             created: _,
         } = config;
         let sorted = |list: &[String]| {
-            list.iter()
-                .cloned()
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect::<Vec<_>>()
-                .join(" ")
+            list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
         };
-        fields.insert(
-            "user".into(),
-            if user.is_empty() {
-                "root (none set)".into()
-            } else {
-                user.clone()
-            },
-        );
+        fields.insert("user".into(), if user.is_empty() { "root (none set)".into() } else { user.clone() });
         fields.insert("entrypoint".into(), format!("{entrypoint:?}"));
         fields.insert("cmd".into(), format!("{cmd:?}"));
         fields.insert("workdir".into(), working_dir.clone());
@@ -194,11 +172,7 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
         fields.insert("ports".into(), sorted(exposed_ports));
         fields.insert("volumes".into(), sorted(volumes));
         fields.insert("healthcheck".into(), healthcheck.to_string());
-        fields.extend(
-            labels
-                .iter()
-                .map(|(name, value)| (format!("label {name}"), value.clone())),
-        );
+        fields.extend(labels.iter().map(|(name, value)| (format!("label {name}"), value.clone())));
         fields
     };
     let (old, new) = (fields(old), fields(new));
@@ -206,11 +180,7 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
     let value = |map: &BTreeMap<String, String>, name: &String| map.get(name).cloned().unwrap_or_default();
     names
         .into_iter()
-        .map(|name| ConfigChange {
-            field: name.clone(),
-            old: value(&old, name),
-            new: value(&new, name),
-        })
+        .map(|name| ConfigChange { field: name.clone(), old: value(&old, name), new: value(&new, name) })
         .filter(|change| change.old != change.new)
         .collect()
 }
@@ -219,16 +189,8 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
 type Places = BTreeMap<(FindingKind, String, String), (gabion_model::Severity, String)>;
 
 fn places(findings: &[Finding]) -> Places {
-    let all = findings
-        .iter()
-        .flat_map(|f| f.evidence.iter().map(move |e| (f, e)));
-    all.map(|(f, e)| {
-        (
-            (f.kind, f.rule.clone(), e.place.clone()),
-            (f.severity, f.title.clone()),
-        )
-    })
-    .collect()
+    let all = findings.iter().flat_map(|f| f.evidence.iter().map(move |e| (f, e)));
+    all.map(|(f, e)| ((f.kind, f.rule.clone(), e.place.clone()), (f.severity, f.title.clone()))).collect()
 }
 
 fn findings(old: &[Finding], new: &[Finding]) -> Vec<FindingChange> {
@@ -305,21 +267,13 @@ fn files(old: &FileIndex, new: &FileIndex) -> Vec<FileChange> {
                 (Change::Changed, differs)
             }
         };
-        all.push(FileChange {
-            change,
-            path: display(&path).into_owned(),
-            what,
-        });
+        all.push(FileChange { change, path: display(&path).into_owned(), what });
     }
     for id in old.ids().filter(|&id| is_file(old, id)) {
         let path = old.path(id);
         let what = of_interest(old, id);
         if !what.is_empty() && new.find(&path).is_none() {
-            all.push(FileChange {
-                change: Change::Removed,
-                path: display(&path).into_owned(),
-                what,
-            });
+            all.push(FileChange { change: Change::Removed, path: display(&path).into_owned(), what });
         }
     }
     all.sort_by(|a, b| a.path.cmp(&b.path));
@@ -362,24 +316,13 @@ impl Diff {
                 (old, []) => ('-', old.join(", ")),
                 (old, new) => ('~', format!("{} → {}", old.join(", "), new.join(", "))),
             };
-            line(paint(
-                sign,
-                format!("  {sign} {:<9} {} {}", p.kind, shown(&p.name), shown(&versions)),
-            ));
+            line(paint(sign, format!("  {sign} {:<9} {} {}", p.kind, shown(&p.name), shown(&versions))));
         }
         if !self.configuration.is_empty() {
             line(format!("\nConfiguration ({})", self.configuration.len()));
         }
         for c in &self.configuration {
-            line(paint(
-                '~',
-                format!(
-                    "  ~ {}: {} → {}",
-                    shown(&c.field),
-                    or_none(&c.old),
-                    or_none(&c.new)
-                ),
-            ));
+            line(paint('~', format!("  ~ {}: {} → {}", shown(&c.field), or_none(&c.old), or_none(&c.new))));
         }
         if !self.findings.is_empty() {
             line(format!("\nFindings ({})", self.findings.len()));
@@ -388,13 +331,7 @@ impl Diff {
             let sign = f.change.sign();
             line(paint(
                 sign,
-                format!(
-                    "  {sign} {:<8} {} {} ({})",
-                    f.severity,
-                    f.rule,
-                    f.title,
-                    shown(&f.place)
-                ),
+                format!("  {sign} {:<8} {} {} ({})", f.severity, f.rule, f.title, shown(&f.place)),
             ));
         }
         if !self.files.is_empty() {
@@ -402,22 +339,12 @@ impl Diff {
         }
         for f in &self.files {
             let sign = f.change.sign();
-            line(paint(
-                sign,
-                format!("  {sign} {} ({})", f.path, f.what.join(", ")),
-            ));
+            line(paint(sign, format!("  {sign} {} ({})", f.path, f.what.join(", "))));
         }
         let (old, new) = self.size;
-        line(format!(
-            "\nSize {} → {}",
-            indicatif::HumanBytes(old),
-            indicatif::HumanBytes(new)
-        ));
+        line(format!("\nSize {} → {}", indicatif::HumanBytes(old), indicatif::HumanBytes(new)));
         if !self.not_comparable.is_empty() {
-            line(format!(
-                "Not fully comparable: {}",
-                self.not_comparable.join(", ")
-            ));
+            line(format!("Not fully comparable: {}", self.not_comparable.join(", ")));
         }
         out
     }
@@ -428,9 +355,5 @@ fn shown(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 fn or_none(text: &str) -> String {
-    if text.is_empty() {
-        "(none)".to_owned()
-    } else {
-        shown(text).into_owned()
-    }
+    if text.is_empty() { "(none)".to_owned() } else { shown(text).into_owned() }
 }

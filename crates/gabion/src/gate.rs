@@ -11,11 +11,7 @@ pub(crate) fn results(gates: &[Gate], report: &ScanReport) -> Vec<GateResult> {
         .map(|gate| {
             let failure = check(*gate, report);
             let passed = failure.is_none();
-            GateResult {
-                gate: gate.to_string(),
-                passed,
-                detail: failure.unwrap_or_default(),
-            }
+            GateResult { gate: gate.to_string(), passed, detail: failure.unwrap_or_default() }
         })
         .collect()
 }
@@ -40,11 +36,7 @@ fn check(gate: Gate, report: &ScanReport) -> Option<String> {
         }
         Gate::Cis(least) => {
             let kind = FindingKind::Misconfiguration;
-            let n = report
-                .findings
-                .iter()
-                .filter(|f| f.kind == kind && f.severity >= least)
-                .count();
+            let n = report.findings.iter().filter(|f| f.kind == kind && f.severity >= least).count();
             (n > 0).then(|| format!("{n} found"))
         }
         Gate::Coverage => {

@@ -33,11 +33,7 @@ fn main() -> ExitCode {
             // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
             let _ = set_parent_process_death_signal(Some(Signal::KILL));
             let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
-            return if done {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(2)
-            };
+            return if done { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
     result.unwrap_or_else(|error| output::failure(&error))

@@ -36,11 +36,7 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nowhere left to complain.
     let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(2)
-    } else {
-        ExitCode::SUCCESS
-    }
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 /// A line for the user beside the results.
@@ -109,9 +105,7 @@ pub(crate) fn width() -> usize {
 
 /// Prints a report.
 pub(crate) fn print(report: &ScanReport, format: Format, options: &Options<'_>) -> anyhow::Result<()> {
-    Ok(to_stdout(|out| {
-        gabion_report::render(report, format, options, out)
-    })?)
+    Ok(to_stdout(|out| gabion_report::render(report, format, options, out))?)
 }
 
 /// Refuses, before anything is read, files that could not be written after it, and two reports in one file.
@@ -151,11 +145,9 @@ pub(crate) fn write(
         let temporary = path.with_file_name(name);
         let mut out = BufWriter::new(File::create(&temporary)?);
         let written = gabion_report::render(report, format, options, &mut out).and_then(|()| out.flush());
-        written
-            .and_then(|()| std::fs::rename(&temporary, path))
-            .inspect_err(|_| {
-                let _ = std::fs::remove_file(&temporary);
-            })
+        written.and_then(|()| std::fs::rename(&temporary, path)).inspect_err(|_| {
+            let _ = std::fs::remove_file(&temporary);
+        })
     };
     attempt().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -27,23 +27,9 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);
     let color = output::color(args.common.color);
-    let options = Options {
-        color,
-        all: args.all,
-        width: output::width(),
-        gates: &gates,
-    };
+    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
     for file in &args.outputs {
-        output::write(
-            report,
-            file.format,
-            &Options {
-                color: false,
-                all: true,
-                ..options
-            },
-            &file.path,
-        )?;
+        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
     }
     output::print(report, args.format, &options)?;
     let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
@@ -61,19 +47,13 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
             mib(scanned.worker_peak_kib),
         ));
     }
-    Ok(if failed.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Scans one target; with the index of all files if that is wanted.
 pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -> anyhow::Result<Scanned> {
     let cache = usable_cache(common)?;
-    let temporary = cache
-        .as_ref()
-        .map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
+    let temporary = cache.as_ref().map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
     let now = clock::now()?;
     let platform = match &common.platform {
         Some(text) => target::parse_platform(text)?,
@@ -95,9 +75,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
             facts: common.max_entries,
             ..Limits::DEFAULT
         },
-        jobs: common
-            .jobs
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)),
+        jobs: common.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)),
         cache: cache.as_ref().map(|c| c.root().to_owned()),
         temporary,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -107,10 +85,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
     drop(progress);
     drop(local.temporary);
     let scanned = result.map_err(|error| match error {
-        ScanError::Refused {
-            message,
-            hint: Some(hint),
-        } => anyhow!("{message}\nhint: {hint}"),
+        ScanError::Refused { message, hint: Some(hint) } => anyhow!("{message}\nhint: {hint}"),
         // As text: its sources are in it already, and would be told twice.
         other => anyhow!("{other}"),
     })?;
@@ -158,17 +133,6 @@ fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
 /// Reads an SBOM; runs in the worker.
 pub(crate) fn sbom_reader(bytes: &[u8]) -> Result<SbomContent, String> {
     let content = gabion_report::read_sbom(bytes).map_err(|e| e.to_string())?;
-    let gabion_report::SbomContent {
-        packages,
-        os,
-        gaps,
-        skipped,
-        ..
-    } = content;
-    Ok(SbomContent {
-        packages,
-        os,
-        gaps,
-        skipped,
-    })
+    let gabion_report::SbomContent { packages, os, gaps, skipped, .. } = content;
+    Ok(SbomContent { packages, os, gaps, skipped })
 }

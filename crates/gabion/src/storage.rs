@@ -13,11 +13,7 @@ pub(crate) fn directory(option: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(directory) = option {
         return Ok(std::path::absolute(directory)?);
     }
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("gabion"))
@@ -41,9 +37,7 @@ pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         Some(CacheCommand::Prune { older_than, all }) => {
             let days = if *all { 0 } else { *older_than };
             let now = clock::now()?.into();
-            let (count, bytes) = cache
-                .prune(now, Duration::from_secs(days * 86_400))
-                .with_context(fail)?;
+            let (count, bytes) = cache.prune(now, Duration::from_secs(days * 86_400)).with_context(fail)?;
             output::line(&format!("removed {count} entries, {}", size(bytes)))?;
         }
     }

@@ -37,11 +37,8 @@ pub(crate) struct Temporary(PathBuf);
 impl Drop for Temporary {
     fn drop(&mut self) {
         // What cannot be removed lies in the cache's `tmp`, where `gabion cache prune` finds it.
-        let _ = if self.0.is_dir() {
-            std::fs::remove_dir_all(&self.0)
-        } else {
-            std::fs::remove_file(&self.0)
-        };
+        let _ =
+            if self.0.is_dir() { std::fs::remove_dir_all(&self.0) } else { std::fs::remove_file(&self.0) };
     }
 }
 
@@ -63,10 +60,7 @@ pub(crate) fn bring(
         ..ContainerdOptions::at(now)
     };
     let docker = DockerOptions::from_env(&env);
-    let probe = SystemProbe {
-        containerd: containerd.clone(),
-        docker: docker.clone(),
-    };
+    let probe = SystemProbe { containerd: containerd.clone(), docker: docker.clone() };
     let spec = Spec::parse(argument, &probe).map_err(told)?;
     if let Some(why) = spec.guessed.as_ref().filter(|_| !common.quiet) {
         output::note(&format!("{}:{} ({why})", spec.kind, spec.reference));
@@ -94,13 +88,8 @@ pub(crate) fn bring(
             let (directory, name) = split_name(&spec.reference)?;
             Work::Layout { directory, name }
         }
-        SourceKind::Dir => Work::Root {
-            directory: absolute(&spec.reference)?,
-            scope: scope(common),
-        },
-        SourceKind::Sbom => Work::Sbom {
-            file: absolute(&spec.reference)?,
-        },
+        SourceKind::Dir => Work::Root { directory: absolute(&spec.reference)?, scope: scope(common) },
+        SourceKind::Sbom => Work::Sbom { file: absolute(&spec.reference)? },
         SourceKind::Registry => {
             let (store, directory, gone) = blob_store(cache)?;
             temporary = gone;
@@ -113,13 +102,7 @@ pub(crate) fn bring(
             temporary = gone;
             match wait(containerd::fetch(&spec.reference, &containerd, &store, &progress))? {
                 ContainerdImage::Blobs(fetched) => blobs(directory, fetched),
-                ContainerdImage::Snapshots {
-                    manifest,
-                    config_bytes,
-                    tags,
-                    layers,
-                    ..
-                } => Work::Snapshots {
+                ContainerdImage::Snapshots { manifest, config_bytes, tags, layers, .. } => Work::Snapshots {
                     config: config_bytes,
                     manifest,
                     layers: layers.into_iter().map(|layer| layer.dir).collect(),
@@ -135,24 +118,12 @@ pub(crate) fn bring(
             Work::DockerArchive { file, name: None }
         }
         SourceKind::Container => {
-            let options = ContainerOptions {
-                containerd,
-                docker,
-                proc: PathBuf::from("/proc"),
-            };
+            let options = ContainerOptions { containerd, docker, proc: PathBuf::from("/proc") };
             let container = wait(task::container(&spec.reference, &options))?;
-            Work::Root {
-                directory: container.root,
-                scope: Some(Scope::Image),
-            }
+            Work::Root { directory: container.root, scope: Some(Scope::Image) }
         }
     };
-    Ok(Local {
-        work,
-        source: spec.kind.to_string(),
-        reference: spec.reference,
-        temporary,
-    })
+    Ok(Local { work, source: spec.kind.to_string(), reference: spec.reference, temporary })
 }
 
 fn scope(common: &Common) -> Option<Scope> {
@@ -165,17 +136,11 @@ fn scope(common: &Common) -> Option<Scope> {
 
 /// The platform an option names.
 pub(crate) fn parse_platform(text: &str) -> anyhow::Result<Platform> {
-    text.parse()
-        .map_err(told)
-        .with_context(|| format!("--platform {text}"))
+    text.parse().map_err(told).with_context(|| format!("--platform {text}"))
 }
 
 fn blobs(directory: PathBuf, fetched: Fetched) -> Work {
-    Work::Blobs {
-        directory,
-        manifest: fetched.manifest,
-        tags: fetched.tags,
-    }
+    Work::Blobs { directory, manifest: fetched.manifest, tags: fetched.tags }
 }
 
 /// Where fetched blobs go: the cache, or a directory that goes when the scan is over.
@@ -195,20 +160,14 @@ fn registry_options(common: &Common, platform: Option<Platform>) -> anyhow::Resu
     if let Some(user) = &remote.registry_user {
         let password = std::env::var("GABION_REGISTRY_PASSWORD")
             .context("--registry-user needs the password in GABION_REGISTRY_PASSWORD")?;
-        keychain.given = Some(Credentials::Basic {
-            user: user.clone(),
-            password: Secret::new(password),
-        });
+        keychain.given = Some(Credentials::Basic { user: user.clone(), password: Secret::new(password) });
     }
     let mut mirrors: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mirror in &remote.registry_mirror {
         let (host, mirror) = mirror
             .split_once('=')
             .with_context(|| format!("--registry-mirror {mirror}: expected HOST=MIRROR"))?;
-        mirrors
-            .entry(host.to_owned())
-            .or_default()
-            .push(mirror.to_owned());
+        mirrors.entry(host.to_owned()).or_default().push(mirror.to_owned());
     }
     Ok(RegistryOptions {
         platform,
@@ -223,9 +182,7 @@ fn registry_options(common: &Common, platform: Option<Platform>) -> anyhow::Resu
 
 /// Runs the network's side to its end.
 fn wait<T>(future: impl Future<Output = Result<T, SourceError>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(future).map_err(told)
 }
 

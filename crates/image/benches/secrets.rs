@@ -33,54 +33,30 @@ fn main() {
     let list = std::env::args().any(|argument| argument == "--list");
     let texts = read(roots.split(':').map(PathBuf::from).collect());
     let size: usize = texts.iter().map(|text| text.bytes.len()).sum();
-    println!(
-        "{} text files, {:.1} MB, {} rules",
-        texts.len(),
-        mega(size),
-        rules().len()
-    );
+    println!("{} text files, {:.1} MB, {} rules", texts.len(), mega(size), rules().len());
 
     let before = resident();
     let (mut hits, mut found) = (BTreeMap::new(), 0);
     for text in &texts {
         for one in scan(text) {
             if list {
-                println!(
-                    "{}\t{}:{}\t{}",
-                    one.rule,
-                    text.path.display(),
-                    one.line,
-                    one.excerpt
-                );
+                println!("{}\t{}:{}\t{}", one.rule, text.path.display(), one.line, one.excerpt);
             }
             *hits.entry(one.rule).or_insert(0) += 1;
             found += 1;
         }
     }
-    println!(
-        "{found} matches; what was compiled for it takes {:.1} MiB",
-        (resident() - before) / 1024.0
-    );
+    println!("{found} matches; what was compiled for it takes {:.1} MiB", (resident() - before) / 1024.0);
     // One line with each keyword makes every rule compile its pattern.
-    let everything = rules()
-        .iter()
-        .flat_map(|rule| rule.keywords)
-        .fold(String::new(), |text, word| text + word + "=a\n");
-    scan(&Text {
-        path: "x".into(),
-        bytes: everything.into_bytes(),
-    });
-    println!(
-        "with every rule compiled {:.1} MiB",
-        (resident() - before) / 1024.0
-    );
+    let everything =
+        rules().iter().flat_map(|rule| rule.keywords).fold(String::new(), |text, word| text + word + "=a\n");
+    scan(&Text { path: "x".into(), bytes: everything.into_bytes() });
+    println!("with every rule compiled {:.1} MiB", (resident() - before) / 1024.0);
     for (rule, count) in &hits {
         println!("  {count:6}  {rule}");
     }
 
-    report("scan", size, 5, || {
-        texts.iter().map(|text| scan(text).len()).sum()
-    });
+    report("scan", size, 5, || texts.iter().map(|text| scan(text).len()).sum());
     let keywords: Vec<&str> = rules().iter().flat_map(|rule| rule.keywords).copied().collect();
     for kind in [AhoCorasickKind::DFA, AhoCorasickKind::ContiguousNFA] {
         let automaton = AhoCorasick::builder()
@@ -89,12 +65,7 @@ fn main() {
             .build(&keywords)
             .expect("keywords are few");
         let name = format!("aho-corasick {kind:?} ({} KiB)", automaton.memory_usage() >> 10);
-        report(&name, size, 3, || {
-            texts
-                .iter()
-                .map(|text| automaton.find_iter(&text.bytes).count())
-                .sum()
-        });
+        report(&name, size, 3, || texts.iter().map(|text| automaton.find_iter(&text.bytes).count()).sum());
     }
     let set = regex::bytes::RegexSetBuilder::new(rules().iter().map(|rule| rule.pattern))
         .unicode(false)
@@ -103,15 +74,9 @@ fn main() {
         .build()
         .expect("every pattern compiles");
     let (mut sample, step) = (0, (size / SAMPLE).max(1));
-    let few: Vec<&Text> = texts
-        .iter()
-        .step_by(step)
-        .inspect(|text| sample += text.bytes.len())
-        .collect();
+    let few: Vec<&Text> = texts.iter().step_by(step).inspect(|text| sample += text.bytes.len()).collect();
     report("regex set (sample)", sample, 1, || {
-        few.iter()
-            .map(|text| set.matches(&text.bytes).iter().count())
-            .sum()
+        few.iter().map(|text| set.matches(&text.bytes).iter().count()).sum()
     });
 }
 
@@ -147,13 +112,7 @@ fn read(mut open: Vec<PathBuf>) -> Vec<Text> {
             continue;
         };
         if kind.is_dir() {
-            open.extend(
-                fs::read_dir(&path)
-                    .into_iter()
-                    .flatten()
-                    .flatten()
-                    .map(|entry| entry.path()),
-            );
+            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
         } else if kind.is_file()
             && kind.len() <= LARGEST
             && let Ok(bytes) = fs::read(&path)
@@ -169,20 +128,13 @@ fn read(mut open: Vec<PathBuf>) -> Vec<Text> {
 /// Time this thread spent on a processor.
 fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds: f64 = text
-        .split(' ')
-        .next()
-        .and_then(|word| word.parse().ok())
-        .unwrap_or_default();
+    let nanoseconds: f64 = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();
     nanoseconds / 1e9
 }
 
 /// Resident memory in KiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }

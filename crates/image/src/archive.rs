@@ -88,11 +88,7 @@ pub enum ArchiveError {
 }
 
 fn list(choices: &[String]) -> String {
-    if choices.is_empty() {
-        "nothing".to_owned()
-    } else {
-        choices.join(", ")
-    }
+    if choices.is_empty() { "nothing".to_owned() } else { choices.join(", ") }
 }
 
 /// A local image, resolved to its parts.
@@ -153,70 +149,39 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
     if index.member("manifest.json").is_err() && index.member("index.json").is_ok() {
         return open_oci(&Store::Tar(index), choice);
     }
-    let at = |source| ArchiveError::Manifest {
-        path: format!("{shown}!/manifest.json"),
-        source,
-    };
-    let images: Vec<Image> = serde_json::from_slice(&index.document("manifest.json")?).map_err(|source| {
-        at(ManifestError::Json {
-            what: "manifest",
-            source,
-        })
-    })?;
+    let at = |source| ArchiveError::Manifest { path: format!("{shown}!/manifest.json"), source };
+    let images: Vec<Image> = serde_json::from_slice(&index.document("manifest.json")?)
+        .map_err(|source| at(ManifestError::Json { what: "manifest", source }))?;
     let tagged = |image: &Image, name: &str| {
         let tags = image.repo_tags.iter().flatten();
-        tags.into_iter()
-            .any(|tag| tag == name || tag.rsplit('/').next() == Some(name))
+        tags.into_iter().any(|tag| tag == name || tag.rsplit('/').next() == Some(name))
     };
-    let mut matching: Vec<Image> = images
-        .into_iter()
-        .filter(|image| choice.name.is_none_or(|name| tagged(image, name)))
-        .collect();
+    let mut matching: Vec<Image> =
+        images.into_iter().filter(|image| choice.name.is_none_or(|name| tagged(image, name))).collect();
     let image = match matching.len() {
         0 => {
-            let what = choice
-                .name
-                .map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
-            return Err(ArchiveError::Missing {
-                path: shown.to_owned(),
-                what,
-            });
+            let what = choice.name.map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
+            return Err(ArchiveError::Missing { path: shown.to_owned(), what });
         }
         1 => matching.remove(0),
         _ => {
-            let choices = matching
-                .into_iter()
-                .flat_map(|i| i.repo_tags.unwrap_or_else(|| vec![i.config]))
-                .collect();
-            return Err(ArchiveError::Ambiguous {
-                path: shown.to_owned(),
-                choices,
-            });
+            let choices =
+                matching.into_iter().flat_map(|i| i.repo_tags.unwrap_or_else(|| vec![i.config])).collect();
+            return Err(ArchiveError::Ambiguous { path: shown.to_owned(), choices });
         }
     };
     let config_path = format!("{shown}!/{}", image.config);
     let bytes = index.document(&image.config)?;
     let config_digest = digest(&bytes);
     // The file is named by its digest: `HEX.json`, or `blobs/sha256/HEX`.
-    let stem = image
-        .config
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(".json");
+    let stem = image.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
     if let Ok(promised) = format!("sha256:{stem}").parse::<Digest>()
         && promised != config_digest
     {
-        return Err(ArchiveError::Digest {
-            path: config_path,
-            actual: config_digest,
-            promised,
-        });
+        return Err(ArchiveError::Digest { path: config_path, actual: config_digest, promised });
     }
-    let config = Config::parse(&bytes).map_err(|source| ArchiveError::Manifest {
-        path: config_path.clone(),
-        source,
-    })?;
+    let config = Config::parse(&bytes)
+        .map_err(|source| ArchiveError::Manifest { path: config_path.clone(), source })?;
     check_layers(&config_path, &config, image.layers.len())?;
     let layers = image
         .layers
@@ -225,14 +190,7 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
         .map(|(name, &diff_id)| {
             let (offset, len) = index.member(name)?;
             let name = format!("{shown}!/{name}");
-            Ok(Ok(Blob {
-                file: Arc::clone(&index.file),
-                name,
-                offset,
-                len,
-                digest: None,
-                diff_id,
-            }))
+            Ok(Ok(Blob { file: Arc::clone(&index.file), name, offset, len, digest: None, diff_id }))
         })
         .collect::<Result<_, ArchiveError>>()?;
     Ok(LocalImage {
@@ -249,19 +207,13 @@ const MAX_LAYERS: usize = 4096;
 
 fn check_layers(path: &str, config: &Config, layers: usize) -> Result<(), ArchiveError> {
     let text = if config.diff_ids.len() != layers {
-        format!(
-            "the manifest lists {layers} layers, the configuration {}",
-            config.diff_ids.len()
-        )
+        format!("the manifest lists {layers} layers, the configuration {}", config.diff_ids.len())
     } else if layers > MAX_LAYERS {
         format!("{layers} layers, more than the limit of {MAX_LAYERS}")
     } else {
         return Ok(());
     };
-    Err(ArchiveError::Manifest {
-        path: path.to_owned(),
-        source: ManifestError::Inconsistent(text),
-    })
+    Err(ArchiveError::Manifest { path: path.to_owned(), source: ManifestError::Inconsistent(text) })
 }
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -269,13 +221,7 @@ const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveError> {
     let (chosen, tags) = match choice.manifest {
-        Some(digest) => (
-            Descriptor {
-                digest,
-                ..nowhere(digest)
-            },
-            Vec::new(),
-        ),
+        Some(digest) => (Descriptor { digest, ..nowhere(digest) }, Vec::new()),
         None => choose_in_index(store, choice)?,
     };
     let (manifest_digest, manifest) = manifest_of(store, &chosen, choice, 0)?;
@@ -285,10 +231,8 @@ fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveErr
         let source = ManifestError::MediaType(manifest.config.media_type.chars().take(100).collect());
         return Err(ArchiveError::Manifest { path, source });
     }
-    let config = Config::parse(&bytes).map_err(|source| ArchiveError::Manifest {
-        path: path.clone(),
-        source,
-    })?;
+    let config =
+        Config::parse(&bytes).map_err(|source| ArchiveError::Manifest { path: path.clone(), source })?;
     check_layers(&path, &config, manifest.layers.len())?;
     let layers = manifest
         .layers
@@ -322,27 +266,16 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
     let entries = match Document::parse(&bytes) {
         Ok(Document::Index(entries)) => entries,
         Ok(Document::Manifest(_)) => {
-            return Err(ArchiveError::Missing {
-                path,
-                what: "index of images".into(),
-            });
+            return Err(ArchiveError::Missing { path, what: "index of images".into() });
         }
         Err(source) => return Err(ArchiveError::Manifest { path, source }),
     };
     let names = |entry: &Descriptor| -> Vec<String> {
-        [REF_NAME, CONTAINERD_NAME]
-            .iter()
-            .filter_map(|key| entry.annotations.get(*key))
-            .cloned()
-            .collect()
+        [REF_NAME, CONTAINERD_NAME].iter().filter_map(|key| entry.annotations.get(*key)).cloned().collect()
     };
     let mut matching: Vec<&Descriptor> = entries
         .iter()
-        .filter(|entry| {
-            choice
-                .name
-                .is_none_or(|name| names(entry).iter().any(|n| n == name))
-        })
+        .filter(|entry| choice.name.is_none_or(|name| names(entry).iter().any(|n| n == name)))
         .collect();
     let fits = |e: &&Descriptor| e.platform.as_deref().is_some_and(|p| choice.platform.accepts(p));
     if matching.len() > 1 && matching.iter().any(fits) {
@@ -351,19 +284,13 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
     match matching[..] {
         [one] => Ok((one.clone(), names(one))),
         [] => {
-            let what = choice
-                .name
-                .map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
+            let what = choice.name.map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
             Err(ArchiveError::Missing { path, what })
         }
         _ => {
-            let choices = matching
-                .into_iter()
-                .map(|e| names(e).pop().unwrap_or_else(|| e.digest.to_string()));
-            Err(ArchiveError::Ambiguous {
-                path,
-                choices: choices.collect(),
-            })
+            let choices =
+                matching.into_iter().map(|e| names(e).pop().unwrap_or_else(|| e.digest.to_string()));
+            Err(ArchiveError::Ambiguous { path, choices: choices.collect() })
         }
     }
 }
@@ -377,10 +304,8 @@ fn manifest_of(
 ) -> Result<(Digest, manifest::Manifest), ArchiveError> {
     let path = store.shown(descriptor.digest);
     let bytes = store.verified(descriptor.digest)?;
-    let document = Document::parse(&bytes).map_err(|source| ArchiveError::Manifest {
-        path: path.clone(),
-        source,
-    })?;
+    let document =
+        Document::parse(&bytes).map_err(|source| ArchiveError::Manifest { path: path.clone(), source })?;
     let entries = match document {
         Document::Manifest(manifest) => return Ok((descriptor.digest, manifest)),
         Document::Index(entries) => entries,
@@ -392,11 +317,7 @@ fn manifest_of(
     }
     match choice.platform.choose(&entries) {
         Ok(entry) => manifest_of(store, entry, choice, depth + 1),
-        Err(choices) => Err(ArchiveError::Platform {
-            path,
-            wanted: choice.platform.to_string(),
-            choices,
-        }),
+        Err(choices) => Err(ArchiveError::Platform { path, wanted: choice.platform.to_string(), choices }),
     }
 }
 
@@ -416,15 +337,10 @@ impl Store {
         match self {
             Self::Directory(directory) => {
                 let path = directory.join(name);
-                let fail = |source| ArchiveError::Io {
-                    path: path.display().to_string(),
-                    source,
-                };
+                let fail = |source| ArchiveError::Io { path: path.display().to_string(), source };
                 let (file, _) = open_regular(&path).map_err(fail)?;
                 let mut bytes = Vec::new();
-                file.take(manifest::MAX_DOCUMENT + 1)
-                    .read_to_end(&mut bytes)
-                    .map_err(fail)?;
+                file.take(manifest::MAX_DOCUMENT + 1).read_to_end(&mut bytes).map_err(fail)?;
                 check_size(bytes.len() as u64).map_err(fail)?;
                 Ok(bytes)
             }
@@ -438,11 +354,7 @@ impl Store {
         if actual == promised {
             return Ok(bytes);
         }
-        Err(ArchiveError::Digest {
-            path: self.shown(promised),
-            actual,
-            promised,
-        })
+        Err(ArchiveError::Digest { path: self.shown(promised), actual, promised })
     }
 
     /// The blob of a layer; the inner error is a layer that cannot be read though all else can.
@@ -461,9 +373,7 @@ impl Store {
                 match open_regular(&path) {
                     Ok((file, len)) => (Arc::new(file), 0, len),
                     Err(error) if kind.contains("foreign") || kind.contains("nondistributable") => {
-                        return Ok(Err(format!(
-                            "a layer that may not be distributed is not there: {error}"
-                        )));
+                        return Ok(Err(format!("a layer that may not be distributed is not there: {error}")));
                     }
                     Err(source) => return Err(ArchiveError::Io { path: name, source }),
                 }
@@ -473,23 +383,13 @@ impl Store {
                 (Arc::clone(&index.file), offset, len)
             }
         };
-        Ok(Ok(Blob {
-            file,
-            name,
-            offset,
-            len,
-            digest: Some(layer.digest),
-            diff_id,
-        }))
+        Ok(Ok(Blob { file, name, offset, len, digest: Some(layer.digest), diff_id }))
     }
 }
 
 /// Opens a file of a layout and tells its size; a FIFO there would block for ever, a device might do worse.
 fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -509,10 +409,7 @@ fn check_size(len: u64) -> io::Result<()> {
     if len <= manifest::MAX_DOCUMENT {
         return Ok(());
     }
-    Err(io::Error::other(format!(
-        "a document of more than {} bytes",
-        manifest::MAX_DOCUMENT
-    )))
+    Err(io::Error::other(format!("a document of more than {} bytes", manifest::MAX_DOCUMENT)))
 }
 
 /// The members of a tar file, found without reading their content.
@@ -532,35 +429,21 @@ const MAX_MEMBERS: usize = 100_000;
 
 impl TarIndex {
     fn read(file: File, shown: &str) -> Result<Self, ArchiveError> {
-        let fail = |source| ArchiveError::Tar {
-            path: shown.to_owned(),
-            source,
-        };
+        let fail = |source| ArchiveError::Tar { path: shown.to_owned(), source };
         let file = Arc::new(file);
         let mut members = HashMap::new();
-        let mut tar = Tar::new(Seeking {
-            file: &file,
-            at: 0,
-            buffer: Vec::new(),
-            used: 0,
-        });
+        let mut tar = Tar::new(Seeking { file: &file, at: 0, buffer: Vec::new(), used: 0 });
         while let Some(entry) = tar.next_entry().map_err(fail)? {
             let Ok(path) = entry.path else { continue };
             let member = match entry.kind {
-                EntryType::File => Member::Content {
-                    offset: tar.position(),
-                    len: entry.size,
-                },
+                EntryType::File => Member::Content { offset: tar.position(), len: entry.size },
                 EntryType::Hardlink => Member::Link([b"/", &entry.link[..]].concat()),
                 EntryType::Symlink => Member::Link(entry.link),
                 _ => continue,
             };
             if members.len() >= MAX_MEMBERS {
                 let text = format!("more than {MAX_MEMBERS} members, too many for an image archive");
-                return Err(fail(TarError::Header {
-                    at: tar.position(),
-                    text,
-                }));
+                return Err(fail(TarError::Header { at: tar.position(), text }));
             }
             members.insert(path, member);
         }
@@ -568,22 +451,14 @@ impl TarIndex {
         if tar.position() > end {
             return Err(fail(TarError::Truncated(end)));
         }
-        Ok(Self {
-            file,
-            shown: shown.to_owned(),
-            members,
-        })
+        Ok(Self { file, shown: shown.to_owned(), members })
     }
 
     /// Offset and length of a member; old `docker save` links equal layers to one another.
     fn member(&self, name: &str) -> Result<(u64, u64), ArchiveError> {
-        let missing = || ArchiveError::Missing {
-            path: self.shown.clone(),
-            what: name.chars().take(200).collect(),
-        };
-        let mut path = path::normalise(name.as_bytes())
-            .map_err(|_| missing())?
-            .into_owned();
+        let missing =
+            || ArchiveError::Missing { path: self.shown.clone(), what: name.chars().take(200).collect() };
+        let mut path = path::normalise(name.as_bytes()).map_err(|_| missing())?.into_owned();
         for _ in 0..8 {
             match self.members.get(&path) {
                 Some(Member::Content { offset, len }) => return Ok((*offset, *len)),
@@ -602,10 +477,7 @@ impl TarIndex {
 
     fn document(&self, name: &str) -> Result<Vec<u8>, ArchiveError> {
         let (offset, len) = self.member(name)?;
-        let fail = |source| ArchiveError::Io {
-            path: format!("{}!/{name}", self.shown),
-            source,
-        };
+        let fail = |source| ArchiveError::Io { path: format!("{}!/{name}", self.shown), source };
         check_size(len).map_err(fail)?;
         let mut bytes = vec![0; len as usize];
         self.file.read_exact_at(&mut bytes, offset).map_err(fail)?;

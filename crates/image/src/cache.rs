@@ -116,9 +116,7 @@ impl Cache {
 
     /// An entry, if there is one.
     pub fn open(&self, kind: Kind, key: Digest) -> Option<BufReader<File>> {
-        File::open(self.path(kind, key))
-            .ok()
-            .map(|file| BufReader::with_capacity(64 << 10, file))
+        File::open(self.path(kind, key)).ok().map(|file| BufReader::with_capacity(64 << 10, file))
     }
 
     /// An entry that was written by [`seal`], if it is whole.
@@ -136,17 +134,9 @@ impl Cache {
     /// Starts an entry.
     pub fn begin(&self, kind: Kind, key: Digest) -> io::Result<Pending> {
         let target = self.path(kind, key);
-        let temporary = self
-            .root
-            .join("tmp")
-            .join(format!("{}.{}", key.hex(), std::process::id()));
+        let temporary = self.root.join("tmp").join(format!("{}.{}", key.hex(), std::process::id()));
         let file = BufWriter::new(File::create(&temporary)?);
-        Ok(Pending {
-            file,
-            temporary,
-            target,
-            done: false,
-        })
+        Ok(Pending { file, temporary, target, done: false })
     }
 
     /// A temporary file without a name.
@@ -174,10 +164,7 @@ impl Cache {
         let (mut count, mut bytes) = (0, 0);
         for name in Kind::ALL.map(Kind::directory).into_iter().chain(["blobs", "tmp"]) {
             each_file(&self.root.join(name), &mut |path, meta| {
-                let used = meta
-                    .accessed()
-                    .or_else(|_| meta.modified())?
-                    .max(meta.modified()?);
+                let used = meta.accessed().or_else(|_| meta.modified())?.max(meta.modified()?);
                 if age.is_zero() || now.duration_since(used).is_ok_and(|unused| unused >= age) {
                     fs::remove_file(path)?;
                     count += 1;
@@ -199,11 +186,7 @@ pub fn unnamed(directory: &Path) -> io::Result<File> {
         // Some file systems cannot: create and unlink.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
             let path = directory.join(format!("spill.{}", std::process::id()));
-            let file = File::options()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(&path)?;
+            let file = File::options().read(true).write(true).create_new(true).open(&path)?;
             fs::remove_file(&path)?;
             Ok(file)
         }

@@ -61,14 +61,7 @@ pub fn check(input: &Input<'_>) -> Vec<Finding> {
 
 /// All rules, by id: for reports that list rules apart from findings, and for the documentation.
 pub fn rules() -> Vec<&'static Rule> {
-    let mut all = [
-        config::RULES,
-        history::RULES,
-        files::RULES,
-        programs::RULES,
-        accounts::RULES,
-    ]
-    .concat();
+    let mut all = [config::RULES, history::RULES, files::RULES, programs::RULES, accounts::RULES].concat();
     all.sort_by_key(|rule| rule.id);
     all
 }
@@ -126,11 +119,7 @@ impl<'a> Report<'a> {
                 }
             }
         }
-        Self {
-            input,
-            layer_of_step,
-            findings: Vec::new(),
-        }
+        Self { input, layer_of_step, findings: Vec::new() }
     }
 
     /// Reports a rule, if there is evidence.
@@ -154,13 +143,7 @@ impl<'a> Report<'a> {
             // The number of a history line changes with any line before it; what it says does not.
             let mut parts: Vec<&str> = evidence
                 .iter()
-                .map(|e| {
-                    if e.place.starts_with("history:") {
-                        e.detail.as_str()
-                    } else {
-                        e.place.as_str()
-                    }
-                })
+                .map(|e| if e.place.starts_with("history:") { e.detail.as_str() } else { e.place.as_str() })
                 .collect();
             let count = more.to_string();
             parts.push(&count);
@@ -206,21 +189,14 @@ impl<'a> Report<'a> {
 
 /// A place that belongs to no layer.
 fn at(place: impl Into<String>, detail: impl Into<String>) -> Evidence {
-    Evidence {
-        place: place.into(),
-        detail: detail.into(),
-        ..Evidence::default()
-    }
+    Evidence { place: place.into(), detail: detail.into(), ..Evidence::default() }
 }
 
 /// Text of the image on its way into evidence: printable, one line, not long.
 fn quote(text: &str) -> String {
     const LONGEST: usize = 100;
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST + 1)
-        .collect();
+    let clean: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST + 1).collect();
     match clean.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &clean[..end]),
         None => clean,

@@ -23,10 +23,7 @@ impl ReadAt for [u8] {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|o| self.get(o..))
-            .unwrap_or_default();
+        let rest = usize::try_from(offset).ok().and_then(|o| self.get(o..)).unwrap_or_default();
         let n = rest.len().min(buffer.len());
         buffer[..n].copy_from_slice(&rest[..n]);
         Ok(n)
@@ -101,10 +98,7 @@ impl<'a> Content<'a> {
     /// All of it, if it is no larger than `cap`. Borrowed when it is in memory already.
     pub fn bytes(&self, cap: u64) -> Result<Cow<'a, [u8]>, ReadError> {
         if self.size() > cap {
-            return Err(ReadError::TooLarge {
-                what: "file",
-                limit: cap,
-            });
+            return Err(ReadError::TooLarge { what: "file", limit: cap });
         }
         match self {
             Self::Memory(bytes) => Ok(Cow::Borrowed(bytes)),
@@ -129,10 +123,7 @@ impl<'a> Content<'a> {
 
     /// A reader that can seek.
     pub fn reader(&self) -> ContentReader<'a> {
-        ContentReader {
-            content: *self,
-            at: 0,
-        }
+        ContentReader { content: *self, at: 0 }
     }
 }
 
@@ -185,10 +176,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).cycle().take(1000).collect();
         let stored = Content::Stored(&FilePartLike(&bytes));
         assert_eq!(stored.bytes(1000).expect("fits").as_ref(), &bytes[..]);
-        assert!(matches!(
-            stored.bytes(999),
-            Err(ReadError::TooLarge { limit: 999, .. })
-        ));
+        assert!(matches!(stored.bytes(999), Err(ReadError::TooLarge { limit: 999, .. })));
         assert_eq!(stored.range(990, 100).expect("short"), &bytes[990..]);
         let mut reader = stored.reader();
         reader.seek(SeekFrom::End(-3)).expect("inside");

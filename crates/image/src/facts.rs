@@ -109,10 +109,7 @@ impl Facts {
 
     /// Something that could not be looked at.
     pub fn gap(&mut self, aspect: Aspect, reason: impl Into<String>) {
-        self.list.push(Fact::Gap {
-            aspect,
-            reason: reason.into(),
-        });
+        self.list.push(Fact::Gap { aspect, reason: reason.into() });
     }
 
     /// The packages told so far.

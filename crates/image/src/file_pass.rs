@@ -74,11 +74,7 @@ const HEAD: usize = 64 << 10;
 impl<'a> Analyser<'a> {
     /// The catalogers that want this file, given its path alone.
     pub fn wanting(&self, file: &Candidate<'_>) -> Vec<(&'a dyn Cataloger, Want)> {
-        self.catalogers
-            .iter()
-            .map(|&c| (c, c.want(file)))
-            .filter(|(_, want)| *want != Want::No)
-            .collect()
+        self.catalogers.iter().map(|&c| (c, c.want(file))).filter(|(_, want)| *want != Want::No).collect()
     }
 
     /// Whether the content of a file is needed at all.
@@ -94,10 +90,7 @@ impl<'a> Analyser<'a> {
 impl FilePass {
     /// With a temporary file for what does not fit in memory.
     pub fn new(spill: Option<File>) -> Self {
-        Self {
-            head: Vec::with_capacity(HEAD),
-            spill,
-        }
+        Self { head: Vec::with_capacity(HEAD), spill }
     }
 
     /// Reads a file from a stream. An error is one of the stream; what catalogers dislike becomes a gap.
@@ -123,10 +116,11 @@ impl FilePass {
                 observers.feed(&self.head[kept..]);
             } else {
                 let spill = self.spill.as_mut();
-                spilled = Some(spill.map_or_else(
-                    || Err(no_spill()),
-                    |to| spill_to(to, &self.head, stream, &mut observers),
-                ));
+                spilled =
+                    Some(spill.map_or_else(
+                        || Err(no_spill()),
+                        |to| spill_to(to, &self.head, stream, &mut observers),
+                    ));
             }
         } else if rest > 0 && observers.any() {
             drain(stream, |chunk| observers.feed(chunk))?;
@@ -144,10 +138,7 @@ impl FilePass {
             Some(Err(Spilling::Read(error))) => return Err(error),
             Some(Err(Spilling::Write(error))) => {
                 for (cataloger, _) in &wanting {
-                    facts.gap(
-                        cataloger.aspect(),
-                        format!("no temporary space to read it: {error}"),
-                    );
+                    facts.gap(cataloger.aspect(), format!("no temporary space to read it: {error}"));
                 }
             }
         }
@@ -165,10 +156,7 @@ impl FilePass {
         mut wanting: Vec<(&'a dyn Cataloger, Want)>,
         source: &File,
     ) -> io::Result<Outcome> {
-        let part = FilePart {
-            file: source,
-            len: file.size,
-        };
+        let part = FilePart { file: source, len: file.size };
         let content = Content::Stored(&part);
         let mut reader = io::BufReader::with_capacity(HEAD, content.reader());
         self.head.clear();
@@ -181,11 +169,7 @@ impl FilePass {
         }
         let mut facts = Facts::default();
         let whole = self.head.len() as u64 == file.size;
-        let content = if whole {
-            Content::Memory(&self.head)
-        } else {
-            content
-        };
+        let content = if whole { Content::Memory(&self.head) } else { content };
         catalog(&wanting, file, &content, &mut facts);
         Ok(observers.finish(facts))
     }
@@ -280,11 +264,7 @@ struct Observers {
 
 impl Observers {
     fn new(analyser: &Analyser<'_>, file: &Candidate<'_>, head: &[u8]) -> Self {
-        let text = if analyser.secrets {
-            classify(head)
-        } else {
-            Text::NotScanned
-        };
+        let text = if analyser.secrets { classify(head) } else { Text::NotScanned };
         Self {
             digest: analyser.digests(file).then(Sha256::new),
             secrets: matches!(text, Text::Scanned(_)).then(|| (TextScan::new(file.path), 0)),
@@ -319,10 +299,7 @@ impl Observers {
                 outcome.facts.extend(told.matches.into_iter().map(Fact::Secret));
                 if told.untold > 0 {
                     let reason = format!("{} more secrets than are told of one file", told.untold);
-                    outcome.facts.push(Fact::Gap {
-                        aspect: Aspect::SECRETS,
-                        reason,
-                    });
+                    outcome.facts.push(Fact::Gap { aspect: Aspect::SECRETS, reason });
                 }
             }
             (None, Text::Wide) => outcome.facts.push(Fact::Gap {

@@ -191,11 +191,7 @@ impl LayerFacts {
     /// Notes something that could not be looked at.
     pub fn gap(&mut self, aspect: &Aspect, reason: Reason) {
         // The same kind of damage a million times is one reason with a count.
-        match self
-            .gaps
-            .iter_mut()
-            .find(|(a, r)| a == aspect.as_str() && r.text == reason.text)
-        {
+        match self.gaps.iter_mut().find(|(a, r)| a == aspect.as_str() && r.text == reason.text) {
             Some((_, known)) => known.count += 1,
             None => self.gaps.push((aspect.as_str().to_owned(), reason)),
         }
@@ -205,12 +201,7 @@ impl LayerFacts {
 /// Digest of the stored bytes.
 pub fn stored_digest(blob: &Blob) -> io::Result<Digest> {
     let counters = Counters::default();
-    let mut stored = Stored {
-        blob,
-        at: 0,
-        hash: Some(Sha256::new()),
-        counters: &counters,
-    };
+    let mut stored = Stored { blob, at: 0, hash: Some(Sha256::new()), counters: &counters };
     let mut buffer = vec![0; BUFFER];
     while stored.read(&mut buffer)? > 0 {}
     Ok(Digest::sha256(stored.hash.unwrap_or_default().finalize().into()))
@@ -231,14 +222,7 @@ pub fn read(
     }
     std::thread::scope(|scope| {
         let inflating = scope.spawn(move || inflate(blob, analyser.limits, &filled, &empty, counters));
-        let stream = Stream {
-            buffers,
-            spent,
-            current: Vec::new(),
-            at: 0,
-            hash: Sha256::new(),
-            done: false,
-        };
+        let stream = Stream { buffers, spent, current: Vec::new(), at: 0, hash: Sha256::new(), done: false };
         let result = walk(blob, analyser, pass, counters, stream);
         // A panic there is a bug of ours: it must not pass for an empty layer.
         let digest = inflating.join().map_err(|_| LayerError::Read {
@@ -251,12 +235,7 @@ pub fn read(
             if actual == promised {
                 Ok(())
             } else {
-                Err(LayerError::Digest {
-                    name: blob.name.clone(),
-                    what,
-                    actual,
-                    promised,
-                })
+                Err(LayerError::Digest { name: blob.name.clone(), what, actual, promised })
             }
         };
         if let (Some(actual), Some(promised)) = (digest, blob.digest) {
@@ -280,12 +259,7 @@ fn inflate(
     empty: &Receiver<Vec<u8>>,
     counters: &Counters,
 ) -> Option<Digest> {
-    let mut stored = Stored {
-        blob,
-        at: 0,
-        hash: blob.digest.map(|_| Sha256::new()),
-        counters,
-    };
+    let mut stored = Stored { blob, at: 0, hash: blob.digest.map(|_| Sha256::new()), counters };
     let result = (|| {
         let mut reader = io::BufReader::with_capacity(BUFFER, &mut stored);
         let compression = sniff(reader.fill_buf()?);
@@ -446,10 +420,7 @@ fn walk(
     counters: &Counters,
     stream: Stream,
 ) -> Result<(LayerFacts, Digest), LayerError> {
-    let fail = |source| LayerError::Read {
-        name: blob.name.clone(),
-        source,
-    };
+    let fail = |source| LayerError::Read { name: blob.name.clone(), source };
     let mut layer = LayerFacts::default();
     let mut tar = Tar::new(stream);
     while let Some(entry) = tar.next_entry().map_err(fail)? {
@@ -460,20 +431,13 @@ fn walk(
         let entries = (layer.index.len() - before.0).max(1) as u64;
         let kept = entry.link.len() + entry.capabilities.map_or(0, |c| c.len());
         let names = (layer.index.names_len() - before.1 + kept) as u64;
-        let Limits {
-            entries: limit,
-            names: names_limit,
-            ..
-        } = analyser.limits;
+        let Limits { entries: limit, names: names_limit, .. } = analyser.limits;
         let name = || blob.name.clone();
         if counters.entries.fetch_add(entries, Ordering::Relaxed) + entries > limit {
             return Err(LayerError::Entries { name: name(), limit });
         }
         if counters.names.fetch_add(names, Ordering::Relaxed) + names > names_limit {
-            return Err(LayerError::Names {
-                name: name(),
-                limit: names_limit,
-            });
+            return Err(LayerError::Names { name: name(), limit: names_limit });
         }
         let Some((id, path)) = placed else {
             continue;
@@ -483,12 +447,7 @@ fn walk(
         }
         // The header may promise more than will come.
         layer.stats.content_size = layer.stats.content_size.saturating_add(entry.size);
-        let file = Candidate {
-            path: &path,
-            size: entry.size,
-            mode: entry.mode,
-            scope: analyser.scope,
-        };
+        let file = Candidate { path: &path, size: entry.size, mode: entry.mode, scope: analyser.scope };
         let wanting = analyser.wanting(&file);
         if analyser.needs_content(&file, &wanting) {
             let outcome = pass
@@ -508,12 +467,7 @@ fn walk(
 
 /// Puts an entry in the index; none if it has no place there.
 fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
-    let shown = || {
-        path::display(&entry.raw_path)
-            .chars()
-            .take(200)
-            .collect::<String>()
-    };
+    let shown = || path::display(&entry.raw_path).chars().take(200).collect::<String>();
     let path = match &entry.path {
         Ok(path) if path.is_empty() => return None, // the root itself
         Ok(path) => path.clone(),
@@ -526,19 +480,12 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
     let directory = path::parent(&path);
     if name == b".wh..wh..opq" {
         if !directory.is_empty() {
-            let id = layer
-                .index
-                .find(directory)
-                .filter(|&id| layer.index.entry(id).is_dir());
+            let id = layer.index.find(directory).filter(|&id| layer.index.entry(id).is_dir());
             if let Some(id) = id {
                 layer.index.set_opaque(id);
             } else {
-                let implied = NewFile {
-                    kind: FileKind::Directory,
-                    mode: 0o755,
-                    opaque: true,
-                    ..NewFile::default()
-                };
+                let implied =
+                    NewFile { kind: FileKind::Directory, mode: 0o755, opaque: true, ..NewFile::default() };
                 layer.index.insert(directory, implied);
             }
         }
@@ -555,13 +502,7 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
             // A whiteout beside a file of the same name in the same layer hides the lower layers' only.
             match layer.index.find(&target) {
                 None => {
-                    layer.index.insert(
-                        &target,
-                        NewFile {
-                            kind: FileKind::Whiteout,
-                            ..NewFile::default()
-                        },
-                    );
+                    layer.index.insert(&target, NewFile { kind: FileKind::Whiteout, ..NewFile::default() });
                 }
                 Some(id) if layer.index.entry(id).is_dir() => layer.index.set_opaque(id),
                 Some(_) => {}
@@ -579,20 +520,14 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
         },
         EntryType::Symlink if entry.link.len() > path::MAX => {
             let error = path::PathError::TooLong;
-            layer.gap(
-                &Aspect::FILES,
-                Reason::at(shown(), format!("symbolic link: {error}")),
-            );
+            layer.gap(&Aspect::FILES, Reason::at(shown(), format!("symbolic link: {error}")));
             return None;
         }
         EntryType::Symlink => entry.link.clone(),
         _ => Vec::new(),
     };
     if entry.kind == EntryType::Sparse {
-        layer.gap(
-            &Aspect::FILES,
-            Reason::at(shown(), "content of a sparse file is not reconstructed"),
-        );
+        layer.gap(&Aspect::FILES, Reason::at(shown(), "content of a sparse file is not reconstructed"));
     }
     let id = layer.index.insert(
         &path,
@@ -607,11 +542,7 @@ fn index(layer: &mut LayerFacts, entry: &Entry) -> Option<(u32, Vec<u8>)> {
             mode: entry.mode,
             uid: entry.uid,
             gid: entry.gid,
-            size: if entry.kind == EntryType::File {
-                entry.size
-            } else {
-                0
-            },
+            size: if entry.kind == EntryType::File { entry.size } else { 0 },
             link: &link,
             capabilities: entry.capabilities.as_deref(),
             ..NewFile::default()
@@ -637,9 +568,7 @@ mod tests {
             header.set_mode(0o755);
             if kind == tar::EntryType::Regular {
                 header.set_size(text.len() as u64);
-                builder
-                    .append_data(&mut header, path, text.as_bytes())
-                    .expect("in memory");
+                builder.append_data(&mut header, path, text.as_bytes()).expect("in memory");
             } else {
                 header.set_size(0);
                 builder.append_link(&mut header, path, text).expect("in memory");
@@ -659,12 +588,7 @@ mod tests {
             digest: None,
             diff_id: Digest::sha256(Sha256::digest(bytes).into()),
         };
-        let analyser = Analyser {
-            catalogers: ALL,
-            secrets: true,
-            scope: Scope::Image,
-            limits,
-        };
+        let analyser = Analyser { catalogers: ALL, secrets: true, scope: Scope::Image, limits };
         super::read(&blob, &analyser, &mut FilePass::new(None), &Counters::default())
     }
 
@@ -674,11 +598,7 @@ mod tests {
     fn facts_and_gaps_survive_the_cache() {
         let entries = [
             ("var/lib/dpkg/status", tar::EntryType::Regular, STATUS),
-            (
-                "etc/passwd",
-                tar::EntryType::Regular,
-                "root:x:0:0::/root:/bin/sh\n",
-            ),
+            ("etc/passwd", tar::EntryType::Regular, "root:x:0:0::/root:/bin/sh\n"),
             ("bin/program", tar::EntryType::Regular, "#!/bin/sh\n"),
             ("lib", tar::EntryType::Symlink, "usr/lib"),
             ("a", tar::EntryType::Link, "../../x"),
@@ -694,14 +614,9 @@ mod tests {
     fn implied_directories_count_as_entries() {
         let deep = "d/".repeat(40);
         let entries: Vec<String> = (0..30).map(|i| format!("{i}/{deep}x")).collect();
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|path| (path.as_str(), tar::EntryType::Regular, ""))
-            .collect();
-        let limits = Limits {
-            entries: 1000,
-            ..Limits::DEFAULT
-        };
+        let entries: Vec<_> =
+            entries.iter().map(|path| (path.as_str(), tar::EntryType::Regular, "")).collect();
+        let limits = Limits { entries: 1000, ..Limits::DEFAULT };
         let result = layer(&entries, limits);
         assert!(matches!(result, Err(LayerError::Entries { limit: 1000, .. })));
         layer(&entries[..20], limits).expect("fewer are fine");

@@ -126,19 +126,13 @@ impl Document {
         let media_type = wire.media_type.unwrap_or_default();
         if let Some(manifests) = wire.manifests {
             return Ok(Self::Index(
-                manifests
-                    .into_iter()
-                    .map(|d| d.check("index"))
-                    .collect::<Result<_, _>>()?,
+                manifests.into_iter().map(|d| d.check("index")).collect::<Result<_, _>>()?,
             ));
         }
         match (wire.config, wire.layers) {
             (Some(config), Some(layers)) => Ok(Self::Manifest(Manifest {
                 config: config.check("manifest")?,
-                layers: layers
-                    .into_iter()
-                    .map(|d| d.check("manifest"))
-                    .collect::<Result<_, _>>()?,
+                layers: layers.into_iter().map(|d| d.check("manifest")).collect::<Result<_, _>>()?,
                 annotations: wire.annotations.unwrap_or_default(),
             })),
             _ => Err(ManifestError::MediaType(media_type.chars().take(100).collect())),
@@ -161,10 +155,7 @@ impl Config {
             })
             .collect();
         let digest = |s: &String| {
-            s.parse().map_err(|source| ManifestError::Digest {
-                what: "image configuration",
-                source,
-            })
+            s.parse().map_err(|source| ManifestError::Digest { what: "image configuration", source })
         };
         let mut platform = format!("{}/{}", wire.os, wire.architecture);
         if let Some(variant) = wire.variant.filter(|v| !v.is_empty()) {
@@ -189,30 +180,18 @@ impl Config {
             platform,
             env,
             labels,
-            diff_ids: wire
-                .rootfs
-                .diff_ids
-                .iter()
-                .map(digest)
-                .collect::<Result<_, _>>()?,
+            diff_ids: wire.rootfs.diff_ids.iter().map(digest).collect::<Result<_, _>>()?,
             history: wire.history.unwrap_or_default(),
         })
     }
 
     /// For each layer the index of the history line that made it; none where the history does not tell.
     pub fn layer_history(&self) -> Vec<Option<usize>> {
-        let made: Vec<usize> = self
-            .history
-            .iter()
-            .enumerate()
-            .filter(|(_, h)| !h.empty_layer)
-            .map(|(i, _)| i)
-            .collect();
+        let made: Vec<usize> =
+            self.history.iter().enumerate().filter(|(_, h)| !h.empty_layer).map(|(i, _)| i).collect();
         // A history that does not match the layers tells nothing about any of them.
         let matches = made.len() == self.diff_ids.len();
-        (0..self.diff_ids.len())
-            .map(|i| matches.then(|| made[i]))
-            .collect()
+        (0..self.diff_ids.len()).map(|i| matches.then(|| made[i])).collect()
     }
 }
 
@@ -266,10 +245,7 @@ mod wire {
             });
             Ok(super::Descriptor {
                 media_type: self.media_type,
-                digest: self
-                    .digest
-                    .parse()
-                    .map_err(|source| ManifestError::Digest { what, source })?,
+                digest: self.digest.parse().map_err(|source| ManifestError::Digest { what, source })?,
                 size: self.size,
                 platform,
                 annotations: self.annotations.unwrap_or_default(),
@@ -342,19 +318,10 @@ mod tests {
         );
         let config = Config::parse(text.as_bytes()).expect("parses");
         assert_eq!(config.platform, "linux/arm64/v8");
-        assert_eq!(
-            config.env,
-            [
-                ("A".to_owned(), "b=c".to_owned()),
-                ("D".to_owned(), String::new())
-            ]
-        );
+        assert_eq!(config.env, [("A".to_owned(), "b=c".to_owned()), ("D".to_owned(), String::new())]);
         assert!(!config.summary.healthcheck);
         assert_eq!(config.layer_history(), [Some(0), Some(2)]);
-        let short = Config {
-            history: config.history[..1].to_vec(),
-            ..config
-        };
+        let short = Config { history: config.history[..1].to_vec(), ..config };
         assert_eq!(short.layer_history(), [None, None]);
     }
 

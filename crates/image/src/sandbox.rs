@@ -59,18 +59,10 @@ fn seccomp() -> Result<(), seccompiler::Error> {
     let mut rules: BTreeMap<i64, _> = ALLOWED.iter().map(|&(number, _)| (number, Vec::new())).collect();
     // Of other processes neither the signals nor the limits, also where Landlock does not scope them.
     let itself = rustix::process::getpid().as_raw_nonzero().get();
-    rules.insert(
-        libc::SYS_tgkill,
-        vec![first_argument(u64::from(itself.unsigned_abs()))?],
-    );
+    rules.insert(libc::SYS_tgkill, vec![first_argument(u64::from(itself.unsigned_abs()))?]);
     rules.insert(libc::SYS_prlimit64, vec![first_argument(0)?]);
     let errno = SeccompAction::Errno(libc::EPERM as u32);
-    let filter = SeccompFilter::new(
-        rules,
-        errno,
-        SeccompAction::Allow,
-        std::env::consts::ARCH.try_into()?,
-    )?;
+    let filter = SeccompFilter::new(rules, errno, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
     let program: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&program)
 }
@@ -78,9 +70,7 @@ fn seccomp() -> Result<(), seccompiler::Error> {
 /// Allows a call if its first argument, a process number, is this.
 fn first_argument(value: u64) -> Result<SeccompRule, seccompiler::Error> {
     use seccompiler::{SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, SeccompCondition};
-    Ok(SeccompRule::new(vec![SeccompCondition::new(
-        0, Dword, Eq, value,
-    )?])?)
+    Ok(SeccompRule::new(vec![SeccompCondition::new(0, Dword, Eq, value)?])?)
 }
 
 /// The system calls the analyser makes, and who needs each.

@@ -91,18 +91,12 @@ pub fn run(
         // A worker that is dead already is told by its exit.
         let _ = stdin.write_all(&job);
     }
-    let answer = child
-        .stdout
-        .take()
-        .map(|pipe| listen(job, &mut BufReader::new(pipe), progress));
+    let answer = child.stdout.take().map(|pipe| listen(job, &mut BufReader::new(pipe), progress));
     let status = child.wait().map_err(ScanError::Answer)?;
     let stderr = stderr.and_then(|t| t.join().ok()).unwrap_or_default();
     match answer.unwrap_or(Ok(None))? {
         Some(scanned) => Ok(scanned),
-        None => Err(ScanError::Died {
-            status: status.to_string(),
-            stderr,
-        }),
+        None => Err(ScanError::Died { status: status.to_string(), stderr }),
     }
 }
 
@@ -181,12 +175,7 @@ fn listen(
                 return Err(ScanError::Refused { message, hint });
             }
             Message::Done(worker_peak_kib) => {
-                return Ok(report.map(|report| Scanned {
-                    report,
-                    index,
-                    worker_peak_kib,
-                    cache_error,
-                }));
+                return Ok(report.map(|report| Scanned { report, index, worker_peak_kib, cache_error }));
             }
         }
     }
@@ -195,9 +184,7 @@ fn listen(
 
 /// A cache that cannot be written costs time, not the scan. The first reason is kept.
 fn keep<T>(result: io::Result<T>, error: &mut Option<String>) -> Option<T> {
-    result
-        .map_err(|e| error.get_or_insert_with(|| e.to_string()).len())
-        .ok()
+    result.map_err(|e| error.get_or_insert_with(|| e.to_string()).len()).ok()
 }
 
 /// Peak memory of this process in KiB.

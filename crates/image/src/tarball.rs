@@ -110,12 +110,7 @@ pub struct Tar<R> {
 impl<R: Skip> Tar<R> {
     /// Starts at the first header.
     pub const fn new(inner: R) -> Self {
-        Self {
-            inner,
-            at: 0,
-            left: 0,
-            padding: 0,
-        }
+        Self { inner, at: 0, left: 0, padding: 0 }
     }
 
     /// The reader below, after the last entry.
@@ -206,10 +201,7 @@ impl<R: Skip> Tar<R> {
             .enumerate()
             .map(|(i, &b)| u32::from(if (148..156).contains(&i) { b' ' } else { b }))
             .sum();
-        let bad = |text: String| TarError::Header {
-            at: self.at - BLOCK as u64,
-            text,
-        };
+        let bad = |text: String| TarError::Header { at: self.at - BLOCK as u64, text };
         let stored = header.cksum().map_err(|e| bad(e.to_string()))?;
         if stored != sum {
             return Err(bad(format!("checksum is {sum}, header says {stored}")));
@@ -225,11 +217,8 @@ impl<R: Skip> Tar<R> {
         long_link: Option<Vec<u8>>,
         pax: Pax,
     ) -> Entry {
-        let raw_path = pax
-            .sparse_name
-            .or(pax.path)
-            .or(long_name)
-            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let raw_path =
+            pax.sparse_name.or(pax.path).or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
         let link = pax
             .link
             .or(long_link)
@@ -280,10 +269,8 @@ impl<R: Skip> Tar<R> {
 
     fn extension(&mut self) -> Result<Vec<u8>, TarError> {
         if self.left > MAX_EXTENSION {
-            let text = format!(
-                "name or attributes of {} bytes, more than the limit of {MAX_EXTENSION}",
-                self.left
-            );
+            let text =
+                format!("name or attributes of {} bytes, more than the limit of {MAX_EXTENSION}", self.left);
             return Err(TarError::Header { at: self.at, text });
         }
         let mut bytes = vec![0; self.left as usize];
@@ -352,9 +339,7 @@ impl Pax {
     fn parse(mut bytes: &[u8]) -> Self {
         let mut pax = Self::default();
         while let Some(space) = bytes.iter().position(|&b| b == b' ') {
-            let length = std::str::from_utf8(&bytes[..space])
-                .ok()
-                .and_then(|s| s.parse::<usize>().ok());
+            let length = std::str::from_utf8(&bytes[..space]).ok().and_then(|s| s.parse::<usize>().ok());
             let Some(record) = length.and_then(|n| bytes.get(space + 1..n)) else {
                 break;
             };
@@ -364,11 +349,7 @@ impl Pax {
                 continue;
             };
             let (key, value) = (&record[..equals], &record[equals + 1..]);
-            let number = || {
-                std::str::from_utf8(value)
-                    .ok()
-                    .and_then(|s| s.parse::<u64>().ok())
-            };
+            let number = || std::str::from_utf8(value).ok().and_then(|s| s.parse::<u64>().ok());
             match key {
                 b"path" => pax.path = Some(value.to_vec()),
                 b"linkpath" => pax.link = Some(value.to_vec()),
@@ -400,9 +381,7 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o4755);
-        builder
-            .append_data(&mut header, path, content)
-            .expect("in memory");
+        builder.append_data(&mut header, path, content).expect("in memory");
     }
 
     /// Paths and content, with 3-byte reads.
@@ -445,11 +424,8 @@ mod tests {
     fn pax_records_override_the_header() {
         let value: &[u8] = b"\x01\0\0\x02=\n\xff";
         let bytes = archive(|b| {
-            b.append_pax_extensions([
-                ("path", &b"real"[..]),
-                ("SCHILY.xattr.security.capability", value),
-            ])
-            .expect("in memory");
+            b.append_pax_extensions([("path", &b"real"[..]), ("SCHILY.xattr.security.capability", value)])
+                .expect("in memory");
             file(b, "fake", b"x");
         });
         let mut tar = Tar::new(&bytes[..]);
@@ -472,10 +448,7 @@ mod tests {
         assert_eq!(walk(&raw).expect("reads")[0].0, Err(PathError::Escapes));
 
         let huge = "n".repeat(70_000);
-        assert_eq!(
-            walk(&archive(|b| file(b, &huge, b""))).expect("reads")[0].0,
-            Err(PathError::TooLong)
-        );
+        assert_eq!(walk(&archive(|b| file(b, &huge, b""))).expect("reads")[0].0, Err(PathError::TooLong));
     }
 
     #[test]

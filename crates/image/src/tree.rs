@@ -88,19 +88,9 @@ impl Root {
     /// Opens it.
     pub fn open(directory: &Path) -> Result<Self, TreeError> {
         let shown = directory.display().to_string();
-        rustix::fs::open(
-            directory,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map(|fd| Self {
-            fd,
-            shown: shown.clone(),
-        })
-        .map_err(|e| TreeError::Root {
-            path: shown,
-            source: e.into(),
-        })
+        rustix::fs::open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map(|fd| Self { fd, shown: shown.clone() })
+            .map_err(|e| TreeError::Root { path: shown, source: e.into() })
     }
 
     /// Whether a path exists in it, links not followed.
@@ -119,11 +109,7 @@ impl Root {
             "lib/apk",
             "var/lib/dpkg",
         ];
-        if system.iter().any(|p| self.has(p)) {
-            Scope::Image
-        } else {
-            Scope::SourceTree
-        }
+        if system.iter().any(|p| self.has(p)) { Scope::Image } else { Scope::SourceTree }
     }
 
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -187,15 +173,10 @@ impl Root {
         });
         walked?;
         if full.into_inner() {
-            return Err(TreeError::Facts {
-                path: self.shown.clone(),
-                limit: analyser.limits.facts,
-            });
+            return Err(TreeError::Facts { path: self.shown.clone(), limit: analyser.limits.facts });
         }
         let mut layer = walk.layer;
-        let mut outcomes = outcomes
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         outcomes.sort_by_key(|(id, _)| *id);
         let mut gone = 0;
         for (id, outcome) in outcomes {
@@ -227,24 +208,14 @@ impl Root {
         pass: &mut FilePass,
         counters: &Counters,
     ) -> Option<io::Result<Outcome>> {
-        let file = Candidate {
-            path: &task.path,
-            size: task.size,
-            mode: task.mode,
-            scope: analyser.scope,
-        };
+        let file = Candidate { path: &task.path, size: task.size, mode: task.mode, scope: analyser.scope };
         let wanting = analyser.wanting(&file);
         if !analyser.needs_content(&file, &wanting) {
             return None;
         }
         counters.read.fetch_add(task.size, Ordering::Relaxed);
-        let open = self
-            .open_beneath(&task.path, OFlags::RDONLY)
-            .map_err(io::Error::from);
-        Some(
-            open.map(File::from)
-                .and_then(|source| pass.in_place(analyser, &file, wanting, &source)),
-        )
+        let open = self.open_beneath(&task.path, OFlags::RDONLY).map_err(io::Error::from);
+        Some(open.map(File::from).and_then(|source| pass.in_place(analyser, &file, wanting, &source)))
     }
 }
 
@@ -296,10 +267,7 @@ type Names = Vec<(CString, FileType)>;
 
 impl Walk<'_> {
     fn run(&mut self, send: &mut impl FnMut(Task)) -> Result<(), TreeError> {
-        let failed = |e: Errno| TreeError::Root {
-            path: self.root.shown.clone(),
-            source: e.into(),
-        };
+        let failed = |e: Errno| TreeError::Root { path: self.root.shown.clone(), source: e.into() };
         let root = self.root.open_beneath(b"", DIRECTORY).map_err(failed)?;
         self.device = rustix::fs::fstat(&root).map_err(failed)?.st_dev;
         self.list(root, b"", FileIndex::ROOT, send)?;
@@ -312,9 +280,7 @@ impl Walk<'_> {
                     // It cannot be listed, but it is there.
                     if let Ok(stat) = self.open(&met, OFlags::PATH).and_then(rustix::fs::fstat) {
                         let file = new_file(&stat);
-                        self.layer
-                            .index
-                            .insert_in(met.parent, path::name(&met.path), file);
+                        self.layer.index.insert_in(met.parent, path::name(&met.path), file);
                     }
                     self.gap(&met.path, io::Error::from(error).to_string());
                 }
@@ -340,10 +306,7 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        let file = NewFile {
-            opaque: self.layout == Layout::Overlay && is_opaque(&fd),
-            ..new_file(&stat)
-        };
+        let file = NewFile { opaque: self.layout == Layout::Overlay && is_opaque(&fd), ..new_file(&stat) };
         let id = self.layer.index.insert_in(met.parent, path::name(path), file);
         let elsewhere = stat.st_dev != self.device && self.other_file_system(path, &fd);
         if elsewhere || self.left_out(path) {
@@ -363,17 +326,10 @@ impl Walk<'_> {
         let names = self.names(&fd, path);
         let fd = Rc::new(fd);
         let depth = path.split(|&b| b == b'/').count();
-        let met = |path| Met {
-            path,
-            parent: id,
-            directory: (depth < OPEN).then(|| fd.clone()),
-        };
+        let met = |path| Met { path, parent: id, directory: (depth < OPEN).then(|| fd.clone()) };
         for (name, kind) in names {
             if self.counters.entries.fetch_add(1, Ordering::Relaxed) >= self.limits.entries {
-                return Err(TreeError::Entries {
-                    path: self.root.shown.clone(),
-                    limit: self.limits.entries,
-                });
+                return Err(TreeError::Entries { path: self.root.shown.clone(), limit: self.limits.entries });
             }
             let mut full = path.to_vec();
             if !full.is_empty() {
@@ -468,12 +424,7 @@ impl Walk<'_> {
         let id = self.layer.index.insert_in(parent, name.to_bytes(), file);
         if kind == FileKind::File {
             self.layer.stats.content_size += size;
-            send(Task {
-                id,
-                path: full,
-                size,
-                mode,
-            });
+            send(Task { id, path: full, size, mode });
         }
     }
 
@@ -522,11 +473,7 @@ impl Walk<'_> {
     }
 
     fn gap(&mut self, path: &[u8], why: impl Into<String>) {
-        let shown = if path.is_empty() {
-            "/".into()
-        } else {
-            path::display(path).into_owned()
-        };
+        let shown = if path.is_empty() { "/".into() } else { path::display(path).into_owned() };
         self.layer.gap(&Aspect::FILES, Reason::at(shown, why));
     }
 }
@@ -553,11 +500,7 @@ fn new_file(stat: &Stat) -> NewFile<'static> {
         mode: (stat.st_mode & 0o7777) as u16,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        size: if kind == FileKind::File {
-            u64::try_from(stat.st_size).unwrap_or(0)
-        } else {
-            0
-        },
+        size: if kind == FileKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
         ..NewFile::default()
     }
 }
@@ -613,12 +556,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn read(directory: &Path, scope: Scope) -> LayerFacts {
-        let analyser = Analyser {
-            catalogers: &[],
-            secrets: false,
-            scope,
-            limits: Limits::DEFAULT,
-        };
+        let analyser = Analyser { catalogers: &[], secrets: false, scope, limits: Limits::DEFAULT };
         let mut passes = [FilePass::new(None), FilePass::new(None)];
         Root::open(directory)
             .and_then(|root| root.read(Layout::Plain, &analyser, &mut passes, &Counters::default()))
@@ -638,20 +576,11 @@ mod tests {
         let index = &layer.index;
         let id = index.find(b"bin/tool").expect("indexed");
         assert!(index.entry(id).is_setid());
-        assert_eq!(
-            index.digest(id).map(|d| d.short()).as_deref(),
-            Some("a8076d3d28d2")
-        );
+        assert_eq!(index.digest(id).map(|d| d.short()).as_deref(), Some("a8076d3d28d2"));
         let other = index.find(b"bin/zool").expect("indexed");
-        assert_eq!(
-            (index.entry(other).kind, index.link(other)),
-            (FileKind::Hardlink, &b"bin/tool"[..])
-        );
+        assert_eq!((index.entry(other).kind, index.link(other)), (FileKind::Hardlink, &b"bin/tool"[..]));
         let link = index.find(b"bin/passwd").expect("indexed");
-        assert_eq!(
-            (index.entry(link).kind, index.link(link)),
-            (FileKind::Symlink, &b"/etc/passwd"[..])
-        );
+        assert_eq!((index.entry(link).kind, index.link(link)), (FileKind::Symlink, &b"/etc/passwd"[..]));
         assert_eq!(layer.stats.content_size, 10);
         assert!(layer.gaps.is_empty());
     }
@@ -659,9 +588,6 @@ mod tests {
     #[test]
     fn a_missing_root_is_an_error_that_names_it() {
         let error = Root::open(Path::new("/no/such/root")).expect_err("missing");
-        assert!(
-            error.to_string().starts_with("/no/such/root cannot be read: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("/no/such/root cannot be read: "), "{error}");
     }
 }

@@ -65,20 +65,12 @@ pub struct Reason {
 impl Reason {
     /// A reason about the aspect as a whole.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            path: None,
-            count: 1,
-        }
+        Self { text: text.into(), path: None, count: 1 }
     }
 
     /// A reason about one file.
     pub fn at(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            path: Some(path.into()),
-            count: 1,
-        }
+        Self { text: text.into(), path: Some(path.into()), count: 1 }
     }
 }
 
@@ -203,10 +195,7 @@ impl Coverage {
         match self.0.entry(aspect).or_insert_with(Status::full) {
             status @ Status::Full { .. } => {
                 let skipped = status.skipped().to_vec();
-                *status = Status::Partial {
-                    reasons: vec![reason],
-                    skipped,
-                };
+                *status = Status::Partial { reasons: vec![reason], skipped };
             }
             Status::Partial { reasons, .. } => add(reasons, reason),
             // Already worse than partial: the reason would not be heard.
@@ -303,12 +292,7 @@ mod tests {
     fn the_worst_aspect_decides() {
         let mut coverage = Coverage::default();
         coverage.full(Aspect::FILES);
-        coverage.set(
-            Aspect::VULNERABILITIES,
-            Status::NotEvaluated {
-                reason: "no database".into(),
-            },
-        );
+        coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
         assert_eq!(coverage.worst().expect("some").0, &Aspect::VULNERABILITIES);
         coverage.set(Aspect::OS, Status::Failed { reason: "x".into() });
         assert_eq!(coverage.worst().expect("some").0, &Aspect::OS);

@@ -51,9 +51,8 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let (algorithm, hex) = s
-            .split_once(':')
-            .ok_or_else(|| ParseDigestError::NoAlgorithm(s.chars().take(80).collect()))?;
+        let (algorithm, hex) =
+            s.split_once(':').ok_or_else(|| ParseDigestError::NoAlgorithm(s.chars().take(80).collect()))?;
         if algorithm != "sha256" {
             return Err(ParseDigestError::Algorithm(algorithm.chars().take(80).collect()));
         }
@@ -100,9 +99,7 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            String::deserialize(deserializer)?
-                .parse()
-                .map_err(serde::de::Error::custom)
+            String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
         } else {
             <[u8; 32]>::deserialize(deserializer).map(Self)
         }
@@ -119,21 +116,9 @@ mod tests {
         let digest: Digest = text.parse().expect("valid");
         assert_eq!(digest.to_string(), text);
         assert_eq!(digest.short(), "0f0f0f0f0f0f");
-        assert!(matches!(
-            "abc".parse::<Digest>(),
-            Err(ParseDigestError::NoAlgorithm(_))
-        ));
-        assert!(matches!(
-            "sha512:00".parse::<Digest>(),
-            Err(ParseDigestError::Algorithm(_))
-        ));
-        assert!(matches!(
-            text.to_uppercase().parse::<Digest>(),
-            Err(ParseDigestError::Algorithm(_))
-        ));
-        assert!(matches!(
-            "sha256:é".parse::<Digest>(),
-            Err(ParseDigestError::Hex(_))
-        ));
+        assert!(matches!("abc".parse::<Digest>(), Err(ParseDigestError::NoAlgorithm(_))));
+        assert!(matches!("sha512:00".parse::<Digest>(), Err(ParseDigestError::Algorithm(_))));
+        assert!(matches!(text.to_uppercase().parse::<Digest>(), Err(ParseDigestError::Algorithm(_))));
+        assert!(matches!("sha256:é".parse::<Digest>(), Err(ParseDigestError::Hex(_))));
     }
 }

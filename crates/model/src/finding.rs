@@ -24,14 +24,8 @@ pub enum Severity {
 
 impl Severity {
     /// All severities, worst first.
-    pub const WORST_FIRST: [Self; 6] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Info,
-        Self::Unknown,
-    ];
+    pub const WORST_FIRST: [Self; 6] =
+        [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info, Self::Unknown];
 
     /// The word for it in every output.
     pub const fn as_str(self) -> &'static str {

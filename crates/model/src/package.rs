@@ -180,11 +180,7 @@ impl Package {
 
     /// Names this package.
     pub fn reference(&self) -> PackageRef {
-        PackageRef {
-            kind: self.kind,
-            name: self.name.clone(),
-            version: self.version.clone(),
-        }
+        PackageRef { kind: self.kind, name: self.name.clone(), version: self.version.clone() }
     }
 
     /// The package URL, by the rules of the purl specification for its type.
@@ -208,10 +204,8 @@ impl Package {
             if let Some(os) = os {
                 qualifiers.push(("distro", os.distro()));
             }
-            if let Some(source) = self
-                .source
-                .as_ref()
-                .filter(|s| s.name != self.name || s.version != self.version)
+            if let Some(source) =
+                self.source.as_ref().filter(|s| s.name != self.name || s.version != self.version)
             {
                 let upstream = if source.version == self.version {
                     source.name.clone()
@@ -273,10 +267,7 @@ mod tests {
 
     #[test]
     fn purls_follow_each_type_s_rules() {
-        assert_eq!(
-            purl(PackageKind::Npm, "@babel/core", "7.1.0"),
-            "pkg:npm/%40babel/core@7.1.0"
-        );
+        assert_eq!(purl(PackageKind::Npm, "@babel/core", "7.1.0"), "pkg:npm/%40babel/core@7.1.0");
         assert_eq!(
             purl(PackageKind::Maven, "org.slf4j:slf4j-api", "2.0"),
             "pkg:maven/org.slf4j/slf4j-api@2.0"
@@ -285,10 +276,7 @@ mod tests {
             purl(PackageKind::Golang, "github.com/spf13/cobra", "v1.8.0"),
             "pkg:golang/github.com/spf13/cobra@v1.8.0"
         );
-        assert_eq!(
-            purl(PackageKind::Pypi, "Typing_Extensions", "4.1"),
-            "pkg:pypi/typing-extensions@4.1"
-        );
+        assert_eq!(purl(PackageKind::Pypi, "Typing_Extensions", "4.1"), "pkg:pypi/typing-extensions@4.1");
     }
 
     #[test]
@@ -304,10 +292,7 @@ mod tests {
         };
         let mut package = Package::new(PackageKind::Deb, "libssl3", "3.0.11-1~deb12u2", "dpkg");
         package.arch = Some("amd64".into());
-        package.source = Some(SourcePackage {
-            name: "openssl".into(),
-            version: package.version.clone(),
-        });
+        package.source = Some(SourcePackage { name: "openssl".into(), version: package.version.clone() });
         assert_eq!(
             package.purl(Some(&os)),
             "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12&upstream=openssl"

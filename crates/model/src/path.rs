@@ -72,9 +72,7 @@ pub fn parent(path: &[u8]) -> &[u8] {
 
 /// The last component.
 pub fn name(path: &[u8]) -> &[u8] {
-    path.iter()
-        .rposition(|&b| b == b'/')
-        .map_or(path, |i| &path[i + 1..])
+    path.iter().rposition(|&b| b == b'/').map_or(path, |i| &path[i + 1..])
 }
 
 /// A path as text that is safe to print: control characters and bytes that are not UTF-8 become `\xNN`.
@@ -87,9 +85,7 @@ pub fn display(path: &[u8]) -> Cow<'_, str> {
                 for c in chunk.valid().chars() {
                     if c.is_control() {
                         let mut bytes = [0; 4];
-                        c.encode_utf8(&mut bytes)
-                            .bytes()
-                            .for_each(|b| escape(&mut out, b));
+                        c.encode_utf8(&mut bytes).bytes().for_each(|b| escape(&mut out, b));
                     } else {
                         out.push(c);
                     }

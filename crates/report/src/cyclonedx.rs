@@ -158,11 +158,8 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
 
     let mut refs = Refs::default();
     refs.unique(&root_ref);
-    let package_refs: Vec<String> = report
-        .packages
-        .iter()
-        .map(|package| refs.unique(&package.purl(report.os.as_ref())))
-        .collect();
+    let package_refs: Vec<String> =
+        report.packages.iter().map(|package| refs.unique(&package.purl(report.os.as_ref()))).collect();
     let packages = Packages::of(&report.packages);
 
     let mut components: Vec<Component> = Vec::with_capacity(report.packages.len() + 1);
@@ -172,20 +169,13 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
     }
 
     let children: Vec<String> = components.iter().filter_map(|c| c.bom_ref.clone()).collect();
-    let leaves = children.iter().map(|reference| Dependency {
-        reference: reference.clone(),
-        depends_on: Vec::new(),
-    });
-    let mut dependencies = vec![Dependency {
-        reference: root_ref.clone(),
-        depends_on: children.clone(),
-    }];
+    let leaves =
+        children.iter().map(|reference| Dependency { reference: reference.clone(), depends_on: Vec::new() });
+    let mut dependencies = vec![Dependency { reference: root_ref.clone(), depends_on: children.clone() }];
     dependencies.extend(leaves);
 
-    let (vulnerabilities, others): (Vec<&Finding>, Vec<&Finding>) = report
-        .findings
-        .iter()
-        .partition(|finding| finding.kind == FindingKind::Vulnerability);
+    let (vulnerabilities, others): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(|finding| finding.kind == FindingKind::Vulnerability);
     let mut bom = Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         bom_format: "CycloneDX",
@@ -194,9 +184,7 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
         version: 1,
         metadata: Metadata {
             timestamp: report.created,
-            tools: Tools {
-                components: vec![tool(report)],
-            },
+            tools: Tools { components: vec![tool(report)] },
             component: root,
             properties: coverage(report),
         },
@@ -246,16 +234,10 @@ fn root(report: &ScanReport, subject: &Subject<'_>) -> Component {
         },
         bom_ref: Some(bom_ref),
         name: subject.name.to_owned(),
-        version: subject
-            .tag
-            .map(str::to_owned)
-            .or_else(|| subject.digest.map(|digest| digest.to_string())),
+        version: subject.tag.map(str::to_owned).or_else(|| subject.digest.map(|digest| digest.to_string())),
         hashes: subject
             .digest
-            .map(|digest| Hash {
-                alg: "SHA-256",
-                content: digest.hex(),
-            })
+            .map(|digest| Hash { alg: "SHA-256", content: digest.hex() })
             .into_iter()
             .collect(),
         purl: subject.purl.clone(),
@@ -311,13 +293,10 @@ fn component(report: &ScanReport, package: &Package, bom_ref: &str, packages: &P
         properties.add_some("gabion:createdBy", layer.created_by.as_deref());
     }
     if let Some(owner) = &package.owned_by {
-        let purl = packages
-            .find(owner)
-            .and_then(|i| report.packages.get(i))
-            .map_or_else(
-                || format!("{} {} {}", owner.kind.as_str(), owner.name, owner.version),
-                |owner| owner.purl(report.os.as_ref()),
-            );
+        let purl = packages.find(owner).and_then(|i| report.packages.get(i)).map_or_else(
+            || format!("{} {} {}", owner.kind.as_str(), owner.name, owner.version),
+            |owner| owner.purl(report.os.as_ref()),
+        );
         properties.add("gabion:ownedBy", purl);
     }
     Component {
@@ -337,17 +316,13 @@ fn component(report: &ScanReport, package: &Package, bom_ref: &str, packages: &P
 fn licenses(declared: &[String]) -> Vec<LicenseChoice> {
     let licenses: Vec<License<'_>> = declared.iter().filter_map(|l| License::of(l)).collect();
     if let [License::Expression(expression)] = licenses[..] {
-        return vec![LicenseChoice::Expression {
-            expression: expression.to_owned(),
-        }];
+        return vec![LicenseChoice::Expression { expression: expression.to_owned() }];
     }
     let terms: Option<Vec<String>> = licenses.iter().map(License::term).collect();
     if let Some(terms) = terms
         && licenses.iter().any(|l| matches!(l, License::Expression(_)))
     {
-        return vec![LicenseChoice::Expression {
-            expression: terms.join(" AND "),
-        }];
+        return vec![LicenseChoice::Expression { expression: terms.join(" AND ") }];
     }
     licenses
         .into_iter()
@@ -386,15 +361,10 @@ fn vulnerability(
     Vulnerability {
         bom_ref: refs.unique(&finding.id),
         id: finding.rule.clone(),
-        ratings: vec![Rating {
-            severity: finding.severity,
-        }],
+        ratings: vec![Rating { severity: finding.severity }],
         description: finding.title.clone(),
         recommendation: finding.fix.clone(),
-        affects: affected
-            .into_iter()
-            .map(|reference| Affected { reference })
-            .collect(),
+        affects: affected.into_iter().map(|reference| Affected { reference }).collect(),
     }
 }
 
@@ -402,9 +372,7 @@ fn annotation(report: &ScanReport, finding: &Finding, root: &str, refs: &mut Ref
     Annotation {
         bom_ref: refs.unique(&finding.id),
         subjects: vec![root.to_owned()],
-        annotator: Annotator {
-            component: tool(report),
-        },
+        annotator: Annotator { component: tool(report) },
         timestamp: report.created,
         text: text::finding(finding),
     }
@@ -415,10 +383,7 @@ struct Properties(Vec<Property>);
 
 impl Properties {
     fn add(&mut self, name: &str, value: impl Display) {
-        self.0.push(Property {
-            name: name.to_owned(),
-            value: value.to_string(),
-        });
+        self.0.push(Property { name: name.to_owned(), value: value.to_string() });
     }
 
     fn add_some(&mut self, name: &str, value: Option<impl Display>) {
@@ -441,10 +406,7 @@ mod tests {
     fn licences_are_ids_names_or_one_expression() {
         assert_eq!(json(&["mit"]), r#"[{"license":{"id":"MIT"}}]"#);
         assert_eq!(json(&["MIT OR Zlib"]), r#"[{"expression":"MIT OR Zlib"}]"#);
-        assert_eq!(
-            json(&["MIT OR Zlib", "0BSD"]),
-            r#"[{"expression":"(MIT OR Zlib) AND 0BSD"}]"#
-        );
+        assert_eq!(json(&["MIT OR Zlib", "0BSD"]), r#"[{"expression":"(MIT OR Zlib) AND 0BSD"}]"#);
         assert_eq!(
             json(&["MIT OR Zlib", "GPL-2+"]),
             r#"[{"license":{"name":"MIT OR Zlib"}},{"license":{"name":"GPL-2+"}}]"#

@@ -34,10 +34,7 @@ pub(crate) fn render(report: &ScanReport, out: &mut dyn io::Write) -> io::Result
         .with_attribute(("errors", &*sum(Suite::errors)))
         .with_attribute(("time", "0"))
         .write_inner_content(|xml| {
-            suites
-                .iter()
-                .enumerate()
-                .try_for_each(|(id, suite)| suite.write(xml, id, report))
+            suites.iter().enumerate().try_for_each(|(id, suite)| suite.write(xml, id, report))
         })?;
     xml.into_inner().write_all(b"\n")
 }
@@ -55,18 +52,9 @@ struct Case {
 
 enum Outcome {
     Passed,
-    Failure {
-        kind: String,
-        message: String,
-        text: String,
-    },
-    Error {
-        kind: &'static str,
-        message: String,
-    },
-    Skipped {
-        message: String,
-    },
+    Failure { kind: String, message: String, text: String },
+    Error { kind: &'static str, message: String },
+    Skipped { message: String },
 }
 
 fn suites(report: &ScanReport) -> Vec<Suite> {
@@ -80,13 +68,10 @@ fn suites(report: &ScanReport) -> Vec<Suite> {
                 name: aspect.to_string(),
                 outcome: match status {
                     Status::Full { .. } => Outcome::Passed,
-                    Status::NotEvaluated { reason } => Outcome::Skipped {
-                        message: format!("not evaluated: {reason}"),
-                    },
-                    worse => Outcome::Error {
-                        kind: worse.word(),
-                        message: text::status(worse),
-                    },
+                    Status::NotEvaluated { reason } => {
+                        Outcome::Skipped { message: format!("not evaluated: {reason}") }
+                    }
+                    worse => Outcome::Error { kind: worse.word(), message: text::status(worse) },
                 },
             })
             .collect(),
@@ -97,12 +82,8 @@ fn suites(report: &ScanReport) -> Vec<Suite> {
         (FindingKind::Misconfiguration, "misconfigurations"),
         (FindingKind::Behaviour, "behaviour"),
     ] {
-        let cases: Vec<Case> = report
-            .findings
-            .iter()
-            .filter(|finding| finding.kind == kind)
-            .map(case)
-            .collect();
+        let cases: Vec<Case> =
+            report.findings.iter().filter(|finding| finding.kind == kind).map(case).collect();
         if !cases.is_empty() {
             suites.push(Suite { name, cases });
         }
@@ -168,9 +149,7 @@ impl Case {
             Outcome::Passed => element.write_empty(),
             Outcome::Skipped { message } => element.write_inner_content(|xml| {
                 let skipped = xml.create_element("skipped");
-                skipped
-                    .with_attribute(("message", &*safe(message)))
-                    .write_empty()?;
+                skipped.with_attribute(("message", &*safe(message))).write_empty()?;
                 Ok(())
             }),
             Outcome::Error { kind, message } => element.write_inner_content(|xml| {

@@ -61,14 +61,8 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 6] = [
-        Self::Table,
-        Self::Json,
-        Self::CycloneDx,
-        Self::Spdx,
-        Self::Sarif,
-        Self::Junit,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Table, Self::Json, Self::CycloneDx, Self::Spdx, Self::Sarif, Self::Junit];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -121,12 +115,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self {
-            color: false,
-            all: false,
-            width: 100,
-            gates: &[],
-        }
+        Self { color: false, all: false, width: 100, gates: &[] }
     }
 }
 

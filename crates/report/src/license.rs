@@ -26,10 +26,7 @@ pub(crate) enum License<'a> {
 }
 
 /// Expressions may use identifiers the list has deprecated (`GPL-2.0+`), and nothing lenient beyond.
-const MODE: ParseMode = ParseMode {
-    allow_deprecated: true,
-    ..ParseMode::STRICT
-};
+const MODE: ParseMode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
 
 /// Longer texts are licence texts, not expressions.
 const MAX_EXPRESSION: usize = 1024;
@@ -68,9 +65,8 @@ impl<'a> License<'a> {
         if text.is_empty() || ["NOASSERTION", "NONE"].contains(&text) {
             return None;
         }
-        let listed = spdx::identifiers::LICENSES
-            .iter()
-            .find(|license| license.name.eq_ignore_ascii_case(text));
+        let listed =
+            spdx::identifiers::LICENSES.iter().find(|license| license.name.eq_ignore_ascii_case(text));
         if let Some(license) = listed {
             return Some(Self::Id(license.name));
         }

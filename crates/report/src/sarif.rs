@@ -215,16 +215,8 @@ pub(crate) fn log(report: &ScanReport) -> Log<'_> {
         schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
-            tool: Tool {
-                driver: Driver {
-                    name: &report.tool.name,
-                    version: &report.tool.version,
-                    rules,
-                },
-            },
-            automation_details: AutomationDetails {
-                id: format!("gabion/{}", report.target.reference),
-            },
+            tool: Tool { driver: Driver { name: &report.tool.name, version: &report.tool.version, rules } },
+            automation_details: AutomationDetails { id: format!("gabion/{}", report.target.reference) },
             invocations: [Invocation {
                 execution_successful: true,
                 end_time_utc: report.created,
@@ -232,11 +224,7 @@ pub(crate) fn log(report: &ScanReport) -> Log<'_> {
             }],
             original_uri_base_ids: BTreeMap::from([(
                 ROOTFS,
-                UriBase {
-                    description: Message {
-                        text: "the root of the scanned file system".to_owned(),
-                    },
-                },
+                UriBase { description: Message { text: "the root of the scanned file system".to_owned() } },
             )]),
             column_kind: "unicodeCodePoints",
             results,
@@ -254,20 +242,12 @@ pub(crate) fn log(report: &ScanReport) -> Log<'_> {
 
 /// The first finding of a rule speaks for the rule; findings come worst first.
 fn rule(finding: &Finding) -> Rule<'_> {
-    let help = if finding.fix.is_empty() {
-        &finding.title
-    } else {
-        &finding.fix
-    };
+    let help = if finding.fix.is_empty() { &finding.title } else { &finding.fix };
     Rule {
         id: &finding.rule,
-        short_description: Message {
-            text: finding.title.clone(),
-        },
+        short_description: Message { text: finding.title.clone() },
         help: Message { text: help.clone() },
-        default_configuration: Configuration {
-            level: level(finding.severity),
-        },
+        default_configuration: Configuration { level: level(finding.severity) },
         properties: RuleProperties {
             tags: vec!["security", finding.kind.as_str()],
             security_severity: security_severity(finding.severity),
@@ -311,11 +291,7 @@ fn result<'a>(report: &'a ScanReport, finding: &'a Finding, rule_index: usize) -
         message: Message { text: message },
         locations: finding.evidence.iter().map(|e| location(report, e)).collect(),
         partial_fingerprints: BTreeMap::from([(FINGERPRINT, finding.id.as_str())]),
-        properties: ResultProperties {
-            kind: finding.kind,
-            severity: finding.severity,
-            fix: &finding.fix,
-        },
+        properties: ResultProperties { kind: finding.kind, severity: finding.severity, fix: &finding.fix },
     }
 }
 
@@ -323,33 +299,20 @@ fn location<'a>(report: &'a ScanReport, evidence: &'a Evidence) -> Location<'a> 
     let layer = subject::layer(report, evidence.layer);
     let in_configuration = is_configuration(&evidence.place);
     let artifact_location = if in_configuration {
-        ArtifactLocation {
-            uri: uri_path(&report.target.reference),
-            uri_base_id: None,
-        }
+        ArtifactLocation { uri: uri_path(&report.target.reference), uri_base_id: None }
     } else {
-        ArtifactLocation {
-            uri: uri_path(&evidence.place),
-            uri_base_id: Some(ROOTFS),
-        }
+        ArtifactLocation { uri: uri_path(&evidence.place), uri_base_id: Some(ROOTFS) }
     };
     Location {
         physical_location: PhysicalLocation {
             artifact_location,
-            region: evidence
-                .line
-                .filter(|&line| line > 0)
-                .map(|start_line| Region { start_line }),
+            region: evidence.line.filter(|&line| line > 0).map(|start_line| Region { start_line }),
         },
         logical_locations: in_configuration
-            .then_some(LogicalLocation {
-                fully_qualified_name: &evidence.place,
-            })
+            .then_some(LogicalLocation { fully_qualified_name: &evidence.place })
             .into_iter()
             .collect(),
-        message: (!evidence.detail.is_empty()).then(|| Message {
-            text: evidence.detail.clone(),
-        }),
+        message: (!evidence.detail.is_empty()).then(|| Message { text: evidence.detail.clone() }),
         properties: LocationProperties {
             layer_diff_id: layer.map(|layer| layer.diff_id.to_string()),
             created_by: layer.and_then(|layer| layer.created_by.as_deref()),
@@ -364,9 +327,7 @@ fn location<'a>(report: &'a ScanReport, evidence: &'a Evidence) -> Location<'a> 
 
 /// `env:NAME`, `label:NAME`, `history:3`, `config:User`.
 fn is_configuration(place: &str) -> bool {
-    ["env:", "label:", "history:", "config:"]
-        .iter()
-        .any(|prefix| place.starts_with(prefix))
+    ["env:", "label:", "history:", "config:"].iter().any(|prefix| place.starts_with(prefix))
 }
 
 /// A path as a relative URI reference (RFC 3986): everything but unreserved characters and `/` is
@@ -388,17 +349,13 @@ fn uri_path(path: &str) -> String {
 fn notifications(report: &ScanReport) -> Vec<Notification> {
     let gaps = report.coverage.iter().filter(|(_, status)| !status.is_full());
     gaps.map(|(aspect, status)| Notification {
-        descriptor: Descriptor {
-            id: format!("coverage/{aspect}"),
-        },
+        descriptor: Descriptor { id: format!("coverage/{aspect}") },
         level: match status {
             Status::Full { .. } | Status::NotEvaluated { .. } => "note",
             Status::Partial { .. } => "warning",
             Status::Unsupported { .. } | Status::Failed { .. } => "error",
         },
-        message: Message {
-            text: format!("{aspect} {}", text::status(status)),
-        },
+        message: Message { text: format!("{aspect} {}", text::status(status)) },
     })
     .collect()
 }

@@ -124,11 +124,7 @@ fn read_document(bytes: &[u8]) -> Result<SbomContent, SbomError> {
 }
 
 fn unsupported(format: &'static str, version: &str, supported: &'static str) -> SbomError {
-    SbomError::Version {
-        format,
-        version: version.chars().take(40).collect(),
-        supported,
-    }
+    SbomError::Version { format, version: version.chars().take(40).collect(), supported }
 }
 
 /// Counts reasons with the same text instead of repeating them.

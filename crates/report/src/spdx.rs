@@ -144,11 +144,7 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
             ..SpdxPackage::new(id.clone(), package.name.clone())
         });
         relationships.push(relationship(ROOT, "CONTAINS", id));
-        if let Some(owner) = package
-            .owned_by
-            .as_ref()
-            .and_then(|owner| ids.get(index.find(owner)?))
-        {
+        if let Some(owner) = package.owned_by.as_ref().and_then(|owner| ids.get(index.find(owner)?)) {
             relationships.push(relationship(owner, "CONTAINS", id));
         }
     }
@@ -169,11 +165,7 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
         relationships,
         has_extracted_licensing_infos: extracted
             .into_iter()
-            .map(|(license_id, text)| Extracted {
-                license_id,
-                extracted_text: text.clone(),
-                name: text,
-            })
+            .map(|(license_id, text)| Extracted { license_id, extracted_text: text.clone(), name: text })
             .collect(),
     };
     document.document_namespace = format!("urn:uuid:{}", subject::uuid(&document)?);
@@ -217,10 +209,7 @@ fn root(report: &ScanReport, subject: &Subject<'_>) -> SpdxPackage {
         }),
         checksums: subject
             .digest
-            .map(|digest| Checksum {
-                algorithm: "SHA256",
-                checksum_value: digest.hex(),
-            })
+            .map(|digest| Checksum { algorithm: "SHA256", checksum_value: digest.hex() })
             .into_iter()
             .collect(),
         external_refs: subject.purl.clone().map(purl_ref).into_iter().collect(),
@@ -241,12 +230,7 @@ fn operating_system(os: &OsRelease) -> SpdxPackage {
 
 fn source_info(report: &ScanReport, package: &Package) -> String {
     let mut info = vec![format!("found by {}", package.found_by)];
-    info.extend(
-        package
-            .locations
-            .first()
-            .map(|location| format!("in {}", location.path)),
-    );
+    info.extend(package.locations.first().map(|location| format!("in {}", location.path)));
     if let Some(layer) = subject::layer(report, package.layer) {
         info.push(format!("layer {}", layer.diff_id));
         info.extend(layer.created_by.as_ref().map(|line| format!("created by {line}")));
@@ -262,11 +246,7 @@ fn package_id(package: &Package, unique: &str) -> String {
 }
 
 fn id_char(c: char) -> char {
-    if c.is_ascii_alphanumeric() || c == '.' {
-        c
-    } else {
-        '-'
-    }
+    if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
 }
 
 /// The declared licences as one expression, which has `LicenseRef-`s for what SPDX does not know.
@@ -295,11 +275,7 @@ fn declared(licenses: &[String], extracted: &mut BTreeMap<String, String>) -> St
 }
 
 fn purl_ref(purl: String) -> ExternalRef {
-    ExternalRef {
-        reference_category: "PACKAGE-MANAGER",
-        reference_type: "purl",
-        reference_locator: purl,
-    }
+    ExternalRef { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: purl }
 }
 
 fn relationship(from: &str, kind: &'static str, to: &str) -> Relationship {
@@ -321,14 +297,9 @@ fn annotation(report: &ScanReport, finding: &Finding) -> Annotation {
 
 fn coverage(report: &ScanReport) -> String {
     let title = "coverage (what was, and what was not, looked at):".to_owned();
-    let aspects = report
-        .coverage
-        .iter()
-        .map(|(aspect, status)| format!("{aspect}: {}", text::status(status)));
-    std::iter::once(title)
-        .chain(aspects)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let aspects =
+        report.coverage.iter().map(|(aspect, status)| format!("{aspect}: {}", text::status(status)));
+    std::iter::once(title).chain(aspects).collect::<Vec<_>>().join("\n")
 }
 
 fn creator(report: &ScanReport) -> String {

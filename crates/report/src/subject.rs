@@ -73,19 +73,13 @@ impl<'a> Subject<'a> {
                 is_image: report.config.is_some(),
             };
         };
-        let is_path = ["archive", "layout", "dir"]
-            .iter()
-            .any(|s| target.source.contains(s));
+        let is_path = ["archive", "layout", "dir"].iter().any(|s| target.source.contains(s));
         let full = match image.tags.first() {
             Some(tag) if is_path => tag,
             _ => &target.reference,
         };
         let named = !is_path || !image.tags.is_empty();
-        let (name, tag) = if named {
-            split_reference(full)
-        } else {
-            (full.as_str(), None)
-        };
+        let (name, tag) = if named { split_reference(full) } else { (full.as_str(), None) };
         Self {
             name,
             tag,
@@ -114,8 +108,7 @@ fn oci_purl(repository: &str, tag: Option<&str>, manifest: Digest, platform: &st
     let name = repository.rsplit('/').next()?.to_lowercase();
     let mut purl = packageurl::PackageUrl::new("oci", name).ok()?;
     purl.with_version(manifest.to_string()).ok()?;
-    purl.add_qualifier("repository_url", repository.to_lowercase())
-        .ok()?;
+    purl.add_qualifier("repository_url", repository.to_lowercase()).ok()?;
     if let Some(tag) = tag {
         purl.add_qualifier("tag", tag).ok()?;
     }
@@ -147,20 +140,14 @@ impl<'a> Packages<'a> {
     pub(crate) fn of(packages: &'a [Package]) -> Self {
         let mut index = BTreeMap::new();
         for (i, p) in packages.iter().enumerate() {
-            index
-                .entry((p.kind, p.name.as_str(), p.version.as_str()))
-                .or_insert(i);
+            index.entry((p.kind, p.name.as_str(), p.version.as_str())).or_insert(i);
         }
         Self(index)
     }
 
     /// Its place in the list.
     pub(crate) fn find(&self, reference: &PackageRef) -> Option<usize> {
-        let key = (
-            reference.kind,
-            reference.name.as_str(),
-            reference.version.as_str(),
-        );
+        let key = (reference.kind, reference.name.as_str(), reference.version.as_str());
         self.0.get(&key).copied()
     }
 }
@@ -189,10 +176,7 @@ mod tests {
     #[test]
     fn a_port_is_not_a_tag() {
         assert_eq!(split_reference("host:5000/a/b"), ("host:5000/a/b", None));
-        assert_eq!(
-            split_reference("host:5000/a/b:1@sha256:00"),
-            ("host:5000/a/b", Some("1"))
-        );
+        assert_eq!(split_reference("host:5000/a/b:1@sha256:00"), ("host:5000/a/b", Some("1")));
         assert_eq!(split_reference("alpine"), ("alpine", None));
     }
 
@@ -200,13 +184,7 @@ mod tests {
     fn oci_purls_follow_their_type() {
         let digest = Digest::sha256([0xab; 32]);
         assert_eq!(
-            oci_purl(
-                "registry.example/team/Shop",
-                Some("1.4"),
-                digest,
-                "linux/arm64/v8"
-            )
-            .expect("valid"),
+            oci_purl("registry.example/team/Shop", Some("1.4"), digest, "linux/arm64/v8").expect("valid"),
             format!(
                 "pkg:oci/shop@sha256:{}?arch=arm64&repository_url=registry.example%2Fteam%2Fshop&tag=1.4",
                 "ab".repeat(32)

@@ -44,12 +44,8 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         if let Some(manifest) = image.manifest {
             page.field("manifest", &manifest.to_string())?;
         }
-        let other_tags: Vec<&str> = image
-            .tags
-            .iter()
-            .map(String::as_str)
-            .filter(|tag| *tag != target.reference)
-            .collect();
+        let other_tags: Vec<&str> =
+            image.tags.iter().map(String::as_str).filter(|tag| *tag != target.reference).collect();
         if !other_tags.is_empty() {
             page.field("tags", &other_tags.join(", "))?;
         }
@@ -57,10 +53,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
     let mut size = Vec::new();
     size.extend(target.image.as_ref().map(|image| image.platform.clone()));
     if !report.layers.is_empty() {
-        let stored = report
-            .layers
-            .iter()
-            .fold(0u64, |sum, layer| sum.saturating_add(layer.size));
+        let stored = report.layers.iter().fold(0u64, |sum, layer| sum.saturating_add(layer.size));
         let layers = text::count(report.layers.len() as u64, "layer");
         // An unpacked snapshot has no blobs whose size could be told.
         size.push(match stored {
@@ -75,10 +68,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         match image.verification {
             Verification::Verified => page.field("content", "verified against its digests")?,
             Verification::VerifiedEarlier => {
-                page.field(
-                    "content",
-                    "verified against its digests by an earlier scan, unchanged since",
-                )?;
+                page.field("content", "verified against its digests by an earlier scan, unchanged since")?;
             }
             Verification::UnverifiedSnapshot => page.styled_field(
                 "content",
@@ -91,11 +81,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
         // A distroless image calls itself so, whatever it is made of.
         let distro = os.distro();
         let named = os.name.to_lowercase().contains(&os.id.to_lowercase());
-        let name = if named {
-            os.name.clone()
-        } else {
-            format!("{} ({distro})", os.name)
-        };
+        let name = if named { os.name.clone() } else { format!("{} ({distro})", os.name) };
         page.field("os", &name)?;
         if let Some(end) = &os.end_of_life {
             let style = if end.passed { style::WARNING } else { style::PLAIN };
@@ -103,10 +89,7 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             page.styled_field("", style, &support(end, today))?;
         }
     }
-    let confinement = [
-        ("landlock", &report.isolation.landlock),
-        ("seccomp", &report.isolation.seccomp),
-    ];
+    let confinement = [("landlock", &report.isolation.landlock), ("seccomp", &report.isolation.seccomp)];
     for (name, state) in confinement {
         if !state.is_empty() && !state.starts_with("enforced") {
             page.styled_field("sandbox", style::WARNING, &format!("{name} {state}"))?;
@@ -138,8 +121,5 @@ fn hints(page: &mut Page<'_>, cut: bool) -> io::Result<()> {
     if cut {
         page.hint("gabion scan --all", "every finding, package and reason")?;
     }
-    page.hint(
-        "gabion scan --format FORMAT",
-        "json, cyclonedx, spdx, sarif, junit",
-    )
+    page.hint("gabion scan --format FORMAT", "json, cyclonedx, spdx, sarif, junit")
 }

@@ -117,11 +117,7 @@ pub(crate) fn bytes(n: u64) -> String {
         }
         (whole, tenths, unit) = (whole / 1000, whole % 1000 / 100, next);
     }
-    if unit == "B" || whole >= 100 {
-        format!("{whole} {unit}")
-    } else {
-        format!("{whole}.{tenths} {unit}")
-    }
+    if unit == "B" || whole >= 100 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
 }
 
 /// A history line as a Dockerfile would have it: the builder's wrapping (`/bin/sh -c #(nop)`, `# buildkit`)
@@ -216,10 +212,7 @@ mod tests {
     #[test]
     fn wrap_breaks_at_spaces_only() {
         assert_eq!(wrap("the quick brown fox", 10), ["the quick", "brown fox"]);
-        assert_eq!(
-            wrap("see /a/very/long/path now", 8),
-            ["see", "/a/very/long/path", "now"]
-        );
+        assert_eq!(wrap("see /a/very/long/path now", 8), ["see", "/a/very/long/path", "now"]);
         assert!(wrap("", 10).is_empty());
     }
 
@@ -237,10 +230,7 @@ mod tests {
     #[test]
     fn history_reads_like_the_dockerfile() {
         assert_eq!(history("/bin/sh -c #(nop)  CMD [\"bash\"]"), "CMD [\"bash\"]");
-        assert_eq!(
-            history("RUN /bin/sh -c apt-get   update # buildkit"),
-            "RUN apt-get update"
-        );
+        assert_eq!(history("RUN /bin/sh -c apt-get   update # buildkit"), "RUN apt-get update");
         assert_eq!(history("/bin/sh -c make\n\tinstall"), "RUN make install");
         assert_eq!(history("COPY . /app # buildkit"), "COPY . /app");
     }

@@ -16,9 +16,7 @@ use std::{fs, io::Write as _, path::Path};
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    let corpus = std::env::args_os()
-        .nth(1)
-        .ok_or("usage: gabion-fuzz-seeds CORPUS")?;
+    let corpus = std::env::args_os().nth(1).ok_or("usage: gabion-fuzz-seeds CORPUS")?;
     for (target, seeds) in all()? {
         let directory = Path::new(&corpus).join(target);
         fs::create_dir_all(&directory)?;
@@ -50,13 +48,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("file_index", vec![index]),
         ("rpm", rpm::databases()),
         ("java", jars()?),
-        (
-            "go",
-            programs(&[
-                (".go.buildinfo", &catalog::go_record()),
-                (".gopclntab", &go_functions()),
-            ]),
-        ),
+        ("go", programs(&[(".go.buildinfo", &catalog::go_record()), (".gopclntab", &go_functions())])),
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
         ("binary", binaries()),
     ];
@@ -144,10 +136,7 @@ fn assemble() -> Vec<Vec<u8>> {
         file(12, "root:x:0:0::/root:/bin/sh\n"),
         vec![2, 8, 0, 1],
         vec![0, 0, 0, 0],
-        file(
-            15,
-            &format!("{status}\nPackage: more\nStatus: install ok installed\nVersion: 2\n"),
-        ),
+        file(15, &format!("{status}\nPackage: more\nStatus: install ok installed\nVersion: 2\n")),
         vec![1, 0, 0, 0],
         vec![4, 3, 0, 0],
         vec![3, 2, 0, 9],
@@ -157,36 +146,11 @@ fn assemble() -> Vec<Vec<u8>> {
 
 fn file_index() -> Vec<u8> {
     let mut index = FileIndex::default();
-    let file = NewFile {
-        kind: FileKind::File,
-        mode: 0o755,
-        size: 10,
-        ..NewFile::default()
-    };
+    let file = NewFile { kind: FileKind::File, mode: 0o755, size: 10, ..NewFile::default() };
     index.insert(b"usr/bin/sh", file.clone());
-    index.insert(
-        b"bin",
-        NewFile {
-            kind: FileKind::Symlink,
-            link: b"usr/bin",
-            ..NewFile::default()
-        },
-    );
-    index.insert(
-        b"etc/motd",
-        NewFile {
-            kind: FileKind::Whiteout,
-            ..NewFile::default()
-        },
-    );
-    index.insert(
-        b"etc/cron.d",
-        NewFile {
-            kind: FileKind::Directory,
-            opaque: true,
-            ..NewFile::default()
-        },
-    );
+    index.insert(b"bin", NewFile { kind: FileKind::Symlink, link: b"usr/bin", ..NewFile::default() });
+    index.insert(b"etc/motd", NewFile { kind: FileKind::Whiteout, ..NewFile::default() });
+    index.insert(b"etc/cron.d", NewFile { kind: FileKind::Directory, opaque: true, ..NewFile::default() });
     index.insert(
         b"sbin/su",
         NewFile {
@@ -201,30 +165,16 @@ fn file_index() -> Vec<u8> {
 /// Messages are enum variants: Progress 0, Report 2, Index 3, Chunk 4, End 5, Done 7.
 fn frames(index: &[u8], report: &[u8]) -> Vec<u8> {
     let chunk = |bytes: &[u8]| [vec![4], postcard::to_allocvec(bytes).unwrap_or_default()].concat();
-    let messages = [
-        vec![0, 1, 2],
-        vec![3],
-        chunk(index),
-        vec![5],
-        vec![2],
-        chunk(&report[..100]),
-        vec![5],
-        vec![7, 9],
-    ];
-    messages
-        .iter()
-        .flat_map(|m| [&(m.len() as u32).to_le_bytes()[..], m].concat())
-        .collect()
+    let messages =
+        [vec![0, 1, 2], vec![3], chunk(index), vec![5], vec![2], chunk(&report[..100]), vec![5], vec![7, 9]];
+    messages.iter().flat_map(|m| [&(m.len() as u32).to_le_bytes()[..], m].concat()).collect()
 }
 
 fn zip(members: &[(&str, &[u8])]) -> Result<Vec<u8>, Error> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (at, (name, content)) in members.iter().enumerate() {
         let method = [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated][at % 2];
-        zip.start_file(
-            *name,
-            zip::write::SimpleFileOptions::default().compression_method(method),
-        )?;
+        zip.start_file(*name, zip::write::SimpleFileOptions::default().compression_method(method))?;
         zip.write_all(content)?;
     }
     Ok(zip.finish()?.into_inner())

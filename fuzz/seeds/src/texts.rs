@@ -52,10 +52,7 @@ pub fn chosen(which: u8, text: &str) -> Vec<u8> {
 }
 
 fn each(texts: &[&str]) -> Vec<Vec<u8>> {
-    (0..)
-        .zip(texts)
-        .map(|(which, text)| chosen(which, text))
-        .collect()
+    (0..).zip(texts).map(|(which, text)| chosen(which, text)).collect()
 }
 
 fn plain(texts: &[&str]) -> Vec<Vec<u8>> {
@@ -69,10 +66,7 @@ fn secrets() -> Vec<Vec<u8>> {
         "xaws_key = {}{letters}\ntoken: gh{}{letters}{letters}aB3d\n-----BEGIN {} KEY-----\nMIIEow{digits}\n-----END\nhttps://u:{digits}@h/\npassword={digits}\nxox{}-123456789012-123456789012-{digits}\n",
         "AKIA", "p_", "RSA PRIVATE", "b"
     );
-    vec![
-        text.clone().into_bytes(),
-        format!("yy{}", text.repeat(40)).into_bytes(),
-    ]
+    vec![text.clone().into_bytes(), format!("yy{}", text.repeat(40)).into_bytes()]
 }
 
 /// Seeds by target.
@@ -111,10 +105,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("manifest", plain(&[MANIFEST, INDEX, CONFIG])),
         ("npm", each(&[PACKAGE_JSON, PACKAGE_JSON])),
         ("os_release", each(&oses)),
-        (
-            "pacman",
-            each(&[pacman, "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\netc/a\t0\n"]),
-        ),
+        ("pacman", each(&[pacman, "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\netc/a\t0\n"])),
         ("records", each(&RECORDS)),
         ("sbom", plain(&[CYCLONEDX, SPDX, ATTESTATION])),
         ("secrets", secrets()),

@@ -63,10 +63,7 @@ struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     fn new(rest: &'a str) -> Self {
-        Self {
-            rest,
-            place: Place::Start,
-        }
+        Self { rest, place: Place::Start }
     }
 
     fn token(&mut self, first: u8) -> Result<(Place, Token<'a>), Why> {
@@ -81,11 +78,8 @@ impl<'a> Tokens<'a> {
                 let text = self.rest;
                 let number = self.number()?;
                 let digits = &text[..text.len() - self.rest.len()];
-                let token = if digits.starts_with('0') {
-                    Token::Fraction(digits)
-                } else {
-                    Token::Number(number)
-                };
+                let token =
+                    if digits.starts_with('0') { Token::Fraction(digits) } else { Token::Number(number) };
                 Ok((Place::Numbers, token))
             }
             b'a'..=b'z' if place == Place::Numbers => {
@@ -111,10 +105,7 @@ impl<'a> Tokens<'a> {
                 }
             }
             b'-' if place > Place::Start && place < Place::Revision => {
-                self.rest = self
-                    .rest
-                    .strip_prefix("-r")
-                    .ok_or("has a `-` that starts no revision")?;
+                self.rest = self.rest.strip_prefix("-r").ok_or("has a `-` that starts no revision")?;
                 Ok((Place::Revision, Token::Revision(self.number()?)))
             }
             _ => Err("has a character where apk wants another"),
@@ -176,15 +167,7 @@ mod tests {
         ascending(Apk, &["4.5_p1", "4.5_p1-r1", "4.5_p2"]);
         ascending(
             Apk,
-            &[
-                "6b-r7",
-                "7.0.17",
-                "7.0.174",
-                "013",
-                "014-r1",
-                "20060720",
-                "100000000000000000000000",
-            ],
+            &["6b-r7", "7.0.17", "7.0.174", "013", "014-r1", "20060720", "100000000000000000000000"],
         );
         ascending(Apk, &["1.0~1234", "1.0~1234-r0", "1.0~1234-r1", "1.0~2345-r0"]);
         equal(Apk, &["1.0", "01.0", "001.0"]);
@@ -194,9 +177,7 @@ mod tests {
     fn a_later_number_with_a_zero_in_front_is_a_fraction() {
         ascending(
             Apk,
-            &[
-                "8.2.0", "8.2.00", "8.2.001", "8.2.0015", "8.2.002", "8.2.01", "8.2.1", "8.2.9", "8.2.10",
-            ],
+            &["8.2.0", "8.2.00", "8.2.001", "8.2.0015", "8.2.002", "8.2.01", "8.2.1", "8.2.9", "8.2.10"],
         );
         ascending(Apk, &["1.06-r6", "1.1", "006"]);
     }

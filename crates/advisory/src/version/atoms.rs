@@ -29,10 +29,7 @@ pub(super) struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    pub(super) const ZERO: Self = Self {
-        length: 0,
-        digits: "",
-    };
+    pub(super) const ZERO: Self = Self { length: 0, digits: "" };
 
     /// From a text that is digits only.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
@@ -42,10 +39,7 @@ impl<'a> Number<'a> {
     /// From digits; none at all are zero.
     pub(super) fn of(digits: &'a str) -> Self {
         let digits = digits.trim_start_matches('0');
-        Self {
-            length: digits.len(),
-            digits,
-        }
+        Self { length: digits.len(), digits }
     }
 
     /// Cuts the digits off the front of `rest`.
@@ -114,10 +108,7 @@ pub(super) fn compare_padded<T: Ord>(
 
 /// Cuts the longest run of such bytes off the front of `rest`. The bytes are ASCII, so this never splits a character.
 pub(super) fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(u8) -> bool) -> &'a str {
-    let end = rest
-        .bytes()
-        .position(|b| !b.is_ascii() || !wanted(b))
-        .unwrap_or(rest.len());
+    let end = rest.bytes().position(|b| !b.is_ascii() || !wanted(b)).unwrap_or(rest.len());
     let (run, after) = rest.split_at(end);
     *rest = after;
     run
@@ -125,9 +116,7 @@ pub(super) fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(u8) -> bool) ->
 
 /// Cuts `prefix` off the front of `rest`, whatever its case.
 pub(super) fn take_word(rest: &mut &str, prefix: &str) -> bool {
-    let found = rest
-        .get(..prefix.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    let found = rest.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
     if found {
         *rest = &rest[prefix.len()..];
     }

@@ -38,10 +38,7 @@ fn revision(text: &str) -> Option<Stage<'_>> {
     let mut rest = text.strip_prefix('r').unwrap_or(text);
     let number = Number::take(&mut rest)?;
     take_while(&mut rest, |b| b == b'.' || b == b'-');
-    Some(Stage::Revision(
-        number,
-        (!rest.is_empty()).then_some(Identifiers::of(rest)),
-    ))
+    Some(Stage::Revision(number, (!rest.is_empty()).then_some(Identifiers::of(rest))))
 }
 
 #[cfg(test)]
@@ -69,28 +66,11 @@ mod tests {
         );
         ascending(
             Bitnami,
-            &[
-                "3.6.5",
-                "3.6.5-8-g210218",
-                "3.6.5-9",
-                "9.0.35",
-                "9.0.35-3",
-                "9.0.35-3.57.3",
-                "9.0.35.1",
-            ],
+            &["3.6.5", "3.6.5-8-g210218", "3.6.5-9", "9.0.35", "9.0.35-3", "9.0.35-3.57.3", "9.0.35.1"],
         );
         equal(Bitnami, &["1.21.0", "1.21.0-0", "1.21.0-r0", "1.21", "1.21.0+x"]);
         equal(Bitnami, &["7.4.0-3", "7.4.0-r3", "7.4.0-03"]);
         equal(Bitnami, &["2018.08.18", "2018.8.18"]);
-        refused(
-            Bitnami,
-            &[
-                "nightly.2026-03-10.0",
-                "1.2.3-",
-                "1.2.3.4.5",
-                "1.2.3-r1_2",
-                "latest",
-            ],
-        );
+        refused(Bitnami, &["nightly.2026-03-10.0", "1.2.3-", "1.2.3.4.5", "1.2.3-r1_2", "latest"]);
     }
 }

@@ -108,9 +108,7 @@ fn take_numbers<'a>(rest: &mut &'a str) -> &'a str {
 fn take_wildcards(rest: &mut &str, most: usize) -> bool {
     let before = rest.len();
     for _ in 0..most {
-        let found = [".x", ".X", ".*"]
-            .iter()
-            .find_map(|wildcard| rest.strip_prefix(wildcard));
+        let found = [".x", ".X", ".*"].iter().find_map(|wildcard| rest.strip_prefix(wildcard));
         *rest = found.unwrap_or(rest);
     }
     rest.len() < before
@@ -210,58 +208,21 @@ mod tests {
                 "10.0",
             ],
         );
-        ascending(
-            Composer,
-            &["1.0", "1.0.0.1", "1.0.1-beta2", "1.0.1-beta2.1", "1.0.1-beta3"],
-        );
+        ascending(Composer, &["1.0", "1.0.0.1", "1.0.1-beta2", "1.0.1-beta2.1", "1.0.1-beta3"]);
 
-        ascending(
-            Composer,
-            &["2.0.5", "2.0.x-dev", "2.1-dev", "2.1", "2.x-dev", "3.0"],
-        );
-        ascending(
-            Composer,
-            &["99999", "20100102", "20100102-203040", "20100102203040-10"],
-        );
+        ascending(Composer, &["2.0.5", "2.0.x-dev", "2.1-dev", "2.1", "2.x-dev", "3.0"]);
+        ascending(Composer, &["99999", "20100102", "20100102-203040", "20100102203040-10"]);
         ascending(Composer, &["2010-01-02", "2010-01-02.5", "2010-01-02-10-20-30"]);
     }
 
     #[test]
     fn spellings_are_normalised() {
-        equal(
-            Composer,
-            &[
-                "1",
-                "1.0",
-                "1.0.0.0",
-                "v1",
-                "V1.0",
-                "1.0.0+foo",
-                "1.0-stable",
-                " 1.0 ",
-                "001",
-            ],
-        );
-        equal(
-            Composer,
-            &["1.0.0RC1dev", "1.0.0-rC1-dev", "1.0.0.RC.1-dev", "1_RC1-dev"],
-        );
+        equal(Composer, &["1", "1.0", "1.0.0.0", "v1", "V1.0", "1.0.0+foo", "1.0-stable", " 1.0 ", "001"]);
+        equal(Composer, &["1.0.0RC1dev", "1.0.0-rC1-dev", "1.0.0.RC.1-dev", "1_RC1-dev"]);
         equal(Composer, &["1.0.0.pl3", "1.0-p3", "1.0patch3", "1.0.0.0-PATCH.3"]);
-        equal(
-            Composer,
-            &["10.4.13-b5", "10.4.13beta.5", "v10.4.13.0-beta5+meta"],
-        );
+        equal(Composer, &["10.4.13-b5", "10.4.13beta.5", "v10.4.13.0-beta5+meta"]);
         equal(Composer, &["1.0.0-alpha-2.1-3", "1.0-a2.1.3"]);
-        equal(
-            Composer,
-            &[
-                "1.x-dev",
-                "1.X-DEV",
-                "v1.*-dev",
-                "1.x.x.x-dev",
-                "1.9999999.9999999.9999999-dev",
-            ],
-        );
+        equal(Composer, &["1.x-dev", "1.X-DEV", "v1.*-dev", "1.x.x.x-dev", "1.9999999.9999999.9999999-dev"]);
         equal(Composer, &["2010-01-02", "2010:01:02", "2010-01.02"]);
     }
 

@@ -19,10 +19,7 @@ pub(super) struct Version<'a> {
 pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
     let text = text.trim_ascii();
     let (epoch, rest) = match text.split_once(':') {
-        Some((epoch, rest)) => (
-            Number::parse(epoch).ok_or("has an epoch that is no number")?,
-            rest,
-        ),
+        Some((epoch, rest)) => (Number::parse(epoch).ok_or("has an epoch that is no number")?, rest),
         None => (Number::ZERO, text),
     };
     let (upstream, revision) = match rest.rsplit_once('-') {
@@ -31,8 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
         None => (rest, ""),
     };
     let allowed = |text: &str, more: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || more.as_bytes().contains(&b))
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || more.as_bytes().contains(&b))
     };
     if upstream.is_empty() {
         return Err("has no upstream version");
@@ -40,11 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
     if !allowed(upstream, ".+~-:") || !allowed(revision, ".+~") {
         return Err("has a character that no Debian version has");
     }
-    Ok(Version {
-        epoch,
-        upstream: Part(upstream),
-        revision: Part(revision),
-    })
+    Ok(Version { epoch, upstream: Part(upstream), revision: Part(revision) })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,16 +92,7 @@ mod tests {
     fn the_parts_of_a_version_count_in_their_order() {
         ascending(Dpkg, &["9-9", "1:1-1", "1:1-2", "1:1.1-1", "2:0"]);
         ascending(Dpkg, &["7.6p2-4", "7.6p2-4+b1", "7.6p2-10"]);
-        ascending(
-            Dpkg,
-            &[
-                "1.0.3-3",
-                "1.0.3-3+deb11u1",
-                "1.0.3-3+deb11u2",
-                "1.0.3-4~bpo12",
-                "1.0.3-4",
-            ],
-        );
+        ascending(Dpkg, &["1.0.3-3", "1.0.3-3+deb11u1", "1.0.3-3+deb11u2", "1.0.3-4~bpo12", "1.0.3-4"]);
         equal(Dpkg, &["1.0", "0:1.0", "1.0-0", " 1.0 ", "1.00"]);
         equal(Dpkg, &["0:0-0-0", "0:0-0-0"]);
         equal(Dpkg, &["1.2.3", "01.02.03", "1.2.3-00"]);
@@ -118,10 +101,7 @@ mod tests {
     #[test]
     fn tilde_comes_before_the_end_and_letters_before_the_rest() {
         ascending(Dpkg, &["1~~", "1~~a", "1~", "1", "1a"]);
-        ascending(
-            Dpkg,
-            &["1~", "1", "1A", "1Z", "1a", "1z", "1+", "1.", "1.0a", "1.1", "10"],
-        );
+        ascending(Dpkg, &["1~", "1", "1A", "1Z", "1a", "1z", "1+", "1.", "1.0a", "1.1", "10"]);
         ascending(Dpkg, &["0-0~", "0-0", "0-0a", "0-0+"]);
         ascending(Dpkg, &["1.2a", "1.2a+~", "1.2a+"]);
     }

@@ -50,10 +50,7 @@ enum Qualifier<'a> {
 }
 
 pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
-    if !text
-        .bytes()
-        .all(|b| b.is_ascii_graphic() && !br#"\/:"<>|?*[](){},"#.contains(&b))
-    {
+    if !text.bytes().all(|b| b.is_ascii_graphic() && !br#"\/:"<>|?*[](){},"#.contains(&b)) {
         return Err("has a character that Maven refuses");
     }
     let mut lists = Lists(vec![Vec::new()]);
@@ -98,20 +95,17 @@ impl<'a> Lists<'a> {
     }
 
     fn close(self) -> List<'a> {
-        self.0
-            .into_iter()
-            .rev()
-            .fold(List(Vec::new()), |inner, mut list| {
-                while list.pop_if(|item| item.is_nothing()).is_some() {}
-                let is_qualified = matches!(inner.0.first(), Some(Item::Qualifier(_)));
-                if list.is_empty() && (is_qualified || inner.0.is_empty()) {
-                    return inner;
-                }
-                if !inner.0.is_empty() {
-                    list.push(Item::List(inner));
-                }
-                List(list)
-            })
+        self.0.into_iter().rev().fold(List(Vec::new()), |inner, mut list| {
+            while list.pop_if(|item| item.is_nothing()).is_some() {}
+            let is_qualified = matches!(inner.0.first(), Some(Item::Qualifier(_)));
+            if list.is_empty() && (is_qualified || inner.0.is_empty()) {
+                return inner;
+            }
+            if !inner.0.is_empty() {
+                list.push(Item::List(inner));
+            }
+            List(list)
+        })
     }
 }
 
@@ -153,11 +147,7 @@ impl Ord for List<'_> {
         const NOTHING: Item<'_> = Item::List(List(Vec::new()));
         for at in 0..self.0.len().max(other.0.len()) {
             let padding = if at == 0 { &RELEASE } else { &NOTHING };
-            let order = self
-                .0
-                .get(at)
-                .unwrap_or(padding)
-                .cmp(other.0.get(at).unwrap_or(padding));
+            let order = self.0.get(at).unwrap_or(padding).cmp(other.0.get(at).unwrap_or(padding));
             if order.is_ne() {
                 return order;
             }
@@ -222,32 +212,12 @@ mod tests {
             ],
         );
         ascending(Maven, &["1.0.RC1", "1.0-RC2", "1.0", "1.0-sp1-redhat", "1.0.1"]);
+        ascending(Maven, &["1.0.final", "1.0-sp-1", "1.0.Final-redhat-1", "1.0.Final-redhat-2", "1.0-1"]);
         ascending(
             Maven,
-            &[
-                "1.0.final",
-                "1.0-sp-1",
-                "1.0.Final-redhat-1",
-                "1.0.Final-redhat-2",
-                "1.0-1",
-            ],
+            &["aardvark", "Finchley.M9", "Finchley.RELEASE", "Finchley.SR1", "Hoxton.SR12", "zebra", "7"],
         );
-        ascending(
-            Maven,
-            &[
-                "aardvark",
-                "Finchley.M9",
-                "Finchley.RELEASE",
-                "Finchley.SR1",
-                "Hoxton.SR12",
-                "zebra",
-                "7",
-            ],
-        );
-        ascending(
-            Maven,
-            &["31.0-android", "31.0-jre", "31.0.1-android", "31.0.1-jre"],
-        );
+        ascending(Maven, &["31.0-android", "31.0-jre", "31.0.1-android", "31.0.1-jre"]);
     }
 
     #[test]
@@ -285,9 +255,6 @@ mod tests {
 
     #[test]
     fn what_maven_refuses_is_refused() {
-        refused(
-            Maven,
-            &["", "[1.0,2.0)", "${version}", "1.0 2", "1/2", "1:2", "1.é"],
-        );
+        refused(Maven, &["", "[1.0,2.0)", "${version}", "1.0 2", "1/2", "1:2", "1.é"]);
     }
 }

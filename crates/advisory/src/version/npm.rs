@@ -26,10 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
         }
         *number = Number::take(&mut rest).ok_or(NO_CORE)?;
     }
-    Ok(Version {
-        core,
-        stage: stage(rest)?,
-    })
+    Ok(Version { core, stage: stage(rest)? })
 }
 
 const NO_CORE: Why = "does not start with three numbers";
@@ -80,16 +77,7 @@ mod tests {
                 "99999999999999999999.0.0",
             ],
         );
-        equal(
-            Npm,
-            &[
-                "1.2.3-beta",
-                "1.2.3beta",
-                "v1.2.3-beta",
-                "=v1.02.3-beta",
-                " = 1.2.3-beta+build.7",
-            ],
-        );
+        equal(Npm, &["1.2.3-beta", "1.2.3beta", "v1.2.3-beta", "=v1.02.3-beta", " = 1.2.3-beta+build.7"]);
         equal(Npm, &["1.2.0", "1.2", "v1.2.0+b"]);
 
         refused(

@@ -44,11 +44,8 @@ impl<'a> Segments<'a> {
                 return None;
             }
             let number = Number::take(&mut rest);
-            let letters = if number.is_none() {
-                take_while(&mut rest, |b| b.is_ascii_alphabetic())
-            } else {
-                ""
-            };
+            let letters =
+                if number.is_none() { take_while(&mut rest, |b| b.is_ascii_alphabetic()) } else { "" };
             Some(match (separator, number) {
                 (0, Some(number)) => Segment::Digits(number),
                 (0, None) => Segment::Letters(letters),
@@ -83,14 +80,8 @@ mod tests {
                 "1.5..1",
             ],
         );
-        ascending(
-            Pacman,
-            &["1.5b-1", "1.5-1", "1.5-2", "1.5.b", "1.5.1-1", "0:1.6", "1:0.1"],
-        );
-        ascending(
-            Pacman,
-            &["0.9.6+10+g1234567", "0.9.6+11+g0123456", "0.9.7", "20240101"],
-        );
+        ascending(Pacman, &["1.5b-1", "1.5-1", "1.5-2", "1.5.b", "1.5.1-1", "0:1.6", "1:0.1"]);
+        ascending(Pacman, &["0.9.6+10+g1234567", "0.9.6+11+g0123456", "0.9.7", "20240101"]);
         equal(Pacman, &["1.0", "0:1.0", "1_0", "1.00"]);
     }
 

@@ -59,11 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
     Ok(Version {
         epoch,
         release: Release(release),
-        stage: stage.unwrap_or(if post.is_none() && dev.is_some() {
-            Stage::OnlyDev
-        } else {
-            Stage::Release
-        }),
+        stage: stage.unwrap_or(if post.is_none() && dev.is_some() { Stage::OnlyDev } else { Stage::Release }),
         post,
         dev: dev.map_or(Dev::No, Dev::Dev),
         local,
@@ -77,9 +73,7 @@ fn take_release<'a>(rest: &mut &'a str) -> Option<&'a str> {
     let length = run.find("..").unwrap_or(run.len());
     let release = run[..length].trim_end_matches('.');
     *rest = &whole[release.len()..];
-    release
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then_some(release)
+    release.starts_with(|c: char| c.is_ascii_digit()).then_some(release)
 }
 
 /// `[sep] name [sep] [number]`; the number is zero if missing. Names are tried in this order.
@@ -138,13 +132,11 @@ impl<'a> Local<'a> {
     }
 
     fn keys(&self) -> impl Iterator<Item = TextFirst<'a, Folded<'a>>> {
-        self.parts()
-            .map(|part| Number::parse(part).map_or(TextFirst::Text(Folded(part)), TextFirst::Number))
+        self.parts().map(|part| Number::parse(part).map_or(TextFirst::Text(Folded(part)), TextFirst::Number))
     }
 
     fn is_well_formed(&self) -> bool {
-        self.parts()
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        self.parts().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
     }
 }
 
@@ -204,37 +196,16 @@ mod tests {
                 "1.2.post0",
             ],
         );
-        ascending(
-            Pep440,
-            &[
-                "2012.10",
-                "2013.1",
-                "99999999999999999999999",
-                "100000000000000000000000",
-            ],
-        );
+        ascending(Pep440, &["2012.10", "2013.1", "99999999999999999999999", "100000000000000000000000"]);
     }
 
     #[test]
     fn spellings_are_normalised() {
         equal(Pep440, &["1.0", "v1.0", "V1", "1.0.0", " 1.0 ", "0!1.0", "01.00"]);
-        equal(
-            Pep440,
-            &[
-                "1.0rc1",
-                "1.0c1",
-                "1.0pre1",
-                "1.0-preview-1",
-                "1.0.RC.1",
-                "1.0_rc_01",
-            ],
-        );
+        equal(Pep440, &["1.0rc1", "1.0c1", "1.0pre1", "1.0-preview-1", "1.0.RC.1", "1.0_rc_01"]);
         equal(Pep440, &["1.0a0", "1.0a", "1.0.alpha", "1.0-ALPHA", "1.0a."]);
         equal(Pep440, &["1.0b2", "1.0-Beta_2"]);
-        equal(
-            Pep440,
-            &["1.0.post1", "1.0-1", "1.0-r1", "1.0.rev.1", "1.0post01"],
-        );
+        equal(Pep440, &["1.0.post1", "1.0-1", "1.0-r1", "1.0.rev.1", "1.0post01"]);
         equal(Pep440, &["1.0.dev0", "1.0dev", "1.0-DEV", "1.0_dev_0"]);
         equal(Pep440, &["1.0+ubuntu.1", "1.0+Ubuntu-1", "1.0+ubuntu_01"]);
     }

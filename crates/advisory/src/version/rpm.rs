@@ -64,9 +64,7 @@ impl<'a> Segments<'a> {
     fn iter(self) -> impl Iterator<Item = Segment<'a>> {
         let mut rest = self.0;
         let segments = std::iter::from_fn(move || {
-            take_while(&mut rest, |b| {
-                !b.is_ascii_alphanumeric() && b != b'~' && b != b'^'
-            });
+            take_while(&mut rest, |b| !b.is_ascii_alphanumeric() && b != b'~' && b != b'^');
             if let Some(number) = Number::take(&mut rest) {
                 return Some(Segment::Digits(number));
             }
@@ -76,11 +74,7 @@ impl<'a> Segments<'a> {
             }
             let mark = rest.bytes().next()?;
             rest = &rest[1..];
-            Some(if mark == b'~' {
-                Segment::Tilde
-            } else {
-                Segment::Caret
-            })
+            Some(if mark == b'~' { Segment::Tilde } else { Segment::Caret })
         });
         segments.chain([Segment::End])
     }
@@ -109,16 +103,7 @@ mod tests {
         ascending(Rpm, &["6.0", "6.0.rc1", "6.0.1"]);
         ascending(Rpm, &["1.0a", "1.0aa", "10a1", "10a2", "10b2"]);
         ascending(Rpm, &["1b.fc17", "1.fc17", "1g.fc17"]);
-        ascending(
-            Rpm,
-            &[
-                "20101121",
-                "20101122",
-                "99999999999999999998",
-                "99999999999999999999",
-                "1:0",
-            ],
-        );
+        ascending(Rpm, &["20101121", "20101122", "99999999999999999998", "99999999999999999999", "1:0"]);
         equal(Rpm, &["10.0001", "10.1", "10.01"]);
         equal(Rpm, &["2.0", "2_0", "2+.+0", "2.0.", "0:2.0", ":2.0"]);
     }
@@ -150,24 +135,13 @@ mod tests {
     fn epoch_comes_first_and_release_last() {
         ascending(
             Rpm,
-            &[
-                "1.0",
-                "1.0-1.el8",
-                "1.0-1.el8_6.3",
-                "1.0-1.el9",
-                "1.0-2.el8",
-                "1.0.1-1",
-                "1:0.1-1",
-            ],
+            &["1.0", "1.0-1.el8", "1.0-1.el8_6.3", "1.0-1.el9", "1.0-2.el8", "1.0.1-1", "1:0.1-1"],
         );
         ascending(Rpm, &["1-2-1", "1-2-2"]);
     }
 
     #[test]
     fn what_is_no_version_is_refused() {
-        refused(
-            Rpm,
-            &["", "1:", "1-", "-1", "a:1", "(none):1.0-1", "1.0 1", "1.1.α"],
-        );
+        refused(Rpm, &["", "1:", "1-", "-1", "a:1", "(none):1.0-1", "1.0 1", "1.1.α"]);
     }
 }

@@ -26,19 +26,13 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
     let is_pre =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let starts_well = dotted
-        .split('.')
-        .next()
-        .is_some_and(|first| Number::parse(first).is_some());
+    let starts_well = dotted.split('.').next().is_some_and(|first| Number::parse(first).is_some());
     if !starts_well || !dotted.split('.').all(is_part) || !pre.is_none_or(|pre| pre.split('.').all(is_pre)) {
         return Err("is not a number followed by parts of letters and digits");
     }
     let end = text.find(|c: char| c.is_ascii_alphabetic() || c == '-');
     let (numbers, rest) = text.split_at(end.unwrap_or(text.len()));
-    Ok(Version {
-        numbers: without_zeros(numbers),
-        rest,
-    })
+    Ok(Version { numbers: without_zeros(numbers), rest })
 }
 
 /// Cuts parts that are zero off the end.
@@ -77,11 +71,7 @@ fn runs(mut rest: &str) -> impl Iterator<Item = TextFirst<'_, &str>> {
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        compare_padded(
-            self.segments(),
-            other.segments(),
-            &TextFirst::Number(Number::ZERO),
-        )
+        compare_padded(self.segments(), other.segments(), &TextFirst::Number(Number::ZERO))
     }
 }
 equal_by_order!(Version<'_>);
@@ -97,15 +87,7 @@ mod tests {
     fn letters_make_a_pre_release() {
         ascending(
             RubyGems,
-            &[
-                "1.0.0-alpha",
-                "1.0.0-alpha.1",
-                "1.0.0-beta.2",
-                "1.0.0-beta.11",
-                "1.0.0-rc.1",
-                "1.0.0-1",
-                "1",
-            ],
+            &["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0-1", "1"],
         );
         ascending(
             RubyGems,
@@ -129,10 +111,7 @@ mod tests {
     #[test]
     fn zeros_at_the_end_and_before_letters_do_not_count() {
         equal(RubyGems, &["1", "1.0", "1.0.0", " 1.0 ", "01"]);
-        equal(
-            RubyGems,
-            &["1.2.b1", "1.2.b.1", "1.2.0.b1", "1.2.b01", "1.2.b.1.0"],
-        );
+        equal(RubyGems, &["1.2.b1", "1.2.b.1", "1.2.0.b1", "1.2.b01", "1.2.b.1.0"]);
         equal(RubyGems, &["0.beta.1", "0.0.beta.1"]);
         equal(RubyGems, &["1.2.3-1", "1.2.3.pre.1"]);
         ascending(RubyGems, &["10.a", "10", "100.a", "100"]);

@@ -20,10 +20,7 @@ pub(super) fn parse(text: &str) -> Result<Version<'_>, Why> {
     if pieces.core.split('.').any(has_leading_zero) {
         return Err("has a number with a zero in front");
     }
-    Ok(Version {
-        core: pieces.three_numbers()?,
-        stage: pieces.stage(Zeros::Refused)?,
-    })
+    Ok(Version { core: pieces.three_numbers()?, stage: pieces.stage(Zeros::Refused)? })
 }
 
 /// A text, cut at its first `+` and at the first `-` before that.
@@ -104,10 +101,7 @@ impl<'a> Identifiers<'a> {
     }
 
     pub(super) const fn of_two(text: &'a str, last: &'a str) -> Self {
-        Self {
-            text,
-            last: Some(last),
-        }
+        Self { text, last: Some(last) }
     }
 
     fn iter(self) -> impl Iterator<Item = NumberFirst<'a, &'a str>> {
@@ -153,17 +147,7 @@ mod tests {
                     "2.0.0",
                 ],
             );
-            ascending(
-                order,
-                &[
-                    "1.0.0---",
-                    "1.0.0--1",
-                    "1.0.0-1a",
-                    "1.0.0-A",
-                    "1.0.0-a",
-                    "1.0.0-a-b",
-                ],
-            );
+            ascending(order, &["1.0.0---", "1.0.0--1", "1.0.0-1a", "1.0.0-A", "1.0.0-a", "1.0.0-a-b"]);
             ascending(
                 order,
                 &[
@@ -173,14 +157,7 @@ mod tests {
             );
             equal(
                 order,
-                &[
-                    "1.0.0",
-                    "1.0.0+20130313144700",
-                    "1.0.0+21AF26D3---117B344092BD",
-                    "v1.0.0",
-                    "1.0",
-                    "1",
-                ],
+                &["1.0.0", "1.0.0+20130313144700", "1.0.0+21AF26D3---117B344092BD", "v1.0.0", "1.0", "1"],
             );
         }
     }

@@ -33,22 +33,14 @@ fn numbers_and_names_are_unique_and_stay() {
     for (at, order) in Order::ALL.into_iter().enumerate() {
         assert_eq!(usize::from(order.number()), at + 1, "{order:?}");
         assert_eq!(Order::from_number(order.number()), Some(order));
-        assert_eq!(
-            Order::ALL
-                .iter()
-                .filter(|other| other.name() == order.name())
-                .count(),
-            1
-        );
+        assert_eq!(Order::ALL.iter().filter(|other| other.name() == order.name()).count(), 1);
     }
     assert_eq!((Order::from_number(0), Order::from_number(17)), (None, None));
 }
 
 #[test]
 fn what_is_no_version_is_an_error_that_says_why() {
-    let error = Order::SemVer
-        .compare("1.0.0", "1.0.0-\n")
-        .expect_err("no version");
+    let error = Order::SemVer.compare("1.0.0", "1.0.0-\n").expect_err("no version");
     assert_eq!(
         error.to_string(),
         r#""1.0.0-\n" is not a version that semver can order: it has a pre-release that is none"#

@@ -8,21 +8,14 @@ use std::{fs, process::Stdio};
 fn whole(desk: &Desk, ran: &Ran) -> String {
     let text = format!("{}--- stderr\n{}--- exit code {}\n", ran.out, ran.err, ran.code);
     let here = desk.at("").canonicalize().expect("exists");
-    text.replace(here.to_str().expect("is text"), "[DIR]").replace(
-        desk.at("").to_str().expect("is text").trim_end_matches('/'),
-        "[DIR]",
-    )
+    text.replace(here.to_str().expect("is text"), "[DIR]")
+        .replace(desk.at("").to_str().expect("is text").trim_end_matches('/'), "[DIR]")
 }
 
 /// Without the variables that the help would show.
 fn bare(desk: &Desk, arguments: &[&str]) -> Ran {
     let mut command = desk.command();
-    Ran::of(
-        command
-            .args(arguments)
-            .env_remove("GABION_CACHE_DIR")
-            .env_remove("CONTAINERD_ADDRESS"),
-    )
+    Ran::of(command.args(arguments).env_remove("GABION_CACHE_DIR").env_remove("CONTAINERD_ADDRESS"))
 }
 
 macro_rules! snapshot {
@@ -87,21 +80,11 @@ fn help_says_it_all() {
 fn a_table_of_a_small_image() {
     let desk = desk();
     snapshot!("table", desk, desk.run(&["scan", "oci:v2", "--no-cache"]));
-    snapshot!(
-        "table_all",
-        desk,
-        desk.run(&["scan", "oci:v2", "--no-cache", "--all"])
-    );
+    snapshot!("table_all", desk, desk.run(&["scan", "oci:v2", "--no-cache", "--all"]));
     snapshot!(
         "guessed",
         desk,
-        desk.run(&[
-            "scan",
-            "v1",
-            "--no-cache",
-            "--fail-on",
-            "secret,cis-critical,coverage"
-        ])
+        desk.run(&["scan", "v1", "--no-cache", "--fail-on", "secret,cis-critical,coverage"])
     );
 }
 
@@ -109,16 +92,8 @@ fn a_table_of_a_small_image() {
 fn a_diff_of_two_images() {
     let desk = desk();
     snapshot!("diff", desk, desk.run(&["diff", "oci:v1", "oci:v2"]));
-    snapshot!(
-        "diff_same",
-        desk,
-        desk.run(&["diff", "oci:v1", "oci:v1", "--exit-code"])
-    );
-    assert_eq!(
-        desk.run(&["diff", "oci:v1", "oci:v2", "--exit-code", "--format", "json"])
-            .code,
-        1
-    );
+    snapshot!("diff_same", desk, desk.run(&["diff", "oci:v1", "oci:v1", "--exit-code"]));
+    assert_eq!(desk.run(&["diff", "oci:v1", "oci:v2", "--exit-code", "--format", "json"]).code, 1);
     desk.run(&["diff", "oci:v1", "oci:gone"]).fails(&["gone"]);
 }
 
@@ -132,11 +107,7 @@ fn the_cache_is_shown_and_pruned() {
     assert!(shown.out.contains("layers          2 entries"), "{}", shown.out);
     assert_eq!(desk.run(&["cache", "prune"]).out, "removed 0 entries, 0 B\n");
     let pruned = desk.run(&["cache", "prune", "--all"]);
-    assert!(
-        pruned.out.starts_with("removed ") && !pruned.out.starts_with("removed 0"),
-        "{}",
-        pruned.out
-    );
+    assert!(pruned.out.starts_with("removed ") && !pruned.out.starts_with("removed 0"), "{}", pruned.out);
     snapshot!("cache_empty", desk, desk.run(&["cache"]));
 }
 
@@ -152,22 +123,13 @@ fn exit_codes_follow_the_gates() {
     assert_eq!(code("everything"), 2);
     let off = desk.run(&["scan", "oci:v1", "--no-secrets", "--fail-on", "secret"]);
     assert_eq!(off.code, 1);
-    assert!(
-        off.err
-            .contains("gate failed: secret: secrets were not looked for"),
-        "{}",
-        off.err
-    );
+    assert!(off.err.contains("gate failed: secret: secrets were not looked for"), "{}", off.err);
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_changes_nothing() {
     let desk = desk();
-    for (format, gate, code) in [
-        ("table", "cis-critical", 0),
-        ("json", "secret", 1),
-        ("spdx", "secret", 1),
-    ] {
+    for (format, gate, code) in [("table", "cis-critical", 0), ("json", "secret", 1), ("spdx", "secret", 1)] {
         let mut child = desk
             .command()
             .args(["scan", "oci:v1", "--format", format, "--fail-on", gate])
@@ -205,9 +167,7 @@ fn without_a_home_nothing_is_kept_and_all_is_told() {
     let scan = |home: Option<&str>, more: &[&str]| {
         let mut command = desk.command();
         command.args(["scan", "oci:v1"]).args(more);
-        command
-            .env_remove("GABION_CACHE_DIR")
-            .env_remove("XDG_CACHE_HOME");
+        command.env_remove("GABION_CACHE_DIR").env_remove("XDG_CACHE_HOME");
         match home {
             Some(home) => command.env("HOME", home),
             None => command.env_remove("HOME"),
@@ -218,11 +178,7 @@ fn without_a_home_nothing_is_kept_and_all_is_told() {
     for home in [None, Some("/dev/null")] {
         let ran = scan(home, &[]);
         assert_eq!((ran.code, &ran.out), (0, &kept.out), "{}", ran.err);
-        assert!(
-            ran.err.contains("note: nothing is kept for the next scan: "),
-            "{}",
-            ran.err
-        );
+        assert!(ran.err.contains("note: nothing is kept for the next scan: "), "{}", ran.err);
         assert!(!scan(home, &["--quiet"]).err.contains("note"));
     }
 }
@@ -230,36 +186,15 @@ fn without_a_home_nothing_is_kept_and_all_is_told() {
 #[test]
 fn wrong_arguments_are_told_as_such() {
     let desk = desk();
-    snapshot!(
-        "gate_unknown",
-        desk,
-        desk.run(&["scan", "oci:v1", "--fail-on", "everything"])
-    );
-    desk.run(&["scan", "oci:v1", "--fail-on", "cis-hihg"])
-        .fails(&["cis-critical, cis-high"]);
-    snapshot!(
-        "format_unknown",
-        desk,
-        desk.run(&["scan", "oci:v1", "--format", "xml"])
-    );
+    snapshot!("gate_unknown", desk, desk.run(&["scan", "oci:v1", "--fail-on", "everything"]));
+    desk.run(&["scan", "oci:v1", "--fail-on", "cis-hihg"]).fails(&["cis-critical, cis-high"]);
+    snapshot!("format_unknown", desk, desk.run(&["scan", "oci:v1", "--format", "xml"]));
     snapshot!("target_missing", desk, bare(&desk, &["scan"]));
     snapshot!("target_unknown", desk, desk.run(&["scan", "./gone"]));
     snapshot!("tag_unknown", desk, desk.run(&["scan", "oci:v1:nightly"]));
-    snapshot!(
-        "platform_unknown",
-        desk,
-        desk.run(&["scan", "oci:v1", "--platform", "amiga"])
-    );
-    snapshot!(
-        "output_unknown",
-        desk,
-        desk.run(&["scan", "oci:v1", "--output", "sarif"])
-    );
-    let clock = Ran::of(
-        desk.command()
-            .args(["scan", "oci:v1"])
-            .env("SOURCE_DATE_EPOCH", "today"),
-    );
+    snapshot!("platform_unknown", desk, desk.run(&["scan", "oci:v1", "--platform", "amiga"]));
+    snapshot!("output_unknown", desk, desk.run(&["scan", "oci:v1", "--output", "sarif"]));
+    let clock = Ran::of(desk.command().args(["scan", "oci:v1"]).env("SOURCE_DATE_EPOCH", "today"));
     clock.fails(&["SOURCE_DATE_EPOCH is \"today\", which is not a number of seconds"]);
 }
 
@@ -302,16 +237,12 @@ fn several_outputs_at_once() {
         let written = fs::read_to_string(desk.at(&format!("out.{format}"))).expect("written");
         assert_eq!(
             written,
-            desk.run(&["scan", "oci:v2", "--format", format, "--all", "--no-cache"])
-                .out,
+            desk.run(&["scan", "oci:v2", "--format", format, "--all", "--no-cache"]).out,
             "{format}"
         );
     }
     let left = fs::read_dir(desk.at("")).expect("lists").filter_map(Result::ok);
-    assert!(
-        left.into_iter()
-            .all(|e| !e.file_name().to_string_lossy().ends_with(".tmp"))
-    );
+    assert!(left.into_iter().all(|e| !e.file_name().to_string_lossy().ends_with(".tmp")));
 }
 
 #[test]

@@ -51,11 +51,7 @@ impl Target {
     /// A source tree, of which all ask for everything that is locked.
     fn source(path: &Path) -> Self {
         Self {
-            trivy: vec![
-                "fs".into(),
-                "--include-dev-deps".into(),
-                path.display().to_string(),
-            ],
+            trivy: vec!["fs".into(), "--include-dev-deps".into(), path.display().to_string()],
             ..Self::directory(path)
         }
     }
@@ -107,11 +103,7 @@ fn gabion_at(target: &str, home: &Path, containerd: Option<&Path>) -> Packages {
     let packages: Packages = list(&report, "packages")
         .map(|p| purl::of_package(&text(&p["kind"]), &text(&p["name"]), &text(&p["version"])))
         .collect();
-    assert_eq!(
-        components(&scan("cyclonedx")),
-        packages,
-        "CycloneDX and JSON of {target}"
-    );
+    assert_eq!(components(&scan("cyclonedx")), packages, "CycloneDX and JSON of {target}");
     packages
 }
 
@@ -125,12 +117,8 @@ fn trivy(target: &[String], home: &Path) -> Packages {
     let cache = home.join("trivy");
     no_jars(&cache);
     let mut command = Command::new(yardstick("trivy"));
-    command
-        .args(target)
-        .args(["--offline-scan", "--skip-db-update", "--skip-java-db-update"]);
-    command
-        .args(["--quiet", "--format", "cyclonedx", "--cache-dir"])
-        .arg(&cache);
+    command.args(target).args(["--offline-scan", "--skip-db-update", "--skip-java-db-update"]);
+    command.args(["--quiet", "--format", "cyclonedx", "--cache-dir"]).arg(&cache);
     components(&json(command.env("TRIVY_NO_PROGRESS", "1")))
 }
 
@@ -172,15 +160,9 @@ fn compare(name: &str, target: &Target) -> Packages {
     let known = differences::known(name);
     let mut matched = vec![false; known.len()];
     let mut problems = String::new();
-    let tools = [
-        ("syft", syft(&target.syft)),
-        ("trivy", trivy(&target.trivy, home.path())),
-    ];
+    let tools = [("syft", syft(&target.syft)), ("trivy", trivy(&target.trivy, home.path()))];
     for (tool, theirs) in &tools {
-        let differing = [
-            ("gabion", ours.difference(theirs)),
-            (*tool, theirs.difference(&ours)),
-        ];
+        let differing = [("gabion", ours.difference(theirs)), (*tool, theirs.difference(&ours))];
         for (by, packages) in differing {
             for package in packages {
                 let rows = known.iter().zip(&mut matched);
@@ -217,10 +199,9 @@ fn debian_with_applications() {
     assert!(archive.len() > 150, "{}", archive.len());
     // The same packages, whatever they come in.
     let home = directory();
-    for form in [
-        format!("oci:{}:v1", made.join("oci").display()),
-        format!("dir:{}", made.join("root").display()),
-    ] {
+    for form in
+        [format!("oci:{}:v1", made.join("oci").display()), format!("dir:{}", made.join("root").display())]
+    {
         assert_eq!(gabion(&form, home.path()), archive, "{form}");
     }
 }

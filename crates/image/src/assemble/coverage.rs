@@ -20,26 +20,14 @@ pub(super) fn coverage(
     match input.scope {
         Scope::Image => {
             let aspects = catalogers.iter().map(|cataloger| cataloger.aspect());
-            aspects
-                .filter(|aspect| *aspect != lock::ASPECT)
-                .for_each(|aspect| coverage.full(aspect));
+            aspects.filter(|aspect| *aspect != lock::ASPECT).for_each(|aspect| coverage.full(aspect));
         }
         Scope::SourceTree => {
             for name in lock::ECOSYSTEMS {
                 coverage.full(Aspect::named(name));
             }
-            for aspect in [
-                Aspect::OS,
-                Aspect::PACKAGES_OS,
-                Aspect::CONFIG,
-                Aspect::PACKAGES_BINARY,
-            ] {
-                coverage.set(
-                    aspect,
-                    Status::NotEvaluated {
-                        reason: "the target is a source tree".into(),
-                    },
-                );
+            for aspect in [Aspect::OS, Aspect::PACKAGES_OS, Aspect::CONFIG, Aspect::PACKAGES_BINARY] {
+                coverage.set(aspect, Status::NotEvaluated { reason: "the target is a source tree".into() });
             }
         }
     }
@@ -74,21 +62,13 @@ pub(super) fn coverage(
     }
     if input.scope == Scope::Image {
         for (place, manager) in UNKNOWN_MANAGERS {
-            if tree
-                .resolve(place.as_bytes())
-                .is_some_and(|id| tree.children(id).next().is_some())
-            {
+            if tree.resolve(place.as_bytes()).is_some_and(|id| tree.children(id).next().is_some()) {
                 let reason = format!("packages of {manager} are not read");
                 coverage.gap(Aspect::PACKAGES_OS, Reason::at(*place, reason));
             }
         }
     }
-    coverage.set(
-        Aspect::VULNERABILITIES,
-        Status::NotEvaluated {
-            reason: "no database".into(),
-        },
-    );
+    coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
     coverage
 }
 

@@ -102,12 +102,7 @@ pub fn assemble(layers: Vec<LayerFacts>, input: &Input<'_>, catalogers: &[&dyn C
         findings.extend(secrets::in_files(&told, &tree, &packages));
         findings.extend(input.config.map(secrets::in_config).unwrap_or_default());
     } else {
-        coverage.set(
-            Aspect::SECRETS,
-            Status::NotEvaluated {
-                reason: "switched off".into(),
-            },
-        );
+        coverage.set(Aspect::SECRETS, Status::NotEvaluated { reason: "switched off".into() });
     }
     if input.scope == Scope::Image {
         findings.extend(cis::check(&cis::Input {
@@ -133,19 +128,8 @@ pub fn assemble(layers: Vec<LayerFacts>, input: &Input<'_>, catalogers: &[&dyn C
             &b.id,
         ))
     });
-    let layers = input
-        .config
-        .map(|config| layers_of(input, &told, config))
-        .unwrap_or_default();
-    Assembled {
-        os,
-        layers,
-        packages,
-        findings,
-        files: totals(&tree),
-        coverage,
-        tree,
-    }
+    let layers = input.config.map(|config| layers_of(input, &told, config)).unwrap_or_default();
+    Assembled { os, layers, packages, findings, files: totals(&tree), coverage, tree }
 }
 
 /// Lays the layers on top of each other.
@@ -159,20 +143,12 @@ fn stack(layers: Vec<LayerFacts>) -> (Vec<Told>, FileIndex) {
     let mut tree = FileIndex::default();
     let mut all = Vec::new();
     for (number, layer) in layers.into_iter().enumerate() {
-        let mut facts: BTreeMap<_, _> = layer
-            .facts
-            .into_iter()
-            .map(|(id, facts)| (layer.index.path(id), facts))
-            .collect();
+        let mut facts: BTreeMap<_, _> =
+            layer.facts.into_iter().map(|(id, facts)| (layer.index.path(id), facts)).collect();
         for path in records.iter().filter(|path| layer.index.find(path).is_some()) {
             facts.entry(path.clone()).or_default();
         }
-        all.push(Told {
-            stats: layer.stats,
-            gaps: layer.gaps,
-            skipped: layer.skipped,
-            facts,
-        });
+        all.push(Told { stats: layer.stats, gaps: layer.gaps, skipped: layer.skipped, facts });
         if number == 0 {
             tree = layer.index.into_tree();
         } else {
@@ -189,12 +165,7 @@ fn visible<'a>(told: &'a [Told], tree: &FileIndex) -> Vec<Visible<'a>> {
             let Some(id) = tree.find(path) else { continue };
             let entry = tree.entry(id);
             if usize::from(entry.layer) == number && entry.kind == FileKind::File {
-                all.push(Visible {
-                    id,
-                    layer: number,
-                    path,
-                    facts,
-                });
+                all.push(Visible { id, layer: number, path, facts });
             }
         }
     }
@@ -205,9 +176,7 @@ fn visible<'a>(told: &'a [Told], tree: &FileIndex) -> Vec<Visible<'a>> {
 fn choose_os(visible: &[Visible<'_>], now: jiff::Timestamp) -> Option<OsRelease> {
     let facts = visible.iter().flat_map(|file| file.facts);
     let all = facts.filter_map(|fact| if let Fact::Os(os) = fact { Some(os) } else { None });
-    let mut os = all
-        .min_by_key(|os| (os_release::rank(&os.path), os.path.clone()))?
-        .clone();
+    let mut os = all.min_by_key(|os| (os_release::rank(&os.path), os.path.clone()))?.clone();
     eol::judge(&mut os, now);
     Some(os)
 }
@@ -219,11 +188,7 @@ fn layers_of(input: &Input<'_>, told: &[Told], config: &Config) -> Vec<Layer> {
         .iter()
         .enumerate()
         .map(|(i, &diff_id)| {
-            let line = history
-                .get(i)
-                .copied()
-                .flatten()
-                .and_then(|at| config.history.get(at));
+            let line = history.get(i).copied().flatten().and_then(|at| config.history.get(at));
             let stats = told.get(i).map(|l| l.stats).unwrap_or_default();
             Layer {
                 diff_id,

@@ -22,10 +22,7 @@ pub(super) fn packages(
     tree: &mut FileIndex,
 ) -> Vec<Package> {
     let beside = Beside::new(visible);
-    let mut first_seen = FirstSeen {
-        told,
-        sets: HashMap::new(),
-    };
+    let mut first_seen = FirstSeen { told, sets: HashMap::new() };
     let mut drafts: Vec<Draft> = Vec::new();
     for file in visible {
         for fact in file.facts {
@@ -34,18 +31,12 @@ pub(super) fn packages(
             };
             let mut package = package.clone();
             if package.locations.is_empty() {
-                package.locations.push(Location {
-                    path: display(file.path).into_owned(),
-                    layer: None,
-                });
+                package.locations.push(Location { path: display(file.path).into_owned(), layer: None });
             }
             if input.config.is_some() {
                 let layer = first_seen.layer(file, &package) as u32;
                 package.layer = Some(layer);
-                package
-                    .locations
-                    .iter_mut()
-                    .for_each(|l| l.layer = Some(file.layer as u32));
+                package.locations.iter_mut().for_each(|l| l.layer = Some(file.layer as u32));
             }
             let listed = beside.join(file, tree, &mut package);
             let files = owned(tree, files.iter().chain(listed)).collect();
@@ -66,13 +57,7 @@ pub(super) fn packages(
     };
     let owned_by: Vec<Option<PackageRef>> = drafts
         .iter()
-        .map(|d| {
-            if d.package.kind.is_os() {
-                None
-            } else {
-                d.package.locations.first().and_then(owner_of)
-            }
-        })
+        .map(|d| if d.package.kind.is_os() { None } else { d.package.locations.first().and_then(owner_of) })
         .collect();
     let mut merged: BTreeMap<_, Draft> = BTreeMap::new();
     for (mut draft, owner) in drafts.into_iter().zip(owned_by) {
@@ -95,11 +80,7 @@ pub(super) fn packages(
     }
     let drafts: Vec<Draft> = merged.into_values().collect();
     for os in [true, false] {
-        for (at, draft) in drafts
-            .iter()
-            .enumerate()
-            .filter(|(_, d)| d.package.kind.is_os() == os)
-        {
+        for (at, draft) in drafts.iter().enumerate().filter(|(_, d)| d.package.kind.is_os() == os) {
             for &id in &draft.files {
                 if tree.entry(id).package == FileEntry::NO_PACKAGE {
                     tree.set_package(id, at as u32);
@@ -111,9 +92,7 @@ pub(super) fn packages(
 }
 
 fn owned<'a>(tree: &'a FileIndex, files: impl Iterator<Item = &'a String>) -> impl Iterator<Item = u32> {
-    files
-        .filter_map(|path| tree.locate(path.as_bytes()))
-        .filter(|&id| !tree.entry(id).is_dir())
+    files.filter_map(|path| tree.locate(path.as_bytes())).filter(|&id| !tree.entry(id).is_dir())
 }
 
 /// The same package found twice is one package with two locations.
@@ -145,10 +124,7 @@ struct Beside<'a> {
 
 impl<'a> Beside<'a> {
     fn new(visible: &'a [Visible<'a>]) -> Self {
-        let mut beside = Self {
-            owns: HashMap::new(),
-            licenses: HashMap::new(),
-        };
+        let mut beside = Self { owns: HashMap::new(), licenses: HashMap::new() };
         for file in visible {
             for fact in file.facts {
                 match fact {
@@ -172,10 +148,7 @@ impl<'a> Beside<'a> {
         let name = &package.name;
         let lists: Vec<Vec<u8>> = match package.kind {
             PackageKind::Deb => vec![
-                in_directory(&format!(
-                    "info/{name}:{}.list",
-                    package.arch.as_deref().unwrap_or_default()
-                )),
+                in_directory(&format!("info/{name}:{}.list", package.arch.as_deref().unwrap_or_default())),
                 in_directory(&format!("info/{name}.list")),
                 [file.path, b".md5sums"].concat(),
                 in_directory(&format!("{name}.md5sums")),
@@ -190,11 +163,7 @@ impl<'a> Beside<'a> {
                 package.licenses = names.to_vec();
             }
         }
-        lists
-            .iter()
-            .find_map(|list| self.owns.get(&list[..]))
-            .copied()
-            .unwrap_or_default()
+        lists.iter().find_map(|list| self.owns.get(&list[..])).copied().unwrap_or_default()
     }
 }
 
@@ -233,9 +202,5 @@ impl<'a> FirstSeen<'a> {
 }
 
 fn key_of(package: &Package) -> Key {
-    (
-        package.name.clone(),
-        package.version.clone(),
-        package.arch.clone(),
-    )
+    (package.name.clone(), package.version.clone(), package.arch.clone())
 }

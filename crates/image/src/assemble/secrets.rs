@@ -15,13 +15,9 @@ pub(super) fn in_files(told: &[Told], tree: &FileIndex, packages: &[Package]) ->
     // From the top, so that a secret still visible is told as such, and the same one below only once.
     for (number, layer) in told.iter().enumerate().rev() {
         for (path, facts) in &layer.facts {
-            let secrets = facts
-                .iter()
-                .filter_map(|f| if let Fact::Secret(s) = f { Some(s) } else { None });
+            let secrets = facts.iter().filter_map(|f| if let Fact::Secret(s) = f { Some(s) } else { None });
             for secret in secrets {
-                let visible = tree
-                    .find(path)
-                    .filter(|&id| usize::from(tree.entry(id).layer) == number);
+                let visible = tree.find(path).filter(|&id| usize::from(tree.entry(id).layer) == number);
                 // What a distribution publishes is no secret, unless a later layer changed the file.
                 let package = visible
                     .and_then(|id| packages.get(tree.entry(id).package as usize))
@@ -77,11 +73,7 @@ pub(super) fn in_config(config: &Config) -> Vec<Finding> {
     for (number, line) in config.history.iter().enumerate() {
         let mut scan = TextScan::new(b"history");
         scan.feed(line.created_by.as_bytes());
-        tell(
-            format!("history:{number}"),
-            layer_of.get(&number).copied(),
-            scan.finish().matches,
-        );
+        tell(format!("history:{number}"), layer_of.get(&number).copied(), scan.finish().matches);
     }
     findings.sort_by(|a, b| a.id.cmp(&b.id));
     findings.dedup_by(|a, b| a.id == b.id);
@@ -90,11 +82,7 @@ pub(super) fn in_config(config: &Config) -> Vec<Finding> {
 
 fn secret_finding(secret: &SecretMatch, evidence: Evidence) -> Finding {
     let about = secret::describe(&secret.rule);
-    let severity = if evidence.package.is_some() {
-        Severity::Info
-    } else {
-        about.severity
-    };
+    let severity = if evidence.package.is_some() { Severity::Info } else { about.severity };
     Finding {
         id: Finding::stable_id(
             |bytes| Digest::sha256(Sha256::digest(bytes).into()),

@@ -35,11 +35,7 @@ impl Cataloger for Accounts {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        if matches!(file.path, PASSWD | SHADOW) {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if matches!(file.path, PASSWD | SHADOW) { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -100,17 +96,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(path: &[u8], text: &[u8]) -> Facts {
-        let candidate = Candidate {
-            path,
-            size: text.len() as u64,
-            mode: 0o600,
-            scope: Scope::Image,
-        };
+        let candidate = Candidate { path, size: text.len() as u64, mode: 0o600, scope: Scope::Image };
         assert_eq!(Accounts.want(&candidate), Want::Content);
         let mut facts = Facts::default();
-        Accounts
-            .read(&candidate, &Content::Memory(text), &mut facts)
-            .expect("reads");
+        Accounts.read(&candidate, &Content::Memory(text), &mut facts).expect("reads");
         facts
     }
 
@@ -142,10 +131,7 @@ mod tests {
         );
         let seen: Vec<_> = list.iter().map(|a| (a.empty_password, a.has_password)).collect();
         let locked = (false, false);
-        assert_eq!(
-            seen,
-            [locked, locked, locked, (true, false), (false, true), locked]
-        );
+        assert_eq!(seen, [locked, locked, locked, (true, false), (false, true), locked]);
         assert!(list.iter().all(|a| a.uid.is_none()));
     }
 

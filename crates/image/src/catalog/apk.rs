@@ -42,11 +42,7 @@ impl Cataloger for Apk {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        if file.ends_with("lib/apk/db/installed") {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if file.ends_with("lib/apk/db/installed") { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -64,12 +60,8 @@ impl Cataloger for Apk {
             if at == MAX_PACKAGES {
                 return Err(too_many("packages", MAX_PACKAGES));
             }
-            let files = paragraph
-                .split(|&b| b == b'\n')
-                .filter(|line| line.starts_with(b"R:"));
-            left = left
-                .checked_sub(files.count())
-                .ok_or_else(|| too_many("files", MAX_FILES))?;
+            let files = paragraph.split(|&b| b == b'\n').filter(|line| line.starts_with(b"R:"));
+            left = left.checked_sub(files.count()).ok_or_else(|| too_many("files", MAX_FILES))?;
             match record(paragraph) {
                 Some((package, files)) => out.package(package, files),
                 None => nameless += 1,
@@ -109,11 +101,7 @@ fn record(paragraph: &[u8]) -> Option<(Package, Vec<String>)> {
         return None;
     }
     package.source = Some(SourcePackage {
-        name: if origin.is_empty() {
-            package.name.clone()
-        } else {
-            origin
-        },
+        name: if origin.is_empty() { package.name.clone() } else { origin },
         version: package.version.clone(),
     });
     Some((package, files))
@@ -137,12 +125,7 @@ mod tests {
         P:scripts\nV:1-r0\nA:noarch\nL:GPL-2.0-only AND MIT\nf:x\n\n";
 
     fn read(path: &[u8], text: &[u8]) -> (Facts, Result<(), ReadError>) {
-        let candidate = Candidate {
-            path,
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let candidate = Candidate { path, size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(Apk.want(&candidate), Want::Content);
         let mut facts = Facts::default();
         let result = Apk.read(&candidate, &Content::Memory(text), &mut facts);
@@ -153,26 +136,15 @@ mod tests {
     fn packages_have_their_origin_and_files_their_directory() {
         let (facts, result) = read(DATABASES[0], SAMPLE.as_bytes());
         result.expect("reads");
-        let [
-            Fact::Package { package, files },
-            Fact::Package {
-                package: scripts,
-                files: none,
-            },
-        ] = &facts.list[..]
+        let [Fact::Package { package, files }, Fact::Package { package: scripts, files: none }] =
+            &facts.list[..]
         else {
             panic!("{:?}", facts.list);
         };
-        assert_eq!(
-            (package.name.as_str(), package.version.as_str()),
-            ("libcrypto3", "3.3.2-r0")
-        );
+        assert_eq!((package.name.as_str(), package.version.as_str()), ("libcrypto3", "3.3.2-r0"));
         assert_eq!(package.arch.as_deref(), Some("x86_64"));
         let source = package.source.as_ref().expect("always");
-        assert_eq!(
-            (source.name.as_str(), source.version.as_str()),
-            ("openssl", "3.3.2-r0")
-        );
+        assert_eq!((source.name.as_str(), source.version.as_str()), ("openssl", "3.3.2-r0"));
         assert_eq!(files, &["usr/lib/libcrypto.so.3", "init"]);
         assert_eq!(scripts.source.as_ref().expect("always").name, "scripts");
         assert_eq!(scripts.licenses, ["GPL-2.0-only AND MIT"]);

@@ -109,10 +109,7 @@ fn version(content: &Content<'_>, places: &[Range<u64>], regex: &Regex) -> Resul
     Ok(None)
 }
 
-const _: () = assert!(
-    2 * MARGIN < OVERLAP,
-    "a match that is put off must be seen again as a whole"
-);
+const _: () = assert!(2 * MARGIN < OVERLAP, "a match that is put off must be seen again as a whole");
 
 /// A row of the table that speaks of a file.
 struct Found<'a> {
@@ -142,9 +139,7 @@ impl Found<'_> {
 fn compile(pattern: &str) -> Option<Regex> {
     let pattern = VERSIONS
         .iter()
-        .fold(pattern.to_owned(), |pattern, (placeholder, meaning)| {
-            pattern.replace(placeholder, meaning)
-        });
+        .fold(pattern.to_owned(), |pattern, (placeholder, meaning)| pattern.replace(placeholder, meaning));
     RegexBuilder::new(&pattern).unicode(false).build().ok()
 }
 
@@ -157,9 +152,7 @@ fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> 
         for signature in table::all() {
             let record = RECORDS.iter().any(|row| std::ptr::eq(row, signature));
             for glob in signature.files {
-                let first = gabion_model::path::name(glob.as_bytes())
-                    .first()
-                    .filter(|b| **b != b'*');
+                let first = gabion_model::path::name(glob.as_bytes()).first().filter(|b| **b != b'*');
                 index[usize::from(*first.unwrap_or(&0))].push((*glob, signature, record));
             }
         }
@@ -168,17 +161,10 @@ fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> 
     let path = file.path;
     let first = file.name().first().copied().unwrap_or(0);
     let index = &*INDEX;
-    index[usize::from(first)]
-        .iter()
-        .chain(&index[0])
-        .filter_map(move |(glob, signature, record)| {
-            let named = matches(glob, path)?;
-            Some(Found {
-                signature,
-                record: *record,
-                named: (!named.is_empty()).then_some(named),
-            })
-        })
+    index[usize::from(first)].iter().chain(&index[0]).filter_map(move |(glob, signature, record)| {
+        let named = matches(glob, path)?;
+        Some(Found { signature, record: *record, named: (!named.is_empty()).then_some(named) })
+    })
 }
 
 /// Whether a path ends as a glob says, and the version in it. In a glob, `*` is any text without a slash,
@@ -187,13 +173,7 @@ fn matches<'a>(glob: &str, path: &'a [u8]) -> Option<&'a str> {
     let slash = |b: &u8| *b == b'/';
     let (mut globs, mut parts) = (glob.as_bytes().rsplit(slash), path.rsplit(slash));
     let named = matches_name(globs.next()?, parts.next()?)?;
-    globs
-        .all(|glob| {
-            parts
-                .next()
-                .is_some_and(|part| matches_name(glob, part).is_some())
-        })
-        .then_some(named)
+    globs.all(|glob| parts.next().is_some_and(|part| matches_name(glob, part).is_some())).then_some(named)
 }
 
 /// As [`matches`], for one component. The version is empty if the glob has no place for one.
@@ -226,12 +206,7 @@ mod tests {
     use std::io::Write;
 
     fn candidate(path: &str) -> Candidate<'_> {
-        Candidate {
-            path: path.as_bytes(),
-            size: 1000,
-            mode: 0o755,
-            scope: Scope::Image,
-        }
+        Candidate { path: path.as_bytes(), size: 1000, mode: 0o755, scope: Scope::Image }
     }
 
     fn read(path: &str, content: &Content<'_>) -> Option<String> {
@@ -248,10 +223,8 @@ mod tests {
     /// What a program with these strings is.
     fn told(path: &str, strings: &[u8]) -> Option<String> {
         let rodata = [b"%s: \0", strings, b"\0end\0"].concat();
-        let file = Builder::new(true, false)
-            .section(".text", &[0x90; 64])
-            .section(".rodata", &rodata)
-            .build();
+        let file =
+            Builder::new(true, false).section(".text", &[0x90; 64]).section(".rodata", &rodata).build();
         read(path, &Content::Memory(&file))
     }
 
@@ -334,33 +307,17 @@ mod tests {
                 Some("openjdk 17.0.11"),
             ),
             ("etc/release", "NAME=x\n", None),
-            (
-                "usr/local/go/VERSION",
-                "go1.22.3\ntime 2024-05-01\n",
-                Some("go 1.22.3"),
-            ),
+            ("usr/local/go/VERSION", "go1.22.3\ntime 2024-05-01\n", Some("go 1.22.3")),
             ("srv/app/VERSION", "go1.22.3\n", None),
-            (
-                "usr/lib/erlang/releases/25/OTP_VERSION",
-                "25.2.3\n",
-                Some("erlang 25.2.3"),
-            ),
+            ("usr/lib/erlang/releases/25/OTP_VERSION", "25.2.3\n", Some("erlang 25.2.3")),
             (
                 "usr/lib/elixir/lib/elixir/ebin/elixir.app",
                 "{application, elixir, [{vsn, \"1.14.0\"}]}",
                 Some("elixir 1.14.0"),
             ),
-            (
-                "var/www/wp-includes/version.php",
-                "<?php\n$wp_version = '6.6.1';\n",
-                Some("wordpress 6.6.1"),
-            ),
+            ("var/www/wp-includes/version.php", "<?php\n$wp_version = '6.6.1';\n", Some("wordpress 6.6.1")),
         ] {
-            assert_eq!(
-                read(path, &Content::Memory(text.as_bytes())).as_deref(),
-                expected,
-                "{path}"
-            );
+            assert_eq!(read(path, &Content::Memory(text.as_bytes())).as_deref(), expected, "{path}");
         }
     }
 
@@ -376,19 +333,13 @@ mod tests {
             assert_eq!(BinarySignature.want(&candidate(path)), Want::No, "{path}");
         }
         assert_eq!(BinarySignature.want(&candidate("usr/sbin/nginx")), Want::Elf);
-        let data = Candidate {
-            mode: 0o644,
-            ..candidate("usr/share/bash-completion/completions/nginx")
-        };
+        let data = Candidate { mode: 0o644, ..candidate("usr/share/bash-completion/completions/nginx") };
         assert_eq!(BinarySignature.want(&data), Want::No);
     }
 
     #[test]
     fn a_glob_tells_the_version_in_the_name() {
-        assert_eq!(
-            matches("libpython#.so*", b"lib/libpython3.11.so.1.0"),
-            Some("3.11")
-        );
+        assert_eq!(matches("libpython#.so*", b"lib/libpython3.11.so.1.0"), Some("3.11"));
         assert_eq!(matches("libpython#.so*", b"libpython.so"), None);
         assert_eq!(matches("*-gcc-#", b"bin/x86_64-linux-gnu-gcc-12"), Some("12"));
         assert_eq!(matches("go*/VERSION", b"usr/lib/go-1.19/VERSION"), Some(""));
@@ -402,16 +353,10 @@ mod tests {
             let mut bytes = vec![b'.'; (256 << 10) - cut];
             bytes.extend(text);
             bytes.extend([b'.'; 5000]);
-            let file = Builder::new(true, false)
-                .without_section_table()
-                .section(".rodata", &bytes)
-                .build();
+            let file = Builder::new(true, false).without_section_table().section(".rodata", &bytes).build();
             let mut spill = tempfile::tempfile().unwrap();
             spill.write_all(&file).unwrap();
-            let part = FilePart {
-                file: &spill,
-                len: file.len() as u64,
-            };
+            let part = FilePart { file: &spill, len: file.len() as u64 };
             assert_eq!(
                 read("usr/sbin/nginx", &Content::Stored(&part)).as_deref(),
                 Some("nginx 1.25.11"),

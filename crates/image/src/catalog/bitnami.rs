@@ -93,10 +93,7 @@ impl Cataloger for Bitnami {
             let components: BTreeMap<String, Component> = json::parse(content)?;
             for (name, component) in components {
                 let mut package = Package::new(PackageKind::Bitnami, name, component.version, self.name());
-                qualify(
-                    &mut package,
-                    &[("arch", &component.arch), ("distro", &component.distro)],
-                );
+                qualify(&mut package, &[("arch", &component.arch), ("distro", &component.distro)]);
                 out.package(package, Vec::new());
             }
             return Ok(());
@@ -140,10 +137,8 @@ impl SpdxPackage {
             either(&self.version_info, version),
             found_by,
         );
-        let pairs: Vec<(&str, &str)> = qualifiers
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect();
+        let pairs: Vec<(&str, &str)> =
+            qualifiers.split('&').filter_map(|pair| pair.split_once('=')).collect();
         qualify(&mut package, &pairs);
         if !["", "NOASSERTION", "NONE"].contains(&&*self.license_declared) {
             package.licenses.push(self.license_declared.clone());
@@ -184,12 +179,8 @@ mod tests {
       "relationships":[{"spdxElementId":"SPDXRef-redis","relationshipType":"CONTAINS","relatedSpdxElement":"SPDXRef-lib"}]}"#;
 
     fn read(path: &str, text: &[u8]) -> Result<Vec<Package>, ReadError> {
-        let file = Candidate {
-            path: path.as_bytes(),
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let file =
+            Candidate { path: path.as_bytes(), size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(Bitnami.want(&file), Want::Content);
         let mut out = Facts::default();
         Bitnami.read(&file, &Content::Memory(text), &mut out)?;
@@ -200,13 +191,7 @@ mod tests {
     fn the_document_tells_bitnami_s_own_packages() {
         let packages = read("opt/bitnami/redis/.spdx-redis.spdx", SPDX.as_bytes()).expect("reads");
         let purls: Vec<_> = packages.iter().map(|p| p.purl(None)).collect();
-        assert_eq!(
-            purls,
-            [
-                "pkg:bitnami/redis@7.4.0-1?arch=arm64&distro=debian-12",
-                "pkg:bitnami/lib@1.0"
-            ]
-        );
+        assert_eq!(purls, ["pkg:bitnami/redis@7.4.0-1?arch=arm64&distro=debian-12", "pkg:bitnami/lib@1.0"]);
         assert_eq!(packages[0].licenses, ["BSD-3-Clause"]);
         assert_eq!(packages[1].facts, [("part-of".to_owned(), "redis".to_owned())]);
         assert!(packages[1].licenses.is_empty());
@@ -217,20 +202,14 @@ mod tests {
         let text =
             br#"{"postgresql":{"arch":"amd64","distro":"debian-11","type":"NAMI","version":"11.22.0-4"}}"#;
         let packages = read("opt/bitnami/.bitnami_components.json", text).expect("reads");
-        assert_eq!(
-            packages[0].purl(None),
-            "pkg:bitnami/postgresql@11.22.0-4?arch=amd64&distro=debian-11"
-        );
+        assert_eq!(packages[0].purl(None), "pkg:bitnami/postgresql@11.22.0-4?arch=amd64&distro=debian-11");
     }
 
     #[test]
     fn a_document_in_another_notation_is_an_error() {
         for text in ["SPDXVersion: SPDX-2.3\n", "[]", "{}", ""] {
             assert!(
-                matches!(
-                    read("opt/bitnami/a/.spdx-a.spdx", text.as_bytes()),
-                    Err(ReadError::Malformed(_))
-                ),
+                matches!(read("opt/bitnami/a/.spdx-a.spdx", text.as_bytes()), Err(ReadError::Malformed(_))),
                 "{text}"
             );
         }

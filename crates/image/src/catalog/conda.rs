@@ -74,11 +74,7 @@ impl Cataloger for CondaMeta {
             package.licenses.push(record.license);
         }
         let environment = path::parent(path::parent(file.path));
-        let files = record
-            .files
-            .iter()
-            .filter_map(|name| inside(environment, name))
-            .collect();
+        let files = record.files.iter().filter_map(|name| inside(environment, name)).collect();
         out.package(package, files);
         Ok(())
     }
@@ -86,9 +82,7 @@ impl Cataloger for CondaMeta {
 
 /// The image path of a file of the environment; none for a path that leaves it.
 fn inside(environment: &[u8], name: &str) -> Option<String> {
-    let name = path::normalise(name.as_bytes())
-        .ok()
-        .filter(|name| !name.is_empty())?;
+    let name = path::normalise(name.as_bytes()).ok().filter(|name| !name.is_empty())?;
     let mut whole = environment.to_vec();
     if !whole.is_empty() {
         whole.push(b'/');
@@ -100,19 +94,13 @@ fn inside(environment: &[u8], name: &str) -> Option<String> {
 /// The channel's name. Its URL is left out, for it may carry an access token.
 fn channel<'a>(channel: &'a str, subdir: &str) -> &'a str {
     let channel = channel.trim_end_matches('/');
-    let channel = channel
-        .strip_suffix(subdir)
-        .and_then(|rest| rest.strip_suffix('/'))
-        .unwrap_or(channel);
+    let channel = channel.strip_suffix(subdir).and_then(|rest| rest.strip_suffix('/')).unwrap_or(channel);
     channel.rsplit('/').next().unwrap_or_default()
 }
 
 /// How the package was packed: the two formats there are.
 fn archive_type(file_name: &str) -> &'static str {
-    [".tar.bz2", ".conda"]
-        .into_iter()
-        .find(|end| file_name.ends_with(end))
-        .map_or("", |end| &end[1..])
+    [".tar.bz2", ".conda"].into_iter().find(|end| file_name.ends_with(end)).map_or("", |end| &end[1..])
 }
 
 #[cfg(test)]
@@ -127,12 +115,8 @@ mod tests {
         "paths_data":{"paths":[]}}"#;
 
     fn read(file: &str, text: &[u8]) -> Result<(Package, Vec<String>), ReadError> {
-        let file = Candidate {
-            path: file.as_bytes(),
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let file =
+            Candidate { path: file.as_bytes(), size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(CondaMeta.want(&file), Want::Content);
         let mut out = Facts::default();
         CondaMeta.read(&file, &Content::Memory(text), &mut out)?;
@@ -151,24 +135,15 @@ mod tests {
             "pkg:conda/zlib@1.2.11?build=h90_1014&channel=conda-forge&subdir=linux-64&type=tar.bz2"
         );
         assert_eq!(package.licenses, ["Zlib"]);
-        assert_eq!(
-            files,
-            ["opt/conda/envs/a/lib/libz.so", "opt/conda/envs/a/include/zlib.h"]
-        );
+        assert_eq!(files, ["opt/conda/envs/a/lib/libz.so", "opt/conda/envs/a/include/zlib.h"]);
         let (_, files) = read("conda-meta/zlib.json", RECORD.as_bytes()).expect("reads");
         assert_eq!(files[0], "lib/libz.so");
     }
 
     #[test]
     fn channels_are_named_without_their_url() {
-        assert_eq!(
-            channel("https://repo.example/pkgs/main/linux-64", "linux-64"),
-            "main"
-        );
-        assert_eq!(
-            channel("https://conda.example/conda-forge/", "noarch"),
-            "conda-forge"
-        );
+        assert_eq!(channel("https://repo.example/pkgs/main/linux-64", "linux-64"), "main");
+        assert_eq!(channel("https://conda.example/conda-forge/", "noarch"), "conda-forge");
         assert_eq!(channel("defaults", ""), "defaults");
     }
 
@@ -176,10 +151,7 @@ mod tests {
     fn a_record_without_name_or_version_is_an_error() {
         for text in ["{}", "[]", "", r#"{"name":"a"}"#, r#"{"name":1,"version":2}"#] {
             assert!(
-                matches!(
-                    read("conda-meta/a.json", text.as_bytes()),
-                    Err(ReadError::Malformed(_))
-                ),
+                matches!(read("conda-meta/a.json", text.as_bytes()), Err(ReadError::Malformed(_))),
                 "{text}"
             );
         }

@@ -38,10 +38,7 @@ struct Library {
 /// The files that a library brings to one target.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(
-    clippy::zero_sized_map_values,
-    reason = "the keys are paths, and the values do not matter"
-)]
+#[expect(clippy::zero_sized_map_values, reason = "the keys are paths, and the values do not matter")]
 struct Target {
     runtime: Option<BTreeMap<String, IgnoredAny>>,
     runtime_targets: Option<BTreeMap<String, IgnoredAny>>,
@@ -51,15 +48,10 @@ struct Target {
 
 impl Target {
     fn brings_files(&self) -> bool {
-        [
-            &self.runtime,
-            &self.runtime_targets,
-            &self.native,
-            &self.resources,
-        ]
-        .into_iter()
-        .flatten()
-        .any(|assets| !assets.is_empty())
+        [&self.runtime, &self.runtime_targets, &self.native, &self.resources]
+            .into_iter()
+            .flatten()
+            .any(|assets| !assets.is_empty())
     }
 }
 
@@ -102,10 +94,7 @@ impl Cataloger for DotnetDeps {
                 "runtimepack" => name.strip_prefix("runtimepack.").unwrap_or(name),
                 _ => continue,
             };
-            out.package(
-                Package::new(PackageKind::Nuget, name, version, self.name()),
-                Vec::new(),
-            );
+            out.package(Package::new(PackageKind::Nuget, name, version, self.name()), Vec::new());
         }
         Ok(())
     }
@@ -171,10 +160,7 @@ mod tests {
     #[test]
     fn what_is_not_the_record_is_an_error() {
         for text in ["", "[]", "{}", "{\"libraries\":[]}"] {
-            assert!(
-                matches!(read(text.as_bytes()).0, Err(ReadError::Malformed(_))),
-                "{text}"
-            );
+            assert!(matches!(read(text.as_bytes()).0, Err(ReadError::Malformed(_))), "{text}");
         }
     }
 

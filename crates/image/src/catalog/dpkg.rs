@@ -59,8 +59,7 @@ pub fn package_of(file: &[u8]) -> Option<(&str, Option<&str>)> {
 /// assert_eq!(record_beside(list), Some(&b"var/lib/dpkg/status.d/tzdata"[..]));
 /// ```
 pub fn record_beside(file: &[u8]) -> Option<&[u8]> {
-    file.strip_suffix(b".md5sums")
-        .filter(|record| path::parent(record) == STATUS_D)
+    file.strip_suffix(b".md5sums").filter(|record| path::parent(record) == STATUS_D)
 }
 
 /// A path as a list writes it, in the form that [`crate::facts::Fact::Owns`] has. None for the root, and for what cannot

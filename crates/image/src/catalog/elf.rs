@@ -49,21 +49,13 @@ impl Layout {
     /// The half word at `at`.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
         let raw = *bytes.get(at..)?.first_chunk()?;
-        Some(if self.big {
-            u16::from_be_bytes(raw)
-        } else {
-            u16::from_le_bytes(raw)
-        })
+        Some(if self.big { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) })
     }
 
     /// The 32-bit number at `at`.
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
         let raw = *bytes.get(at..)?.first_chunk()?;
-        Some(if self.big {
-            u32::from_be_bytes(raw)
-        } else {
-            u32::from_le_bytes(raw)
-        })
+        Some(if self.big { u32::from_be_bytes(raw) } else { u32::from_le_bytes(raw) })
     }
 
     /// The word at `at`: an address, an offset or a size.
@@ -72,11 +64,7 @@ impl Layout {
             return self.u32(bytes, at).map(u64::from);
         }
         let raw = *bytes.get(at..)?.first_chunk()?;
-        Some(if self.big {
-            u64::from_be_bytes(raw)
-        } else {
-            u64::from_le_bytes(raw)
-        })
+        Some(if self.big { u64::from_be_bytes(raw) } else { u64::from_le_bytes(raw) })
     }
 }
 
@@ -106,19 +94,12 @@ impl<'a> Elf<'a> {
     pub(super) fn open(content: &Content<'a>) -> Result<Option<Self>, ReadError> {
         let header = content.range(0, 64)?;
         let layout = match header.get(..6) {
-            Some([0x7f, b'E', b'L', b'F', class @ 1..=2, order @ 1..=2]) => Layout {
-                wide: *class == 2,
-                big: *order == 2,
-            },
+            Some([0x7f, b'E', b'L', b'F', class @ 1..=2, order @ 1..=2]) => {
+                Layout { wide: *class == 2, big: *order == 2 }
+            }
             _ => return Ok(None),
         };
-        let mut elf = Self {
-            content: *content,
-            layout,
-            header,
-            sections: Vec::new(),
-            names: Vec::new(),
-        };
+        let mut elf = Self { content: *content, layout, header, sections: Vec::new(), names: Vec::new() };
         elf.read_sections()?;
         Ok(Some(elf))
     }
@@ -145,11 +126,7 @@ impl<'a> Elf<'a> {
     /// What is loaded of the file, in the order of the file.
     pub(super) fn segments(&self) -> Result<Vec<Segment>, ReadError> {
         // Offsets of: e_phoff, e_phentsize; p_flags, p_offset, p_vaddr, p_filesz.
-        let at = if self.layout.wide {
-            [32, 54, 4, 8, 16, 32]
-        } else {
-            [28, 42, 24, 4, 8, 16]
-        };
+        let at = if self.layout.wide { [32, 54, 4, 8, 16, 32] } else { [28, 42, 24, 4, 8, 16] };
         let (table, row) = self.table(at[0], at[1])?;
         let segment = |raw: &[u8]| {
             (self.layout.u32(raw, 0)? == LOAD).then_some(())?;
@@ -164,21 +141,14 @@ impl<'a> Elf<'a> {
 
     fn read_sections(&mut self) -> Result<(), ReadError> {
         // Offsets of: e_shoff, e_shentsize; sh_offset, sh_size.
-        let at = if self.layout.wide {
-            [40, 58, 24, 32]
-        } else {
-            [32, 46, 16, 20]
-        };
+        let at = if self.layout.wide { [40, 58, 24, 32] } else { [32, 46, 16, 20] };
         let (table, row) = self.table(at[0], at[1])?;
         let section = |raw: &[u8]| {
             let empty = self.layout.u32(raw, 4) == Some(NO_BITS);
             let range = self.clip(self.layout.word(raw, at[2])?, self.layout.word(raw, at[3])?)?;
             Some((self.layout.u32(raw, 0)?, if empty { 0..0 } else { range }))
         };
-        let sections: Vec<_> = table
-            .chunks_exact(row)
-            .map(|raw| section(raw).unwrap_or((0, 0..0)))
-            .collect();
+        let sections: Vec<_> = table.chunks_exact(row).map(|raw| section(raw).unwrap_or((0, 0..0))).collect();
         let names = self
             .layout
             .u16(&self.header, at[1] + 4)
@@ -239,11 +209,7 @@ pub(super) fn scan<T>(
     if let Content::Memory(all) = content {
         let end = range.end.min(all.len() as u64) as usize;
         let bytes = all.get(range.start as usize..end).unwrap_or_default();
-        return Ok(look(&Window {
-            bytes,
-            offset: range.start,
-            last: true,
-        }));
+        return Ok(look(&Window { bytes, offset: range.start, last: true }));
     }
     let mut buffer = vec![0; WINDOW.min(length(&range))];
     let (mut offset, mut kept) = (range.start, 0);
@@ -257,11 +223,7 @@ pub(super) fn scan<T>(
             }
         }
         let last = filled < buffer.len() || offset + filled as u64 >= range.end;
-        let window = Window {
-            bytes: &buffer[..filled],
-            offset,
-            last,
-        };
+        let window = Window { bytes: &buffer[..filled], offset, last };
         if let Some(found) = look(&window) {
             return Ok(Some(found));
         }
@@ -309,10 +271,7 @@ mod tests {
 
     #[test]
     fn a_stripped_section_table_leaves_the_segments() {
-        let file = Builder::new(true, false)
-            .section(".data", b"x")
-            .without_section_table()
-            .build();
+        let file = Builder::new(true, false).section(".data", b"x").without_section_table().build();
         let elf = Elf::open(&Content::Memory(&file)).unwrap().expect("an ELF file");
         assert!(!elf.has_sections());
         assert!(!elf.segments().unwrap().is_empty());
@@ -326,10 +285,7 @@ mod tests {
             bytes[at..at + 6].copy_from_slice(b"needle");
             file.write_all(&bytes).unwrap();
             bytes[at..at + 6].fill(b'.');
-            let part = FilePart {
-                file: &file,
-                len: bytes.len() as u64,
-            };
+            let part = FilePart { file: &file, len: bytes.len() as u64 };
             let found = scan(&Content::Stored(&part), 0..part.len, |window| {
                 memchr::memmem::find(window.bytes, b"needle").map(|i| window.offset + i as u64)
             });

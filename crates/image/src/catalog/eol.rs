@@ -51,10 +51,7 @@ const fn bought(name: &'static str) -> Support {
 }
 
 /// Debian's, by a team of its own: of fewer architectures, and not of every package.
-const LTS: Support = Support {
-    name: "LTS",
-    free: true,
-};
+const LTS: Support = Support { name: "LTS", free: true };
 /// Freexian's, of the packages that its customers use.
 const ELTS: Support = bought("ELTS");
 /// Expanded Security Maintenance, of Ubuntu Pro. What is sold beyond it (legacy support) is not in the table: its
@@ -75,27 +72,17 @@ const fn day(day: Day) -> Date {
 
 /// Supported until `end`, and not a day longer.
 const fn until(version: &'static str, end: Day) -> Release {
-    Release {
-        version,
-        end: day(end),
-        extensions: [None, None],
-    }
+    Release { version, end: day(end), extensions: [None, None] }
 }
 
 /// Supported until `end`, and in another way until `last`.
 const fn extended(version: &'static str, end: Day, support: Support, last: Day) -> Release {
-    Release {
-        extensions: [Some((support, day(last))), None],
-        ..until(version, end)
-    }
+    Release { extensions: [Some((support, day(last))), None], ..until(version, end) }
 }
 
 /// By the security team until `end`, then with LTS and ELTS.
 const fn debian(version: &'static str, end: Day, lts: Day, elts: Day) -> Release {
-    Release {
-        extensions: [Some((LTS, day(lts))), Some((ELTS, day(elts)))],
-        ..until(version, end)
-    }
+    Release { extensions: [Some((LTS, day(lts))), Some((ELTS, day(elts)))], ..until(version, end) }
 }
 
 const DEBIAN: &[Release] = &[
@@ -168,24 +155,15 @@ const RHEL: &[Release] = &[
     extended("10", (2035, 5, 31), ELS, (2039, 5, 31)),
 ];
 
-const CENTOS: &[Release] = &[
-    until("6", (2020, 11, 30)),
-    until("7", (2024, 6, 30)),
-    until("8", (2021, 12, 31)),
-];
+const CENTOS: &[Release] =
+    &[until("6", (2020, 11, 30)), until("7", (2024, 6, 30)), until("8", (2021, 12, 31))];
 
-const CENTOS_STREAM: &[Release] = &[
-    until("8", (2024, 5, 31)),
-    until("9", (2027, 5, 31)),
-    until("10", (2030, 5, 31)),
-];
+const CENTOS_STREAM: &[Release] =
+    &[until("8", (2024, 5, 31)), until("9", (2027, 5, 31)), until("10", (2030, 5, 31))];
 
 /// `AlmaLinux` and Rocky Linux promise the same dates.
-const REBUILD: &[Release] = &[
-    until("8", (2029, 5, 31)),
-    until("9", (2032, 5, 31)),
-    until("10", (2035, 5, 31)),
-];
+const REBUILD: &[Release] =
+    &[until("8", (2029, 5, 31)), until("9", (2032, 5, 31)), until("10", (2035, 5, 31))];
 
 /// Premier, then Extended Support.
 const ORACLE: &[Release] = &[
@@ -209,11 +187,8 @@ const FEDORA: &[Release] = &[
     until("44", (2027, 6, 2)),
 ];
 
-const AMAZON: &[Release] = &[
-    until("2018.03", (2023, 12, 31)),
-    until("2", (2026, 6, 30)),
-    until("2023", (2029, 6, 30)),
-];
+const AMAZON: &[Release] =
+    &[until("2018.03", (2023, 12, 31)), until("2", (2026, 6, 30)), until("2023", (2029, 6, 30))];
 
 /// General support of each service pack, then LTSS.
 const SLES: &[Release] = &[
@@ -273,9 +248,7 @@ pub fn end_of_life(id: &str, version: Option<&str>) -> Option<EndOfLife> {
         return None;
     }
     let row = table.iter().find(|release| {
-        version
-            .strip_prefix(release.version)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        version.strip_prefix(release.version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })?;
     Some(EndOfLife {
         date: row.end,
@@ -340,14 +313,9 @@ mod tests {
                 std::fs::read_to_string(format!("/usr/share/distro-info/{file}.csv")).unwrap_or_default();
             let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
             let head: Vec<String> = lines.next().into_iter().flatten().collect();
-            lines
-                .map(|line| head.iter().cloned().zip(line).collect())
-                .collect()
+            lines.map(|line| head.iter().cloned().zip(line).collect()).collect()
         };
-        for (file, keys) in [
-            ("debian", ["eol", "eol-lts", "eol-elts"]),
-            ("ubuntu", ["eol", "eol-esm", ""]),
-        ] {
+        for (file, keys) in [("debian", ["eol", "eol-lts", "eol-elts"]), ("ubuntu", ["eol", "eol-esm", ""])] {
             for row in rows(file) {
                 let version = row["version"].trim_end_matches(" LTS");
                 let Some(end) = end_of_life(file, Some(version)) else {

@@ -11,11 +11,8 @@ pub(super) fn parse<T: DeserializeOwned>(content: &Content<'_>) -> Result<T, Rea
     let bytes = content.bytes(CAP)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     serde_json::from_slice(bytes).map_err(|error| {
-        let what = if error.is_data() {
-            "is JSON of another form than expected"
-        } else {
-            "is not valid JSON"
-        };
+        let what =
+            if error.is_data() { "is JSON of another form than expected" } else { "is not valid JSON" };
         ReadError::malformed(format!("{what} (line {})", error.line()))
     })
 }

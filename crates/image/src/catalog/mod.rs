@@ -96,9 +96,7 @@ impl Candidate<'_> {
 
     /// Whether the path is `suffix` or ends with `/suffix`.
     pub fn ends_with(&self, suffix: &str) -> bool {
-        self.path
-            .strip_suffix(suffix.as_bytes())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
+        self.path.strip_suffix(suffix.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
     }
 
     /// Whether the file has an execute bit, or is named like a shared object.

@@ -80,11 +80,7 @@ impl Cataloger for NpmPackage {
 }
 
 fn malformed(error: &serde_json::Error) -> ReadError {
-    ReadError::malformed(format!(
-        "not a JSON object at line {}, column {}",
-        error.line(),
-        error.column()
-    ))
+    ReadError::malformed(format!("not a JSON object at line {}, column {}", error.line(), error.column()))
 }
 
 /// Where a `package.json` lies.
@@ -134,25 +130,17 @@ fn inside_package(directory: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_test(part: &[u8]) -> bool {
-    matches!(
-        part,
-        b"test" | b"tests" | b"__tests__" | b"__fixtures__" | b"fixtures" | b"testdata"
-    )
+    matches!(part, b"test" | b"tests" | b"__tests__" | b"__fixtures__" | b"fixtures" | b"testdata")
 }
 
 /// What npm accepts as a name, old packages with capitals included; keeps out templates (`{{name}}`).
 pub(super) fn is_name(name: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._~!'()*".contains(&b))
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~!'()*".contains(&b))
     };
     name.len() <= 214
         && match name.strip_prefix('@') {
-            Some(scoped) => scoped
-                .split_once('/')
-                .is_some_and(|(scope, name)| part(scope) && part(name)),
+            Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| part(scope) && part(name)),
             None => part(name),
         }
 }
@@ -233,17 +221,11 @@ impl<'de> Deserialize<'de> for Loose {
 
             fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
                 let text = text.trim();
-                Ok(Loose {
-                    text: (!text.is_empty()).then(|| text.to_owned()),
-                    ..Loose::default()
-                })
+                Ok(Loose { text: (!text.is_empty()).then(|| text.to_owned()), ..Loose::default() })
             }
 
             fn visit_bool<E>(self, truth: bool) -> Result<Loose, E> {
-                Ok(Loose {
-                    truth,
-                    ..Loose::default()
-                })
+                Ok(Loose { truth, ..Loose::default() })
             }
 
             fn visit_unit<E>(self) -> Result<Loose, E> {
@@ -294,12 +276,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(path: &str, json: &[u8]) -> (Want, Facts, Result<(), ReadError>) {
-        let file = Candidate {
-            path: path.as_bytes(),
-            size: json.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let file =
+            Candidate { path: path.as_bytes(), size: json.len() as u64, mode: 0o644, scope: Scope::Image };
         let mut facts = Facts::default();
         let result = NpmPackage.read(&file, &Content::Memory(json), &mut facts);
         (NpmPackage.want(&file), facts, result)
@@ -309,20 +287,13 @@ mod tests {
         let (want, facts, result) = read(path, json.as_bytes());
         assert_eq!(want, Want::Content, "{path}");
         result.expect("reads");
-        facts
-            .packages()
-            .map(|p| (p.name.clone(), p.version.clone(), p.licenses.clone()))
-            .collect()
+        facts.packages().map(|p| (p.name.clone(), p.version.clone(), p.licenses.clone())).collect()
     }
 
     #[test]
     fn a_root_counts_and_so_does_a_bundled_copy_but_no_private_part() {
         let json = r#"{"name":"@babel/core","version":"7.1.0","dependencies":{"a":[1,{}]},"license":"MIT"}"#;
-        let package = [(
-            "@babel/core".to_owned(),
-            "7.1.0".to_owned(),
-            vec!["MIT".to_owned()],
-        )];
+        let package = [("@babel/core".to_owned(), "7.1.0".to_owned(), vec!["MIT".to_owned()])];
         for path in [
             "app/node_modules/@babel/core/package.json",
             "usr/share/nodejs/@babel/core/package.json",
@@ -344,40 +315,25 @@ mod tests {
         assert_eq!(want("node_modules/resolve/test/a/package.json"), Want::No);
         assert_eq!(want("node_modules/@s/x/lib/__tests__/package.json"), Want::No);
         assert_eq!(want("node_modules/test/package.json"), Want::Content);
-        assert_eq!(
-            want("node_modules/x/test/node_modules/y/package.json"),
-            Want::Content
-        );
+        assert_eq!(want("node_modules/x/test/node_modules/y/package.json"), Want::Content);
         assert_eq!(want("node_modules/x/my-package.json"), Want::No);
     }
 
     #[test]
     fn licences_come_in_four_forms() {
         let of = |field: &str| {
-            told(
-                "package.json",
-                &format!(r#"{{"name":"a","version":"1",{field}}}"#),
-            )
-            .remove(0)
-            .2
+            told("package.json", &format!(r#"{{"name":"a","version":"1",{field}}}"#)).remove(0).2
         };
         assert_eq!(of(r#""license":"(MIT OR Apache-2.0)""#), ["(MIT OR Apache-2.0)"]);
         assert_eq!(of(r#""license":{"type":"BSD","url":"u"}"#), ["BSD"]);
-        assert_eq!(
-            of(r#""licenses":[{"type":"MIT"},{"type":"GPL"}]"#),
-            ["MIT", "GPL"]
-        );
+        assert_eq!(of(r#""licenses":[{"type":"MIT"},{"type":"GPL"}]"#), ["MIT", "GPL"]);
         assert_eq!(of(r#""license":["ISC",7,null,{"type":"MIT"}]"#), ["ISC", "MIT"]);
     }
 
     #[test]
     fn odd_manifests_are_taken_as_node_takes_them() {
         assert_eq!(
-            told(
-                "package.json",
-                "\u{feff}{\"name\":\"a\",\"name\":\"b\",\"version\":\"1\"}"
-            )[0]
-            .0,
+            told("package.json", "\u{feff}{\"name\":\"a\",\"name\":\"b\",\"version\":\"1\"}")[0].0,
             "b"
         );
         assert!(told("package.json", r#"{"name":"{{name}}","version":"1"}"#).is_empty());

@@ -57,11 +57,7 @@ impl Cataloger for OsReleaseCataloger {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        if SOURCES.iter().any(|source| source.as_bytes() == file.path) {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if SOURCES.iter().any(|source| source.as_bytes() == file.path) { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -89,10 +85,7 @@ impl Cataloger for OsReleaseCataloger {
 
 /// The place of a file among [`SOURCES`]: of several answers, the one with the lowest rank counts.
 pub fn rank(path: &str) -> usize {
-    SOURCES
-        .iter()
-        .position(|&source| source == path)
-        .unwrap_or(SOURCES.len())
+    SOURCES.iter().position(|&source| source == path).unwrap_or(SOURCES.len())
 }
 
 /// The format of `os-release(5)`.
@@ -163,12 +156,7 @@ fn unquote(value: &str) -> String {
 
 /// Values go to terminals and file names: no control characters, and no novels.
 fn printable(value: &str) -> String {
-    value
-        .trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect()
+    value.trim().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn first_line(text: &str) -> Option<String> {
@@ -199,11 +187,7 @@ fn debian_version(line: &str) -> OsRelease {
         return draft("debian", "Debian GNU/Linux", release);
     }
     let codename = line.split('/').next().map(str::to_owned);
-    OsRelease {
-        codename,
-        name: format!("Debian GNU/Linux {line}"),
-        ..draft("debian", "", String::new())
-    }
+    OsRelease { codename, name: format!("Debian GNU/Linux {line}"), ..draft("debian", "", String::new()) }
 }
 
 /// `DISTRIB_ID=Ubuntu` and its sisters.
@@ -213,9 +197,7 @@ fn lsb_release(text: &str) -> Option<OsRelease> {
     let draft = draft(&name.to_lowercase(), &name, version);
     Some(OsRelease {
         codename: assignment(text, "DISTRIB_CODENAME").filter(|c| !c.is_empty()),
-        name: assignment(text, "DISTRIB_DESCRIPTION")
-            .filter(|d| !d.is_empty())
-            .unwrap_or(draft.name),
+        name: assignment(text, "DISTRIB_DESCRIPTION").filter(|d| !d.is_empty()).unwrap_or(draft.name),
         ..draft
     })
 }
@@ -224,8 +206,7 @@ fn lsb_release(text: &str) -> Option<OsRelease> {
 fn suse_release(text: &str) -> Option<OsRelease> {
     let title = first_line(text)?;
     let value = |name: &str| {
-        text.lines()
-            .find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim()))
+        text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim()))
     };
     let mut version = value("VERSION").map(printable).unwrap_or_default();
     let (id, name) = if title.starts_with("openSUSE") {
@@ -254,16 +235,10 @@ fn release_line(line: &str) -> Option<OsRelease> {
     let (name, rest) = line.split_once(" release ")?;
     let version = rest.split_whitespace().next()?;
     let (_, id) = VENDORS.iter().find(|(vendor, _)| name.starts_with(vendor))?;
-    let codename = rest
-        .split_once('(')
-        .and_then(|(_, tail)| Some(tail.split_once(')')?.0.to_owned()));
+    let codename = rest.split_once('(').and_then(|(_, tail)| Some(tail.split_once(')')?.0.to_owned()));
     let draft = draft(id, name, version.to_owned());
     Some(OsRelease {
-        id: if draft.id == "centos-stream" {
-            "centos".to_owned()
-        } else {
-            draft.id
-        },
+        id: if draft.id == "centos-stream" { "centos".to_owned() } else { draft.id },
         name: line.to_owned(),
         codename,
         ..draft
@@ -277,12 +252,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(path: &str, text: &[u8]) -> Result<Option<OsRelease>, ReadError> {
-        let candidate = Candidate {
-            path: path.as_bytes(),
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let candidate =
+            Candidate { path: path.as_bytes(), size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(OsReleaseCataloger.want(&candidate), Want::Content, "{path}");
         let mut facts = Facts::default();
         OsReleaseCataloger.read(&candidate, &Content::Memory(text), &mut facts)?;
@@ -329,10 +300,7 @@ mod tests {
 
     #[test]
     fn a_rolling_release_has_no_version_and_an_empty_file_is_a_gap() {
-        let os = told(
-            "etc/os-release",
-            "ID=arch\nPRETTY_NAME=\"Arch Linux\"\nVERSION_ID=\n",
-        );
+        let os = told("etc/os-release", "ID=arch\nPRETTY_NAME=\"Arch Linux\"\nVERSION_ID=\n");
         assert_eq!((os.version.as_deref(), os.distro().as_str()), (None, "arch"));
         assert!(read("etc/os-release", b"\n").is_err());
         assert_eq!(told("etc/arch-release", "").id, "arch");
@@ -351,30 +319,17 @@ mod tests {
     fn the_older_files_are_understood() {
         let brief = |path, text| {
             let os = told(path, text);
-            (
-                os.id,
-                os.version.unwrap_or_default(),
-                os.codename.unwrap_or_default(),
-            )
+            (os.id, os.version.unwrap_or_default(), os.codename.unwrap_or_default())
         };
         let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
-        assert_eq!(
-            brief("etc/alpine-release", "3.10.2\n"),
-            row("alpine", "3.10.2", "")
-        );
+        assert_eq!(brief("etc/alpine-release", "3.10.2\n"), row("alpine", "3.10.2", ""));
         assert_eq!(brief("etc/debian_version", "8.11\n"), row("debian", "8", ""));
-        assert_eq!(
-            brief("etc/debian_version", "trixie/sid\n"),
-            row("debian", "", "trixie")
-        );
+        assert_eq!(brief("etc/debian_version", "trixie/sid\n"), row("debian", "", "trixie"));
         assert_eq!(
             brief("etc/centos-release", "CentOS release 6.10 (Final)\n"),
             row("centos", "6.10", "Final")
         );
-        assert_eq!(
-            brief("etc/redhat-release", "CentOS Stream release 9\n"),
-            row("centos", "9", "")
-        );
+        assert_eq!(brief("etc/redhat-release", "CentOS Stream release 9\n"), row("centos", "9", ""));
         assert_eq!(
             brief("etc/system-release", "Amazon Linux AMI release 2018.03\n"),
             row("amzn", "2018.03", "")
@@ -387,10 +342,7 @@ mod tests {
             row("sles", "11.4", "")
         );
         assert_eq!(
-            brief(
-                "etc/lsb-release",
-                "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\nDISTRIB_CODENAME=trusty\n"
-            ),
+            brief("etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\nDISTRIB_CODENAME=trusty\n"),
             row("ubuntu", "14.04", "trusty")
         );
         assert!(rank("etc/os-release") < rank("usr/lib/os-release"));

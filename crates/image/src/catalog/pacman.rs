@@ -132,12 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(cataloger: &dyn Cataloger, path: &[u8], text: &[u8]) -> Result<Facts, ReadError> {
-        let candidate = Candidate {
-            path,
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let candidate = Candidate { path, size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(cataloger.want(&candidate), Want::Content);
         let mut facts = Facts::default();
         cataloger.read(&candidate, &Content::Memory(text), &mut facts)?;
@@ -153,17 +148,11 @@ mod tests {
     fn a_record_has_its_base_as_source_and_every_licence() {
         let facts = read(&PacmanDesc, DESC, SAMPLE.as_bytes()).expect("reads");
         let package = facts.packages().next().expect("one");
-        assert_eq!(
-            (package.name.as_str(), package.version.as_str()),
-            ("gcc-libs", "1:14.2.1-1")
-        );
+        assert_eq!((package.name.as_str(), package.version.as_str()), ("gcc-libs", "1:14.2.1-1"));
         assert_eq!(package.arch.as_deref(), Some("x86_64"));
         assert_eq!(package.licenses, ["GPL-3.0-or-later", "LGPL-3.0-or-later"]);
         let source = package.source.as_ref().expect("always");
-        assert_eq!(
-            (source.name.as_str(), source.version.as_str()),
-            ("gcc", "1:14.2.1-1")
-        );
+        assert_eq!((source.name.as_str(), source.version.as_str()), ("gcc", "1:14.2.1-1"));
         assert!(read(&PacmanDesc, DESC, b"%VERSION%\n1\n").is_err());
     }
 

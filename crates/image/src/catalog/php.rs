@@ -73,12 +73,8 @@ mod tests {
     const PATH: &str = "app/vendor/composer/installed.json";
 
     fn read(text: &[u8]) -> (Result<(), ReadError>, Vec<Package>) {
-        let file = Candidate {
-            path: PATH.as_bytes(),
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let file =
+            Candidate { path: PATH.as_bytes(), size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         let mut out = Facts::default();
         let result = ComposerInstalled.read(&file, &Content::Memory(text), &mut out);
         (result, out.packages().cloned().collect())
@@ -97,11 +93,7 @@ mod tests {
         let purls: Vec<_> = one.iter().map(|p| p.purl(None)).collect();
         assert_eq!(
             purls,
-            [
-                "pkg:composer/monolog/monolog@3.6.0",
-                "pkg:composer/symfony/yaml@v5.4.1",
-                "pkg:composer/a/b@1"
-            ]
+            ["pkg:composer/monolog/monolog@3.6.0", "pkg:composer/symfony/yaml@v5.4.1", "pkg:composer/a/b@1"]
         );
         assert_eq!(one[1].licenses, ["BSD-3-Clause"]);
     }
@@ -109,10 +101,7 @@ mod tests {
     #[test]
     fn what_is_not_the_record_is_an_error() {
         for text in ["", "{}", "null", "[1]", "{\"packages\":{}}"] {
-            assert!(
-                matches!(read(text.as_bytes()).0, Err(ReadError::Malformed(_))),
-                "{text}"
-            );
+            assert!(matches!(read(text.as_bytes()).0, Err(ReadError::Malformed(_))), "{text}");
         }
     }
 

@@ -60,9 +60,8 @@ impl Cataloger for PythonMetadata {
             content.bytes(Limits::DEFAULT.document)?
         };
         let metadata = Metadata::parse(&bytes);
-        let name = metadata
-            .name
-            .ok_or_else(|| ReadError::malformed("a Python distribution without a name"))?;
+        let name =
+            metadata.name.ok_or_else(|| ReadError::malformed("a Python distribution without a name"))?;
         let version = metadata
             .version
             .ok_or_else(|| ReadError::malformed("a Python distribution without a version"))?;
@@ -162,11 +161,7 @@ impl Cataloger for PythonRecord {
             b"installed-files.txt" => directory.ends_with(b".egg-info"),
             _ => false,
         };
-        if wanted && file.scope == Scope::Image {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if wanted && file.scope == Scope::Image { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -260,30 +255,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn file(path: &str) -> Candidate<'_> {
-        Candidate {
-            path: path.as_bytes(),
-            size: 0,
-            mode: 0o644,
-            scope: Scope::Image,
-        }
+        Candidate { path: path.as_bytes(), size: 0, mode: 0o644, scope: Scope::Image }
     }
 
     fn told(path: &str, bytes: &[u8]) -> Vec<(String, String, Vec<String>)> {
         let mut facts = Facts::default();
-        PythonMetadata
-            .read(&file(path), &Content::Memory(bytes), &mut facts)
-            .expect("reads");
-        facts
-            .packages()
-            .map(|p| (p.name.clone(), p.version.clone(), p.licenses.clone()))
-            .collect()
+        PythonMetadata.read(&file(path), &Content::Memory(bytes), &mut facts).expect("reads");
+        facts.packages().map(|p| (p.name.clone(), p.version.clone(), p.licenses.clone())).collect()
     }
 
     fn owned(path: &str, bytes: &[u8]) -> Vec<String> {
         let mut facts = Facts::default();
-        PythonRecord
-            .read(&file(path), &Content::Memory(bytes), &mut facts)
-            .expect("reads");
+        PythonRecord.read(&file(path), &Content::Memory(bytes), &mut facts).expect("reads");
         match facts.list.pop() {
             Some(Fact::Owns(files)) => files,
             _ => Vec::new(),
@@ -304,10 +287,7 @@ mod tests {
         ] {
             assert_eq!(PythonMetadata.want(&file(path)), want, "{path}");
         }
-        let tree = Candidate {
-            scope: Scope::SourceTree,
-            ..file("lib/six-1.egg-info/PKG-INFO")
-        };
+        let tree = Candidate { scope: Scope::SourceTree, ..file("lib/six-1.egg-info/PKG-INFO") };
         assert_eq!(PythonMetadata.want(&tree), Want::No);
         assert_eq!(PythonRecord.want(&file("lib/a.dist-info/RECORD")), Want::Content);
         assert_eq!(PythonRecord.want(&file("lib/a.egg-info/SOURCES.txt")), Want::No);
@@ -321,21 +301,12 @@ mod tests {
             Classifier: License :: OSI Approved :: Zope Public License\r\n\r\nName: other\r\n";
         assert_eq!(
             told("a.dist-info/METADATA", metadata),
-            [(
-                "Zope.Interface".into(),
-                "5.0".into(),
-                vec!["Zope Public License".into()]
-            )]
+            [("Zope.Interface".into(), "5.0".into(), vec!["Zope Public License".into()])]
         );
         let licences = |headers: &str| {
-            told("a.egg-info", format!("Name: a\nVersion: 1\n{headers}").as_bytes())
-                .remove(0)
-                .2
+            told("a.egg-info", format!("Name: a\nVersion: 1\n{headers}").as_bytes()).remove(0).2
         };
-        assert_eq!(
-            licences("License: MIT\nLicense-Expression: MIT OR ISC\n"),
-            ["MIT OR ISC"]
-        );
+        assert_eq!(licences("License: MIT\nLicense-Expression: MIT OR ISC\n"), ["MIT OR ISC"]);
         assert_eq!(licences("License: BSD-3-Clause\n"), ["BSD-3-Clause"]);
         assert!(licences("License: UNKNOWN\n").is_empty());
         let text = "License: Copyright (c) me\n        \n        Name: x\nClassifier: License :: MIT\n";
@@ -355,8 +326,7 @@ mod tests {
     fn an_egg_that_is_an_archive_is_opened() {
         use std::io::Write;
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        zip.start_file("EGG-INFO/PKG-INFO", zip::write::SimpleFileOptions::default())
-            .expect("starts");
+        zip.start_file("EGG-INFO/PKG-INFO", zip::write::SimpleFileOptions::default()).expect("starts");
         zip.write_all(b"Name: foo\nVersion: 3\n").expect("writes");
         let egg = zip.finish().expect("finishes").into_inner();
         assert_eq!(told("lib/foo-3.egg", &egg)[0].0, "foo");

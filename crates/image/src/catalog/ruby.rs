@@ -46,20 +46,14 @@ impl Cataloger for Gemspec {
         if path::name(dir) == b"default" {
             dir = path::parent(dir);
         }
-        if path::name(dir) == b"specifications" {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if path::name(dir) == b"specifications" { Want::Content } else { Want::No }
     }
 
     fn read(&self, _file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
         let bytes = content.bytes(CAP)?;
         let gem = Gem::parse(&String::from_utf8_lossy(&bytes));
         if gem.name.is_empty() || gem.version.is_empty() {
-            return Err(ReadError::malformed(
-                "has no name or version that can be read without running it",
-            ));
+            return Err(ReadError::malformed("has no name or version that can be read without running it"));
         }
         let mut package = Package::new(PackageKind::Gem, gem.name, gem.version, self.name());
         package.arch = Some(gem.platform).filter(|platform| !platform.is_empty() && platform != "ruby");
@@ -140,12 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn candidate(path: &str) -> Candidate<'_> {
-        Candidate {
-            path: path.as_bytes(),
-            size: 1,
-            mode: 0o644,
-            scope: Scope::Image,
-        }
+        Candidate { path: path.as_bytes(), size: 1, mode: 0o644, scope: Scope::Image }
     }
 
     fn read(text: &[u8]) -> Result<Package, ReadError> {
@@ -157,14 +146,8 @@ mod tests {
     #[test]
     fn only_installed_specifications_are_wanted() {
         for (path, want) in [
-            (
-                "usr/lib/ruby/gems/3.1.0/specifications/rake-13.gemspec",
-                Want::Content,
-            ),
-            (
-                "usr/lib/ruby/gems/3.1.0/specifications/default/json-2.gemspec",
-                Want::Content,
-            ),
+            ("usr/lib/ruby/gems/3.1.0/specifications/rake-13.gemspec", Want::Content),
+            ("usr/lib/ruby/gems/3.1.0/specifications/default/json-2.gemspec", Want::Content),
             ("src/rake/rake.gemspec", Want::No),
             ("specifications/x/a.gemspec", Want::No),
             ("specifications", Want::No),
@@ -188,10 +171,7 @@ mod tests {
     fn without_a_stub_line_the_assignments_count() {
         let old = b"Gem::Specification.new do |s|\n  s.name = %q{rake}\n  s.version = %q{0.9}\n  s.license = 'MIT'\nend";
         let package = read(old).expect("reads");
-        assert_eq!(
-            (&*package.name, &*package.version, package.arch),
-            ("rake", "0.9", None)
-        );
+        assert_eq!((&*package.name, &*package.version, package.arch), ("rake", "0.9", None));
         let version = b"g.name = 'x'\ng.version = Gem::Version.new(\"1.0\")\n";
         assert_eq!(read(version).expect("reads").version, "1.0");
     }
@@ -204,10 +184,7 @@ mod tests {
             "",
             "s.name = File.read('x')",
         ] {
-            assert!(
-                matches!(read(text.as_bytes()), Err(ReadError::Malformed(_))),
-                "{text}"
-            );
+            assert!(matches!(read(text.as_bytes()), Err(ReadError::Malformed(_))), "{text}");
         }
     }
 

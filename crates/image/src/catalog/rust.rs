@@ -49,10 +49,7 @@ impl Cataloger for RustBinary {
             return Ok(());
         };
         if length(&section) > MAX_SECTION {
-            return Err(ReadError::TooLarge {
-                what: "the list of crates",
-                limit: MAX_SECTION as u64,
-            });
+            return Err(ReadError::TooLarge { what: "the list of crates", limit: MAX_SECTION as u64 });
         }
         let packed = content.range(section.start, length(&section))?;
         let json = caps::inflate_zlib(&packed[..], "the list of crates", MAX_JSON);
@@ -118,16 +115,10 @@ mod tests {
 
     fn read(section: &[u8]) -> Result<Facts, ReadError> {
         let bytes = Builder::new(true, false).section(".dep-v0", section).build();
-        let file = Candidate {
-            path: b"usr/bin/t",
-            size: bytes.len() as u64,
-            mode: 0o755,
-            scope: Scope::Image,
-        };
+        let file =
+            Candidate { path: b"usr/bin/t", size: bytes.len() as u64, mode: 0o755, scope: Scope::Image };
         let mut facts = Facts::default();
-        RustBinary
-            .read(&file, &Content::Memory(&bytes), &mut facts)
-            .map(|()| facts)
+        RustBinary.read(&file, &Content::Memory(&bytes), &mut facts).map(|()| facts)
     }
 
     const JSON: &str = r#"{"packages":[
@@ -139,32 +130,16 @@ mod tests {
     #[test]
     fn crates_of_the_build_are_not_in_the_program() {
         let facts = read(&zlib(JSON.as_bytes())).unwrap();
-        let told: Vec<_> = facts
-            .packages()
-            .map(|p| (p.name.as_str(), p.version.as_str(), p.facts.len()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("serde", "1.0.200", 0),
-                ("patched", "0.3.0", 1),
-                ("tool", "0.1.0", 2)
-            ]
-        );
+        let told: Vec<_> =
+            facts.packages().map(|p| (p.name.as_str(), p.version.as_str(), p.facts.len())).collect();
+        assert_eq!(told, [("serde", "1.0.200", 0), ("patched", "0.3.0", 1), ("tool", "0.1.0", 2)]);
     }
 
     #[test]
     fn what_is_damaged_or_a_bomb_is_an_error() {
         assert!(matches!(read(b"not zlib"), Err(ReadError::Malformed(_))));
-        assert!(matches!(
-            read(&zlib(br#"{"packages":7}"#)),
-            Err(ReadError::Malformed(_))
-        ));
-        let bomb = [
-            br#"{"packages":["#.as_slice(),
-            &b" ".repeat(MAX_JSON as usize + 1),
-        ]
-        .concat();
+        assert!(matches!(read(&zlib(br#"{"packages":7}"#)), Err(ReadError::Malformed(_))));
+        let bomb = [br#"{"packages":["#.as_slice(), &b" ".repeat(MAX_JSON as usize + 1)].concat();
         let error = read(&zlib(&bomb)).map(|_| ()).expect_err("too large").to_string();
         assert!(error.contains("limit"), "{error}");
     }

@@ -40,13 +40,8 @@ const SHADOW_READABLE: Rule = Rule {
     fix: "`RUN chmod 640 /etc/shadow && chown root:shadow /etc/shadow` (group `root` where `shadow` does not exist).",
 };
 
-pub(super) const RULES: &[&Rule] = &[
-    &EMPTY_PASSWORD,
-    &SECOND_ROOT,
-    &SHARED_ID,
-    &PASSWORD_SET,
-    &SHADOW_READABLE,
-];
+pub(super) const RULES: &[&Rule] =
+    &[&EMPTY_PASSWORD, &SECOND_ROOT, &SHARED_ID, &PASSWORD_SET, &SHADOW_READABLE];
 
 pub(super) fn check(report: &mut Report<'_>) {
     let (mut empty, mut second_root, mut shared, mut set) = (vec![], vec![], vec![], vec![]);

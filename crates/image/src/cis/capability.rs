@@ -100,10 +100,7 @@ mod tests {
         let ping = attribute(&[0x0200_0001, 1 << 13, 0, 0, 0]);
         assert_eq!(describe(&ping).as_deref(), Some("cap_net_raw=ep"));
         let bpf = attribute(&[0x0300_0000, 1 << 10, 1 << 10, 1 << 7, 0, 1000]);
-        assert_eq!(
-            describe(&bpf).as_deref(),
-            Some("cap_net_bind_service=ip cap_bpf=p")
-        );
+        assert_eq!(describe(&bpf).as_deref(), Some("cap_net_bind_service=ip cap_bpf=p"));
         assert_eq!(describe(&ping[..8]), None);
         assert_eq!(describe(b""), None);
     }

@@ -116,18 +116,12 @@ pub(super) fn check(report: &mut Report<'_>) {
     };
     // Accounts and paths of Windows images follow other rules.
     if !config.platform.starts_with("windows/") {
-        report.add(
-            &ROOT_USER,
-            root_user(report, &config.summary.user).into_iter().collect(),
-        );
+        report.add(&ROOT_USER, root_user(report, &config.summary.user).into_iter().collect());
         report.add(&RELATIVE_WORKDIR, relative_workdir(&config.summary.working_dir));
     }
     report.add(&OLD, age(config, report.input.now).into_iter().collect());
     if !config.summary.healthcheck {
-        report.add(
-            &NO_HEALTH_CHECK,
-            vec![at("config:Healthcheck", "none is defined")],
-        );
+        report.add(&NO_HEALTH_CHECK, vec![at("config:Healthcheck", "none is defined")]);
     }
     report.add(&SECRET_NAMES, secret_names(report, config));
     if config.diff_ids.len() > MANY {
@@ -201,12 +195,8 @@ fn age(config: &Config, now: Timestamp) -> Option<Evidence> {
     }
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = day.until((Unit::Day, today)).ok()?.get_days();
-    (days > OLD_AFTER_DAYS).then(|| {
-        at(
-            "config:created",
-            format!("built on {day}, {days} days before this scan"),
-        )
-    })
+    (days > OLD_AFTER_DAYS)
+        .then(|| at("config:created", format!("built on {day}, {days} days before this scan")))
 }
 
 /// Variables of the image, and build arguments that the history keeps.
@@ -280,25 +270,15 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         "LICENSE",
     ];
     let upper = name.to_ascii_uppercase();
-    let words: Vec<_> = upper
-        .split(['_', '-', '.'])
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<_> = upper.split(['_', '-', '.']).filter(|word| !word.is_empty()).collect();
     if words.last().is_none_or(|last| ABOUT.contains(last)) || upper == "PWD" || upper == "OLDPWD" {
         return false;
     }
-    if words
-        .iter()
-        .any(|word| matches!(*word, "PUBLIC" | "ALLOW" | "NO" | "DISABLE" | "REQUIRE"))
-    {
+    if words.iter().any(|word| matches!(*word, "PUBLIC" | "ALLOW" | "NO" | "DISABLE" | "REQUIRE")) {
         return false;
     }
-    words
-        .iter()
-        .any(|word| SECRET.contains(word) || word.ends_with("PASSWORD"))
-        || words
-            .windows(2)
-            .any(|pair| matches!(pair[1], "KEY" | "KEYS") && KEY_OF.contains(&pair[0]))
+    words.iter().any(|word| SECRET.contains(word) || word.ends_with("PASSWORD"))
+        || words.windows(2).any(|pair| matches!(pair[1], "KEY" | "KEYS") && KEY_OF.contains(&pair[0]))
 }
 
 fn is_system(path: &str) -> bool {
@@ -338,10 +318,7 @@ fn search_path(config: &Config) -> Vec<Evidence> {
         };
         Some(at("env:PATH", detail))
     };
-    let paths = config
-        .env
-        .iter()
-        .filter(|(name, value)| name == "PATH" && !value.is_empty());
+    let paths = config.env.iter().filter(|(name, value)| name == "PATH" && !value.is_empty());
     // Windows separates by semicolons.
     paths
         .filter(|(_, value)| !value.contains(';'))

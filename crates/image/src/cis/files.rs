@@ -125,27 +125,15 @@ pub(super) fn check(report: &mut Report<'_>) {
         f if f.set_id_foreign && f.any_owned => Severity::Medium,
         _ => SET_ID.severity,
     };
-    report.add_files(&SET_ID, severity, &found.set_id, |id| {
-        set_id_text(tree, id, found.any_owned)
-    });
+    report.add_files(&SET_ID, severity, &found.set_id, |id| set_id_text(tree, id, found.any_owned));
     let mode = |id| {
         let entry = tree.entry(id);
         let kind = if entry.is_dir() { "directory" } else { "file" };
         format!("{kind}, mode {:04o}", entry.mode)
     };
-    report.add_files(
-        &WORLD_WRITABLE,
-        WORLD_WRITABLE.severity,
-        &found.world_writable,
-        mode,
-    );
+    report.add_files(&WORLD_WRITABLE, WORLD_WRITABLE.severity, &found.world_writable, mode);
     let owner = |id| format!("owner {}", tree.entry(id).uid);
-    report.add_files(
-        &OWNED_BY_USER,
-        OWNED_BY_USER.severity,
-        &found.owned_by_user,
-        owner,
-    );
+    report.add_files(&OWNED_BY_USER, OWNED_BY_USER.severity, &found.owned_by_user, owner);
     for (rule, hits) in [
         (&HOST_KEY, &found.host_keys),
         (&PRIVATE_KEY, &found.private_keys),
@@ -256,10 +244,7 @@ fn is_credential(directory: &[u8], name: &[u8]) -> bool {
             | (b".cargo", b"credentials" | b"credentials.toml")
             | (b".m2", b"settings-security.xml")
             | (b".azure", b"accessTokens.json" | b"msal_token_cache.json")
-            | (
-                b"gcloud",
-                b"credentials.db" | b"application_default_credentials.json"
-            )
+            | (b"gcloud", b"credentials.db" | b"application_default_credentials.json")
             | (
                 _,
                 b".netrc"
@@ -342,27 +327,14 @@ fn caches(report: &Report<'_>) -> Vec<Evidence> {
         "var/cache/zypp",
         "var/cache/pacman/pkg",
     ];
-    const HOME: &[&str] = &[
-        ".cache/pip",
-        ".cache/uv",
-        ".cache/yarn",
-        ".cache/go-build",
-        ".npm/_cacache",
-    ];
+    const HOME: &[&str] = &[".cache/pip", ".cache/uv", ".cache/yarn", ".cache/go-build", ".npm/_cacache"];
     let tree = report.input.tree;
     let mut homes = vec!["root".to_owned()];
     if let Some(home) = tree.find(b"home") {
-        homes.extend(
-            tree.children(home)
-                .map(|id| path::display(&tree.path(id)).into_owned()),
-        );
+        homes.extend(tree.children(home).map(|id| path::display(&tree.path(id)).into_owned()));
     }
     let mut directories: Vec<String> = SYSTEM.iter().map(|&path| path.to_owned()).collect();
-    directories.extend(
-        homes
-            .iter()
-            .flat_map(|home| HOME.iter().map(move |cache| format!("{home}/{cache}"))),
-    );
+    directories.extend(homes.iter().flat_map(|home| HOME.iter().map(move |cache| format!("{home}/{cache}"))));
     directories.sort();
     let mut evidence = Vec::new();
     for directory in directories {
@@ -397,18 +369,11 @@ fn contents(tree: &FileIndex, root: u32) -> BTreeMap<u16, (u64, u64)> {
 
 fn largest(report: &Report<'_>, total: u64) -> Vec<Evidence> {
     let tree = report.input.tree;
-    let mut files: Vec<u32> = tree
-        .ids()
-        .filter(|&id| tree.entry(id).kind == FileKind::File)
-        .collect();
+    let mut files: Vec<u32> = tree.ids().filter(|&id| tree.entry(id).kind == FileKind::File).collect();
     let size = |id: &u32| std::cmp::Reverse(tree.entry(*id).size);
     files.sort_by_key(size);
     files.truncate(LARGEST);
     let mut evidence = vec![at("files", format!("{total} bytes"))];
-    evidence.extend(
-        files
-            .into_iter()
-            .map(|id| report.at_file(id, format!("{} bytes", tree.entry(id).size))),
-    );
+    evidence.extend(files.into_iter().map(|id| report.at_file(id, format!("{} bytes", tree.entry(id).size))));
     evidence
 }

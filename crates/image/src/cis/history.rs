@@ -80,17 +80,8 @@ const PASSWORD: Rule = Rule {
     fix: "Every container has this password, and the history may show it. Remove the step; `USER NAME` needs none.",
 };
 
-pub(super) const RULES: &[&Rule] = &[
-    &UPDATE_ALONE,
-    &ADD,
-    &UNSIGNED,
-    &PIPE_TO_SHELL,
-    &CHMOD,
-    &UPGRADE,
-    &SUDO,
-    &NO_TLS,
-    &PASSWORD,
-];
+pub(super) const RULES: &[&Rule] =
+    &[&UPDATE_ALONE, &ADD, &UNSIGNED, &PIPE_TO_SHELL, &CHMOD, &UPGRADE, &SUDO, &NO_TLS, &PASSWORD];
 
 /// What in the commands of a step breaks a rule.
 type Test = fn(&[Command]) -> Vec<String>;
@@ -139,10 +130,7 @@ impl Step<'_> {
             broken.extend(needless_add(self.text).map(|detail| (&ADD, detail)));
         }
         if matches!(self.instruction, "ADD" | "COPY") {
-            let mut flags = self
-                .text
-                .split_whitespace()
-                .take_while(|word| word.starts_with("--"));
+            let mut flags = self.text.split_whitespace().take_while(|word| word.starts_with("--"));
             let mode = flags.find_map(|flag| flag.strip_prefix("--chmod="));
             if let Some(mode) = mode.filter(|mode| lets_all_write(mode)) {
                 broken.push((&CHMOD, format!("{} --chmod={}", self.instruction, quote(mode))));
@@ -177,13 +165,8 @@ fn pipe_to_shell(commands: &[Command]) -> Vec<String> {
         let evaluated = (command.program() == "eval").then_some(command.words.get(1));
         let script = command.script().or(evaluated.flatten().map(String::as_str));
         if let Some(program) = script.and_then(|script| {
-            let inner = script
-                .trim_start()
-                .strip_prefix("$(")
-                .or(script.trim_start().strip_prefix('`'))?;
-            ["curl", "wget"]
-                .into_iter()
-                .find(|program| inner.trim_start().starts_with(program))
+            let inner = script.trim_start().strip_prefix("$(").or(script.trim_start().strip_prefix('`'))?;
+            ["curl", "wget"].into_iter().find(|program| inner.trim_start().starts_with(program))
         }) {
             details.push(format!("{} \"$({program} …)\"", command.program()));
         }
@@ -193,11 +176,9 @@ fn pipe_to_shell(commands: &[Command]) -> Vec<String> {
 
 fn runs_its_input(command: &Command) -> bool {
     let program = command.program();
-    let interpreter = ["python", "perl", "ruby", "node", "php"].iter().any(|name| {
-        program
-            .strip_prefix(name)
-            .is_some_and(|version| !version.contains(char::is_alphabetic))
-    });
+    let interpreter = ["python", "perl", "ruby", "node", "php"]
+        .iter()
+        .any(|name| program.strip_prefix(name).is_some_and(|version| !version.contains(char::is_alphabetic)));
     let mut args = command.args();
     if command.is_shell() {
         // `sh -c` and `sh FILE` read their input as data; `sh -s ARG` does not.
@@ -294,11 +275,7 @@ fn password(commands: &[Command]) -> Vec<String> {
         "chpasswd" => Some("chpasswd"),
         "passwd" if command.has("--stdin") => Some("passwd --stdin"),
         "passwd" if command.has("-d") || command.has("--delete") => Some("passwd -d"),
-        "useradd" | "usermod"
-            if command
-                .args()
-                .any(|arg| arg == "-p" || arg.starts_with("--password")) =>
-        {
+        "useradd" | "usermod" if command.args().any(|arg| arg == "-p" || arg.starts_with("--password")) => {
             Some("a password as an argument of useradd or usermod")
         }
         _ => None,
@@ -309,9 +286,8 @@ fn password(commands: &[Command]) -> Vec<String> {
 /// Why an `ADD` should be a `COPY`, or have a checksum. Unpacking a local archive is what only `ADD` does,
 /// and the root file system of a base image comes no other way.
 fn needless_add(text: &str) -> Option<String> {
-    const ARCHIVES: &[&str] = &[
-        ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst",
-    ];
+    const ARCHIVES: &[&str] =
+        &[".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst"];
     let (flags, words): (Vec<_>, Vec<_>) = text.split_whitespace().partition(|word| word.starts_with("--"));
     let (target, sources) = words.split_last()?;
     let target = target.trim_matches(['"', '[', ']']);
@@ -322,14 +298,8 @@ fn needless_add(text: &str) -> Option<String> {
             quote(&format!("ADD {kind}:… in {target}"))
         });
     }
-    let is_archive = |source: &str| {
-        ARCHIVES
-            .iter()
-            .any(|end| source.to_ascii_lowercase().ends_with(end))
-    };
-    let mut sources = sources
-        .iter()
-        .map(|source| source.trim_matches(['"', '[', ']', ',']));
+    let is_archive = |source: &str| ARCHIVES.iter().any(|end| source.to_ascii_lowercase().ends_with(end));
+    let mut sources = sources.iter().map(|source| source.trim_matches(['"', '[', ']', ',']));
     let verified = flags.iter().any(|flag| flag.starts_with("--checksum="));
     sources.find_map(|source| match clean_url(source) {
         Some(_) if verified || source.contains(".git") => None,
@@ -352,24 +322,15 @@ mod tests {
     #[test]
     fn downloads_that_run_are_told_without_their_secrets() {
         assert_eq!(
-            told(
-                pipe_to_shell,
-                "curl -fsSL https://u:p@h/i.sh?t=s | sudo -E bash -"
-            ),
+            told(pipe_to_shell, "curl -fsSL https://u:p@h/i.sh?t=s | sudo -E bash -"),
             ["curl https://h/i.sh | bash"]
         );
         assert_eq!(
             told(pipe_to_shell, "wget -qO- http://h/i | tee x | sh -s -- -y"),
             ["wget http://h/i | sh"]
         );
-        assert_eq!(
-            told(pipe_to_shell, "bash <(curl -s https://h/i)"),
-            ["bash <(curl https://h/i)"]
-        );
-        assert_eq!(
-            told(pipe_to_shell, "sh -c \"$(curl -fsSL https://h/i)\""),
-            ["sh \"$(curl …)\""]
-        );
+        assert_eq!(told(pipe_to_shell, "bash <(curl -s https://h/i)"), ["bash <(curl https://h/i)"]);
+        assert_eq!(told(pipe_to_shell, "sh -c \"$(curl -fsSL https://h/i)\""), ["sh \"$(curl …)\""]);
         assert_eq!(told(pipe_to_shell, "curl u | python3 -"), ["curl … | python3"]);
         for fine in [
             "curl u | python3 -m json.tool",
@@ -395,49 +356,22 @@ mod tests {
     #[test]
     fn passwords_and_verification() {
         assert_eq!(told(password, "echo 'root:hunter2' | chpasswd"), ["chpasswd"]);
-        assert_eq!(
-            told(password, "useradd -m -p hunter2 x && passwd -d root").len(),
-            2
-        );
+        assert_eq!(told(password, "useradd -m -p hunter2 x && passwd -d root").len(), 2);
         assert!(told(password, "useradd -m x; passwd -l x").is_empty());
-        assert_eq!(
-            told(no_tls, "curl -fsSLk u; wget --no-check-certificate u").len(),
-            2
-        );
-        assert_eq!(
-            told(no_tls, "git config --global http.sslVerify false"),
-            ["git http.sslVerify false"]
-        );
-        assert_eq!(
-            told(unsigned, "apk add --allow-untrusted x"),
-            ["apk --allow-untrusted"]
-        );
-        assert_eq!(
-            told(unsigned, "echo 'deb [trusted=yes] http://h x main' > l"),
-            ["echo trusted=yes"]
-        );
-        assert!(
-            told(
-                unsigned,
-                "apt-get install -o APT::Get::AllowUnauthenticated=false x"
-            )
-            .is_empty()
-        );
+        assert_eq!(told(no_tls, "curl -fsSLk u; wget --no-check-certificate u").len(), 2);
+        assert_eq!(told(no_tls, "git config --global http.sslVerify false"), ["git http.sslVerify false"]);
+        assert_eq!(told(unsigned, "apk add --allow-untrusted x"), ["apk --allow-untrusted"]);
+        assert_eq!(told(unsigned, "echo 'deb [trusted=yes] http://h x main' > l"), ["echo trusted=yes"]);
+        assert!(told(unsigned, "apt-get install -o APT::Get::AllowUnauthenticated=false x").is_empty());
         assert_eq!(told(sudo, "sudo apt-get update && ls"), ["sudo apt-get"]);
     }
 
     #[test]
     fn an_add_that_only_add_can_do_is_fine() {
         assert_eq!(needless_add("file:0a in /"), None);
-        assert_eq!(
-            needless_add("file:0a in /app").as_deref(),
-            Some("ADD file:… in /app")
-        );
+        assert_eq!(needless_add("file:0a in /app").as_deref(), Some("ADD file:… in /app"));
         assert_eq!(needless_add("alpine-minirootfs.tar.gz /"), None);
-        assert_eq!(
-            needless_add("--chown=1:1 a b /app/").as_deref(),
-            Some("ADD a /app/")
-        );
+        assert_eq!(needless_add("--chown=1:1 a b /app/").as_deref(), Some("ADD a /app/"));
         assert_eq!(
             needless_add("https://u:p@h/x?y /x").as_deref(),
             Some("downloads https://h/x without a checksum")

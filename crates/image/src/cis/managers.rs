@@ -14,22 +14,10 @@ const MANAGERS: &[Manager] = &[
     Manager {
         programs: &["apt-get", "apt", "aptitude"],
         refresh: &["update"],
-        install: &[
-            "install",
-            "build-dep",
-            "satisfy",
-            "source",
-            "reinstall",
-            "download",
-        ],
+        install: &["install", "build-dep", "satisfy", "source", "reinstall", "download"],
         upgrade: &["upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"],
     },
-    Manager {
-        programs: &["apk"],
-        refresh: &["update"],
-        install: &["add", "fetch"],
-        upgrade: &["upgrade"],
-    },
+    Manager { programs: &["apk"], refresh: &["update"], install: &["add", "fetch"], upgrade: &["upgrade"] },
     Manager {
         programs: &["yum", "dnf", "dnf5", "microdnf", "tdnf"],
         refresh: &["makecache", "check-update"],
@@ -57,34 +45,24 @@ const MANAGERS: &[Manager] = &[
 impl Manager {
     fn of(command: &Command) -> Option<&'static Self> {
         let program = command.program();
-        MANAGERS
-            .iter()
-            .find(|manager| manager.programs.contains(&program))
+        MANAGERS.iter().find(|manager| manager.programs.contains(&program))
     }
 
     /// The action: the first word that is one, as options may have words of their own (`-o Name=x`).
     fn action<'a>(&self, command: &'a Command) -> &'a str {
-        let known = |word: &&str| {
-            [self.refresh, self.install, self.upgrade]
-                .iter()
-                .any(|set| set.contains(word))
-        };
+        let known =
+            |word: &&str| [self.refresh, self.install, self.upgrade].iter().any(|set| set.contains(word));
         command.operands().find(known).unwrap_or_default()
     }
 }
 
 pub(super) fn update_alone(commands: &[Command]) -> Vec<String> {
     // A script that the step runs may well install.
-    if commands
-        .iter()
-        .any(|c| c.words.iter().any(|word| word.strip_suffix(".sh").is_some()))
-    {
+    if commands.iter().any(|c| c.words.iter().any(|word| word.strip_suffix(".sh").is_some())) {
         return Vec::new();
     }
     let of = |manager: &Manager| {
-        let own = commands
-            .iter()
-            .filter(|c| manager.programs.contains(&c.program()));
+        let own = commands.iter().filter(|c| manager.programs.contains(&c.program()));
         let (mut refreshes, mut installs) = (Vec::new(), false);
         for command in own {
             let action = manager.action(command);
@@ -108,11 +86,7 @@ pub(super) fn upgrade(commands: &[Command]) -> Vec<String> {
             }
             let manager = Manager::of(command)?;
             let action = manager.action(command);
-            let named = command
-                .operands()
-                .skip_while(|word| *word != action)
-                .nth(1)
-                .is_some();
+            let named = command.operands().skip_while(|word| *word != action).nth(1).is_some();
             (manager.upgrade.contains(&action) && !named).then(|| format!("{} {action}", command.program()))
         })
         .collect()
@@ -128,17 +102,10 @@ pub(super) fn unsigned(commands: &[Command]) -> Vec<String> {
         "--no-gpg-checks",
         "--nosignature",
     ];
-    const SETTINGS: &[&str] = &[
-        "allowunauthenticated=",
-        "allowinsecurerepositories=",
-        "[trusted=yes",
-    ];
+    const SETTINGS: &[&str] = &["allowunauthenticated=", "allowinsecurerepositories=", "[trusted=yes"];
     let installs = |command: &Command| {
         Manager::of(command).is_some()
-            || matches!(
-                command.program(),
-                "rpm" | "echo" | "printf" | "add-apt-repository"
-            )
+            || matches!(command.program(), "rpm" | "echo" | "printf" | "add-apt-repository")
     };
     commands
         .iter()
@@ -155,11 +122,7 @@ pub(super) fn unsigned(commands: &[Command]) -> Vec<String> {
                 option.or_else(setting)
             };
             let program = command.program();
-            command
-                .args()
-                .filter_map(told)
-                .map(|word| format!("{program} {word}"))
-                .collect::<Vec<_>>()
+            command.args().filter_map(told).map(|word| format!("{program} {word}")).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -190,19 +153,12 @@ mod tests {
 
     #[test]
     fn upgrades_of_everything_count_and_of_named_packages_do_not() {
-        assert_eq!(
-            told(upgrade, "apt-get update; apt-get -y dist-upgrade"),
-            ["apt-get dist-upgrade"]
-        );
+        assert_eq!(told(upgrade, "apt-get update; apt-get -y dist-upgrade"), ["apt-get dist-upgrade"]);
         assert_eq!(told(upgrade, "apk -U upgrade"), ["apk upgrade"]);
         assert_eq!(told(upgrade, "yum update -y && yum clean all"), ["yum update"]);
         assert_eq!(told(upgrade, "pacman -Syu --noconfirm"), ["pacman -Syu"]);
         assert!(
-            told(
-                upgrade,
-                "apk upgrade --no-cache libssl3; dnf upgrade -y openssl; pacman -S vim"
-            )
-            .is_empty()
+            told(upgrade, "apk upgrade --no-cache libssl3; dnf upgrade -y openssl; pacman -S vim").is_empty()
         );
     }
 }

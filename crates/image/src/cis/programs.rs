@@ -29,18 +29,9 @@ const SUDO: Rule = Rule {
 pub(super) const RULES: &[&Rule] = &[&UNNECESSARY, &LOGIN_SERVER, &SUDO];
 
 /// Where programs are. Where one of these is a link to another (`bin` to `usr/bin`), only the other counts.
-const DIRECTORIES: &[&str] = &[
-    "bin",
-    "sbin",
-    "usr/bin",
-    "usr/sbin",
-    "usr/local/bin",
-    "usr/local/sbin",
-];
+const DIRECTORIES: &[&str] = &["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin"];
 
-const SHELLS: &[&str] = &[
-    "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh",
-];
+const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh"];
 
 const TOOLS: &[(&str, &[&str])] = &[
     (
@@ -52,40 +43,17 @@ const TOOLS: &[(&str, &[&str])] = &[
     ),
     (
         "compiler",
-        &[
-            "gcc", "g++", "cc", "c++", "clang", "clang++", "tcc", "rustc", "go", "make", "cmake", "ld", "as",
-        ],
+        &["gcc", "g++", "cc", "c++", "clang", "clang++", "tcc", "rustc", "go", "make", "cmake", "ld", "as"],
     ),
-    (
-        "debugger",
-        &[
-            "gdb",
-            "gdbserver",
-            "strace",
-            "ltrace",
-            "lldb",
-            "perf",
-            "bpftrace",
-            "dlv",
-        ],
-    ),
+    ("debugger", &["gdb", "gdbserver", "strace", "ltrace", "lldb", "perf", "bpftrace", "dlv"]),
     ("download tool", &["curl", "wget"]),
     (
         "network tool",
-        &[
-            "nc", "ncat", "netcat", "socat", "nmap", "tcpdump", "telnet", "ftp", "ssh", "scp", "tshark",
-        ],
+        &["nc", "ncat", "netcat", "socat", "nmap", "tcpdump", "telnet", "ftp", "ssh", "scp", "tshark"],
     ),
 ];
 
-const LOGIN_SERVERS: &[&str] = &[
-    "sshd",
-    "dropbear",
-    "telnetd",
-    "in.telnetd",
-    "in.rlogind",
-    "in.rshd",
-];
+const LOGIN_SERVERS: &[&str] = &["sshd", "dropbear", "telnetd", "in.telnetd", "in.rlogind", "in.rshd"];
 
 pub(super) fn check(report: &mut Report<'_>) {
     let tree = report.input.tree;
@@ -94,26 +62,19 @@ pub(super) fn check(report: &mut Report<'_>) {
         .flat_map(|(kind, names)| found(tree, names).into_iter().map(move |id| (id, *kind)))
         .collect();
     // A shell alone is worth knowing, not worth a repair.
-    let severity = if tools.is_empty() {
-        Severity::Info
-    } else {
-        UNNECESSARY.severity
-    };
+    let severity = if tools.is_empty() { Severity::Info } else { UNNECESSARY.severity };
     tools.extend(found(tree, SHELLS).into_iter().map(|id| (id, "shell")));
     let mut evidence: Vec<_> = tools.iter().map(|&(id, kind)| report.at_file(id, kind)).collect();
     evidence.sort();
     report.add_as(&UNNECESSARY, severity, evidence, 0);
 
-    let mut servers: Vec<_> = found(tree, LOGIN_SERVERS)
-        .into_iter()
-        .map(|id| report.at_file(id, "installed"))
-        .collect();
+    let mut servers: Vec<_> =
+        found(tree, LOGIN_SERVERS).into_iter().map(|id| report.at_file(id, "installed")).collect();
     servers.sort();
     if let Some(config) = report.input.config {
-        for (place, words) in [
-            ("config:Entrypoint", &config.summary.entrypoint),
-            ("config:Cmd", &config.summary.cmd),
-        ] {
+        for (place, words) in
+            [("config:Entrypoint", &config.summary.entrypoint), ("config:Cmd", &config.summary.cmd)]
+        {
             let starts = |word: &String| LOGIN_SERVERS.contains(&shell::base_name(word));
             if let Some(server) = words.iter().find(|word| starts(word)) {
                 servers.push(at(place, format!("starts {}", shell::base_name(server))));

@@ -39,9 +39,7 @@ impl Command {
 
     /// Whether it has this option, alone (`-k`) or, for one letter, among others (`-fsSLk`).
     pub(super) fn has(&self, option: &str) -> bool {
-        let letter = option
-            .strip_prefix('-')
-            .filter(|rest| rest.len() == 1 && !rest.starts_with('-'));
+        let letter = option.strip_prefix('-').filter(|rest| rest.len() == 1 && !rest.starts_with('-'));
         self.args().any(|arg| {
             arg == option
                 || letter.is_some_and(|letter| {
@@ -71,10 +69,7 @@ pub(super) fn base_name(word: &str) -> &str {
 
 /// Whether a program of this name reads commands.
 pub(super) fn is_shell(program: &str) -> bool {
-    matches!(
-        program,
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "fish"
-    )
+    matches!(program, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "fish")
 }
 
 /// Which of a shell's words is the script: the first after the options, if `-c` is among them.
@@ -160,9 +155,7 @@ fn split(script: &str) -> Vec<Command> {
                 Some('\n') | None => {}
                 Some(c) => word.get_or_insert_default().push(c),
             },
-            '\'' => word
-                .get_or_insert_default()
-                .extend(chars.by_ref().take_while(|&c| c != '\'')),
+            '\'' => word.get_or_insert_default().extend(chars.by_ref().take_while(|&c| c != '\'')),
             '"' => double_quoted(&mut chars, word.get_or_insert_default()),
             '#' if word.is_none() => while chars.next_if(|&c| c != '\n').is_some() {},
             '&' | '|' | ';' | '(' | ')' | '\n' => {
@@ -175,10 +168,7 @@ fn split(script: &str) -> Vec<Command> {
                 }
                 command.words.extend(word.take());
                 let pipe = c == '|' && chars.next_if_eq(&'|').is_none();
-                let next = Command {
-                    piped: pipe,
-                    ..Command::default()
-                };
+                let next = Command { piped: pipe, ..Command::default() };
                 // Of an empty command only its pipe matters: `a |\n b`, `a | (b)`.
                 if command.words.is_empty() {
                     command.piped |= pipe;
@@ -223,13 +213,7 @@ mod tests {
     fn separators_quotes_and_comments() {
         assert_eq!(
             brief("set -e; A=b apt-get update&&echo 'x; y' \"z && \\\"w\\\"\" 2>&1 # no\nls\t-l || true"),
-            [
-                "set -e",
-                "apt-get update",
-                "echo x; y z && \"w\" 2>&1",
-                "ls -l",
-                "true"
-            ]
+            ["set -e", "apt-get update", "echo x; y z && \"w\" 2>&1", "ls -l", "true"]
         );
         assert_eq!(brief("a \\\n  b"), ["a b"]);
         assert_eq!(brief("curl u |\n bash"), ["curl u", "| bash"]);
@@ -246,10 +230,7 @@ mod tests {
             brief("bash -ec 'apt-get update; ls'"),
             ["bash -ec apt-get update; ls", "apt-get update", "ls"]
         );
-        assert_eq!(
-            brief("bash -o pipefail -c 'ls'"),
-            ["bash -o pipefail -c ls", "ls"]
-        );
+        assert_eq!(brief("bash -o pipefail -c 'ls'"), ["bash -o pipefail -c ls", "ls"]);
         let sudo = commands("sudo -E apt-get update");
         assert!(sudo[0].sudo && sudo[0].program() == "apt-get");
     }

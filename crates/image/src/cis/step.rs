@@ -33,18 +33,10 @@ pub(super) fn steps(config: &Config) -> impl Iterator<Item = Step<'_>> {
 pub(super) fn parse(index: usize, line: &str) -> Step<'_> {
     let line = line.trim();
     let line = line.strip_suffix("# buildkit").unwrap_or(line).trim_end();
-    let step = |instruction, text| Step {
-        index,
-        arguments: Vec::new(),
-        instruction,
-        text,
-    };
+    let step = |instruction, text| Step { index, arguments: Vec::new(), instruction, text };
     let run = |body| {
         let (arguments, text) = script(body);
-        Step {
-            arguments,
-            ..step("RUN", text)
-        }
+        Step { arguments, ..step("RUN", text) }
     };
     let line = match line.split_once("#(nop)") {
         Some((shell, instruction)) if shell.ends_with(" -c ") => instruction.trim_start(),
@@ -56,10 +48,7 @@ pub(super) fn parse(index: usize, line: &str) -> Step<'_> {
         "RUN" => run(rest),
         "ADD" | "COPY" | "ENV" | "CMD" | "ENTRYPOINT" | "USER" | "WORKDIR" | "EXPOSE" | "VOLUME"
         | "LABEL" => step(first, rest),
-        "ARG" => Step {
-            arguments: vec![rest],
-            ..step(first, rest)
-        },
+        "ARG" => Step { arguments: vec![rest], ..step(first, rest) },
         _ if first.starts_with('|')
             || (first.starts_with('/') && shell::is_shell(shell::base_name(first))) =>
         {
@@ -93,9 +82,7 @@ fn script(body: &str) -> (Vec<&str>, &str) {
         tails.push(at);
         at = tail;
     }
-    let starts_shell = words
-        .first()
-        .is_some_and(|word| shell::is_shell(shell::base_name(word)));
+    let starts_shell = words.first().is_some_and(|word| shell::is_shell(shell::base_name(word)));
     let script = shell::script_after_options(&words).filter(|_| starts_shell);
     let text = script.and_then(|at| tails.get(at).copied()).unwrap_or(rest);
     (arguments, text.trim())
@@ -126,10 +113,7 @@ mod tests {
             run("RUN |2 A=b T=x y /bin/bash -euxo pipefail -c make  all # buildkit"),
             (vec!["A=b", "T=x"], "make  all")
         );
-        assert_eq!(
-            run("|1 SHELL=/bin/bash /bin/sh -c make"),
-            (vec!["SHELL=/bin/bash"], "make")
-        );
+        assert_eq!(run("|1 SHELL=/bin/bash /bin/sh -c make"), (vec!["SHELL=/bin/bash"], "make"));
         assert_eq!(run("RUN apt-get update # buildkit"), (vec![], "apt-get update"));
         let step = parse(0, "/bin/sh -c #(nop)  ADD file:12 in / ");
         assert_eq!((step.instruction, step.text), ("ADD", "file:12 in /"));

@@ -14,15 +14,7 @@ struct Image {
 
 impl Image {
     fn file(&mut self, path: &str, mode: u16) -> u32 {
-        self.put(
-            path,
-            NewFile {
-                kind: FileKind::File,
-                mode,
-                size: 1,
-                ..NewFile::default()
-            },
-        )
+        self.put(path, NewFile { kind: FileKind::File, mode, size: 1, ..NewFile::default() })
     }
 
     fn put(&mut self, path: &str, file: NewFile<'_>) -> u32 {
@@ -46,10 +38,7 @@ impl Image {
 
     /// The places and details of a rule's evidence.
     fn evidence(&self, rule: &str) -> Vec<(String, String)> {
-        let evidence = self
-            .finding(rule)
-            .map(|finding| finding.evidence)
-            .unwrap_or_default();
+        let evidence = self.finding(rule).map(|finding| finding.evidence).unwrap_or_default();
         evidence.into_iter().map(|e| (e.place, e.detail)).collect()
     }
 }
@@ -71,10 +60,7 @@ fn good() -> Config {
 fn with(change: impl FnOnce(&mut Config)) -> Image {
     let mut config = good();
     change(&mut config);
-    Image {
-        config: Some(config),
-        ..Image::default()
-    }
+    Image { config: Some(config), ..Image::default() }
 }
 
 fn history(lines: &[(&str, bool)]) -> Image {
@@ -93,13 +79,7 @@ fn history(lines: &[(&str, bool)]) -> Image {
 }
 
 fn account(name: &str, uid: Option<u32>) -> Account {
-    Account {
-        name: name.into(),
-        uid,
-        empty_password: false,
-        has_password: false,
-        shell: String::new(),
-    }
+    Account { name: name.into(), uid, empty_password: false, has_password: false, shell: String::new() }
 }
 
 #[test]
@@ -107,22 +87,14 @@ fn ids_of_rules_are_given_once() {
     let rules = rules();
     assert!(rules.windows(2).all(|pair| pair[0].id < pair[1].id));
     for rule in rules {
-        assert!(
-            !rule.title.ends_with('.') && rule.fix.ends_with('.'),
-            "{}",
-            rule.id
-        );
+        assert!(!rule.title.ends_with('.') && rule.fix.ends_with('.'), "{}", rule.id);
     }
 }
 
 #[test]
 fn a_blameless_image_has_no_findings() {
     assert_eq!(with(|_| {}).check(), []);
-    assert_eq!(
-        Image::default().check(),
-        [],
-        "a directory has no configuration to blame"
-    );
+    assert_eq!(Image::default().check(), [], "a directory has no configuration to blame");
 }
 
 #[test]
@@ -131,11 +103,7 @@ fn whoever_is_user_0_is_root() {
         let mut image = with(|config| config.summary.user = user.into());
         image.accounts = vec![(
             "etc/passwd".into(),
-            vec![
-                account("root", Some(0)),
-                account("toor", Some(0)),
-                account("app", Some(1000)),
-            ],
+            vec![account("root", Some(0)), account("toor", Some(0)), account("app", Some(1000))],
         )];
         image.finding("CIS-DI-4.1").is_some()
     };
@@ -174,10 +142,7 @@ fn the_configuration_is_read_to_the_end() {
         assert_eq!(list.len(), 1, "{rule} {list:?}");
         list.into_iter().next().expect("one")
     };
-    assert_eq!(
-        one("CIS-DI-4.4").1,
-        "built on 2026-01-01, 151 days before this scan"
-    );
+    assert_eq!(one("CIS-DI-4.4").1, "built on 2026-01-01, 151 days before this scan");
     assert_eq!(one("CIS-DI-4.6").0, "config:Healthcheck");
     assert_eq!(one("CIS-DI-4.10").0, "env:DB_PASSWORD");
     assert_eq!(one("GABION-IMG-001").0, "tag:app:latest");
@@ -199,36 +164,18 @@ fn steps_are_blamed_with_their_line_and_their_layer() {
     let image = history(&[
         ("/bin/sh -c #(nop) ADD file:0a1b in / ", false),
         ("/bin/sh -c #(nop)  CMD [\"bash\"]", true),
-        (
-            "RUN |1 GITHUB_TOKEN=abc /bin/sh -c curl -sSL https://h/i | sh # buildkit",
-            false,
-        ),
+        ("RUN |1 GITHUB_TOKEN=abc /bin/sh -c curl -sSL https://h/i | sh # buildkit", false),
         ("RUN /bin/sh -c apt-get update # buildkit", false),
         ("ADD app /app # buildkit", false),
         ("COPY --chmod=777 run /run # buildkit", false),
     ]);
     let finding = image.finding("GABION-IMG-018").expect("found");
-    assert_eq!(
-        (finding.evidence[0].place.as_str(), finding.evidence[0].layer),
-        ("history:2", Some(1))
-    );
-    assert_eq!(
-        image.evidence("CIS-DI-4.7"),
-        [("history:3".into(), "apt-get update".into())]
-    );
-    assert_eq!(
-        image.evidence("CIS-DI-4.9"),
-        [("history:4".into(), "ADD app /app".into())]
-    );
-    assert_eq!(
-        image.evidence("GABION-IMG-019"),
-        [("history:5".into(), "COPY --chmod=777".into())]
-    );
+    assert_eq!((finding.evidence[0].place.as_str(), finding.evidence[0].layer), ("history:2", Some(1)));
+    assert_eq!(image.evidence("CIS-DI-4.7"), [("history:3".into(), "apt-get update".into())]);
+    assert_eq!(image.evidence("CIS-DI-4.9"), [("history:4".into(), "ADD app /app".into())]);
+    assert_eq!(image.evidence("GABION-IMG-019"), [("history:5".into(), "COPY --chmod=777".into())]);
     let secret = image.evidence("CIS-DI-4.10");
-    assert_eq!(
-        secret,
-        [("history:2".into(), "build argument GITHUB_TOKEN".into())]
-    );
+    assert_eq!(secret, [("history:2".into(), "build argument GITHUB_TOKEN".into())]);
 }
 
 #[test]
@@ -236,10 +183,7 @@ fn a_line_more_in_the_history_changes_no_id() {
     let id = |lines: &[(&str, bool)]| history(lines).finding("CIS-DI-4.7").expect("found").id;
     let update = ("RUN /bin/sh -c apt-get update # buildkit", false);
     assert_eq!(id(&[update]), id(&[("ENV A=b", true), update]));
-    assert_ne!(
-        id(&[update]),
-        id(&[("RUN /bin/sh -c apk update # buildkit", false)])
-    );
+    assert_ne!(id(&[update]), id(&[("RUN /bin/sh -c apk update # buildkit", false)]));
 }
 
 #[test]
@@ -251,41 +195,23 @@ fn rights_lent_by_programs_are_named_and_weighed() {
     let finding = image.finding("CIS-DI-4.8").expect("found");
     assert_eq!(finding.severity, Severity::Low);
     assert_eq!(finding.evidence[0].detail, "runs as user 0, mode 4755");
-    assert_eq!(
-        finding.evidence[0].package.as_ref().expect("owned").name,
-        "util-linux"
-    );
+    assert_eq!(finding.evidence[0].package.as_ref().expect("owned").name, "util-linux");
 
     let raw = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let ping = NewFile {
-        kind: FileKind::File,
-        mode: 0o755,
-        capabilities: Some(&raw),
-        ..NewFile::default()
-    };
+    let ping = NewFile { kind: FileKind::File, mode: 0o755, capabilities: Some(&raw), ..NewFile::default() };
     image.put("usr/bin/ping", ping);
     let finding = image.finding("CIS-DI-4.8").expect("found");
     assert_eq!(finding.severity, Severity::Medium, "no package ships ping");
-    assert_eq!(
-        finding.evidence[0].detail,
-        "cap_net_raw=ep, mode 0755, of no package"
-    );
+    assert_eq!(finding.evidence[0].detail, "cap_net_raw=ep, mode 0755, of no package");
 
     image.file("opt/x", 0o6777);
-    assert_eq!(
-        image.finding("CIS-DI-4.8").expect("found").severity,
-        Severity::High
-    );
+    assert_eq!(image.finding("CIS-DI-4.8").expect("found").severity, Severity::High);
 }
 
 #[test]
 fn permissions_names_and_caches() {
     let mut image = with(|_| {});
-    let directory = |mode| NewFile {
-        kind: FileKind::Directory,
-        mode,
-        ..NewFile::default()
-    };
+    let directory = |mode| NewFile { kind: FileKind::Directory, mode, ..NewFile::default() };
     image.put("tmp", directory(0o1777));
     image.put("shared", directory(0o777));
     image.file("etc/x.conf", 0o666);
@@ -302,27 +228,10 @@ fn permissions_names_and_caches() {
     image.file("app/Dockerfile", 0o644);
     image.file("var/lib/apt/lists/a", 0o644);
     image.file("var/lib/apt/lists/partial/b", 0o644);
-    image.put(
-        "var/lib/apt/lists/lock",
-        NewFile {
-            kind: FileKind::File,
-            ..NewFile::default()
-        },
-    );
-    let tool = NewFile {
-        kind: FileKind::File,
-        mode: 0o755,
-        uid: 1000,
-        ..NewFile::default()
-    };
+    image.put("var/lib/apt/lists/lock", NewFile { kind: FileKind::File, ..NewFile::default() });
+    let tool = NewFile { kind: FileKind::File, mode: 0o755, uid: 1000, ..NewFile::default() };
     image.put("usr/local/bin/tool", tool);
-    let places = |rule| {
-        image
-            .evidence(rule)
-            .into_iter()
-            .map(|(place, _)| place)
-            .collect::<Vec<_>>()
-    };
+    let places = |rule| image.evidence(rule).into_iter().map(|(place, _)| place).collect::<Vec<_>>();
     assert_eq!(places("GABION-IMG-006"), ["etc/shadow"]);
     assert_eq!(places("GABION-IMG-007"), ["etc/x.conf", "shared"]);
     assert_eq!(places("GABION-IMG-008"), ["etc/ssh/ssh_host_rsa_key"]);
@@ -331,45 +240,26 @@ fn permissions_names_and_caches() {
     assert_eq!(places("GABION-IMG-026"), ["app/.git", "app/Dockerfile"]);
     assert_eq!(places("GABION-IMG-027"), ["root/.aws/credentials"]);
     assert_eq!(places("GABION-IMG-029"), ["root/.ssh/authorized_keys"]);
-    assert_eq!(
-        image.evidence("GABION-IMG-012"),
-        [("var/lib/apt/lists".into(), "2 files, 2 bytes".into())]
-    );
+    assert_eq!(image.evidence("GABION-IMG-012"), [("var/lib/apt/lists".into(), "2 files, 2 bytes".into())]);
 }
 
 #[test]
 fn programs_are_found_through_links_once() {
     let mut image = with(|config| config.summary.cmd = vec!["/usr/sbin/sshd".into(), "-D".into()]);
-    let link = |target| NewFile {
-        kind: FileKind::Symlink,
-        link: target,
-        ..NewFile::default()
-    };
+    let link = |target| NewFile { kind: FileKind::Symlink, link: target, ..NewFile::default() };
     image.put("bin", link(b"usr/bin"));
     image.file("usr/bin/busybox", 0o755);
     image.put("usr/bin/sh", link(b"/bin/busybox"));
     let finding = image.finding("CIS-DI-4.3").expect("found");
     assert_eq!(finding.severity, Severity::Info, "a shell alone");
-    assert_eq!(
-        image.evidence("CIS-DI-4.3"),
-        [("usr/bin/sh".into(), "shell".into())]
-    );
+    assert_eq!(image.evidence("CIS-DI-4.3"), [("usr/bin/sh".into(), "shell".into())]);
     image.put("usr/bin/wget", link(b"nowhere"));
     image.file("usr/bin/gcc", 0o755);
     image.file("usr/bin/sudo", 0o755);
     image.file("usr/sbin/sshd", 0o644);
-    assert_eq!(
-        image.finding("CIS-DI-4.3").expect("found").severity,
-        Severity::Low
-    );
-    assert_eq!(
-        image.evidence("CIS-DI-4.3")[0],
-        ("usr/bin/gcc".into(), "compiler".into())
-    );
-    assert_eq!(
-        image.evidence("GABION-IMG-010"),
-        [("config:Cmd".into(), "starts sshd".into())]
-    );
+    assert_eq!(image.finding("CIS-DI-4.3").expect("found").severity, Severity::Low);
+    assert_eq!(image.evidence("CIS-DI-4.3")[0], ("usr/bin/gcc".into(), "compiler".into()));
+    assert_eq!(image.evidence("GABION-IMG-010"), [("config:Cmd".into(), "starts sshd".into())]);
     assert_eq!(image.evidence("GABION-IMG-011")[0].0, "usr/bin/sudo");
 }
 
@@ -377,33 +267,15 @@ fn programs_are_found_through_links_once() {
 fn accounts_that_let_too_many_in() {
     let mut image = with(|_| {});
     image.file("etc/passwd", 0o644);
-    let open = Account {
-        empty_password: true,
-        ..account("open", None)
-    };
-    let hashed = Account {
-        has_password: true,
-        ..account("root", None)
-    };
+    let open = Account { empty_password: true, ..account("open", None) };
+    let hashed = Account { has_password: true, ..account("root", None) };
     let passwd =
         [("root", 0), ("toor", 0), ("a", 7), ("b", 7), ("a", 8)].map(|(name, uid)| account(name, Some(uid)));
-    image.accounts = vec![
-        ("etc/passwd".into(), passwd.to_vec()),
-        ("etc/shadow".into(), vec![open, hashed]),
-    ];
-    let details = |rule| {
-        image
-            .evidence(rule)
-            .into_iter()
-            .map(|(_, detail)| detail)
-            .collect::<Vec<_>>()
-    };
+    image.accounts = vec![("etc/passwd".into(), passwd.to_vec()), ("etc/shadow".into(), vec![open, hashed])];
+    let details = |rule| image.evidence(rule).into_iter().map(|(_, detail)| detail).collect::<Vec<_>>();
     assert_eq!(details("GABION-IMG-002"), ["open: the password field is empty"]);
     assert_eq!(details("GABION-IMG-003"), ["toor: user id 0"]);
-    assert_eq!(
-        details("GABION-IMG-004"),
-        ["a: the name is given twice", "b: user id 7, as a"]
-    );
+    assert_eq!(details("GABION-IMG-004"), ["a: the name is given twice", "b: user id 7, as a"]);
     assert_eq!(details("GABION-IMG-005"), ["root: has a password hash"]);
     let finding = image.finding("GABION-IMG-003").expect("found");
     assert_eq!(finding.evidence[0].layer, Some(0));
@@ -426,14 +298,7 @@ fn a_directory_has_no_layers_and_long_evidence_is_cut_and_counted() {
 fn a_large_image_names_its_largest_files() {
     let mut image = with(|_| {});
     for (name, size) in [("small", 1), ("model.bin", 2 << 30)] {
-        image.put(
-            name,
-            NewFile {
-                kind: FileKind::File,
-                size,
-                ..NewFile::default()
-            },
-        );
+        image.put(name, NewFile { kind: FileKind::File, size, ..NewFile::default() });
     }
     let evidence = image.evidence("GABION-IMG-013");
     assert_eq!(evidence[0], ("files".into(), "2147483649 bytes".into()));
@@ -445,9 +310,5 @@ fn an_owner_that_is_out_of_range_is_no_owner() {
     let mut image = with(|_| {});
     let id = image.file("usr/bin/su", 0o4755);
     image.tree.set_package(id, FileEntry::NO_PACKAGE - 1);
-    assert!(
-        image.finding("CIS-DI-4.8").expect("found").evidence[0]
-            .package
-            .is_none()
-    );
+    assert!(image.finding("CIS-DI-4.8").expect("found").evidence[0].package.is_none());
 }

@@ -48,10 +48,7 @@ impl<'a> Candidate<'a> {
     /// The identifier that the keyword is part of.
     pub(super) fn name(&self) -> &'a [u8] {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
-        let start = self.text[..self.keyword]
-            .iter()
-            .rposition(|byte| !is_part(byte))
-            .map_or(0, |at| at + 1);
+        let start = self.text[..self.keyword].iter().rposition(|byte| !is_part(byte)).map_or(0, |at| at + 1);
         let len = self.text[start..].iter().take_while(|byte| is_part(byte)).count();
         &self.text[start..start + len]
     }
@@ -80,11 +77,7 @@ pub(super) fn entropy(bytes: &[u8]) -> f32 {
     }
     let len = bytes.len() as f32;
     let share = |count: &&u32| **count as f32 / len;
-    -counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| share(&count) * share(&count).log2())
-        .sum::<f32>()
+    -counts.iter().filter(|count| **count > 0).map(|count| share(&count) * share(&count).log2()).sum::<f32>()
 }
 
 /// Words that nobody's random token contains, and people's placeholders do. `example` also covers the key pair of the
@@ -234,11 +227,8 @@ pub(super) fn is_word(value: &[u8]) -> bool {
 /// cases, or a sign that no identifier has.
 pub(super) fn is_mixed(value: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| value.iter().filter(|byte| is(byte)).count();
-    let (digits, upper, lower) = (
-        count(u8::is_ascii_digit),
-        count(u8::is_ascii_uppercase),
-        count(u8::is_ascii_lowercase),
-    );
+    let (digits, upper, lower) =
+        (count(u8::is_ascii_digit), count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     digits >= 1 && upper + lower >= 1 && (digits >= 3 || (upper >= 1 && lower >= 1))
 }
 
@@ -377,11 +367,8 @@ pub(super) fn is_jwt(candidate: &Candidate<'_>) -> bool {
         return false;
     };
     let header: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&header).ok();
-    header.is_some_and(|header| {
-        header
-            .get("alg")
-            .is_some_and(|alg| alg.is_string() && alg != "none")
-    }) && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok()
+    header.is_some_and(|header| header.get("alg").is_some_and(|alg| alg.is_string() && alg != "none"))
+        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok()
         && signature.len() >= 16
 }
 
@@ -403,11 +390,7 @@ pub(super) fn is_basic_auth(candidate: &Candidate<'_>) -> bool {
 /// Not a part of longer base64, where every short prefix occurs.
 pub(super) fn stands_alone(candidate: &Candidate<'_>) -> bool {
     let signs = |byte: Option<&u8>| byte.is_some_and(|byte| b"+/".contains(byte));
-    let before = candidate
-        .secret
-        .start
-        .checked_sub(1)
-        .and_then(|at| candidate.text.get(at));
+    let before = candidate.secret.start.checked_sub(1).and_then(|at| candidate.text.get(at));
     !signs(before) && !signs(candidate.text.get(candidate.secret.end))
 }
 
@@ -432,11 +415,9 @@ mod tests {
         for sequence in ["abcd1234defg5678", "a1b2c3d4567890ab"] {
             assert!(is_sequence(sequence.as_bytes()), "{sequence}");
         }
-        for identifier in [
-            "V1ServiceAccountTokenProjection",
-            "google_oauth2.Credentials",
-            "encryptionKey1024",
-        ] {
+        for identifier in
+            ["V1ServiceAccountTokenProjection", "google_oauth2.Credentials", "encryptionKey1024"]
+        {
             assert!(is_identifier(identifier.as_bytes()), "{identifier}");
         }
         for random in [

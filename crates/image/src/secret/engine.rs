@@ -64,12 +64,7 @@ impl Engine {
         self.prefilter.scan(text, range, |at, keyword, rules| {
             for &rule in rules {
                 if let Some((span, public)) = self.attempt(usize::from(rule), text, keyword, place) {
-                    tell(Found {
-                        rule: usize::from(rule),
-                        at,
-                        span,
-                        public,
-                    });
+                    tell(Found { rule: usize::from(rule), at, span, public });
                 }
             }
         });
@@ -98,12 +93,7 @@ impl Engine {
         if !whole.contains(&(keyword - from)) {
             return None;
         }
-        let secret = groups
-            .iter()
-            .skip(1)
-            .flatten()
-            .next()
-            .map_or(whole, |group| group.range());
+        let secret = groups.iter().skip(1).flatten().next().map_or(whole, |group| group.range());
         let span = from + secret.start..from + secret.end;
         let context = keyword.saturating_sub(BEFORE);
         let candidate = Candidate {
@@ -128,9 +118,7 @@ impl Engine {
     }
 
     fn regex(&self, index: usize) -> Option<&Regex> {
-        self.compiled[index]
-            .get_or_init(|| compile(&self.rules[index]))
-            .as_ref()
+        self.compiled[index].get_or_init(|| compile(&self.rules[index])).as_ref()
     }
 }
 
@@ -140,12 +128,7 @@ pub(super) fn compile(rule: &Rule) -> Option<Regex> {
         0 => &format!("^(?:{})", rule.pattern),
         _ => rule.pattern,
     };
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(256 << 10)
-        .dfa_size_limit(64 << 10)
-        .build()
-        .ok()
+    RegexBuilder::new(pattern).unicode(false).size_limit(256 << 10).dfa_size_limit(64 << 10).build().ok()
 }
 
 /// Whether the keyword continues a word, so that no token starts here. What looks like the last letter of a word may belong

@@ -68,11 +68,7 @@ pub fn describe(id: &str) -> About {
             severity: gabion_model::Severity::High,
             fix: "Remove it from the image and revoke it.",
         },
-        |rule| About {
-            title: rule.title,
-            severity: rule.severity,
-            fix: rule.fix,
-        },
+        |rule| About { title: rule.title, severity: rule.severity, fix: rule.fix },
     )
 }
 

@@ -128,12 +128,7 @@ fn words(name: &[u8]) -> Vec<u8> {
 /// `"AWS::ApiGateway::ApiKey": "48205d4ffd7feba3"` is the version of a schema.
 fn is_type(candidate: &Candidate<'_>) -> bool {
     let before = candidate.before();
-    let start = before.len()
-        - before
-            .iter()
-            .rev()
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count();
+    let start = before.len() - before.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
     before[..start].ends_with(b"::") && memchr::memrchr2(b'"', b'\'', before).is_some()
 }
 

@@ -57,11 +57,7 @@ impl Prefilter {
             for text in rule.keywords.iter().map(|word| word.as_bytes()) {
                 match keywords.iter_mut().find(|k| k.text == text && k.fold == fold) {
                     Some(known) => known.rules.push(index as u16),
-                    None => keywords.push(Keyword {
-                        text,
-                        fold,
-                        rules: vec![index as u16],
-                    }),
+                    None => keywords.push(Keyword { text, fold, rules: vec![index as u16] }),
                 }
             }
         }
@@ -76,10 +72,8 @@ impl Prefilter {
         }
         anchors.sort_unstable_by_key(|anchor| (hash(anchor.gram), *anchor));
         anchors.dedup();
-        let mut bitmap: Box<[u64; HASHES / 64]> = vec![0; HASHES / 64]
-            .into_boxed_slice()
-            .try_into()
-            .expect("it has this length");
+        let mut bitmap: Box<[u64; HASHES / 64]> =
+            vec![0; HASHES / 64].into_boxed_slice().try_into().expect("it has this length");
         let mut starts = vec![0; HASHES / SHARED + 1];
         for anchor in &anchors {
             let hash = hash(anchor.gram);
@@ -89,12 +83,7 @@ impl Prefilter {
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
         }
-        Self {
-            bitmap,
-            starts: starts.into_boxed_slice(),
-            anchors,
-            keywords,
-        }
+        Self { bitmap, starts: starts.into_boxed_slice(), anchors, keywords }
     }
 
     /// Calls `hit` for each keyword whose gram starts in `range` of `text`: with the place of the gram, which grows from
@@ -164,11 +153,8 @@ impl Prefilter {
             let Some(found) = text.get(start..start + keyword.text.len()) else {
                 continue;
             };
-            let same = if keyword.fold {
-                found.eq_ignore_ascii_case(keyword.text)
-            } else {
-                found == keyword.text
-            };
+            let same =
+                if keyword.fold { found.eq_ignore_ascii_case(keyword.text) } else { found == keyword.text };
             if same {
                 hit(at, start, &keyword.rules);
             }
@@ -185,27 +171,16 @@ fn grams(keyword: &Keyword) -> (usize, Vec<u32>) {
         let with = |last| text.iter().copied().chain([last]).collect::<Vec<u8>>();
         return (
             0,
-            follows
-                .filter_map(|last| with(last).first_chunk().copied())
-                .map(u32::from_le_bytes)
-                .collect(),
+            follows.filter_map(|last| with(last).first_chunk().copied()).map(u32::from_le_bytes).collect(),
         );
     };
     // lower, UPPER, Capital, camelCase
-    let cases: &[u8] = if keyword.fold {
-        &[0b0000, 0b1111, 0b0001, 0b0010, 0b0100, 0b1000]
-    } else {
-        &[0]
-    };
+    let cases: &[u8] = if keyword.fold { &[0b0000, 0b1111, 0b0001, 0b0010, 0b0100, 0b1000] } else { &[0] };
     let form = |case: &u8| {
         let mut gram = [0; GRAM];
         for (i, byte) in gram.iter_mut().enumerate() {
             let exact = text[at + i];
-            *byte = if case >> i & 1 == 1 {
-                exact.to_ascii_uppercase()
-            } else {
-                exact
-            };
+            *byte = if case >> i & 1 == 1 { exact.to_ascii_uppercase() } else { exact };
         }
         u32::from_le_bytes(gram)
     };
@@ -222,10 +197,7 @@ fn hash(gram: u32) -> usize {
 fn commonness(bytes: &[u8]) -> u32 {
     /// Letters of English text, most frequent first.
     const LETTERS: &[u8] = b"etaoinsrhldcumfpgwybvkxjqz";
-    let one = |byte: &u8| match LETTERS
-        .iter()
-        .position(|letter| *letter == byte.to_ascii_lowercase())
-    {
+    let one = |byte: &u8| match LETTERS.iter().position(|letter| *letter == byte.to_ascii_lowercase()) {
         Some(rank) => 30 - rank as u32,
         None if b" -/=\"".contains(byte) => 20,
         None => 8,

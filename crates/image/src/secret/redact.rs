@@ -45,30 +45,15 @@ pub(super) fn whole(text: &[u8], spans: &[Span]) -> String {
 /// The line around `secret`, with all the `spans` masked, and all that lies outside `known` (where other secrets may be).
 pub(super) fn excerpt(text: &[u8], secret: &Range<usize>, spans: &[Span], known: &Range<usize>) -> String {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    let head = secret
-        .start
-        .saturating_sub(MARGIN)
-        .max(known.start.min(secret.start));
-    let tail = (secret.end + MARGIN)
-        .min(known.end)
-        .max(secret.end)
-        .min(text.len());
-    let from = text[head..secret.start]
-        .iter()
-        .rposition(is_break)
-        .map_or(head, |i| head + i + 1);
-    let to = text[secret.start..tail]
-        .iter()
-        .position(is_break)
-        .map_or(tail, |i| secret.start + i);
+    let head = secret.start.saturating_sub(MARGIN).max(known.start.min(secret.start));
+    let tail = (secret.end + MARGIN).min(known.end).max(secret.end).min(text.len());
+    let from = text[head..secret.start].iter().rposition(is_break).map_or(head, |i| head + i + 1);
+    let to = text[secret.start..tail].iter().position(is_break).map_or(tail, |i| secret.start + i);
     let region = &text[from..to];
 
     let mut masked = vec![false; region.len()];
     let mut mask = |range: Range<usize>| {
-        let (start, end) = (
-            range.start.clamp(from, to) - from,
-            range.end.clamp(from, to) - from,
-        );
+        let (start, end) = (range.start.clamp(from, to) - from, range.end.clamp(from, to) - from);
         masked[start..end.max(start)].fill(true);
     };
     mask(0..known.start);

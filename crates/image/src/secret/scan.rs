@@ -79,10 +79,7 @@ struct Match {
 impl TextScan {
     /// A scan of the file at `path` (some rules look at the name).
     pub fn new(path: &[u8]) -> Self {
-        Self {
-            origin: Origin::File(path.to_vec()),
-            ..Self::default()
-        }
+        Self { origin: Origin::File(path.to_vec()), ..Self::default() }
     }
 
     /// The next bytes.
@@ -92,11 +89,7 @@ impl TextScan {
             if self.buffer.len() + now.len() > self.buffer.capacity() {
                 // Small files get what they need, large ones the window at once.
                 let small = self.buffer.is_empty() && rest.is_empty();
-                self.buffer.reserve_exact(if small {
-                    now.len()
-                } else {
-                    WINDOW - self.buffer.len()
-                });
+                self.buffer.reserve_exact(if small { now.len() } else { WINDOW - self.buffer.len() });
             }
             self.buffer.extend_from_slice(now);
             chunk = rest;
@@ -112,10 +105,7 @@ impl TextScan {
         self.advance(self.buffer.len());
         self.settle(u64::MAX);
         self.join();
-        Told {
-            matches: self.matches,
-            untold: self.untold,
-        }
+        Told { matches: self.matches, untold: self.untold }
     }
 
     /// Halves of credentials whose other half is in this text, too, are told as the whole.
@@ -148,10 +138,7 @@ impl TextScan {
 
     fn add(&mut self, found: &Found) {
         let at = self.forgotten + found.at as u64;
-        let (start, end) = (
-            self.forgotten + found.span.start as u64,
-            self.forgotten + found.span.end as u64,
-        );
+        let (start, end) = (self.forgotten + found.span.start as u64, self.forgotten + found.span.end as u64);
         if self.is_complete(at) {
             self.settle(u64::MAX);
         } else if let Some((first, last)) = self.extent()
@@ -161,12 +148,7 @@ impl TextScan {
             self.settle(seen);
             self.known_from = last.max(seen);
         }
-        self.group.push(Match {
-            rule: found.rule,
-            start,
-            end,
-            public: found.public,
-        });
+        self.group.push(Match { rule: found.rule, start, end, public: found.public });
     }
 
     /// Whether nothing that starts where the scan is now can be seen around the group.
@@ -187,10 +169,7 @@ impl TextScan {
         group.sort_by_key(|one| (ENGINE.rules[one.rule].generic, one.rule, one.start, one.end));
         let mut told: Vec<&Match> = Vec::new();
         for one in &group {
-            if told
-                .iter()
-                .all(|other| one.end <= other.start || other.end <= one.start)
-            {
+            if told.iter().all(|other| one.end <= other.start || other.end <= one.start) {
                 told.push(one);
             }
         }
@@ -198,10 +177,7 @@ impl TextScan {
 
         let spans: Vec<Span> = group
             .iter()
-            .map(|one| Span {
-                range: self.local(one.start)..self.local(one.end),
-                public: one.public,
-            })
+            .map(|one| Span { range: self.local(one.start)..self.local(one.end), public: one.public })
             .collect();
         let known = self.local(self.known_from)..self.local(seen);
         for one in told {
@@ -220,22 +196,11 @@ impl TextScan {
             };
             let fingerprint = fingerprint(&rule, &self.buffer[secret.clone()]);
             let same = |other: &SecretMatch| other.rule == rule && other.fingerprint == fingerprint;
-            if self
-                .matches
-                .iter()
-                .rev()
-                .take_while(|other| other.line == line)
-                .any(same)
-            {
+            if self.matches.iter().rev().take_while(|other| other.line == line).any(same) {
                 continue;
             }
             let excerpt = redact::excerpt(&self.buffer, &secret, &spans, &known);
-            self.matches.push(SecretMatch {
-                rule,
-                line,
-                excerpt,
-                fingerprint,
-            });
+            self.matches.push(SecretMatch { rule, line, excerpt, fingerprint });
         }
     }
 
@@ -247,9 +212,7 @@ impl TextScan {
 
     /// Drops what no rule and no excerpt can ask for any more.
     fn forget(&mut self) {
-        let open = self
-            .extent()
-            .map_or(self.scanned, |(first, _)| self.local(first).min(self.scanned));
+        let open = self.extent().map_or(self.scanned, |(first, _)| self.local(first).min(self.scanned));
         let drop = open.saturating_sub(KEPT);
         self.breaks += memchr::memchr_iter(b'\n', &self.buffer[..drop]).count() as u64;
         self.buffer.drain(..drop);
@@ -273,10 +236,7 @@ fn fingerprint(rule: &str, secret: &[u8]) -> String {
 /// A value whose name says that it is a credential (`DB_PASSWORD`) needs no further sign of being one, unless it is a
 /// placeholder, or names a file that holds the credential (`/run/secrets/db`).
 pub fn scan_value(name: &str, value: &str) -> Vec<SecretMatch> {
-    let mut scan = TextScan {
-        origin: Origin::Value,
-        ..TextScan::default()
-    };
+    let mut scan = TextScan { origin: Origin::Value, ..TextScan::default() };
     scan.feed(name.as_bytes());
     scan.feed(b"=");
     scan.feed(value.as_bytes());
@@ -288,10 +248,7 @@ pub(super) fn mask(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut spans = Vec::new();
     ENGINE.scan(bytes, 0..bytes.len(), Place::File(b"history"), |found| {
-        spans.push(Span {
-            range: found.span,
-            public: found.public,
-        });
+        spans.push(Span { range: found.span, public: found.public });
     });
     redact::whole(bytes, &spans)
 }

@@ -26,17 +26,13 @@ impl Expander {
     }
 
     fn number(&mut self) -> usize {
-        self.state = self
-            .state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 33) as usize
     }
 
     fn draw(&mut self, count: usize, alphabet: &[u8]) -> String {
-        (0..count)
-            .map(|_| char::from(alphabet[self.number() % alphabet.len()]))
-            .collect()
+        (0..count).map(|_| char::from(alphabet[self.number() % alphabet.len()])).collect()
     }
 
     fn one(&mut self, template: &str) -> String {
@@ -83,10 +79,9 @@ impl Expander {
                     "upper" => self.draw(count, &[UPPER, DIGIT].concat()),
                     "lower" => self.draw(count, &[LOWER, DIGIT].concat()),
                     "base32" => self.draw(count, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
-                    "base58" => self.draw(
-                        count,
-                        b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
-                    ),
+                    "base58" => {
+                        self.draw(count, b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
+                    }
                     "base64" => self.draw(count, &[&alnum[..], b"+/"].concat()),
                     "bech32" => self.draw(count, b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
                     other => panic!("no alphabet {other}"),
@@ -108,9 +103,7 @@ impl Expander {
                     || inner == "xprv"
                     || inner.starts_with("= ")
                     || inner.starts_with("checksum ")
-                    || inner
-                        .split_once(' ')
-                        .is_some_and(|(n, _)| n.parse::<usize>().is_ok())
+                    || inner.split_once(' ').is_some_and(|(n, _)| n.parse::<usize>().is_ok())
             };
             match after.split_once('}') {
                 Some((inner, tail)) if is_template(inner) => {
@@ -131,10 +124,8 @@ fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();
     for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         out.extend((0..=group.len()).map(|i| char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize])));
     }
     out
@@ -155,11 +146,7 @@ fn base58(bytes: &[u8]) -> String {
             carry /= 58;
         }
     }
-    digits
-        .iter()
-        .rev()
-        .map(|digit| char::from(DIGITS[*digit]))
-        .collect()
+    digits.iter().rev().map(|digit| char::from(DIGITS[*digit])).collect()
 }
 
 fn expand(rule: &Rule, template: &str) -> String {
@@ -197,13 +184,7 @@ fn assert_redacted(text: &[u8], path: &[u8], matches: &[SecretMatch]) {
         for secret in &secrets {
             for run in secret.windows(8) {
                 let leaks = memchr::memmem::find(one.excerpt.as_bytes(), run).is_some();
-                assert!(
-                    !leaks,
-                    "{}: {:?} shows {:?}",
-                    one.rule,
-                    one.excerpt,
-                    String::from_utf8_lossy(run)
-                );
+                assert!(!leaks, "{}: {:?} shows {:?}", one.rule, one.excerpt, String::from_utf8_lossy(run));
             }
         }
     }
@@ -264,9 +245,7 @@ fn the_tables_are_sound() {
     for rule in rules() {
         assert!(seen.insert(rule.id), "{} twice", rule.id);
         assert!(
-            rule.id
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            rule.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
             "{}",
             rule.id
         );
@@ -275,13 +254,7 @@ fn the_tables_are_sound() {
         assert!(engine::compile(rule).is_some(), "{} does not compile", rule.id);
         assert!(!rule.title.ends_with('.') && !rule.fix.is_empty(), "{}", rule.id);
         if rule.folds_case() {
-            assert!(
-                rule.keywords
-                    .iter()
-                    .all(|word| word.to_ascii_lowercase() == *word),
-                "{}",
-                rule.id
-            );
+            assert!(rule.keywords.iter().all(|word| word.to_ascii_lowercase() == *word), "{}", rule.id);
         }
         if let Check::Entropy(bits) = rule.check {
             assert!((1.0..6.0).contains(&bits), "{}", rule.id);
@@ -348,11 +321,7 @@ fn the_same_secret_on_the_same_line_is_told_once() {
 fn documentation_examples_and_placeholders_are_not_secrets() {
     for text in [
         concat!("AKIA", "IOSFODNN7", "EXAMPLE"),
-        concat!(
-            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/",
-            "bPxRfiCY",
-            "EXAMPLEKEY"
-        ),
+        concat!("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/", "bPxRfiCY", "EXAMPLEKEY"),
         concat!("AKIA", "AAAAAAAAAAAAAAAA"),
         "API_TOKEN=your_token_goes_here_1234",
         "password = \"${DB_PASSWORD}\"",
@@ -373,24 +342,15 @@ fn an_access_key_id_is_as_bad_as_what_lies_beside_it() {
     let severity = |text: &str| {
         let matches = scan(b"x", text.as_bytes());
         assert_redacted(text.as_bytes(), b"x", &matches);
-        assert!(
-            !matches.iter().any(|one| one.excerpt.contains(&secret)),
-            "{text:.200}"
-        );
+        assert!(!matches.iter().any(|one| one.excerpt.contains(&secret)), "{text:.200}");
         let told = |one: &SecretMatch| (one.rule.clone(), super::describe(&one.rule).severity);
         matches.iter().map(told).collect::<Vec<_>>()
     };
     let lone = ("aws-access-key-id".to_owned(), Severity::Medium);
     let pair = ("aws-access-key-pair".to_owned(), Severity::Critical);
     let named = ("aws-secret-access-key".to_owned(), Severity::Critical);
-    assert_eq!(
-        severity(&format!("X-Amz-Credential={url}%2F20190101")),
-        from_ref(&lone)
-    );
-    assert_eq!(
-        severity(&format!("{id}:2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")),
-        [lone]
-    );
+    assert_eq!(severity(&format!("X-Amz-Credential={url}%2F20190101")), from_ref(&lone));
+    assert_eq!(severity(&format!("{id}:2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")), [lone]);
     // The file that the console offers for download, with the secret told by its place alone.
     let csv = format!("Access key ID,Secret access key\r\n{id},{secret}\r\n");
     assert_eq!(severity(&csv), from_ref(&pair));
@@ -409,11 +369,7 @@ fn guesses_are_not_made_where_interfaces_are_documented() {
         "srv/lib/testdata/keys.go",
     ] {
         assert_eq!(ids(&scan(path.as_bytes(), text.as_bytes())), [""; 0], "{path}");
-        assert_eq!(
-            ids(&scan(path.as_bytes(), known.as_bytes())),
-            ["github-pat"],
-            "{path}"
-        );
+        assert_eq!(ids(&scan(path.as_bytes(), known.as_bytes())), ["github-pat"], "{path}");
     }
     for path in ["srv/examples/settings.py", "srv/examples.json", "srv/app.json"] {
         let found = scan(path.as_bytes(), text.as_bytes());
@@ -425,10 +381,7 @@ fn guesses_are_not_made_where_interfaces_are_documented() {
 fn a_token_is_no_part_of_longer_base64() {
     let text = Expander::new("g").all("{180 alnum}");
     let token = format!("EAAG{text}");
-    assert_eq!(
-        ids(&scan(b"x", format!("token={token}\n").as_bytes())),
-        ["facebook-access-token"]
-    );
+    assert_eq!(ids(&scan(b"x", format!("token={token}\n").as_bytes())), ["facebook-access-token"]);
     for around in [format!("QmFz+{token}=="), format!("\"{token}/QmFz")] {
         assert_eq!(ids(&scan(b"x.js", around.as_bytes())), [""; 0], "{around}");
     }
@@ -451,11 +404,7 @@ fn an_environment_variable_is_judged_by_its_name_and_its_value() {
         ("GPG_KEY", "7169605F62C751356D054A26A821E680E5FA6305"),
         ("PASSWORD_MIN_LENGTH", "12345"),
     ] {
-        assert!(
-            !tells(name, value),
-            "{name}={value}: {:?}",
-            scan_value(name, value)
-        );
+        assert!(!tells(name, value), "{name}={value}: {:?}", scan_value(name, value));
     }
     let matches = scan_value("DATABASE_URL", "postgres://app:s3cr3tpw9@db.internal/app");
     assert_eq!(ids(&matches), ["database-url-password"]);

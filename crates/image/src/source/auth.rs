@@ -72,11 +72,7 @@ impl Keychain {
     /// What the environment gives: `GABION_REGISTRY_TOKEN`, or `GABION_REGISTRY_USER` with
     /// `GABION_REGISTRY_PASSWORD`; and the files that podman and Docker use.
     pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name| {
-            env(name)
-                .and_then(|value| value.into_string().ok())
-                .filter(|v| !v.is_empty())
-        };
+        let text = |name| env(name).and_then(|value| value.into_string().ok()).filter(|v| !v.is_empty());
         let directory = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let given = match (text("GABION_REGISTRY_TOKEN"), text("GABION_REGISTRY_USER")) {
             (Some(token), _) => Some(Credentials::Token(Secret(token))),
@@ -96,13 +92,7 @@ impl Keychain {
             |file| vec![file],
         );
         let docker = directory("DOCKER_CONFIG").or_else(|| home.map(|d| d.join(".docker")));
-        Self {
-            given,
-            files: podman
-                .into_iter()
-                .chain(docker.map(|d| d.join("config.json")))
-                .collect(),
-        }
+        Self { given, files: podman.into_iter().chain(docker.map(|d| d.join("config.json"))).collect() }
     }
 
     /// Credentials for one repository, or why they cannot be had. May run a credential helper.
@@ -142,10 +132,7 @@ fn find_in(path: &Path, bytes: &[u8], host: &str, repository: &str) -> Result<Op
             Ok(Some(Credentials::Identity(Secret(token))))
         }
         Ok(DockerCredential::UsernamePassword(user, password)) if !user.is_empty() => {
-            Ok(Some(Credentials::Basic {
-                user,
-                password: Secret(password),
-            }))
+            Ok(Some(Credentials::Basic { user, password: Secret(password) }))
         }
         Ok(_) | Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
         // The protocol of helpers has no code for "none kept"; this is the text they agree on.
@@ -157,18 +144,13 @@ fn find_in(path: &Path, bytes: &[u8], host: &str, repository: &str) -> Result<Op
         Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
             Err(format!("{} of {} failed", printable(&helper), path.display()))
         }
-        Err(CredentialRetrievalError::HelperCommunicationError) => Err(format!(
-            "the credential helper of {} cannot be run",
-            path.display()
-        )),
-        Err(CredentialRetrievalError::MalformedHelperResponse) => Err(format!(
-            "the credential helper of {} answers nonsense",
-            path.display()
-        )),
-        Err(_) => Err(format!(
-            "the entry for {key} in {} cannot be read",
-            path.display()
-        )),
+        Err(CredentialRetrievalError::HelperCommunicationError) => {
+            Err(format!("the credential helper of {} cannot be run", path.display()))
+        }
+        Err(CredentialRetrievalError::MalformedHelperResponse) => {
+            Err(format!("the credential helper of {} answers nonsense", path.display()))
+        }
+        Err(_) => Err(format!("the entry for {key} in {} cannot be read", path.display())),
     }
 }
 
@@ -297,11 +279,7 @@ mod tests {
                 vec![
                     r#"Bearer realm="https://auth.example/token",service="reg",scope="repository:a/b:pull,push""#,
                 ],
-                Some(bearer(
-                    "https://auth.example/token",
-                    Some("reg"),
-                    Some("repository:a/b:pull,push"),
-                )),
+                Some(bearer("https://auth.example/token", Some("reg"), Some("repository:a/b:pull,push"))),
             ),
             (
                 vec![r#"basic realm="a, b", BEARER Realm = "u\"v" , service=s"#],
@@ -325,10 +303,7 @@ mod tests {
     #[test]
     fn nothing_prints_a_secret() {
         let keychain = Keychain {
-            given: Some(Credentials::Basic {
-                user: "ann".to_owned(),
-                password: Secret::new("hunter2"),
-            }),
+            given: Some(Credentials::Basic { user: "ann".to_owned(), password: Secret::new("hunter2") }),
             files: Vec::new(),
         };
         let text = format!("{keychain:?} {}", Secret::new("hunter2"));
@@ -347,12 +322,8 @@ mod tests {
         assert_eq!(plain.given, None);
         assert_eq!(
             plain.files,
-            [
-                "/run/u/containers/auth.json",
-                "/h/.config/containers/auth.json",
-                "/h/.docker/config.json"
-            ]
-            .map(PathBuf::from)
+            ["/run/u/containers/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"]
+                .map(PathBuf::from)
         );
         let set = env(&[
             ("HOME", "/h"),
@@ -362,10 +333,7 @@ mod tests {
             ("GABION_REGISTRY_PASSWORD", "p"),
         ]);
         assert_eq!(set.files, ["/a.json", "/d/config.json"].map(PathBuf::from));
-        let expected = Credentials::Basic {
-            user: "u".to_owned(),
-            password: Secret::new("p"),
-        };
+        let expected = Credentials::Basic { user: "u".to_owned(), password: Secret::new("p") };
         assert_eq!(set.given, Some(expected));
     }
 
@@ -374,10 +342,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("config.json");
         fs::write(&path, json).expect("writes");
-        let keychain = Keychain {
-            given: None,
-            files: vec![directory.path().join("missing.json"), path],
-        };
+        let keychain = Keychain { given: None, files: vec![directory.path().join("missing.json"), path] };
         keychain.find(host, repository)
     }
 
@@ -397,10 +362,7 @@ mod tests {
         assert_eq!(user(look(json, "reg.example", "team/app")), "n:q");
         assert_eq!(user(look(json, "docker.io", "library/alpine")), "d:r");
         assert_eq!(user(look(json, "none.example", "app")), "Anonymous");
-        assert_eq!(
-            look(json, "tok.example", "app"),
-            Ok(Credentials::Identity(Secret::new("T")))
-        );
+        assert_eq!(look(json, "tok.example", "app"), Ok(Credentials::Identity(Secret::new("T"))));
         let error = look("{secret", "reg.example", "app").expect_err("broken");
         assert!(error.ends_with("is not valid JSON"), "{error}");
     }
@@ -412,11 +374,7 @@ mod tests {
             "source::auth::tests::a_credential_helper_is_asked_and_what_it_says_is_not_repeated";
         if std::env::var_os("GABION_TEST_HELPERS").is_some() {
             let ask = |name| {
-                look(
-                    &format!(r#"{{"credHelpers":{{"reg.example":"{name}"}}}}"#),
-                    "reg.example",
-                    "app",
-                )
+                look(&format!(r#"{{"credHelpers":{{"reg.example":"{name}"}}}}"#), "reg.example", "app")
             };
             assert_eq!(user(ask("good")), "ann:s3cret reg.example");
             assert_eq!(ask("none"), Ok(Credentials::Anonymous));
@@ -429,14 +387,8 @@ mod tests {
         }
         let directory = tempfile::tempdir().expect("a directory");
         for (name, script) in [
-            (
-                "good",
-                r#"echo "{\"ServerURL\":\"x\",\"Username\":\"ann\",\"Secret\":\"s3cret $(cat)\"}""#,
-            ),
-            (
-                "none",
-                "cat >/dev/null; echo credentials not found in native keychain; exit 1",
-            ),
+            ("good", r#"echo "{\"ServerURL\":\"x\",\"Username\":\"ann\",\"Secret\":\"s3cret $(cat)\"}""#),
+            ("none", "cat >/dev/null; echo credentials not found in native keychain; exit 1"),
             ("bad", "cat >/dev/null; echo s3cret; exit 1"),
             ("odd", "cat >/dev/null; echo s3cret"),
         ] {

@@ -117,13 +117,7 @@ impl BlobStore {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// The file at `path`, locked, unless another process has the lock.
@@ -169,9 +163,7 @@ impl Partial {
 
     /// Adds bytes at the end.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
-        self.file
-            .write_all(bytes)
-            .map_err(|e| SourceError::file(&self.path, e))?;
+        self.file.write_all(bytes).map_err(|e| SourceError::file(&self.path, e))?;
         self.hash.update(bytes);
         self.len += bytes.len() as u64;
         Ok(())
@@ -194,11 +186,7 @@ impl Partial {
         let found = Digest::sha256(self.hash.clone().finalize().into());
         if found != self.expected {
             self.restart()?;
-            return Err(SourceError::Digest {
-                host: host.to_owned(),
-                expected: self.expected,
-                found,
-            });
+            return Err(SourceError::Digest { host: host.to_owned(), expected: self.expected, found });
         }
         fs::rename(&self.path, &self.target).map_err(|e| SourceError::file(&self.target, e))?;
         self.done = true;
@@ -262,14 +250,8 @@ mod tests {
         let path = store.put(&digest, &b"hello"[..]).expect("matches");
         assert_eq!(store.get(&digest), Some(path));
         assert_eq!(names(&store), [digest.hex()]);
-        assert_eq!(
-            store.read(&digest, 5).expect("reads").as_deref(),
-            Some(&b"hello"[..])
-        );
-        assert!(matches!(
-            store.read(&digest, 4),
-            Err(SourceError::TooLarge { .. })
-        ));
+        assert_eq!(store.read(&digest, 5).expect("reads").as_deref(), Some(&b"hello"[..]));
+        assert!(matches!(store.read(&digest, 4), Err(SourceError::TooLarge { .. })));
         let mode = fs::metadata(&store.directory).expect("there").mode();
         assert_eq!(mode & 0o777, 0o700);
     }
@@ -303,11 +285,7 @@ mod tests {
         assert!(forbidden.hint().is_some());
         // `/dev/full` answers every write with ENOSPC.
         let mut partial = Partial {
-            file: OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open("/dev/full")
-                .expect("opens"),
+            file: OpenOptions::new().read(true).write(true).open("/dev/full").expect("opens"),
             path: "/cache/y".into(),
             target: "/cache/z".into(),
             private: false,

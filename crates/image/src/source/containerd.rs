@@ -107,10 +107,8 @@ pub async fn fetch(
     let name = image.name.clone();
     let resolved = space.resolve(&image).await?;
     let config_bytes = space.document(&name, &resolved.manifest.config.digest).await?;
-    let config = Config::parse(&config_bytes).map_err(|source| SourceError::Manifest {
-        reference: name.clone(),
-        source,
-    })?;
+    let config = Config::parse(&config_bytes)
+        .map_err(|source| SourceError::Manifest { reference: name.clone(), source })?;
     let tags = space.tags(&image).await?;
     if options.snapshots
         && let Some(layers) = space.snapshots(&config.diff_ids, progress).await?
@@ -125,14 +123,8 @@ pub async fn fetch(
     }
     blobs.put(&resolved.digest, resolved.bytes.as_slice())?;
     blobs.put(&resolved.manifest.config.digest, config_bytes.as_slice())?;
-    space
-        .copy_layers(&name, &resolved.manifest, blobs, progress)
-        .await?;
-    Ok(ContainerdImage::Blobs(Fetched {
-        manifest: resolved.digest,
-        tags,
-        platform: config.platform,
-    }))
+    space.copy_layers(&name, &resolved.manifest, blobs, progress).await?;
+    Ok(ContainerdImage::Blobs(Fetched { manifest: resolved.digest, tags, platform: config.platform }))
 }
 
 /// Whether containerd has an image of that name.
@@ -201,42 +193,23 @@ impl<'a> Daemon<'a> {
                 .list(ListNamespacesRequest::default())
                 .await
                 .map_err(|status| self.failed(&status))?;
-            names = answer
-                .into_inner()
-                .namespaces
-                .into_iter()
-                .map(|n| n.name)
-                .collect();
-            let rank = |name: &str| {
-                ["k8s.io", "default", "moby"]
-                    .iter()
-                    .position(|known| *known == name)
-            };
+            names = answer.into_inner().namespaces.into_iter().map(|n| n.name).collect();
+            let rank = |name: &str| ["k8s.io", "default", "moby"].iter().position(|known| *known == name);
             names.sort_by_key(|name| (rank(name).unwrap_or(usize::MAX), name.clone()));
         }
-        Ok(names
-            .into_iter()
-            .map(|name| Space { daemon: self, name })
-            .collect())
+        Ok(names.into_iter().map(|name| Space { daemon: self, name }).collect())
     }
 
     async fn find(&self, reference: &str) -> Result<(Space<'_>, Image), SourceError> {
         let spaces = self.spaces().await?;
-        let looked = spaces
-            .iter()
-            .map(|s| s.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let looked = spaces.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
         for space in spaces {
             if let Some(image) = space.find(reference).await? {
                 return Ok((space, image));
             }
         }
         Err(SourceError::NotFound {
-            host: format!(
-                "containerd at {} (namespaces {looked})",
-                self.options.socket.display()
-            ),
+            host: format!("containerd at {} (namespaces {looked})", self.options.socket.display()),
             reference: printable(reference),
         })
     }
@@ -317,10 +290,7 @@ impl Space<'_> {
 
     /// From the image's target, which may be an index, to one manifest.
     async fn resolve(&self, image: &Image) -> Result<Resolved, SourceError> {
-        let unusable = |source| SourceError::Manifest {
-            reference: image.name.clone(),
-            source,
-        };
+        let unusable = |source| SourceError::Manifest { reference: image.name.clone(), source };
         let Some(mut digest) = target(image) else {
             return Err(SourceError::NotFound {
                 host: "containerd".to_owned(),
@@ -332,11 +302,7 @@ impl Space<'_> {
         for _ in 0..4 {
             let index = match Document::parse(&bytes).map_err(unusable)? {
                 Document::Manifest(manifest) => {
-                    return Ok(Resolved {
-                        digest,
-                        bytes,
-                        manifest,
-                    });
+                    return Ok(Resolved { digest, bytes, manifest });
                 }
                 Document::Index(index) => index,
             };
@@ -366,10 +332,7 @@ impl Space<'_> {
                 (None, None) => break,
             }
         }
-        Err(SourceError::TooLarge {
-            what: format!("the nesting of indexes in {}", image.name),
-            limit: 4,
-        })
+        Err(SourceError::TooLarge { what: format!("the nesting of indexes in {}", image.name), limit: 4 })
     }
 
     /// A verified document of the content store.
@@ -377,10 +340,7 @@ impl Space<'_> {
         let mut bytes = Vec::new();
         self.content(image, digest, &mut |data| {
             if (bytes.len() + data.len()) as u64 > MAX_DOCUMENT {
-                return Err(SourceError::TooLarge {
-                    what: digest.to_string(),
-                    limit: MAX_DOCUMENT,
-                });
+                return Err(SourceError::TooLarge { what: digest.to_string(), limit: MAX_DOCUMENT });
             }
             bytes.extend_from_slice(data);
             Ok(())
@@ -388,11 +348,7 @@ impl Space<'_> {
         .await?;
         let found = super::blobs::digest_of(&bytes);
         if found != *digest {
-            return Err(SourceError::Digest {
-                host: "containerd".to_owned(),
-                expected: *digest,
-                found,
-            });
+            return Err(SourceError::Digest { host: "containerd".to_owned(), expected: *digest, found });
         }
         Ok(bytes)
     }
@@ -411,15 +367,10 @@ impl Space<'_> {
             },
             _ => self.daemon.failed(&status),
         };
-        let request = self.request(ReadContentRequest {
-            digest: digest.to_string(),
-            ..ReadContentRequest::default()
-        })?;
-        let mut stream = client!(ContentClient, self.daemon.channel)
-            .read(request)
-            .await
-            .map_err(failed)?
-            .into_inner();
+        let request =
+            self.request(ReadContentRequest { digest: digest.to_string(), ..ReadContentRequest::default() })?;
+        let mut stream =
+            client!(ContentClient, self.daemon.channel).read(request).await.map_err(failed)?.into_inner();
         while let Some(chunk) = stream.message().await.map_err(failed)? {
             sink(&chunk.data)?;
         }
@@ -439,11 +390,7 @@ impl Space<'_> {
             .iter()
             .filter(|layer| seen.insert(layer.digest) && blobs.get(&layer.digest).is_none())
             .collect();
-        progress.total(
-            missing
-                .iter()
-                .fold(0, |sum: u64, layer| sum.saturating_add(layer.size)),
-        );
+        progress.total(missing.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.size)));
         for layer in missing {
             let mut partial = blobs.begin(&layer.digest)?;
             partial.restart()?;
@@ -475,9 +422,7 @@ impl Space<'_> {
 
     /// The process ID of a container's first process, if it runs.
     pub(super) async fn pid(&self, id: &str) -> Result<Option<u32>, SourceError> {
-        let request = self.request(GetRequest {
-            container_id: id.to_owned(),
-        })?;
+        let request = self.request(GetRequest { container_id: id.to_owned() })?;
         match client!(TasksClient, self.daemon.channel).get(request).await {
             Ok(answer) => Ok(answer
                 .into_inner()
@@ -495,10 +440,7 @@ impl Space<'_> {
             snapshotter: container.snapshotter.clone(),
             key: container.snapshot_key.clone(),
         });
-        let answer = client!(SnapshotsClient, self.daemon.channel)
-            .mounts(request.ok()?)
-            .await
-            .ok()?;
+        let answer = client!(SnapshotsClient, self.daemon.channel).mounts(request.ok()?).await.ok()?;
         Stack::of(&answer.into_inner().mounts)
     }
 }

@@ -33,27 +33,17 @@ pub struct DockerOptions {
 impl DockerOptions {
     /// `DOCKER_HOST` if that is set; else the sockets of Docker and of podman, the user's own before the system's.
     pub fn from_env(env: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name| {
-            env(name)
-                .and_then(|value| value.into_string().ok())
-                .filter(|v| !v.is_empty())
-        };
+        let text = |name| env(name).and_then(|value| value.into_string().ok()).filter(|v| !v.is_empty());
         let hosts = if let Some(host) = text("DOCKER_HOST") {
             vec![host]
         } else {
             let own = text("XDG_RUNTIME_DIR").into_iter().flat_map(|run| {
-                [
-                    format!("unix://{run}/docker.sock"),
-                    format!("unix://{run}/podman/podman.sock"),
-                ]
+                [format!("unix://{run}/docker.sock"), format!("unix://{run}/podman/podman.sock")]
             });
             let system = ["unix:///var/run/docker.sock", "unix:///run/podman/podman.sock"];
             own.chain(system.map(str::to_owned)).collect()
         };
-        Self {
-            hosts,
-            read_timeout: None,
-        }
+        Self { hosts, read_timeout: None }
     }
 }
 
@@ -97,9 +87,7 @@ pub async fn holds(reference: &str, options: &DockerOptions) -> bool {
 /// A name or an ID, which becomes part of a path: nothing in it may mean something there.
 fn checked(reference: &str) -> Result<&str, SourceError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@[]".contains(c);
-    let steps = reference
-        .split('/')
-        .any(|part| part.is_empty() || part == "." || part == "..");
+    let steps = reference.split('/').any(|part| part.is_empty() || part == "." || part == "..");
     if reference.is_empty() || steps || !reference.chars().all(plain) {
         return Err(SourceError::Reference {
             reference: printable(reference),
@@ -179,10 +167,7 @@ impl Docker {
             }
         }
         if found.is_empty() {
-            return Err(SourceError::NoDaemon {
-                daemon: "docker",
-                sockets,
-            });
+            return Err(SourceError::NoDaemon { daemon: "docker", sockets });
         }
         Ok(found)
     }
@@ -194,32 +179,21 @@ impl Docker {
             .read_timeout(options.read_timeout.unwrap_or(Duration::from_mins(10)));
         let (builder, base) = if let Some(path) = host.strip_prefix("unix://") {
             (builder.unix_socket(path), "http://docker".to_owned())
-        } else if let Some(address) = host
-            .strip_prefix("tcp://")
-            .or_else(|| host.strip_prefix("http://"))
-        {
+        } else if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
             (builder, format!("http://{}", address.trim_end_matches('/')))
         } else {
             return Err("only unix:// and tcp:// are supported".to_owned());
         };
         let client = builder.build().map_err(|e| innermost(&e))?;
-        let docker = Self {
-            client,
-            base,
-            shown: host.to_owned(),
-        };
+        let docker = Self { client, base, shown: host.to_owned() };
         let answer = docker.client.get(format!("{}/_ping", docker.base)).send().await;
         answer.map_err(|e| innermost(&e))?;
         Ok(docker)
     }
 
     async fn get(&self, path: &str) -> Result<Option<Response>, SourceError> {
-        let response = self
-            .client
-            .get(format!("{}{path}", self.base))
-            .send()
-            .await
-            .map_err(|e| self.failed(&e))?;
+        let response =
+            self.client.get(format!("{}{path}", self.base)).send().await.map_err(|e| self.failed(&e))?;
         match response.status() {
             StatusCode::OK => Ok(Some(response)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -306,10 +280,7 @@ impl Docker {
         if name.contains('/') {
             return Ok(None);
         }
-        let Some(found) = self
-            .json::<Inspected>(&format!("/containers/{name}/json"))
-            .await?
-        else {
+        let Some(found) = self.json::<Inspected>(&format!("/containers/{name}/json")).await? else {
             return Ok(None);
         };
         if found.state.pid == 0 {
@@ -325,28 +296,13 @@ impl Docker {
             })
             .filter(|stack| stack.layers.iter().all(|directory| readable(directory)))
             .unwrap_or_default();
-        let image = found
-            .config
-            .and_then(|c| c.image)
-            .filter(|i| !i.is_empty())
-            .unwrap_or(found.image);
+        let image = found.config.and_then(|c| c.image).filter(|i| !i.is_empty()).unwrap_or(found.image);
         let name = found.name.trim_start_matches('/').to_owned();
-        Ok(Some(RunningContainer::new(
-            found.id,
-            name,
-            image,
-            found.state.pid,
-            proc,
-            stack,
-        )))
+        Ok(Some(RunningContainer::new(found.id, name, image, found.state.pid, proc, stack)))
     }
 
     fn says(&self, reason: &str) -> SourceError {
-        SourceError::Daemon {
-            daemon: "docker",
-            socket: self.shown.clone(),
-            reason: printable(reason),
-        }
+        SourceError::Daemon { daemon: "docker", socket: self.shown.clone(), reason: printable(reason) }
     }
 
     fn failed(&self, error: &reqwest::Error) -> SourceError {
@@ -376,10 +332,7 @@ mod tests {
             })
             .hosts
         };
-        assert_eq!(
-            hosts(&[("DOCKER_HOST", "tcp://h:1"), ("XDG_RUNTIME_DIR", "/r")]),
-            ["tcp://h:1"]
-        );
+        assert_eq!(hosts(&[("DOCKER_HOST", "tcp://h:1"), ("XDG_RUNTIME_DIR", "/r")]), ["tcp://h:1"]);
         assert_eq!(
             hosts(&[("XDG_RUNTIME_DIR", "/r")]),
             [
@@ -396,17 +349,7 @@ mod tests {
         for good in ["alpine", "localhost:5000/a/b:v1", "a@sha256:00", "sha256:0123"] {
             assert!(checked(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "../info",
-            "a/../b",
-            "a?x=1",
-            "a#b",
-            "a%2f",
-            "/a",
-            "a b",
-            "a\r\nHost: x",
-        ] {
+        for bad in ["", "../info", "a/../b", "a?x=1", "a#b", "a%2f", "/a", "a b", "a\r\nHost: x"] {
             assert!(checked(bad).is_err(), "{bad}");
         }
     }

@@ -97,10 +97,7 @@ impl<'a> Endpoint<'a> {
         options: &'a RegistryOptions,
         progress: &'a dyn Progress,
     ) -> Result<Self, SourceError> {
-        let insecure = options
-            .insecure
-            .iter()
-            .any(|h| h == place.host || h == place.authority);
+        let insecure = options.insecure.iter().any(|h| h == place.host || h == place.authority);
         Ok(Self {
             options,
             progress,
@@ -171,8 +168,7 @@ impl<'a> Endpoint<'a> {
             return Err(error);
         };
         if wait >= Duration::from_secs(1) {
-            self.progress
-                .message(&format!("{error}; trying again in {} s", wait.as_secs()));
+            self.progress.message(&format!("{error}; trying again in {} s", wait.as_secs()));
         }
         tokio::time::sleep(wait).await;
         Ok(())
@@ -247,8 +243,7 @@ impl<'a> Endpoint<'a> {
                 }
                 Err(error) => {
                     let reached = !error.is_connect();
-                    self.lost
-                        .store(!reached && self.mirror_of.is_some(), Ordering::Relaxed);
+                    self.lost.store(!reached && self.mirror_of.is_some(), Ordering::Relaxed);
                     return Err(self.unsent(path, &error));
                 }
             }
@@ -265,10 +260,9 @@ impl<'a> Endpoint<'a> {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             StatusCode::NOT_FOUND => Err(SourceError::NotFound { host, reference }.into()),
             StatusCode::FORBIDDEN => Err(SourceError::Forbidden { host, reference }.into()),
-            StatusCode::TOO_MANY_REQUESTS => Err(Failure::Passing(
-                SourceError::RateLimited { host, wait: asked },
-                asked,
-            )),
+            StatusCode::TOO_MANY_REQUESTS => {
+                Err(Failure::Passing(SourceError::RateLimited { host, wait: asked }, asked))
+            }
             _ => {
                 let error = SourceError::Status {
                     host,
@@ -330,18 +324,9 @@ impl<'a> Endpoint<'a> {
             (_, Credentials::Token(token)) => Ok(Login::Bearer(token)),
             (Challenge::Basic, Credentials::Basic { user, password }) => Ok(Login::Basic(user, password)),
             (Challenge::Basic, _) => Err(self.unauthorized("it wants a user and a password").into()),
-            (
-                Challenge::Bearer {
-                    realm,
-                    service,
-                    scope,
-                },
-                credentials,
-            ) => {
+            (Challenge::Bearer { realm, service, scope }, credentials) => {
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-                self.token(&realm, service.as_deref(), &scope, credentials)
-                    .await
-                    .map(Login::Bearer)
+                self.token(&realm, service.as_deref(), &scope, credentials).await.map(Login::Bearer)
             }
         }
     }
@@ -358,9 +343,7 @@ impl<'a> Endpoint<'a> {
         let mut url =
             Url::parse(realm).map_err(|_| self.unauthorized("its token service has no valid address"))?;
         if url.scheme() != "https" && !(self.insecure && url.scheme() == "http") {
-            return Err(self
-                .unauthorized("its token service is not reached over TLS")
-                .into());
+            return Err(self.unauthorized("its token service is not reached over TLS").into());
         }
         let mut query: Vec<(&str, &str)> = vec![("scope", scope)];
         query.extend(service.map(|service| ("service", service)));
@@ -435,10 +418,7 @@ fn client(host: &str, options: &RegistryOptions, insecure: bool) -> Result<Clien
         .tls_danger_accept_invalid_certs(insecure)
         .redirect(reqwest::redirect::Policy::custom(move |attempt| {
             let downgrade = attempt.url().scheme() != "https"
-                && attempt
-                    .previous()
-                    .last()
-                    .is_some_and(|from| from.scheme() == "https");
+                && attempt.previous().last().is_some_and(|from| from.scheme() == "https");
             if downgrade && !insecure {
                 attempt.error("it redirects from HTTPS to plain HTTP")
             } else if attempt.previous().len() > 10 {
@@ -455,10 +435,7 @@ fn client(host: &str, options: &RegistryOptions, insecure: bool) -> Result<Clien
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| SourceError::Tls {
-        host: host.to_owned(),
-        reason: reason(&error),
-    })
+    builder.build().map_err(|error| SourceError::Tls { host: host.to_owned(), reason: reason(&error) })
 }
 
 fn with(request: RequestBuilder, login: Option<&Login>) -> RequestBuilder {
@@ -493,15 +470,8 @@ async fn explained(response: Response) -> String {
         message: String,
     }
     let status = response.status().to_string();
-    let body = read(response, MAX_ANSWER)
-        .await
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    match serde_json::from_slice::<Answer>(&body)
-        .ok()
-        .and_then(|a| a.errors.into_iter().next())
-    {
+    let body = read(response, MAX_ANSWER).await.ok().flatten().unwrap_or_default();
+    match serde_json::from_slice::<Answer>(&body).ok().and_then(|a| a.errors.into_iter().next()) {
         Some(problem) if !problem.message.is_empty() => format!("{status} ({})", printable(&problem.message)),
         _ => status,
     }
@@ -521,7 +491,5 @@ fn retry_after(response: &Response) -> Option<Duration> {
 
 /// Why a request failed, without its URL, which may hold a signature: only the outermost error tells that.
 fn reason(error: &reqwest::Error) -> String {
-    error
-        .source()
-        .map_or_else(|| "the request failed".to_owned(), innermost)
+    error.source().map_or_else(|| "the request failed".to_owned(), innermost)
 }

@@ -68,11 +68,7 @@ impl Progress for Quiet {
 
 /// Text of a stranger, fit for a terminal and a log: no control characters, at most 200 characters.
 fn printable(text: &str) -> String {
-    let mut clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(200)
-        .collect();
+    let mut clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     clean.truncate(clean.trim_end().len());
     clean
 }

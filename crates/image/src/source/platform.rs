@@ -26,11 +26,7 @@ impl Platform {
             "loongarch64" => "loong64",
             other => other,
         };
-        Self {
-            os: "linux".to_owned(),
-            architecture: architecture.to_owned(),
-            variant: None,
-        }
+        Self { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: None }
     }
 
     /// How well an image for `other` does for this: `None` not at all, a larger number better.
@@ -45,10 +41,9 @@ impl Platform {
             ("arm64", None) => 8,
             ("arm", None) => 7,
             (_, None) => 1,
-            (_, Some(variant)) => variant
-                .strip_prefix('v')
-                .and_then(|digits| digits.parse::<u32>().ok())
-                .unwrap_or(0),
+            (_, Some(variant)) => {
+                variant.strip_prefix('v').and_then(|digits| digits.parse::<u32>().ok()).unwrap_or(0)
+            }
         };
         let there = level(&other.variant);
         if self.variant.is_some() {
@@ -92,10 +87,7 @@ impl Platform {
 
 /// Indexes list attestations, too, for the platform `unknown/unknown`.
 fn is_image(entry: &Descriptor) -> bool {
-    entry
-        .platform
-        .as_deref()
-        .is_none_or(|p| !p.starts_with("unknown/"))
+    entry.platform.as_deref().is_none_or(|p| !p.starts_with("unknown/"))
         && !entry.annotations.contains_key("vnd.docker.reference.type")
 }
 
@@ -160,27 +152,14 @@ mod tests {
 
     #[test]
     fn the_best_variant_is_chosen() {
-        let arms = [
-            "linux/arm/v5",
-            "linux/arm/v7",
-            "linux/arm/v6",
-            "linux/arm64/v8",
-            "unknown/unknown",
-        ];
+        let arms = ["linux/arm/v5", "linux/arm/v7", "linux/arm/v6", "linux/arm64/v8", "unknown/unknown"];
         assert_eq!(choose("linux/arm", &arms), Ok(1));
         assert_eq!(choose("linux/arm/v6", &arms), Ok(2));
         assert_eq!(choose("linux/arm64", &arms), Ok(3));
         assert_eq!(choose("linux/aarch64", &["linux/arm64"]), Ok(0));
         assert_eq!(choose("linux/arm64/v8", &["linux/arm64"]), Ok(0));
-        assert_eq!(
-            choose("linux/amd64", &["linux/amd64/v3", "linux/amd64", "linux/amd64"]),
-            Ok(1)
-        );
-        assert_eq!(
-            choose("linux/amd64", &[""]),
-            Ok(0),
-            "a single image without platform"
-        );
+        assert_eq!(choose("linux/amd64", &["linux/amd64/v3", "linux/amd64", "linux/amd64"]), Ok(1));
+        assert_eq!(choose("linux/amd64", &[""]), Ok(0), "a single image without platform");
         assert_eq!(
             choose("linux/s390x", &arms),
             Err(arms[..4].iter().map(|s| (*s).to_owned()).collect()),

@@ -105,21 +105,13 @@ impl FromStr for Reference {
         if !tag.is_none_or(valid_tag) {
             return Err(fail("the tag may hold up to 128 letters, digits, and . _ -"));
         }
-        let repository = if host == DOCKER && !path.contains('/') {
-            format!("library/{path}")
-        } else {
-            path.to_owned()
-        };
+        let repository =
+            if host == DOCKER && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
         let tag = match (tag, digest) {
             (None, None) => Some("latest".to_owned()),
             (tag, _) => tag.map(str::to_owned),
         };
-        Ok(Self {
-            host: host.to_owned(),
-            repository,
-            tag,
-            digest,
-        })
+        Ok(Self { host: host.to_owned(), repository, tag, digest })
     }
 }
 
@@ -158,11 +150,9 @@ fn valid_component(component: &str) -> bool {
     let ends = |b: Option<&u8>| b.is_some_and(|b| part(*b));
     ends(bytes.first())
         && ends(bytes.last())
-        && component
-            .split(|c: char| c.is_ascii() && part(c as u8))
-            .all(|separator| {
-                matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-            })
+        && component.split(|c: char| c.is_ascii() && part(c as u8)).all(|separator| {
+            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
+        })
 }
 
 fn valid_tag(tag: &str) -> bool {
@@ -192,10 +182,7 @@ mod tests {
             ("localhost/app", "localhost/app:latest"),
             ("localhost:5000/a/b/c:v1", "localhost:5000/a/b/c:v1"),
             ("quay.example/a__b/c-.d", ""),
-            (
-                "quay.example/a__b/c--d.e_f:X_y-1.0",
-                "quay.example/a__b/c--d.e_f:X_y-1.0",
-            ),
+            ("quay.example/a__b/c--d.e_f:X_y-1.0", "quay.example/a__b/c--d.e_f:X_y-1.0"),
             ("[::1]:5000/app", "[::1]:5000/app:latest"),
             ("127.0.0.1:80/app", "127.0.0.1:80/app:latest"),
         ] {
@@ -204,10 +191,7 @@ mod tests {
                 _ => assert_eq!(full(short), long),
             }
         }
-        assert_eq!(
-            full(&format!("app@{digest}")),
-            format!("docker.io/library/app@{digest}")
-        );
+        assert_eq!(full(&format!("app@{digest}")), format!("docker.io/library/app@{digest}"));
         let both: Reference = format!("app:v1@{digest}").parse().expect("both");
         assert_eq!(both.locator(), digest, "the digest decides");
         assert_eq!(both.tagged().as_deref(), Some("docker.io/library/app:v1"));

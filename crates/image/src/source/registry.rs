@@ -98,11 +98,7 @@ pub async fn fetch(
     let (digest, manifest) = session.resolve(&reference).await?;
     let platform = session.configuration(&manifest).await?;
     session.layers(&manifest).await?;
-    Ok(Fetched {
-        manifest: digest,
-        tags: reference.tagged().into_iter().collect(),
-        platform,
-    })
+    Ok(Fetched { manifest: digest, tags: reference.tagged().into_iter().collect(), platform })
 }
 
 /// The mirrors in order, then the registry itself.
@@ -160,19 +156,14 @@ impl Session<'_> {
                 Document::Manifest(manifest) => return Ok((found, manifest)),
                 Document::Index(index) => {
                     let wanted = self.options.platform.clone().unwrap_or_else(Platform::host);
-                    let chosen = wanted
-                        .choose(&index)
-                        .map_err(|there| self.platform(&wanted, there))?;
+                    let chosen = wanted.choose(&index).map_err(|there| self.platform(&wanted, there))?;
                     digest = Some(chosen.digest);
                     locator = chosen.digest.to_string();
                 }
             }
         }
         let what = format!("the nesting of indexes in {}", self.name);
-        Err(SourceError::TooLarge {
-            what,
-            limit: MAX_NESTING as u64,
-        })
+        Err(SourceError::TooLarge { what, limit: MAX_NESTING as u64 })
     }
 
     /// The bytes of a manifest or index, stored under their digest.
@@ -190,11 +181,7 @@ impl Session<'_> {
                 && expected != found
             {
                 let host = endpoint.host.clone();
-                return Err(SourceError::Digest {
-                    host,
-                    expected,
-                    found,
-                });
+                return Err(SourceError::Digest { host, expected, found });
             }
             self.blobs.put(&found, document.bytes.as_slice())?;
             Ok(document.bytes)
@@ -218,16 +205,10 @@ impl Session<'_> {
         }
         if manifest.config.size > MAX_DOCUMENT {
             let what = format!("the configuration of {}", self.name);
-            return Err(SourceError::TooLarge {
-                what,
-                limit: MAX_DOCUMENT,
-            });
+            return Err(SourceError::TooLarge { what, limit: MAX_DOCUMENT });
         }
         self.blob(&manifest.config, &super::Quiet).await?;
-        let bytes = self
-            .blobs
-            .read(&manifest.config.digest, MAX_DOCUMENT)?
-            .unwrap_or_default();
+        let bytes = self.blobs.read(&manifest.config.digest, MAX_DOCUMENT)?.unwrap_or_default();
         let config = Config::parse(&bytes).map_err(|source| self.unusable(source))?;
         match &self.options.platform {
             Some(wanted) if !wanted.accepts(&config.platform) => {
@@ -243,34 +224,21 @@ impl Session<'_> {
         for layer in &manifest.layers {
             if layer.size > self.options.max_layer {
                 let what = format!("layer {} of {}", layer.digest, self.name);
-                return Err(SourceError::TooLarge {
-                    what,
-                    limit: self.options.max_layer,
-                });
+                return Err(SourceError::TooLarge { what, limit: self.options.max_layer });
             }
             if seen.insert(layer.digest) && self.blobs.get(&layer.digest).is_none() {
                 missing.push(layer);
             }
         }
-        self.progress.total(
-            missing
-                .iter()
-                .fold(0, |sum: u64, layer| sum.saturating_add(layer.size)),
-        );
+        self.progress.total(missing.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.size)));
         stream::iter(missing)
             .map(async |layer| match self.blob(layer, self.progress).await {
                 Err(SourceError::NotFound { host, reference }) if is_foreign(&layer.media_type) => {
-                    Err(SourceError::NotDistributable {
-                        host,
-                        reference,
-                        digest: layer.digest,
-                    })
+                    Err(SourceError::NotDistributable { host, reference, digest: layer.digest })
                 }
-                Err(SourceError::NotFound { host, reference }) => Err(SourceError::MissingContent {
-                    place: host,
-                    reference,
-                    digest: layer.digest,
-                }),
+                Err(SourceError::NotFound { host, reference }) => {
+                    Err(SourceError::MissingContent { place: host, reference, digest: layer.digest })
+                }
                 other => other,
             })
             .buffer_unordered(self.options.parallel.max(1))
@@ -282,12 +250,7 @@ impl Session<'_> {
         if self.blobs.get(&blob.digest).is_some() {
             return Ok(());
         }
-        let mut transfer = Transfer {
-            blob,
-            partial: self.blobs.begin(&blob.digest)?,
-            told: 0,
-            progress,
-        };
+        let mut transfer = Transfer { blob, partial: self.blobs.begin(&blob.digest)?, told: 0, progress };
         // An endpoint goes on where the one before it stopped.
         let mut failure = None;
         for endpoint in &self.endpoints {
@@ -306,10 +269,7 @@ impl Session<'_> {
         ask: impl AsyncFn(&Endpoint<'_>) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
         let Some((origin, mirrors)) = self.endpoints.split_last() else {
-            return Err(SourceError::NotFound {
-                host: String::new(),
-                reference: self.name.clone(),
-            });
+            return Err(SourceError::NotFound { host: String::new(), reference: self.name.clone() });
         };
         for mirror in mirrors {
             match ask(mirror).await {
@@ -323,27 +283,17 @@ impl Session<'_> {
     }
 
     fn unusable(&self, source: crate::manifest::ManifestError) -> SourceError {
-        SourceError::Manifest {
-            reference: self.name.clone(),
-            source,
-        }
+        SourceError::Manifest { reference: self.name.clone(), source }
     }
 
     fn platform(&self, wanted: &Platform, available: Vec<String>) -> SourceError {
-        SourceError::Platform {
-            reference: self.name.clone(),
-            wanted: wanted.to_string(),
-            available,
-        }
+        SourceError::Platform { reference: self.name.clone(), wanted: wanted.to_string(), available }
     }
 }
 
 /// A failure of this machine, which no other endpoint would mend.
 fn local(error: &SourceError) -> bool {
-    matches!(
-        error,
-        SourceError::Full { .. } | SourceError::File { .. } | SourceError::Authority { .. }
-    )
+    matches!(error, SourceError::Full { .. } | SourceError::File { .. } | SourceError::Authority { .. })
 }
 
 fn is_foreign(media_type: &str) -> bool {

@@ -56,11 +56,7 @@ pub(super) struct Backoff<'a> {
 
 impl<'a> Backoff<'a> {
     pub(super) fn new(retry: &'a Retry) -> Self {
-        Self {
-            retry,
-            failures: 0,
-            waited: Duration::ZERO,
-        }
+        Self { retry, failures: 0, waited: Duration::ZERO }
     }
 
     /// How long to wait after one more failure, where the server may have `asked` for a time; `None` to

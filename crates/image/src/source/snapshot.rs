@@ -23,26 +23,18 @@ impl Stack {
         let [mount] = mounts else {
             return None;
         };
-        let option = |name: &str| {
-            mount
-                .options
-                .iter()
-                .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
-        };
+        let option =
+            |name: &str| mount.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
         match mount.r#type.as_str() {
             "overlay" => Some(Self {
                 layers: lower_dirs(option("lowerdir")?),
                 upper: option("upperdir").map(PathBuf::from),
             }),
             // A single layer needs no overlay; and without any layer there is only the writable one.
-            "bind" if mount.options.iter().any(|option| option == "ro") => Some(Self {
-                layers: vec![PathBuf::from(&mount.source)],
-                upper: None,
-            }),
-            "bind" => Some(Self {
-                layers: Vec::new(),
-                upper: Some(PathBuf::from(&mount.source)),
-            }),
+            "bind" if mount.options.iter().any(|option| option == "ro") => {
+                Some(Self { layers: vec![PathBuf::from(&mount.source)], upper: None })
+            }
+            "bind" => Some(Self { layers: Vec::new(), upper: Some(PathBuf::from(&mount.source)) }),
             _ => None,
         }
     }
@@ -61,21 +53,17 @@ pub(super) fn lower_dirs(option: &str) -> Vec<PathBuf> {
             (_, None) => {}
         }
     }
-    directories
-        .into_iter()
-        .filter(|directory| !directory.is_empty())
-        .map(PathBuf::from)
-        .rev()
-        .collect()
+    directories.into_iter().filter(|directory| !directory.is_empty()).map(PathBuf::from).rev().collect()
 }
 
 /// The name of a stack of layers (OCI image specification, "Layer ChainID"): the digest of its only layer,
 /// or of the name of the stack below, a space, and the digest of its top layer.
 pub(super) fn chain_id(diff_ids: &[Digest]) -> Option<Digest> {
     let (first, rest) = diff_ids.split_first()?;
-    Some(rest.iter().fold(*first, |chain, layer| {
-        Digest::sha256(Sha256::digest(format!("{chain} {layer}")).into())
-    }))
+    Some(
+        rest.iter()
+            .fold(*first, |chain, layer| Digest::sha256(Sha256::digest(format!("{chain} {layer}")).into())),
+    )
 }
 
 /// Whether this process may list the directory.
@@ -104,18 +92,9 @@ mod tests {
         assert_eq!(view.upper, None);
         let active =
             Stack::of(&mount("overlay", &["workdir=/w", "upperdir=/u", "lowerdir=/s/1"])).expect("active");
-        assert_eq!(
-            (active.layers, active.upper),
-            (paths(&["/s/1"]), Some("/u".into()))
-        );
-        assert_eq!(
-            Stack::of(&mount("bind", &["ro", "rbind"])).expect("one").layers,
-            paths(&["/s/1/fs"])
-        );
-        assert_eq!(
-            Stack::of(&mount("bind", &["rw", "rbind"])).expect("none").layers,
-            paths(&[])
-        );
+        assert_eq!((active.layers, active.upper), (paths(&["/s/1"]), Some("/u".into())));
+        assert_eq!(Stack::of(&mount("bind", &["ro", "rbind"])).expect("one").layers, paths(&["/s/1/fs"]));
+        assert_eq!(Stack::of(&mount("bind", &["rw", "rbind"])).expect("none").layers, paths(&[]));
         assert_eq!(Stack::of(&mount("btrfs", &["subvol=1"])), None);
         assert_eq!(Stack::of(&[]), None);
     }

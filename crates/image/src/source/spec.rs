@@ -91,10 +91,7 @@ impl FromStr for SourceKind {
         if prefix == "podman" {
             return Ok(Self::Docker);
         }
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.prefix() == prefix)
-            .ok_or(())
+        Self::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or(())
     }
 }
 
@@ -150,14 +147,12 @@ impl Spec {
                     reason: format!("nothing follows {prefix}:"),
                 });
             }
-            return Ok(
-                Self::named_like_a_prefix(kind, argument, reference, probe).unwrap_or_else(|| Self {
-                    kind,
-                    reference: reference.to_owned(),
-                    guessed: (kind == SourceKind::Registry && !reference.contains('/'))
-                        .then(|| "of docker.io, as no host is named".to_owned()),
-                }),
-            );
+            return Ok(Self::named_like_a_prefix(kind, argument, reference, probe).unwrap_or_else(|| Self {
+                kind,
+                reference: reference.to_owned(),
+                guessed: (kind == SourceKind::Registry && !reference.contains('/'))
+                    .then(|| "of docker.io, as no host is named".to_owned()),
+            }));
         }
         let path = Path::new(argument);
         if let Some(found) = probe.look(path)? {
@@ -197,10 +192,9 @@ impl Spec {
         if !by_id {
             argument.parse::<Reference>()?;
         }
-        for (daemon, why) in [
-            (SourceKind::Containerd, "containerd has it"),
-            (SourceKind::Docker, "the docker daemon has it"),
-        ] {
+        for (daemon, why) in
+            [(SourceKind::Containerd, "containerd has it"), (SourceKind::Docker, "the docker daemon has it")]
+        {
             if probe.holds(daemon, argument) {
                 return Ok(Self::guess(daemon, argument, why));
             }
@@ -213,11 +207,7 @@ impl Spec {
         }
         let doubt = meant.map(|kind| format!("; did you mean {kind}:?"));
         let why = "neither a path nor an image of a daemon here";
-        Ok(Self::guess(
-            SourceKind::Registry,
-            argument,
-            &format!("{why}{}", doubt.unwrap_or_default()),
-        ))
+        Ok(Self::guess(SourceKind::Registry, argument, &format!("{why}{}", doubt.unwrap_or_default())))
     }
 
     /// The images `registry:2` and `docker:dind` of Docker Hub, whose names are prefixes.
@@ -242,11 +232,7 @@ impl Spec {
     }
 
     fn guess(kind: SourceKind, reference: &str, why: &str) -> Self {
-        Self {
-            kind,
-            reference: reference.to_owned(),
-            guessed: Some(why.to_owned()),
-        }
+        Self { kind, reference: reference.to_owned(), guessed: Some(why.to_owned()) }
     }
 }
 
@@ -322,14 +308,14 @@ impl Probe for SystemProbe {
     }
 
     fn holds(&self, daemon: SourceKind, reference: &str) -> bool {
-        let here = match daemon {
-            SourceKind::Containerd => is_socket(&self.containerd.socket),
-            SourceKind::Docker => self.docker.hosts.iter().any(|host| {
-                host.strip_prefix("unix://")
-                    .is_none_or(|path| is_socket(&PathBuf::from(path)))
-            }),
-            _ => false,
-        };
+        let here =
+            match daemon {
+                SourceKind::Containerd => is_socket(&self.containerd.socket),
+                SourceKind::Docker => self.docker.hosts.iter().any(|host| {
+                    host.strip_prefix("unix://").is_none_or(|path| is_socket(&PathBuf::from(path)))
+                }),
+                _ => false,
+            };
         if !here {
             return false;
         }
@@ -379,9 +365,7 @@ fn look_into(path: &Path) -> io::Result<Found> {
     };
     let mut text = Vec::new();
     file.take(MAX_TEXT).read_to_end(&mut text)?;
-    let marked = marks
-        .iter()
-        .any(|mark| memchr::memmem::find(&text, mark).is_some());
+    let marked = marks.iter().any(|mark| memchr::memmem::find(&text, mark).is_some());
     Ok(if marked { Found::Sbom } else { Found::Other })
 }
 
@@ -435,10 +419,7 @@ mod tests {
             assert_eq!((spec.kind, spec.reference.as_str()), (kind, "a:b"));
             assert_eq!(spec.guessed.is_some(), kind == SourceKind::Registry, "{kind}");
         }
-        assert_eq!(
-            Spec::parse("podman:x", &world).expect("alias").kind,
-            SourceKind::Docker
-        );
+        assert_eq!(Spec::parse("podman:x", &world).expect("alias").kind, SourceKind::Docker);
         let error = Spec::parse("oci:", &world).expect_err("empty").to_string();
         assert!(error.contains("nothing follows oci:"), "{error}");
     }
@@ -446,10 +427,7 @@ mod tests {
     #[test]
     fn images_that_are_named_like_a_prefix_are_known_by_their_tags() {
         let here = World {
-            daemons: vec![
-                (SourceKind::Docker, "dind"),
-                (SourceKind::Containerd, "registry:2"),
-            ],
+            daemons: vec![(SourceKind::Docker, "dind"), (SourceKind::Containerd, "registry:2")],
             ..World::default()
         };
         let nothing = World::default();
@@ -457,13 +435,7 @@ mod tests {
             let spec = Spec::parse(argument, world).expect("a spec");
             (spec.kind, spec.reference, spec.guessed.unwrap_or_default())
         };
-        for argument in [
-            "registry:2",
-            "registry:2.8.3",
-            "registry:latest",
-            "docker:27-cli",
-            "docker:dind",
-        ] {
+        for argument in ["registry:2", "registry:2.8.3", "registry:latest", "docker:27-cli", "docker:dind"] {
             let (kind, reference, why) = kind(argument, &nothing);
             assert_eq!((kind, reference.as_str()), (SourceKind::Registry, argument));
             assert!(why.contains("with the tag") && why.contains("write "), "{why}");
@@ -471,13 +443,9 @@ mod tests {
         assert_eq!(kind("registry:2", &here).0, SourceKind::Containerd);
         let daemon = (SourceKind::Docker, "dind".to_owned(), String::new());
         assert_eq!(kind("docker:dind", &here), daemon);
-        for argument in [
-            "docker:nginx",
-            "docker:3f1aec0e555d",
-            "docker:dind:latest",
-            "podman:27",
-            "docker:a/27",
-        ] {
+        for argument in
+            ["docker:nginx", "docker:3f1aec0e555d", "docker:dind:latest", "podman:27", "docker:a/27"]
+        {
             let rest = argument.split_once(':').expect("a prefix").1;
             let daemon = (SourceKind::Docker, rest.to_owned(), String::new());
             assert_eq!(kind(argument, &nothing), daemon);
@@ -486,30 +454,18 @@ mod tests {
         assert_eq!((kind, reference.as_str()), (SourceKind::Registry, "alpine"));
         assert!(why.contains("docker.io"), "{why}");
         let full = Spec::parse("registry:docker.io/library/2", &nothing).expect("a spec");
-        assert_eq!(
-            (full.reference.as_str(), full.guessed),
-            ("docker.io/library/2", None)
-        );
+        assert_eq!((full.reference.as_str(), full.guessed), ("docker.io/library/2", None));
     }
 
     #[test]
     fn slips_are_answered() {
         let world = World::default();
         let error = |argument| Spec::parse(argument, &world).expect_err(argument).to_string();
-        assert!(
-            error("nosuch.tar").contains("No such file"),
-            "{}",
-            error("nosuch.tar")
-        );
+        assert!(error("nosuch.tar").contains("No such file"), "{}", error("nosuch.tar"));
         assert!(error("app.cdx.json").contains("No such file"));
         let slip = error("docker-archve:foo.tar");
         assert!(slip.ends_with("did you mean docker-archive:?"), "{slip}");
-        let why = |argument| {
-            Spec::parse(argument, &world)
-                .expect("an image")
-                .guessed
-                .expect("a guess")
-        };
+        let why = |argument| Spec::parse(argument, &world).expect("an image").guessed.expect("a guess");
         assert!(why("regsitry:5").ends_with("did you mean registry:?"));
         assert!(!why("nginx:1.27").contains("did you mean"));
         assert!(!why("dirt:1").contains("did you mean"));
@@ -518,12 +474,8 @@ mod tests {
     #[test]
     fn a_bare_argument_is_what_it_turns_out_to_be() {
         let world = World {
-            paths: [
-                ("app", Found::Directory),
-                ("app.tar", Found::OciArchive),
-                ("notes.txt", Found::Other),
-            ]
-            .into(),
+            paths: [("app", Found::Directory), ("app.tar", Found::OciArchive), ("notes.txt", Found::Other)]
+                .into(),
             daemons: vec![
                 (SourceKind::Containerd, "both"),
                 (SourceKind::Docker, "both"),
@@ -552,18 +504,13 @@ mod tests {
             for name in names {
                 let mut header = tar::Header::new_gnu();
                 header.set_size(3);
-                builder
-                    .append_data(&mut header, name, &b"{}\n"[..])
-                    .expect("appends");
+                builder.append_data(&mut header, name, &b"{}\n"[..]).expect("appends");
             }
             builder.into_inner().expect("finishes")
         };
         for (content, expected) in [
             (tar(&["layer.tar", "manifest.json"]), Found::DockerArchive),
-            (
-                tar(&["oci-layout", "index.json", "manifest.json"]),
-                Found::DockerArchive,
-            ),
+            (tar(&["oci-layout", "index.json", "manifest.json"]), Found::DockerArchive),
             (tar(&["blobs/x", "./index.json"]), Found::OciArchive),
             (tar(&["etc/passwd"]), Found::Tar),
             (tar(&["blobs/x", "manifest.json"])[..700].to_vec(), Found::Tar),
@@ -571,21 +518,13 @@ mod tests {
             (b" {\"bomFormat\": \"CycloneDX\"}".to_vec(), Found::Sbom),
             (b"{\"spdxVersion\": 1}".to_vec(), Found::Sbom),
             (b"SPDXVersion: SPDX-2.3\n".to_vec(), Found::Sbom),
-            (
-                b"<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\">".to_vec(),
-                Found::Sbom,
-            ),
+            (b"<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\">".to_vec(), Found::Sbom),
             (b"{}".to_vec(), Found::Other),
             (Vec::new(), Found::Empty),
         ] {
             let path = directory.path().join("file");
             fs::write(&path, &content).expect("writes");
-            assert_eq!(
-                look_into(&path).expect("reads"),
-                expected,
-                "{:?}",
-                String::from_utf8_lossy(&content)
-            );
+            assert_eq!(look_into(&path).expect("reads"), expected, "{:?}", String::from_utf8_lossy(&content));
         }
     }
 }

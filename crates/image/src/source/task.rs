@@ -57,10 +57,7 @@ pub async fn container(name: &str, options: &ContainerOptions) -> Result<Running
         Ok(daemon) => daemon,
         Err(SourceError::NoDaemon { mut sockets, .. }) => {
             sockets.extend(absent);
-            return Err(SourceError::NoDaemon {
-                daemon: "container",
-                sockets,
-            });
+            return Err(SourceError::NoDaemon { daemon: "container", sockets });
         }
         Err(error) => return Err(error),
     };
@@ -86,10 +83,7 @@ pub async fn container(name: &str, options: &ContainerOptions) -> Result<Running
     if running.len() > 1 {
         return Err(SourceError::Ambiguous {
             name: printable(name),
-            candidates: running
-                .into_iter()
-                .map(|(_, c, shown, _)| format!("{} ({shown})", c.id))
-                .collect(),
+            candidates: running.into_iter().map(|(_, c, shown, _)| format!("{} ({shown})", c.id)).collect(),
         });
     }
     let Some((space, container, shown, pid)) = running.pop() else {
@@ -121,15 +115,7 @@ pub(super) fn root(proc: &Path, pid: u32) -> PathBuf {
 impl RunningContainer {
     /// From what Docker tells.
     pub(super) fn new(id: String, name: String, image: String, pid: u32, proc: &Path, stack: Stack) -> Self {
-        Self {
-            id,
-            name,
-            image,
-            pid,
-            root: root(proc, pid),
-            layers: stack.layers,
-            upper: stack.upper,
-        }
+        Self { id, name, image, pid, root: root(proc, pid), layers: stack.layers, upper: stack.upper }
     }
 }
 

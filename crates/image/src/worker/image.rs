@@ -32,32 +32,20 @@ impl Worker<'_> {
             && let Some(report) = cache.read_sealed(Kind::Image, key)
             && self.send_cached_index(cache, key)?
         {
-            self.out
-                .stream(&Message::EarlierReport(isolation), |out| out.write_all(&report))?;
+            self.out.stream(&Message::EarlierReport(isolation), |out| out.write_all(&report))?;
             return Ok(None);
         }
         let counters = Counters::default();
         let (facts, verification) = self.layers(image, passes, &counters)?;
-        let digests: Vec<_> = image
-            .layers
-            .iter()
-            .map(|l| l.as_ref().ok().and_then(|b| b.digest))
-            .collect();
-        let identity = identity(
-            &image.config,
-            image.config_digest,
-            image.manifest,
-            &image.tags,
-            verification,
-        );
+        let digests: Vec<_> = image.layers.iter().map(|l| l.as_ref().ok().and_then(|b| b.digest)).collect();
+        let identity =
+            identity(&image.config, image.config_digest, image.manifest, &image.tags, verification);
         let assembled = self.assemble(facts, Some(&image.config), &digests, &image.tags, Scope::Image);
         let (mut report, tree) = self.report(assembled, Some(identity), Some(&image.config), isolation);
         for (at, layer) in image.layers.iter().enumerate() {
             if let Err(why) = layer {
                 for aspect in report.coverage.iter().map(|(a, _)| a.clone()).collect::<Vec<_>>() {
-                    report
-                        .coverage
-                        .gap(aspect, Reason::new(format!("layer {at}: {why}")));
+                    report.coverage.gap(aspect, Reason::new(format!("layer {at}: {why}")));
                 }
             }
         }
@@ -67,9 +55,7 @@ impl Worker<'_> {
                 postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
             })?;
             self.out.stream(&Message::Store(Kind::Image, key), |out| {
-                seal(out, |out| {
-                    serde_json::to_writer(out, &report).map_err(io::Error::other)
-                })
+                seal(out, |out| serde_json::to_writer(out, &report).map_err(io::Error::other))
             })?;
         }
         Ok(Some(report))
@@ -110,8 +96,7 @@ impl Worker<'_> {
         let Some(mut index) = cache.open(Kind::Index, key) else {
             return Ok(false);
         };
-        self.out
-            .stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
+        self.out.stream(&Message::Index, |out| io::copy(&mut index, out).map(drop))?;
         Ok(true)
     }
 
@@ -128,9 +113,7 @@ impl Worker<'_> {
         let mut facts: Vec<Option<LayerFacts>> = Vec::new();
         for layer in &image.layers {
             facts.push(match layer {
-                Ok(blob) => cache
-                    .as_ref()
-                    .and_then(|cache| self.cached_layer(cache, blob, &revision)),
+                Ok(blob) => cache.as_ref().and_then(|cache| self.cached_layer(cache, blob, &revision)),
                 Err(_) => Some(LayerFacts::default()),
             });
         }
@@ -145,12 +128,8 @@ impl Worker<'_> {
             Verification::Verified
         };
         // The largest first, so that no thread is left with it at the end.
-        let mut todo: Vec<(usize, &Blob)> = image
-            .layers
-            .iter()
-            .enumerate()
-            .filter_map(|(i, l)| Some((i, l.as_ref().ok()?)))
-            .collect();
+        let mut todo: Vec<(usize, &Blob)> =
+            image.layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.as_ref().ok()?))).collect();
         todo.retain(|(i, _)| facts[*i].is_none());
         todo.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.len));
         let total = todo.iter().map(|(_, blob)| blob.len).sum();
@@ -165,10 +144,7 @@ impl Worker<'_> {
                         let _running = running;
                         let mut done = Vec::new();
                         loop {
-                            let next = todo
-                                .lock()
-                                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                                .next();
+                            let next = todo.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                             let Some((at, blob)) = next else { return done };
                             let result = layer::read(blob, analyser, pass, counters);
                             let failed = result.is_err();
@@ -182,10 +158,7 @@ impl Worker<'_> {
                 .collect();
             drop(running);
             self.report_progress(counters, total, &finished);
-            workers
-                .into_iter()
-                .map(std::thread::ScopedJoinHandle::join)
-                .collect::<Vec<_>>()
+            workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
         for worker in results {
             let done = worker.map_err(|_| io::Error::other("a reading thread panicked"))?;
@@ -195,10 +168,7 @@ impl Worker<'_> {
                 facts[at] = Some(layer);
             }
         }
-        Ok((
-            facts.into_iter().map(Option::unwrap_or_default).collect(),
-            verification,
-        ))
+        Ok((facts.into_iter().map(Option::unwrap_or_default).collect(), verification))
     }
 
     fn layer_key(&self, diff_id: Digest, revision: &str) -> Digest {
@@ -214,16 +184,12 @@ impl Worker<'_> {
         if !stamped(cache, blob) {
             // The same content elsewhere: its stored digest is enough if that was seen to inflate to the diffID.
             let promised = blob.digest.unwrap_or(blob.diff_id);
-            let known = blob
-                .digest
-                .is_none_or(|d| cache.has(Kind::Stamp, inflates_to(d, blob.diff_id)));
+            let known = blob.digest.is_none_or(|d| cache.has(Kind::Stamp, inflates_to(d, blob.diff_id)));
             if !known || layer::stored_digest(blob).ok()? != promised {
                 return None;
             }
             let stamp = Stamp::of(blob).ok()?.key(blob.digest, blob.diff_id);
-            self.out
-                .stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(()))
-                .ok()?;
+            self.out.stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(())).ok()?;
         }
         let mut bytes = Vec::new();
         cache.open(Kind::Layer, key)?.read_to_end(&mut bytes).ok()?;

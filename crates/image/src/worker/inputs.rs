@@ -21,18 +21,8 @@ use std::{
 pub(super) enum Opened {
     Image(Box<LocalImage>),
     Layout(PathBuf, Option<String>, Option<Digest>, Vec<String>),
-    Archive {
-        file: File,
-        shown: String,
-        name: Option<String>,
-        docker: bool,
-    },
-    Snapshots {
-        config: Vec<u8>,
-        manifest: Digest,
-        roots: Vec<Root>,
-        tags: Vec<String>,
-    },
+    Archive { file: File, shown: String, name: Option<String>, docker: bool },
+    Snapshots { config: Vec<u8>, manifest: Digest, roots: Vec<Root>, tags: Vec<String> },
     Root(Root, Scope),
     Sbom(File, String),
 }
@@ -41,47 +31,23 @@ impl Worker<'_> {
     /// Opens what the job names, by paths the user gave. Returns what must stay readable.
     pub(super) fn open(&self) -> Result<(Opened, Vec<PathBuf>), WorkError> {
         let open = |path: &Path| {
-            File::open(path).map_err(|source| WorkError::Open {
-                path: path.display().to_string(),
-                source,
-            })
+            File::open(path).map_err(|source| WorkError::Open { path: path.display().to_string(), source })
         };
         Ok(match &self.job.work {
             Work::DockerArchive { file, name } | Work::OciArchive { file, name } => {
                 let docker = matches!(self.job.work, Work::DockerArchive { .. });
                 let shown = file.display().to_string();
-                (
-                    Opened::Archive {
-                        file: open(file)?,
-                        shown,
-                        name: name.clone(),
-                        docker,
-                    },
-                    vec![],
-                )
+                (Opened::Archive { file: open(file)?, shown, name: name.clone(), docker }, vec![])
             }
-            Work::Layout { directory, name } => (
-                Opened::Layout(directory.clone(), name.clone(), None, vec![]),
-                vec![directory.clone()],
-            ),
-            Work::Blobs {
-                directory,
-                manifest,
-                tags,
-            } => (
+            Work::Layout { directory, name } => {
+                (Opened::Layout(directory.clone(), name.clone(), None, vec![]), vec![directory.clone()])
+            }
+            Work::Blobs { directory, manifest, tags } => (
                 Opened::Layout(directory.clone(), None, Some(*manifest), tags.clone()),
                 vec![directory.join("blobs")],
             ),
-            Work::Snapshots {
-                config,
-                manifest,
-                layers,
-                tags,
-            } => {
-                let roots = layers
-                    .iter()
-                    .map(|layer| Root::open(layer))
-                    .collect::<Result<_, _>>()?;
+            Work::Snapshots { config, manifest, layers, tags } => {
+                let roots = layers.iter().map(|layer| Root::open(layer)).collect::<Result<_, _>>()?;
                 (
                     Opened::Snapshots {
                         config: config.clone(),
@@ -103,39 +69,18 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     pub(super) fn resolve(&self, opened: Opened, spill: io::Result<File>) -> Result<Opened, WorkError> {
-        let platform = &self
-            .job
-            .platform
-            .parse::<Platform>()
-            .unwrap_or_else(|_| Platform::host());
+        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
         Ok(match opened {
             Opened::Layout(directory, name, manifest, tags) => {
-                let choice = Choice {
-                    name: name.as_deref(),
-                    manifest,
-                    platform,
-                };
+                let choice = Choice { name: name.as_deref(), manifest, platform };
                 let mut image = archive::open_layout(&directory, &choice)?;
                 image.tags.extend(tags);
                 Opened::Image(Box::new(image))
             }
-            Opened::Archive {
-                file,
-                shown,
-                name,
-                docker,
-            } => {
+            Opened::Archive { file, shown, name, docker } => {
                 let file = self.plain(file, &shown, spill)?;
-                let choice = Choice {
-                    name: name.as_deref(),
-                    manifest: None,
-                    platform,
-                };
-                let open = if docker {
-                    archive::open_docker_archive
-                } else {
-                    archive::open_oci_archive
-                };
+                let choice = Choice { name: name.as_deref(), manifest: None, platform };
+                let open = if docker { archive::open_docker_archive } else { archive::open_oci_archive };
                 Opened::Image(Box::new(open(file, &shown, &choice)?))
             }
             other => other,
@@ -144,10 +89,7 @@ impl Worker<'_> {
 
     /// An archive that was compressed as a whole is inflated to a temporary file first.
     fn plain(&self, mut file: File, shown: &str, spill: io::Result<File>) -> Result<File, WorkError> {
-        let fail = |source| WorkError::Open {
-            path: shown.to_owned(),
-            source,
-        };
+        let fail = |source| WorkError::Open { path: shown.to_owned(), source };
         let mut head = [0; 4];
         let n = file.read(&mut head).map_err(fail)?;
         file.rewind().map_err(fail)?;

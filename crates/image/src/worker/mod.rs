@@ -55,15 +55,7 @@ pub fn run(catalogers: &[&dyn Cataloger], sbom: SbomReader) -> bool {
     let out = Out(std::sync::Mutex::new(stdout.into()));
     let result = serde_json::from_reader(io::stdin().lock())
         .map_err(|e| WorkError::Parent(e.into()))
-        .and_then(|job: Job| {
-            Worker {
-                job,
-                catalogers,
-                sbom,
-                out: &out,
-            }
-            .run()
-        });
+        .and_then(|job: Job| Worker { job, catalogers, sbom, out: &out }.run());
     let sent = match &result {
         Ok(()) => out.send(&Message::Done(status.map_or(0, peak_kib))),
         Err(error) => out.send(&Message::Failed(error.to_string(), error.hint())),
@@ -77,8 +69,7 @@ pub fn peak_kib(mut status: File) -> u64 {
     // Whatever was read is searched.
     let _ = status.read_to_string(&mut text);
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or(0)
+    line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
 struct Worker<'a> {
@@ -92,9 +83,8 @@ impl Worker<'_> {
     fn run(&self) -> Result<(), WorkError> {
         let job = &self.job;
         let (opened, mut readable) = self.open()?;
-        let mut spills: Vec<Option<File>> = (0..job.jobs.max(1))
-            .map(|_| cache::unnamed(&job.temporary).ok())
-            .collect();
+        let mut spills: Vec<Option<File>> =
+            (0..job.jobs.max(1)).map(|_| cache::unnamed(&job.temporary).ok()).collect();
         let archive_spill = cache::unnamed(&job.temporary);
         readable.extend(job.cache.iter().map(|root| root.join("layers")));
         readable.extend(job.cache.iter().map(|root| root.join("images")));
@@ -106,12 +96,7 @@ impl Worker<'_> {
         let mut passes: Vec<FilePass> = spills.drain(..).map(FilePass::new).collect();
         let report = match opened {
             Opened::Image(image) => self.image(&image, &mut passes, isolation)?,
-            Opened::Snapshots {
-                config,
-                manifest,
-                roots,
-                tags,
-            } => {
+            Opened::Snapshots { config, manifest, roots, tags } => {
                 let config_digest = Digest::sha256(Sha256::digest(&config).into());
                 let config = Config::parse(&config)?;
                 let facts = roots
@@ -152,12 +137,7 @@ impl Worker<'_> {
     }
 
     fn analyser(&self, scope: Scope) -> Analyser<'_> {
-        Analyser {
-            catalogers: self.catalogers,
-            secrets: self.job.secrets,
-            scope,
-            limits: self.job.limits,
-        }
+        Analyser { catalogers: self.catalogers, secrets: self.job.secrets, scope, limits: self.job.limits }
     }
 
     fn cache(&self) -> Option<Cache> {
@@ -177,9 +157,7 @@ impl Worker<'_> {
     fn report_progress(&self, counters: &Counters, total: u64, finished: &mpsc::Receiver<()>) {
         while finished.recv_timeout(Duration::from_millis(100)) == Err(mpsc::RecvTimeoutError::Timeout) {
             // A parent that is gone is met again when the report is sent.
-            let _ = self
-                .out
-                .send(&Message::Progress(counters.read.load(Ordering::Relaxed), total));
+            let _ = self.out.send(&Message::Progress(counters.read.load(Ordering::Relaxed), total));
         }
     }
 
@@ -204,9 +182,7 @@ impl Worker<'_> {
             self.report_progress(counters, 0, &finished);
             reading.join()
         });
-        result
-            .map_err(|_| io::Error::other("a reading thread panicked"))?
-            .map_err(WorkError::from)
+        result.map_err(|_| io::Error::other("a reading thread panicked"))?.map_err(WorkError::from)
     }
 
     fn read_sbom(&self, file: File, shown: String, isolation: Isolation) -> Result<ScanReport, WorkError> {
@@ -214,10 +190,7 @@ impl Worker<'_> {
         let mut bytes = Vec::new();
         file.take(limit + 1)
             .read_to_end(&mut bytes)
-            .map_err(|source| WorkError::Open {
-                path: shown.clone(),
-                source,
-            })?;
+            .map_err(|source| WorkError::Open { path: shown.clone(), source })?;
         if bytes.len() as u64 > limit {
             return Err(WorkError::Sbom {
                 path: shown,
@@ -228,33 +201,17 @@ impl Worker<'_> {
         let mut coverage = Coverage::default();
         let packages = Aspect::named("packages");
         coverage.full(packages.clone());
-        content
-            .gaps
-            .into_iter()
-            .for_each(|gap| coverage.gap(packages.clone(), gap));
-        content
-            .skipped
-            .into_iter()
-            .for_each(|reason| coverage.skip(packages.clone(), reason));
+        content.gaps.into_iter().for_each(|gap| coverage.gap(packages.clone(), gap));
+        content.skipped.into_iter().for_each(|reason| coverage.skip(packages.clone(), reason));
         let mut os = content.os;
         if let Some(os) = &mut os {
             os.end_of_life = eol::end_of_life(&os.id, os.version.as_deref());
             eol::judge(os, self.job.now);
         }
         for aspect in [Aspect::FILES, Aspect::SECRETS, Aspect::CONFIG] {
-            coverage.set(
-                aspect,
-                Status::NotEvaluated {
-                    reason: "an SBOM does not hold it".into(),
-                },
-            );
+            coverage.set(aspect, Status::NotEvaluated { reason: "an SBOM does not hold it".into() });
         }
-        coverage.set(
-            Aspect::VULNERABILITIES,
-            Status::NotEvaluated {
-                reason: "no database".into(),
-            },
-        );
+        coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
         let assembled = Assembled {
             tree: FileIndex::default(),
             os,
@@ -277,14 +234,8 @@ impl Worker<'_> {
         tags: &[String],
         scope: Scope,
     ) -> Assembled {
-        let input = assemble::Input {
-            config,
-            digests,
-            tags,
-            scope,
-            secrets: self.job.secrets,
-            now: self.job.now,
-        };
+        let input =
+            assemble::Input { config, digests, tags, scope, secrets: self.job.secrets, now: self.job.now };
         assemble::assemble(layers, &input, self.catalogers)
     }
 
@@ -301,16 +252,9 @@ impl Worker<'_> {
         }
         let report = ScanReport {
             schema_version: SCHEMA_VERSION.to_owned(),
-            tool: Tool {
-                name: "gabion".to_owned(),
-                version: self.job.version.clone(),
-            },
+            tool: Tool { name: "gabion".to_owned(), version: self.job.version.clone() },
             created: self.job.now,
-            target: Target {
-                source: self.job.source.clone(),
-                reference: self.job.reference.clone(),
-                image,
-            },
+            target: Target { source: self.job.source.clone(), reference: self.job.reference.clone(), image },
             os: assembled.os,
             config: summary,
             layers: assembled.layers,
@@ -324,9 +268,8 @@ impl Worker<'_> {
     }
 
     fn send_report(&self, report: &ScanReport) -> Result<(), WorkError> {
-        self.out.stream(&Message::Report, |out| {
-            serde_json::to_writer(out, report).map_err(io::Error::other)
-        })?;
+        self.out
+            .stream(&Message::Report, |out| serde_json::to_writer(out, report).map_err(io::Error::other))?;
         Ok(())
     }
 }

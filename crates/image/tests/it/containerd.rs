@@ -36,17 +36,10 @@ impl Containerd {
         let mut daemon = Daemon::start(&mut command, at.join("log"));
         let this = socket.clone();
         daemon.until("containerd answers", || {
-            let version = Command::new("ctr")
-                .arg("--address")
-                .arg(&this)
-                .arg("version")
-                .output();
+            let version = Command::new("ctr").arg("--address").arg(&this).arg("version").output();
             version.is_ok_and(|output| output.status.success())
         });
-        Self {
-            socket,
-            _daemon: daemon,
-        }
+        Self { socket, _daemon: daemon }
     }
 
     fn ctr(&self, namespace: &str, line: &str) -> String {
@@ -94,10 +87,7 @@ fn tools() -> Vec<&'static str> {
 
 #[test]
 fn an_unpacked_image_is_read_in_place_and_nothing_is_left_behind() {
-    if !can_run(
-        "an_unpacked_image_is_read_in_place_and_nothing_is_left_behind",
-        &tools(),
-    ) {
+    if !can_run("an_unpacked_image_is_read_in_place_and_nothing_is_left_behind", &tools()) {
         return;
     }
     let _turn = alone();
@@ -109,24 +99,14 @@ fn an_unpacked_image_is_read_in_place_and_nothing_is_left_behind() {
     };
 
     let image = get("app:v1", &daemon.options()).expect("is there");
-    let ContainerdImage::Snapshots {
-        manifest_bytes,
-        manifest,
-        config_bytes,
-        tags,
-        layers,
-    } = image
-    else {
+    let ContainerdImage::Snapshots { manifest_bytes, manifest, config_bytes, tags, layers } = image else {
         panic!("is unpacked: {image:?}");
     };
     assert_eq!(digest_of(&manifest_bytes), manifest);
     assert_eq!(tags, [NAME]);
     assert_eq!(layers.len(), 2);
     assert!(layers[0].dir.join("bin/busybox").is_file(), "{layers:?}");
-    assert_eq!(
-        fs::read_to_string(layers[1].dir.join("etc/gabion-test")).expect("reads"),
-        "hello\n"
-    );
+    assert_eq!(fs::read_to_string(layers[1].dir.join("etc/gabion-test")).expect("reads"), "hello\n");
     assert!(String::from_utf8_lossy(&config_bytes).contains(&layers[1].diff_id.to_string()));
     assert_eq!(store.get(&manifest), None, "nothing is copied");
     let snapshots = daemon.ctr("k8s.io", "snapshots --snapshotter overlayfs ls");
@@ -145,85 +125,45 @@ fn an_unpacked_image_is_read_in_place_and_nothing_is_left_behind() {
     let pinned = format!("app:v1@{manifest}");
     for reference in [NAME, &manifest.to_string(), &pinned, &id] {
         assert!(
-            matches!(
-                get(reference, &daemon.options()),
-                Ok(ContainerdImage::Snapshots { .. })
-            ),
+            matches!(get(reference, &daemon.options()), Ok(ContainerdImage::Snapshots { .. })),
             "{reference}"
         );
     }
-    let elsewhere = ContainerdOptions {
-        namespaces: vec!["default".to_owned()],
-        ..daemon.options()
-    };
-    for (reference, options) in [
-        ("none", &daemon.options()),
-        (NAME, &elsewhere),
-        (&id[..], &elsewhere),
-    ] {
+    let elsewhere = ContainerdOptions { namespaces: vec!["default".to_owned()], ..daemon.options() };
+    for (reference, options) in [("none", &daemon.options()), (NAME, &elsewhere), (&id[..], &elsewhere)] {
         let error = get(reference, options).expect_err("is not there");
         assert!(matches!(error, SourceError::NotFound { .. }), "{error}");
     }
 
     // A bare name is recognised.
-    let probe = SystemProbe {
-        containerd: daemon.options(),
-        docker: DockerOptions::default(),
-    };
+    let probe = SystemProbe { containerd: daemon.options(), docker: DockerOptions::default() };
     let spec = Spec::parse("app:v1", &probe).expect("parses");
-    assert_eq!(
-        (spec.kind, spec.guessed.as_deref()),
-        (SourceKind::Containerd, Some("containerd has it"))
-    );
+    assert_eq!((spec.kind, spec.guessed.as_deref()), (SourceKind::Containerd, Some("containerd has it")));
     assert!(!probe.holds(SourceKind::Containerd, "none"));
 
     // Without snapshots the blobs are copied; and without the blobs there is an error.
-    let packed = ContainerdOptions {
-        snapshots: false,
-        ..daemon.options()
-    };
+    let packed = ContainerdOptions { snapshots: false, ..daemon.options() };
     let ContainerdImage::Blobs(fetched) = get("app:v1", &packed).expect("has the blobs") else {
         panic!("snapshots were not wanted");
     };
-    assert_eq!(
-        (fetched.manifest, fetched.platform.starts_with("linux/")),
-        (manifest, true)
-    );
+    assert_eq!((fetched.manifest, fetched.platform.starts_with("linux/")), (manifest, true));
     let parsed: serde_json::Value = serde_json::from_slice(&manifest_bytes).expect("JSON");
     let blobs: Vec<Digest> = [&parsed["config"], &parsed["layers"][0], &parsed["layers"][1]]
-        .map(|descriptor| {
-            descriptor["digest"]
-                .as_str()
-                .expect("a digest")
-                .parse()
-                .expect("a digest")
-        })
+        .map(|descriptor| descriptor["digest"].as_str().expect("a digest").parse().expect("a digest"))
         .to_vec();
     assert!(blobs.iter().all(|blob| store.get(blob).is_some()));
-    let other = ContainerdOptions {
-        snapshotter: "no-such".to_owned(),
-        ..daemon.options()
-    };
+    let other = ContainerdOptions { snapshotter: "no-such".to_owned(), ..daemon.options() };
     assert!(matches!(get("app:v1", &other), Ok(ContainerdImage::Blobs(_))));
     fs::remove_file(store.get(&blobs[2]).expect("there")).expect("removes");
     daemon.ctr("k8s.io", &format!("content rm {}", blobs[2]));
     let error = get("app:v1", &packed).expect_err("a layer is missing");
-    assert!(
-        matches!(error, SourceError::MissingContent { digest, .. } if digest == blobs[2]),
-        "{error}"
-    );
-    assert!(matches!(
-        get("app:v1", &daemon.options()),
-        Ok(ContainerdImage::Snapshots { .. })
-    ));
+    assert!(matches!(error, SourceError::MissingContent { digest, .. } if digest == blobs[2]), "{error}");
+    assert!(matches!(get("app:v1", &daemon.options()), Ok(ContainerdImage::Snapshots { .. })));
 }
 
 #[test]
 fn a_running_container_is_found_with_its_process_and_layers() {
-    if !can_run(
-        "a_running_container_is_found_with_its_process_and_layers",
-        &tools(),
-    ) {
+    if !can_run("a_running_container_is_found_with_its_process_and_layers", &tools()) {
         return;
     }
     let _turn = alone();
@@ -241,26 +181,17 @@ fn a_running_container_is_found_with_its_process_and_layers() {
     start("gabion-first");
     let found = find("gabion-f").expect("by the beginning of its ID");
     assert_eq!(found.id, "gabion-first");
-    assert_eq!(
-        (found.name.as_str(), found.image.as_str()),
-        ("shop/web-1/app", NAME)
-    );
+    assert_eq!((found.name.as_str(), found.image.as_str()), ("shop/web-1/app", NAME));
     assert!(found.root.join("bin/busybox").is_file(), "{found:?}");
     assert_eq!(found.layers.len(), 2);
     assert!(found.layers[1].join("etc/gabion-test").is_file(), "{found:?}");
-    assert!(
-        found.upper.as_ref().is_some_and(|upper| upper.is_dir()),
-        "{found:?}"
-    );
+    assert!(found.upper.as_ref().is_some_and(|upper| upper.is_dir()), "{found:?}");
     assert_eq!(find("web-1/app").expect("by pod and container"), found);
     let error = find("nobody").expect_err("is not there").to_string();
     assert!(error.ends_with("has no container \"nobody\""), "{error}");
     start("gabion-second");
     let error = find("app").expect_err("there are two");
-    assert!(
-        matches!(&error, SourceError::Ambiguous { candidates, .. } if candidates.len() == 2),
-        "{error}"
-    );
+    assert!(matches!(&error, SourceError::Ambiguous { candidates, .. } if candidates.len() == 2), "{error}");
     for id in ["gabion-first", "gabion-second"] {
         daemon.ctr("k8s.io", &format!("tasks kill -s SIGKILL {id}"));
         wait_for("the container ends", || find(id).is_err().then_some(()));

@@ -16,10 +16,7 @@ use std::{
 };
 
 fn at(hosts: &[&str]) -> DockerOptions {
-    DockerOptions {
-        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-        read_timeout: None,
-    }
+    DockerOptions { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), read_timeout: None }
 }
 
 fn find(name: &str, options: &DockerOptions) -> Result<RunningContainer, SourceError> {
@@ -27,11 +24,7 @@ fn find(name: &str, options: &DockerOptions) -> Result<RunningContainer, SourceE
         socket: "/nonexistent/containerd.sock".into(),
         ..ContainerdOptions::at("2026-01-01T00:00:00Z".parse().expect("a time"))
     };
-    let options = ContainerOptions {
-        containerd,
-        docker: options.clone(),
-        proc: PathBuf::from("/proc"),
-    };
+    let options = ContainerOptions { containerd, docker: options.clone(), proc: PathBuf::from("/proc") };
     block_on(container(name, &options))
 }
 
@@ -41,14 +34,7 @@ fn names(tar: &Path) -> Vec<String> {
     archive
         .entries()
         .expect("a tar")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .path()
-                .expect("a path")
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("an entry").path().expect("a path").to_string_lossy().into_owned())
         .collect()
 }
 
@@ -82,41 +68,22 @@ fn an_export_is_streamed_to_a_file_that_is_there_only_when_whole() {
         ("none", "has no image none"),
         ("../x", "characters"),
     ] {
-        let error = block_on(export(name, &options, &to, &heard))
-            .expect_err(name)
-            .to_string();
+        let error = block_on(export(name, &options, &to, &heard)).expect_err(name).to_string();
         assert!(error.contains(text), "{error}");
     }
     let left: Vec<_> = fs::read_dir(home.path()).expect("lists").collect();
     assert_eq!(left.len(), 2, "the socket and the one export: {left:?}");
 
     let found = find("db", &options).expect("runs");
-    assert_eq!(
-        (found.name.as_str(), found.image.as_str(), found.pid),
-        ("db", "postgres:16", 1)
-    );
+    assert_eq!((found.name.as_str(), found.image.as_str(), found.pid), ("db", "postgres:16", 1));
     assert_eq!(found.layers, ["/usr", "/etc"].map(PathBuf::from));
     assert_eq!(found.root, PathBuf::from("/proc/1/root"));
-    assert!(matches!(
-        find("old", &options),
-        Err(SourceError::NotRunning { .. })
-    ));
+    assert!(matches!(find("old", &options), Err(SourceError::NotRunning { .. })));
 
-    let error = block_on(export(
-        "app",
-        &at(&["unix:///nonexistent.sock", "ssh://host"]),
-        &to,
-        &heard,
-    ));
+    let error = block_on(export("app", &at(&["unix:///nonexistent.sock", "ssh://host"]), &to, &heard));
     let error = error.expect_err("nobody there");
-    assert!(
-        error.to_string().contains("nonexistent.sock (No such file"),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("ssh://host (only unix:// and tcp://"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("nonexistent.sock (No such file"), "{error}");
+    assert!(error.to_string().contains("ssh://host (only unix:// and tcp://"), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("DOCKER_HOST")));
 }
 
@@ -137,11 +104,7 @@ fn exam(host: &str, home: &Path) -> RunningContainer {
 
 #[test]
 fn a_real_dockerd_exports_and_tells_of_its_containers() {
-    let tools = [
-        &["dockerd", "docker", "containerd", "runc", "skopeo"][..],
-        &LAYOUT_TOOLS,
-    ]
-    .concat();
+    let tools = [&["dockerd", "docker", "containerd", "runc", "skopeo"][..], &LAYOUT_TOOLS].concat();
     if !can_run("a_real_dockerd_exports_and_tells_of_its_containers", &tools) {
         return;
     }
@@ -193,14 +156,7 @@ fn a_real_podman_exports_and_tells_of_its_containers() {
     let podman = || {
         let mut command = Command::new("podman");
         command
-            .args([
-                "--runtime",
-                "runc",
-                "--cgroup-manager",
-                "cgroupfs",
-                "--storage-driver",
-                "overlay",
-            ])
+            .args(["--runtime", "runc", "--cgroup-manager", "cgroupfs", "--storage-driver", "overlay"])
             .arg("--root")
             .arg(at.join("data"))
             .arg("--runroot")
@@ -212,10 +168,8 @@ fn a_real_podman_exports_and_tells_of_its_containers() {
         .arg(format!("oci:{}/app:v1", at.display()))
         .arg(format!("docker-archive:{}/app.tar:app:v1", at.display())));
     run(podman().args(["load", "-q", "-i"]).arg(at.join("app.tar")));
-    let mut service = Daemon::start(
-        podman().args(["system", "service", "--time", "0", &host]),
-        at.join("log"),
-    );
+    let mut service =
+        Daemon::start(podman().args(["system", "service", "--time", "0", &host]), at.join("log"));
     service.until("podman answers", || at.join("p.sock").exists());
     // Explicit limits, as this may run where podman's own cannot be set.
     run(podman().args([

@@ -52,10 +52,7 @@ impl Held {
         config_type: &str,
     ) -> String {
         let (os, architecture) = platform.split_once('/').expect("os/arch");
-        let ids: Vec<String> = layers
-            .iter()
-            .map(|layer| format!("\"{}\"", digest_of(layer)))
-            .collect();
+        let ids: Vec<String> = layers.iter().map(|layer| format!("\"{}\"", digest_of(layer))).collect();
         let config = format!(
             r#"{{"os":"{os}","architecture":"{architecture}","rootfs":{{"type":"layers","diff_ids":[{}]}}}}"#,
             ids.join(",")
@@ -86,10 +83,7 @@ impl Held {
                 )
             })
             .collect();
-        self.document(
-            tag,
-            &format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(",")),
-        )
+        self.document(tag, &format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(",")))
     }
 
     fn answer(&self, asked: &Asked) -> Answer {
@@ -116,9 +110,7 @@ fn host() -> String {
 
 /// 300 kB that do not repeat soon.
 fn big() -> Vec<u8> {
-    (0..300_000_u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect()
+    (0..300_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 struct Client {
@@ -171,10 +163,7 @@ fn v1(server: &Server) -> String {
 
 fn basic(user: &str, password: &str) -> Keychain {
     Keychain {
-        given: Some(Credentials::Basic {
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }),
+        given: Some(Credentials::Basic { user: user.to_owned(), password: Secret::new(password) }),
         files: Vec::new(),
     }
 }
@@ -187,26 +176,13 @@ fn an_image_is_fetched_whole_and_only_once() {
     assert_eq!(fetched.tags, [v1(&server)]);
     assert_eq!(fetched.platform, host());
     assert_eq!(client.files(), 4, "manifest, configuration, two layers");
-    assert_eq!(
-        client.store().read(&digest_of(&big()), 1 << 20).expect("reads"),
-        Some(big())
-    );
+    assert_eq!(client.store().read(&digest_of(&big()), 1 << 20).expect("reads"), Some(big()));
     assert_eq!(client.heard.bytes(), (300_003, 300_003));
     let before = server.paths().len();
     client.fetch(&v1(&server)).expect("fetches again");
-    assert_eq!(
-        server.paths().len(),
-        before + 1,
-        "a tag may have moved: only that is asked"
-    );
-    client
-        .fetch(&format!("{}/app:v1@{}", server.host, fetched.manifest))
-        .expect("by digest");
-    assert_eq!(
-        server.paths().len(),
-        before + 1,
-        "a digest cannot: nothing is asked"
-    );
+    assert_eq!(server.paths().len(), before + 1, "a tag may have moved: only that is asked");
+    client.fetch(&format!("{}/app:v1@{}", server.host, fetched.manifest)).expect("by digest");
+    assert_eq!(server.paths().len(), before + 1, "a digest cannot: nothing is asked");
 }
 
 #[test]
@@ -228,25 +204,15 @@ fn a_token_is_fetched_with_credentials_that_are_never_shown() {
     let mut client = Client::of(&[&server]);
     let error = client.fails(&v1(&server));
     assert!(error.to_string().contains("there are none"), "{error}");
-    assert!(
-        error.hint().is_some_and(|hint| hint.contains("docker login")),
-        "{error}"
-    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("docker login")), "{error}");
     client.options.keychain = basic("ann", "wr0ng");
     let error = client.fails(&v1(&server));
     assert!(matches!(error, SourceError::Unauthorized { .. }), "{error}");
-    assert!(
-        !format!("{error} {error:?} {:?}", client.options).contains("wr0ng"),
-        "{error:?}"
-    );
+    assert!(!format!("{error} {error:?} {:?}", client.options).contains("wr0ng"), "{error:?}");
     client.options.keychain = basic("ann", "pw");
     client.fetch(&v1(&server)).expect("fetches");
     let token = "/token?scope=repository%3Aapp%3Apull&service=reg";
-    assert_eq!(
-        server.paths().iter().filter(|path| *path == token).count(),
-        3,
-        "one for each run"
-    );
+    assert_eq!(server.paths().iter().filter(|path| *path == token).count(), 3, "one for each run");
 }
 
 #[test]
@@ -306,12 +272,7 @@ fn what_the_server_refuses_is_told_by_kind() {
     assert!(error.contains("does not say how to log in"), "{error}");
     let error =
         of(Answer::status(418).body("{\"errors\":[{\"code\":\"X\",\"message\":\"no\\u001b[31m tea\"}]}"));
-    assert!(
-        error
-            .to_string()
-            .contains("answered 418 I'm a teapot (no [31m tea) to manifests/v1"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("answered 418 I'm a teapot (no [31m tea) to manifests/v1"), "{error}");
     let error = of(Answer::ok("not json"));
     assert!(matches!(error, SourceError::Manifest { .. }), "{error}");
     let error = of(Answer::ok(vec![b' '; 9 << 20]));
@@ -323,10 +284,7 @@ fn a_busy_or_broken_server_is_asked_again_and_no_more_than_five_times() {
     for (refusal, kind) in [
         (Answer::status(429).with("Retry-After", "0"), "limits requests"),
         (Answer::status(503), "answered 503"),
-        (
-            Answer::status(500).body("{\"errors\":[{\"message\":\"oops\"}]}"),
-            "(oops)",
-        ),
+        (Answer::status(500).body("{\"errors\":[{\"message\":\"oops\"}]}"), "(oops)"),
         (Answer::ok("{}").cut(1), "broke off"),
     ] {
         let (held, calls, again) = (plain(), AtomicUsize::new(0), refusal.clone());
@@ -344,19 +302,11 @@ fn a_busy_or_broken_server_is_asked_again_and_no_more_than_five_times() {
 
 #[test]
 fn a_wait_that_is_too_long_is_told_instead_of_spent() {
-    for (name, value) in [
-        ("Retry-After", "3600"),
-        ("Retry-After", "Sun, 22 Nov 2026 13:00:00 GMT"),
-    ] {
-        let answer = Answer::status(429)
-            .with("Date", "Sun, 22 Nov 2026 12:00:00 GMT")
-            .with(name, value);
+    for (name, value) in [("Retry-After", "3600"), ("Retry-After", "Sun, 22 Nov 2026 13:00:00 GMT")] {
+        let answer = Answer::status(429).with("Date", "Sun, 22 Nov 2026 12:00:00 GMT").with(name, value);
         let server = Server::tcp(move |_| answer.clone());
         let error = Client::of(&[&server]).fails(&v1(&server));
-        assert!(
-            error.to_string().ends_with("asks to come back in 3600 s"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("asks to come back in 3600 s"), "{error}");
         assert_eq!(server.paths().len(), 1);
     }
 }
@@ -369,11 +319,8 @@ fn a_blob_that_broke_off_goes_on_where_it_stopped() {
         let server = Server::tcp({
             let (path, calls) = (path.clone(), AtomicUsize::new(0));
             move |asked| {
-                let answer = if ranges || asked.path != path {
-                    held.answer(asked)
-                } else {
-                    Answer::ok(big())
-                };
+                let answer =
+                    if ranges || asked.path != path { held.answer(asked) } else { Answer::ok(big()) };
                 if asked.path == path && calls.fetch_add(1, Ordering::Relaxed) < 2 {
                     return answer.cut(100_000);
                 }
@@ -382,12 +329,7 @@ fn a_blob_that_broke_off_goes_on_where_it_stopped() {
         });
         let client = Client::of(&[&server]);
         client.fetch(&v1(&server)).expect("gets through");
-        let starts: Vec<usize> = server
-            .asked()
-            .iter()
-            .filter(|a| a.path == path)
-            .map(Asked::from)
-            .collect();
+        let starts: Vec<usize> = server.asked().iter().filter(|a| a.path == path).map(Asked::from).collect();
         assert_eq!(starts, [0, 100_000, if ranges { 200_000 } else { 100_000 }]);
         assert_eq!(client.heard.bytes(), (300_003, 300_003), "each byte is told once");
     }
@@ -411,18 +353,9 @@ fn the_next_run_goes_on_where_this_one_gave_up() {
     client.options.retry.attempts = 1;
     let error = client.fails(&v1(&server));
     assert!(matches!(error, SourceError::Interrupted { .. }), "{error}");
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("goes on from there"))
-    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("goes on from there")));
     client.fetch(&v1(&server)).expect("goes on");
-    let starts: Vec<usize> = server
-        .asked()
-        .iter()
-        .filter(|a| a.path == path)
-        .map(Asked::from)
-        .collect();
+    let starts: Vec<usize> = server.asked().iter().filter(|a| a.path == path).map(Asked::from).collect();
     assert_eq!(starts, [0, 100_000]);
 }
 
@@ -457,10 +390,7 @@ fn other_bytes_than_promised_are_refused_and_not_kept() {
 
         let server = wrong(b"toppings", unframed);
         let error = Client::of(&[&server]).fails(&v1(&server));
-        assert!(
-            matches!(error, SourceError::Length { expected: 3, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, SourceError::Length { expected: 3, .. }), "{error}");
 
         let server = wrong(b"to", unframed);
         let error = Client::of(&[&server]).fails(&v1(&server));
@@ -475,10 +405,8 @@ fn other_bytes_than_promised_are_refused_and_not_kept() {
     let error = Client::of(&[&server]).fails(&format!("{}/app@{digest}", server.host));
     assert!(matches!(error, SourceError::Digest { .. }), "{error}");
     let held = plain();
-    let server = Server::tcp(move |asked| {
-        held.answer(asked)
-            .with("Docker-Content-Digest", &digest.to_string())
-    });
+    let server =
+        Server::tcp(move |asked| held.answer(asked).with("Docker-Content-Digest", &digest.to_string()));
     let error = Client::of(&[&server]).fails(&v1(&server));
     assert!(matches!(error, SourceError::Digest { .. }), "{error}");
 }
@@ -490,11 +418,7 @@ fn silence_has_a_limit() {
         let (held, slow) = (plain(), path.to_owned());
         let server = Server::tcp(move |asked| {
             let answer = held.answer(asked);
-            if asked.path == slow {
-                answer.silent(1)
-            } else {
-                answer
-            }
+            if asked.path == slow { answer.silent(1) } else { answer }
         });
         let mut client = Client::of(&[&server]);
         client.options.read_timeout = Duration::from_millis(150);
@@ -518,10 +442,7 @@ fn the_image_of_the_platform_is_chosen_also_in_an_index_of_indexes() {
     let fetched = client.fetch(&v1(&server)).expect("fetches");
     assert_eq!((fetched.manifest.to_string(), fetched.platform), (mine, host()));
     client.options.platform = Some("linux/ppc64le".parse().expect("a platform"));
-    assert_eq!(
-        client.fetch(&v1(&server)).expect("fetches").manifest.to_string(),
-        power
-    );
+    assert_eq!(client.fetch(&v1(&server)).expect("fetches").manifest.to_string(), power);
     client.options.platform = Some("linux/s390x".parse().expect("a platform"));
     let error = client.fails(&v1(&server)).to_string();
     assert!(error.contains("linux/s390x, only for linux/ppc64le, "), "{error}");
@@ -532,9 +453,7 @@ fn the_image_of_the_platform_is_chosen_also_in_an_index_of_indexes() {
         assert!(matches!(error, SourceError::Platform { .. }), "{error}");
     }
     client.options.platform = None;
-    let any = client
-        .fetch(&format!("{}/app:power", server.host))
-        .expect("the only one will do");
+    let any = client.fetch(&format!("{}/app:power", server.host)).expect("the only one will do");
     assert_eq!(any.platform, "linux/ppc64le");
 }
 
@@ -544,8 +463,7 @@ fn mirrors_are_asked_first_and_the_registry_when_they_fail() {
     let good = plain().serve();
     let dead = format!("127.0.0.1:{}", free_port());
     let mut held = plain();
-    held.0
-        .insert(format!("blobs/{}", digest_of(&big())), vec![0; 300_000]);
+    held.0.insert(format!("blobs/{}", digest_of(&big())), vec![0; 300_000]);
     let lying = held.serve();
     let with = |mirrors: &[&str]| {
         let mut client = Client::of(&[&origin, &good, &lying]);
@@ -559,32 +477,21 @@ fn mirrors_are_asked_first_and_the_registry_when_they_fail() {
     client.fetch(&v1(&origin)).expect("by the second mirror");
     assert_eq!(origin.paths(), [""; 0]);
     let asked = good.paths();
-    assert!(
-        asked.contains(&format!("/v2/cache/app/manifests/v1?ns={}", origin.host)),
-        "{asked:?}"
-    );
+    assert!(asked.contains(&format!("/v2/cache/app/manifests/v1?ns={}", origin.host)), "{asked:?}");
 
     let client = with(&[&lying.host]);
     client.fetch(&v1(&origin)).expect("the lie does not count");
     assert_eq!(origin.paths(), [format!("/v2/app/blobs/{}", digest_of(&big()))]);
 
     // The error is that of the registry, not of a mirror.
-    let error = with(&[&good.host])
-        .fails(&format!("{}/app:v2", origin.host))
-        .to_string();
+    let error = with(&[&good.host]).fails(&format!("{}/app:v2", origin.host)).to_string();
     assert!(error.starts_with(&origin.host), "{error}");
 }
 
 #[test]
 fn what_is_no_image_or_not_distributable_is_told() {
     let mut held = Held::default();
-    held.image(
-        "chart",
-        &host(),
-        &[b"x"],
-        LAYER,
-        "application/vnd.cncf.helm.config.v1+json",
-    );
+    held.image("chart", &host(), &[b"x"], LAYER, "application/vnd.cncf.helm.config.v1+json");
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     held.image("windows", &host(), &[b"licensed"], foreign, CONFIG);
     let layer = format!("blobs/{}", digest_of(b"licensed"));
@@ -601,9 +508,7 @@ fn what_is_no_image_or_not_distributable_is_told() {
     // A registry may have it all the same.
     held.0.extend(bytes.map(|bytes| (layer, bytes)));
     let server = held.serve();
-    Client::of(&[&server])
-        .fetch(&format!("{}/app:windows", server.host))
-        .expect("it has it");
+    Client::of(&[&server]).fetch(&format!("{}/app:windows", server.host)).expect("it has it");
 }
 
 #[test]
@@ -612,9 +517,5 @@ fn nobody_there_is_told_at_once() {
     let error = client.fails(&format!("127.0.0.1:{}/app", free_port()));
     assert!(matches!(error, SourceError::Connect { .. }), "{error}");
     assert!(error.to_string().contains("onnection refused"), "{error}");
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("--registry-insecure 127.0.0.1:"))
-    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("--registry-insecure 127.0.0.1:")));
 }

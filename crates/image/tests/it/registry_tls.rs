@@ -10,18 +10,10 @@ use std::{fs, net::TcpStream, path::Path, process::Command};
 
 /// Makes `ca.crt`, and `server.crt` with `server.key` for 127.0.0.1 signed by it.
 fn certificates(directory: &Path) {
-    let openssl = |line: &str| {
-        run(Command::new("openssl")
-            .args(line.split(' '))
-            .current_dir(directory))
-    };
+    let openssl = |line: &str| run(Command::new("openssl").args(line.split(' ')).current_dir(directory));
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!(
-        "req -x509 {key} -keyout ca.key -out ca.crt -days 2 -subj /CN=gabion-test"
-    ));
-    openssl(&format!(
-        "req {key} -keyout server.key -out server.csr -subj /CN=server"
-    ));
+    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.crt -days 2 -subj /CN=gabion-test"));
+    openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=server"));
     fs::write(
         directory.join("server.ext"),
         "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n",
@@ -34,11 +26,7 @@ fn certificates(directory: &Path) {
 
 #[test]
 fn a_real_registry_with_tls_and_a_login() {
-    let tools = [
-        &["docker-registry", "skopeo", "htpasswd", "openssl"][..],
-        &LAYOUT_TOOLS,
-    ]
-    .concat();
+    let tools = [&["docker-registry", "skopeo", "htpasswd", "openssl"][..], &LAYOUT_TOOLS].concat();
     if !can_run("a_real_registry_with_tls_and_a_login", &tools) {
         return;
     }
@@ -57,9 +45,7 @@ fn a_real_registry_with_tls_and_a_login() {
     );
     fs::write(at.join("config.yml"), config).expect("writes");
     let mut registry = Daemon::start(
-        Command::new("docker-registry")
-            .arg("serve")
-            .arg(at.join("config.yml")),
+        Command::new("docker-registry").arg("serve").arg(at.join("config.yml")),
         at.join("log"),
     );
     registry.until("the registry listens", || TcpStream::connect(&host).is_ok());
@@ -67,15 +53,7 @@ fn a_real_registry_with_tls_and_a_login() {
     fs::copy(at.join("ca.crt"), at.join("trust/ca.crt")).expect("copies");
     for (name, format) in [("oci", "oci"), ("docker", "v2s2")] {
         run(Command::new("skopeo")
-            .args([
-                "copy",
-                "-q",
-                "--dest-creds",
-                "ann:s3cret",
-                "--format",
-                format,
-                "--dest-cert-dir",
-            ])
+            .args(["copy", "-q", "--dest-creds", "ann:s3cret", "--format", format, "--dest-cert-dir"])
             .arg(at.join("trust"))
             .arg(format!("oci:{root}/app:v1"))
             .arg(format!("docker://{host}/team/{name}:v1"))
@@ -95,15 +73,9 @@ fn a_real_registry_with_tls_and_a_login() {
         result.map(|fetched| (fetched, heard.bytes()))
     };
     // "ann:s3cret" in base64, as `docker login` keeps it.
-    fs::write(
-        at.join("config.json"),
-        format!(r#"{{"auths":{{"{host}":{{"auth":"YW5uOnMzY3JldA=="}}}}}}"#),
-    )
-    .expect("writes");
-    let logged_in = || Keychain {
-        given: None,
-        files: vec![at.join("config.json")],
-    };
+    fs::write(at.join("config.json"), format!(r#"{{"auths":{{"{host}":{{"auth":"YW5uOnMzY3JldA=="}}}}}}"#))
+        .expect("writes");
+    let logged_in = || Keychain { given: None, files: vec![at.join("config.json")] };
     for name in ["oci", "docker"] {
         let (fetched, (total, advanced)) = attempt(&["ca.crt"], logged_in(), name, name).expect("fetches");
         assert_eq!(fetched.tags, [format!("{host}/team/{name}:v1")]);
@@ -119,10 +91,7 @@ fn a_real_registry_with_tls_and_a_login() {
     let error = attempt(&["ca.crt"], Keychain::default(), "oci", "none").expect_err("no login");
     assert!(matches!(error, SourceError::Unauthorized { .. }), "{error}");
     let wrong = Keychain {
-        given: Some(Credentials::Basic {
-            user: "ann".to_owned(),
-            password: Secret::new("wr0ng"),
-        }),
+        given: Some(Credentials::Basic { user: "ann".to_owned(), password: Secret::new("wr0ng") }),
         files: Vec::new(),
     };
     let error = attempt(&["ca.crt"], wrong, "oci", "none").expect_err("wrong password");

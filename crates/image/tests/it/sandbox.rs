@@ -46,11 +46,7 @@ impl Cataloger for Hostile {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        if file.path == b"input" {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if file.path == b"input" { Want::Content } else { Want::No }
     }
 
     fn read(&self, _: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -81,93 +77,40 @@ fn attempts(plan: &BTreeMap<String, String>) -> Vec<(&'static str, io::Result<()
     let of_parent = |name: &str| format!("/proc/{}/{name}", plan["parent"]);
     let abstract_name = SocketAddr::from_abstract_name("gabion-test").expect("a name");
     let other = |e: rustix::io::Errno| io::Error::from(e);
-    let limit = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
+    let limit = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     vec![
         ("TCP connection", TcpStream::connect(&plan["tcp"]).map(drop)),
         ("TCP listener", TcpListener::bind("127.0.0.1:0").map(drop)),
         ("UDP socket", UdpSocket::bind("127.0.0.1:0").map(drop)),
-        (
-            "Unix connection",
-            UnixStream::connect(outside.join("socket")).map(drop),
-        ),
-        (
-            "abstract Unix connection",
-            UnixStream::connect_addr(&abstract_name).map(drop),
-        ),
+        ("Unix connection", UnixStream::connect(outside.join("socket")).map(drop)),
+        ("abstract Unix connection", UnixStream::connect_addr(&abstract_name).map(drop)),
         ("socket pair", UnixStream::pair().map(drop)),
         ("reading /etc/passwd", File::open("/etc/passwd").map(drop)),
-        (
-            "reading beside the input",
-            File::open(outside.join("private")).map(drop),
-        ),
-        (
-            "reading through a link in the input",
-            File::open(root.join("link")).map(drop),
-        ),
-        (
-            "reading upwards",
-            File::open(root.join("../outside/private")).map(drop),
-        ),
+        ("reading beside the input", File::open(outside.join("private")).map(drop)),
+        ("reading through a link in the input", File::open(root.join("link")).map(drop)),
+        ("reading upwards", File::open(root.join("../outside/private")).map(drop)),
         ("listing /", fs::read_dir("/").map(drop)),
-        (
-            "reading its own environment",
-            File::open("/proc/self/environ").map(drop),
-        ),
-        (
-            "reading the parent's environment",
-            File::open(of_parent("environ")).map(drop),
-        ),
-        (
-            "reading the parent's memory",
-            File::open(of_parent("mem")).map(drop),
-        ),
-        (
-            "writing the parent's memory",
-            File::options().write(true).open(of_parent("mem")).map(drop),
-        ),
-        (
-            "writing the input",
-            File::options().write(true).open(&input).map(drop),
-        ),
-        (
-            "truncating the input",
-            File::options().write(true).truncate(true).open(&input).map(drop),
-        ),
-        (
-            "creating a file beside the input",
-            File::create(root.join("new")).map(drop),
-        ),
-        (
-            "creating a temporary file",
-            File::create(env::temp_dir().join("gabion-escape")).map(drop),
-        ),
+        ("reading its own environment", File::open("/proc/self/environ").map(drop)),
+        ("reading the parent's environment", File::open(of_parent("environ")).map(drop)),
+        ("reading the parent's memory", File::open(of_parent("mem")).map(drop)),
+        ("writing the parent's memory", File::options().write(true).open(of_parent("mem")).map(drop)),
+        ("writing the input", File::options().write(true).open(&input).map(drop)),
+        ("truncating the input", File::options().write(true).truncate(true).open(&input).map(drop)),
+        ("creating a file beside the input", File::create(root.join("new")).map(drop)),
+        ("creating a temporary file", File::create(env::temp_dir().join("gabion-escape")).map(drop)),
         ("creating a directory", fs::create_dir(root.join("directory"))),
         ("creating a link", symlink("/etc/passwd", root.join("symlink"))),
-        (
-            "creating a hard link",
-            fs::hard_link(&input, root.join("hardlink")),
-        ),
+        ("creating a hard link", fs::hard_link(&input, root.join("hardlink"))),
         ("renaming the input", fs::rename(&input, root.join("renamed"))),
         ("removing the input", fs::remove_file(&input)),
-        (
-            "changing the input's mode",
-            fs::set_permissions(&input, fs::Permissions::from_mode(0o777)),
-        ),
+        ("changing the input's mode", fs::set_permissions(&input, fs::Permissions::from_mode(0o777))),
         (
             "an anonymous file",
-            rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::empty())
-                .map(drop)
-                .map_err(other),
+            rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::empty()).map(drop).map_err(other),
         ),
         ("changing the root", rustix::process::chroot("/").map_err(other)),
         ("changing the directory", env::set_current_dir("/")),
-        (
-            "asking after the parent",
-            rustix::process::test_kill_process(parent).map_err(other),
-        ),
+        ("asking after the parent", rustix::process::test_kill_process(parent).map_err(other)),
         (
             "a signal to the parent",
             rustix::process::kill_process(parent, rustix::process::Signal::TERM).map_err(other),
@@ -215,22 +158,14 @@ fn a_hostile_analyser_gets_nowhere() {
     });
     fs::write(root.join("input"), plan.to_string()).expect("writes");
     let without_sandbox = attempts_that_are_harmless(&plan.to_string());
-    assert!(
-        without_sandbox.is_empty(),
-        "these fail for other reasons: {without_sandbox:?}"
-    );
+    assert!(without_sandbox.is_empty(), "these fail for other reasons: {without_sandbox:?}");
 
     let mut command = Command::new("/bin/sh");
-    command.args([
-        "-c",
-        "exec env -i \"$0\" --exact --ignored --nocapture sandbox::as_worker 3>&1 >/dev/null",
-    ]);
+    command
+        .args(["-c", "exec env -i \"$0\" --exact --ignored --nocapture sandbox::as_worker 3>&1 >/dev/null"]);
     command.arg(env::current_exe().expect("this program"));
     let job = Job {
-        work: Work::Root {
-            directory: root.clone(),
-            scope: Some(Scope::Image),
-        },
+        work: Work::Root { directory: root.clone(), scope: Some(Scope::Image) },
         source: "dir".to_owned(),
         reference: "root".to_owned(),
         platform: "linux/amd64".to_owned(),
@@ -248,19 +183,12 @@ fn a_hostile_analyser_gets_nowhere() {
 
     assert_eq!(report.isolation.seccomp, "enforced");
     if report.isolation.landlock != "enforced" {
-        assert!(
-            env::var("CI").as_deref() != Ok("true"),
-            "{}",
-            report.isolation.landlock
-        );
+        assert!(env::var("CI").as_deref() != Ok("true"), "{}", report.isolation.landlock);
         return;
     }
     let status = report.coverage.get(&ASPECT).expect("told");
-    let mut told: Vec<String> = status
-        .reasons()
-        .iter()
-        .map(|r| r.strip_prefix("input: ").unwrap_or(r).to_owned())
-        .collect();
+    let mut told: Vec<String> =
+        status.reasons().iter().map(|r| r.strip_prefix("input: ").unwrap_or(r).to_owned()).collect();
     for expected in ["the input was read", "0 variables"] {
         let before = told.len();
         told.retain(|t| t != expected);
@@ -270,16 +198,11 @@ fn a_hostile_analyser_gets_nowhere() {
     let escapes: Vec<_> = told.iter().filter(|t| !t.ends_with(": denied")).collect();
     assert!(escapes.is_empty(), "{escapes:#?}");
     // And nothing happened.
-    let mut left: Vec<_> = fs::read_dir(&root)
-        .expect("lists")
-        .map(|e| e.expect("lists").file_name())
-        .collect();
+    let mut left: Vec<_> =
+        fs::read_dir(&root).expect("lists").map(|e| e.expect("lists").file_name()).collect();
     left.sort();
     assert_eq!(left, ["input", "link"]);
-    assert_eq!(
-        fs::read_to_string(root.join("input")).expect("reads"),
-        plan.to_string()
-    );
+    assert_eq!(fs::read_to_string(root.join("input")).expect("reads"), plan.to_string());
 }
 
 /// Attempts that do no harm here, and that must succeed without a sandbox for the test to prove anything.
@@ -296,8 +219,5 @@ fn attempts_that_are_harmless(plan: &str) -> Vec<String> {
         ("up", File::open(root.join("../outside/private")).map(drop)),
         ("program", Command::new("/bin/true").status().map(drop)),
     ];
-    tries
-        .into_iter()
-        .filter_map(|(what, result)| Some(format!("{what}: {}", result.err()?)))
-        .collect()
+    tries.into_iter().filter_map(|(what, result)| Some(format!("{what}: {}", result.err()?))).collect()
 }

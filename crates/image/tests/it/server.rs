@@ -49,22 +49,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn status(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-            cut: None,
-            silent: false,
-            unframed: false,
-        }
+        Self { status, headers: Vec::new(), body: Vec::new(), cut: None, silent: false, unframed: false }
     }
 
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        Self {
-            body,
-            ..Self::status(200)
-        }
+        Self { body, ..Self::status(200) }
     }
 
     /// The rest of `whole`, as the request asks.
@@ -78,11 +68,7 @@ impl Answer {
         }
         let range = format!("bytes {from}-{}/{}", whole.len() - 1, whole.len());
         let body = whole[from..].to_vec();
-        Self {
-            body,
-            ..Self::status(206)
-        }
-        .with("Content-Range", &range)
+        Self { body, ..Self::status(206) }.with("Content-Range", &range)
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -200,10 +186,7 @@ fn serve<S: Stream>(mut stream: S, handler: &Handler, log: &Mutex<Vec<Asked>>) -
         };
         asked.headers.push((name.to_owned(), value.to_owned()));
     }
-    let length = asked
-        .header("content-length")
-        .and_then(|l| l.parse().ok())
-        .unwrap_or(0);
+    let length = asked.header("content-length").and_then(|l| l.parse().ok()).unwrap_or(0);
     reader.take(length).read_to_string(&mut asked.body)?;
     let answer = handler(&asked);
     log.lock().expect("not poisoned").push(asked);

@@ -35,11 +35,7 @@ pub(crate) fn can_run(test: &str, programs: &[&str]) -> bool {
         return true;
     }
     eprintln!("not run: {test} needs {}", missing.join(", "));
-    assert!(
-        env::var("CI").as_deref() != Ok("true"),
-        "CI must have {}",
-        missing.join(", ")
-    );
+    assert!(env::var("CI").as_deref() != Ok("true"), "CI must have {}", missing.join(", "));
     false
 }
 
@@ -62,11 +58,7 @@ pub(crate) fn run(command: &mut Command) -> String {
 
 /// Runs async code to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 /// Waits until `condition` gives something, at most half a minute.
@@ -143,10 +135,7 @@ pub(crate) struct Heard {
 
 impl Heard {
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (
-            self.total.load(Ordering::Relaxed),
-            self.advanced.load(Ordering::Relaxed),
-        )
+        (self.total.load(Ordering::Relaxed), self.advanced.load(Ordering::Relaxed))
     }
 }
 
@@ -174,21 +163,11 @@ pub(crate) fn layout(directory: &Path) {
     umoci(&["init", "--layout", "app"]);
     umoci(&["new", "--image", "app:v1"]);
     let busybox = ["/bin/busybox", "/usr/bin/busybox"];
-    let busybox = busybox
-        .into_iter()
-        .find(|p| Path::new(p).exists())
-        .expect("busybox");
+    let busybox = busybox.into_iter().find(|p| Path::new(p).exists()).expect("busybox");
     umoci(&["insert", "--image", "app:v1", busybox, "/bin/busybox"]);
     umoci(&["tag", "--image", "app:v1", "base"]);
     std::fs::write(directory.join("mark"), "hello\n").expect("writes");
     umoci(&["insert", "--image", "app:v1", "mark", "/etc/gabion-test"]);
-    let command = [
-        "--config.cmd",
-        "/bin/busybox",
-        "--config.cmd",
-        "sleep",
-        "--config.cmd",
-        "600",
-    ];
+    let command = ["--config.cmd", "/bin/busybox", "--config.cmd", "sleep", "--config.cmd", "600"];
     umoci(&[&["config", "--image", "app:v1"][..], &command[..]].concat());
 }

@@ -121,8 +121,7 @@ impl FileIndex {
         if path.is_empty() {
             return Some(Self::ROOT);
         }
-        path.split(|&b| b == b'/')
-            .try_fold(Self::ROOT, |at, part| self.child(at, part))
+        path.split(|&b| b == b'/').try_fold(Self::ROOT, |at, part| self.child(at, part))
     }
 
     /// The number of the entry itself at a path whose directories may be symbolic links (`bin/sh` where
@@ -268,10 +267,7 @@ impl FileIndex {
             extra.digest = Some(digest);
         } else {
             self.entries[id as usize].extra = self.extras.len() as u32;
-            self.extras.push(Extra {
-                digest: Some(digest),
-                ..Extra::default()
-            });
+            self.extras.push(Extra { digest: Some(digest), ..Extra::default() });
         }
     }
 
@@ -279,13 +275,7 @@ impl FileIndex {
     /// removed counts as there.
     pub(super) fn place(&mut self, parent: u32, name: &[u8], layer: u16) -> (u32, bool) {
         let hash = self.hash(parent, name);
-        let Self {
-            lookup,
-            entries,
-            names,
-            hasher,
-            ..
-        } = self;
+        let Self { lookup, entries, names, hasher, .. } = self;
         let same = |&id: &u32| {
             let e = &entries[id as usize];
             e.parent == parent && &names[e.name as usize..][..e.name_len as usize] == name

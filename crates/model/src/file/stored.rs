@@ -39,12 +39,7 @@ impl From<Stored> for FileIndex {
                 && (e.name as usize + e.name_len as usize) <= stored.names.len()
                 && (e.extra == FileEntry::NO_EXTRA || (e.extra as usize) < stored.extras.len())
         };
-        let good = stored
-            .entries
-            .iter()
-            .enumerate()
-            .take_while(|(at, e)| sane(*at, e))
-            .count();
+        let good = stored.entries.iter().enumerate().take_while(|(at, e)| sane(*at, e)).count();
         if good == 0 {
             return index;
         }
@@ -53,20 +48,11 @@ impl From<Stored> for FileIndex {
         index.entries = stored.entries;
         index.entries.truncate(good);
         index.lookup.reserve(good, |_| 0);
-        index
-            .entries
-            .iter_mut()
-            .for_each(|e| e.first_child = FileEntry::NONE);
+        index.entries.iter_mut().for_each(|e| e.first_child = FileEntry::NONE);
         for id in 1..good as u32 {
             index.link_child(id);
             let hash = index.hash(index.entries[id as usize].parent, index.name(id));
-            let Self {
-                lookup,
-                entries,
-                names,
-                hasher,
-                ..
-            } = &mut index;
+            let Self { lookup, entries, names, hasher, .. } = &mut index;
             lookup.insert_unique(hash, id, |&other| hash_of(hasher, entries, names, other));
         }
         index

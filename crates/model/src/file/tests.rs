@@ -2,27 +2,16 @@ use super::{stored::Stored, *};
 use crate::path;
 
 fn file(size: u64) -> NewFile<'static> {
-    NewFile {
-        kind: FileKind::File,
-        mode: 0o644,
-        size,
-        ..NewFile::default()
-    }
+    NewFile { kind: FileKind::File, mode: 0o644, size, ..NewFile::default() }
 }
 
 fn symlink(target: &[u8]) -> NewFile<'_> {
-    NewFile {
-        kind: FileKind::Symlink,
-        link: target,
-        ..NewFile::default()
-    }
+    NewFile { kind: FileKind::Symlink, link: target, ..NewFile::default() }
 }
 
 fn paths(index: &FileIndex) -> Vec<String> {
-    let mut all: Vec<_> = index
-        .ids()
-        .map(|id| String::from_utf8_lossy(&index.path(id)).into_owned())
-        .collect();
+    let mut all: Vec<_> =
+        index.ids().map(|id| String::from_utf8_lossy(&index.path(id)).into_owned()).collect();
     all.sort();
     all
 }
@@ -56,22 +45,9 @@ fn whiteouts_and_opaque_directories_hide_lower_layers_only() {
     base.insert(b"a/two", file(1));
     base.insert(b"b/one", file(1));
     let mut upper = FileIndex::default();
-    upper.insert(
-        b"a",
-        NewFile {
-            kind: FileKind::Directory,
-            opaque: true,
-            ..NewFile::default()
-        },
-    );
+    upper.insert(b"a", NewFile { kind: FileKind::Directory, opaque: true, ..NewFile::default() });
     upper.insert(b"a/three", file(3));
-    upper.insert(
-        b"b/one",
-        NewFile {
-            kind: FileKind::Whiteout,
-            ..NewFile::default()
-        },
-    );
+    upper.insert(b"b/one", NewFile { kind: FileKind::Whiteout, ..NewFile::default() });
     base.apply(&upper, 1);
     assert_eq!(paths(&base), ["a", "a/three", "b"]);
     assert_eq!(base.entry(base.find(b"a/three").expect("there")).layer, 1);
@@ -110,16 +86,10 @@ fn an_index_survives_storage_and_a_damaged_one_does_no_harm() {
     let back: FileIndex = serde_json::from_str(&json).expect("back");
     assert_eq!(paths(&back), paths(&index));
     assert_eq!(back.canonical(b"bin/sh").as_deref(), Some(&b"usr/bin/sh"[..]));
-    let mut deep = Stored {
-        names: index.names.clone(),
-        entries: index.entries.clone(),
-        extras: index.extras.clone(),
-    };
+    let mut deep =
+        Stored { names: index.names.clone(), entries: index.entries.clone(), extras: index.extras.clone() };
     let (at, last) = (deep.entries.len() as u32, deep.entries[1]);
-    deep.entries.extend((at..at + 10_000).map(|id| FileEntry {
-        parent: id - 1,
-        ..last
-    }));
+    deep.entries.extend((at..at + 10_000).map(|id| FileEntry { parent: id - 1, ..last }));
     let back = FileIndex::from(deep);
     assert!(back.len() < 2_000, "no path is longer than Linux accepts");
     let broken = json.replace("\"parent\":1", "\"parent\":99");

@@ -72,10 +72,7 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         return Err(unsupported("CycloneDX", version, "1.2 to 1.7"));
     }
     let bom: Bom = serde_json::from_slice(bytes)?;
-    let mut content = SbomContent {
-        format: format!("CycloneDX {version}"),
-        ..SbomContent::default()
-    };
+    let mut content = SbomContent { format: format!("CycloneDX {version}"), ..SbomContent::default() };
     let mut os = Os::default();
     // A stack instead of recursion. The JSON parser has limited the depth already.
     let mut stack: Vec<Component> = bom.components.into_iter().rev().collect();
@@ -100,18 +97,12 @@ fn take(component: Component, content: &mut SbomContent, os: &mut Os) {
             os.distribution(distribution, &package.name);
             content.packages.push(fill(*package, component));
         }
-        Some(Ok(Named::Image)) => count(
-            &mut content.skipped,
-            "container images, not packages",
-            &component.name,
-        ),
+        Some(Ok(Named::Image)) => {
+            count(&mut content.skipped, "container images, not packages", &component.name);
+        }
         Some(Err(reason)) => count(&mut content.gaps, reason, &component.name),
         None if is_package(&component) => {
-            count(
-                &mut content.gaps,
-                "components without a package URL",
-                &component.name,
-            );
+            count(&mut content.gaps, "components without a package URL", &component.name);
         }
         None => {
             let text = format!("entries of type {:?}, not packages", component.kind);
@@ -130,29 +121,21 @@ fn is_package(component: &Component) -> bool {
 
 fn fill(mut package: Package, component: Component) -> Package {
     package.source = package.source.or_else(|| trivy_source(&component));
-    package.owned_by = component
-        .one("gabion:ownedBy")
-        .and_then(|owner| match purl::read(owner) {
-            Ok(Named::Package(owner, _)) => Some(owner.reference()),
-            _ => None,
-        });
+    package.owned_by = component.one("gabion:ownedBy").and_then(|owner| match purl::read(owner) {
+        Ok(Named::Package(owner, _)) => Some(owner.reference()),
+        _ => None,
+    });
     package.locations = component
         .properties
         .iter()
         .filter(|property| is_path(&property.name))
-        .map(|property| Location {
-            path: property.value.trim_start_matches('/').to_owned(),
-            layer: None,
-        })
+        .map(|property| Location { path: property.value.trim_start_matches('/').to_owned(), layer: None })
         .collect();
     package.licenses = component
         .licenses
         .into_iter()
         .filter_map(|choice| match choice {
-            LicenseChoice {
-                expression: Some(expression),
-                ..
-            } => Some(expression),
+            LicenseChoice { expression: Some(expression), .. } => Some(expression),
             LicenseChoice { license, .. } => license.and_then(|license| license.id.or(license.name)),
         })
         .collect();
@@ -162,10 +145,7 @@ fn fill(mut package: Package, component: Component) -> Package {
 impl Component {
     /// The values of a property.
     fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        let named = self
-            .properties
-            .iter()
-            .filter(move |property| property.name == name);
+        let named = self.properties.iter().filter(move |property| property.name == name);
         named.map(|property| property.value.as_str())
     }
 
@@ -185,18 +165,13 @@ fn trivy_source(component: &Component) -> Option<SourcePackage> {
     if let Some(epoch) = component.one("aquasecurity:trivy:SrcEpoch") {
         version = format!("{epoch}:{version}");
     }
-    Some(SourcePackage {
-        name: name.to_owned(),
-        version,
-    })
+    Some(SourcePackage { name: name.to_owned(), version })
 }
 
 /// The properties in which Gabion, Syft (`syft:location:0:path`) and Trivy keep paths.
 fn is_path(property: &str) -> bool {
     matches!(property, "gabion:path" | "aquasecurity:trivy:FilePath")
-        || property
-            .strip_prefix("syft:location:")
-            .is_some_and(|rest| rest.ends_with(":path"))
+        || property.strip_prefix("syft:location:").is_some_and(|rest| rest.ends_with(":path"))
 }
 
 fn operating_system(component: &Component) -> OsRelease {
@@ -208,9 +183,7 @@ fn operating_system(component: &Component) -> OsRelease {
             .or_else(|| component.one("syft:distro:versionCodename"))
             .map(str::to_owned),
         name: if component.description.is_empty() {
-            format!("{} {}", component.name, component.version)
-                .trim_end()
-                .to_owned()
+            format!("{} {}", component.name, component.version).trim_end().to_owned()
         } else {
             component.description.clone()
         },

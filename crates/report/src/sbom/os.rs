@@ -27,11 +27,7 @@ impl Os {
     pub(super) fn distribution(&mut self, distribution: Option<Distribution>, package: &str) {
         let Some(distribution) = distribution else { return };
         let full = self.distributions.len() >= MAX_DISTRIBUTIONS;
-        match self
-            .distributions
-            .iter_mut()
-            .find(|(known, ..)| *known == distribution)
-        {
+        match self.distributions.iter_mut().find(|(known, ..)| *known == distribution) {
             Some((.., n)) => *n += 1,
             None if !full => self.distributions.push((distribution, package.to_owned(), 1)),
             None => {}
@@ -40,12 +36,8 @@ impl Os {
 
     /// Decides, and tells what does not fit the decision.
     pub(super) fn settle(self, content: &mut SbomContent) {
-        let majority = self
-            .distributions
-            .iter()
-            .rev()
-            .max_by_key(|(.., n)| *n)
-            .map(|(distribution, ..)| OsRelease {
+        let majority =
+            self.distributions.iter().rev().max_by_key(|(.., n)| *n).map(|(distribution, ..)| OsRelease {
                 id: distribution.id.clone(),
                 version: distribution.version.clone(),
                 codename: None,
@@ -69,21 +61,12 @@ impl Os {
                     distribution.id,
                     distribution.version.as_deref().unwrap_or_default()
                 );
-                content.gaps.push(Reason {
-                    count: n,
-                    ..Reason::at(package, text)
-                });
+                content.gaps.push(Reason { count: n, ..Reason::at(package, text) });
             }
         }
         let has_os_packages = content.packages.iter().any(|package| package.kind.is_os());
-        if has_os_packages
-            && os
-                .as_ref()
-                .is_none_or(|os| os.version.is_none() && os.path.is_empty())
-        {
-            content
-                .gaps
-                .push(Reason::new("the release of the distribution is not named"));
+        if has_os_packages && os.as_ref().is_none_or(|os| os.version.is_none() && os.path.is_empty()) {
+            content.gaps.push(Reason::new("the release of the distribution is not named"));
         }
         content.os = os;
     }

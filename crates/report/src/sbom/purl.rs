@@ -38,18 +38,10 @@ pub(super) fn read(text: &str) -> Result<Named, String> {
         .into_iter()
         .find(|kind| kind.as_str() == purl.ty())
         .ok_or_else(|| format!("packages of type {} are not supported", purl.ty()))?;
-    let mut qualifiers: BTreeMap<String, String> = purl
-        .qualifiers()
-        .iter()
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .collect();
+    let mut qualifiers: BTreeMap<String, String> =
+        purl.qualifiers().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
 
-    let mut package = Package::new(
-        kind,
-        name(kind, &purl),
-        purl.version().unwrap_or_default(),
-        "sbom",
-    );
+    let mut package = Package::new(kind, name(kind, &purl), purl.version().unwrap_or_default(), "sbom");
     let mut distribution = None;
     if kind.is_os() {
         // The type definition has `epoch` for rpm only; Trivy writes it for deb too.
@@ -59,9 +51,7 @@ pub(super) fn read(text: &str) -> Result<Named, String> {
             package.version = format!("{epoch}:{}", package.version);
         }
         package.arch = qualifiers.remove("arch");
-        package.source = qualifiers
-            .remove("upstream")
-            .map(|upstream| source(&upstream, &package.version));
+        package.source = qualifiers.remove("upstream").map(|upstream| source(&upstream, &package.version));
         distribution = distribution_of(purl.namespace(), qualifiers.remove("distro"));
     }
     package.qualifiers = qualifiers.into_iter().collect();
@@ -87,17 +77,11 @@ fn source(upstream: &str, version: &str) -> SourcePackage {
     let (name, version) = if let Some((name, version)) = upstream.split_once('@') {
         (name, version)
     } else if let Some((name, version)) = source_rpm(upstream) {
-        return SourcePackage {
-            name: name.to_owned(),
-            version,
-        };
+        return SourcePackage { name: name.to_owned(), version };
     } else {
         (upstream, version)
     };
-    SourcePackage {
-        name: name.to_owned(),
-        version: version.to_owned(),
-    }
+    SourcePackage { name: name.to_owned(), version: version.to_owned() }
 }
 
 /// `name-version-release.src.rpm`.
@@ -113,10 +97,7 @@ fn distribution_of(namespace: Option<&str>, distro: Option<String>) -> Option<Di
     match (distro, namespace) {
         (Some(distro), namespace) => Some(split_distro(&distro, namespace)),
         (None, None | Some("" | "debian" | "alpine" | "arch")) => None,
-        (None, Some(id)) => Some(Distribution {
-            id: id.to_owned(),
-            version: None,
-        }),
+        (None, Some(id)) => Some(Distribution { id: id.to_owned(), version: None }),
     }
 }
 
@@ -131,10 +112,7 @@ fn split_distro(distro: &str, namespace: Option<&str>) -> Distribution {
         Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => (id, Some(version)),
         _ => (distro, None),
     });
-    Distribution {
-        id: id.to_owned(),
-        version: version.map(str::to_owned),
-    }
+    Distribution { id: id.to_owned(), version: version.map(str::to_owned) }
 }
 
 #[cfg(test)]
@@ -153,10 +131,7 @@ mod tests {
         for (purl, name) in [
             ("pkg:npm/%40babel/core@7.1.0", "@babel/core"),
             ("pkg:maven/org.slf4j/slf4j-api@2.0", "org.slf4j:slf4j-api"),
-            (
-                "pkg:golang/github.com/spf13/cobra@v1.8.0",
-                "github.com/spf13/cobra",
-            ),
+            ("pkg:golang/github.com/spf13/cobra@v1.8.0", "github.com/spf13/cobra"),
             ("pkg:deb/debian/libssl3@3.0.11", "libssl3"),
         ] {
             assert_eq!(package(purl).0.name, name);
@@ -170,21 +145,12 @@ mod tests {
         );
         assert_eq!(rpm.version, "1:3.0.7-27.el9");
         let (deb, _) = package("pkg:deb/debian/zlib1g@1.2.13.dfsg-1?distro=debian-12.11&epoch=1");
-        assert_eq!(
-            (deb.version.as_str(), deb.qualifiers),
-            ("1:1.2.13.dfsg-1", vec![])
-        );
+        assert_eq!((deb.version.as_str(), deb.qualifiers), ("1:1.2.13.dfsg-1", vec![]));
         assert_eq!(rpm.arch.as_deref(), Some("x86_64"));
         let source = rpm.source.expect("named");
-        assert_eq!(
-            (source.name.as_str(), source.version.as_str()),
-            ("openssl", "3.0.7-27.el9")
-        );
+        assert_eq!((source.name.as_str(), source.version.as_str()), ("openssl", "3.0.7-27.el9"));
         let distribution = distribution.expect("named");
-        assert_eq!(
-            (distribution.id.as_str(), distribution.version.as_deref()),
-            ("rhel", Some("9.4"))
-        );
+        assert_eq!((distribution.id.as_str(), distribution.version.as_deref()), ("rhel", Some("9.4")));
     }
 
     #[test]
@@ -201,10 +167,7 @@ mod tests {
             split("opensuse-leap-15.5", Some("opensuse-leap")),
             ("opensuse-leap".into(), Some("15.5".into()))
         );
-        assert_eq!(
-            split("opensuse-tumbleweed", None),
-            ("opensuse-tumbleweed".into(), None)
-        );
+        assert_eq!(split("opensuse-tumbleweed", None), ("opensuse-tumbleweed".into(), None));
         assert_eq!(split("debian-12", None), ("debian".into(), Some("12".into())));
     }
 

@@ -80,10 +80,7 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         return Err(unsupported("SPDX", version, "2.2 and 2.3"));
     }
     let document: Document = serde_json::from_slice(bytes)?;
-    let mut content = SbomContent {
-        format: version.replace('-', " "),
-        ..SbomContent::default()
-    };
+    let mut content = SbomContent { format: version.replace('-', " "), ..SbomContent::default() };
     let described: BTreeSet<&str> = document
         .relationships
         .iter()
@@ -99,10 +96,7 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
     let mut os = Os::default();
     for entry in &document.packages {
         // The specification has the hyphen, its JSON schema the underscore.
-        if matches!(
-            entry.primary_package_purpose.as_str(),
-            "OPERATING-SYSTEM" | "OPERATING_SYSTEM"
-        ) {
+        if matches!(entry.primary_package_purpose.as_str(), "OPERATING-SYSTEM" | "OPERATING_SYSTEM") {
             os.named(operating_system(entry));
             continue;
         }
@@ -115,11 +109,7 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
                 content.packages.push(*package);
             }
             Some(Ok(Named::Image)) => {
-                count(
-                    &mut content.skipped,
-                    "container images, not packages",
-                    &entry.name,
-                );
+                count(&mut content.skipped, "container images, not packages", &entry.name);
             }
             Some(Err(reason)) => count(&mut content.gaps, reason, &entry.name),
             None if described.contains(&*entry.id) || is_no_package(entry) => {
@@ -147,9 +137,7 @@ fn operating_system(entry: &SpdxPackage) -> OsRelease {
         version: Some(entry.version_info.clone()).filter(|version| !version.is_empty()),
         codename: None,
         name: if entry.summary.is_empty() {
-            format!("{} {}", entry.name, entry.version_info)
-                .trim_end()
-                .to_owned()
+            format!("{} {}", entry.name, entry.version_info).trim_end().to_owned()
         } else {
             entry.summary.clone()
         },
@@ -161,13 +149,8 @@ fn operating_system(entry: &SpdxPackage) -> OsRelease {
 
 /// The source package, which Trivy has in a sentence instead of the package URL.
 fn trivy_source(source_info: &str) -> Option<SourcePackage> {
-    let (name, version) = source_info
-        .strip_prefix("built package from: ")?
-        .split_once(' ')?;
-    Some(SourcePackage {
-        name: name.to_owned(),
-        version: version.to_owned(),
-    })
+    let (name, version) = source_info.strip_prefix("built package from: ")?.split_once(' ')?;
+    Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
 }
 
 /// The expression as one element; a bare reference becomes the text it stands for.

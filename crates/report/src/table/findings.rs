@@ -52,23 +52,15 @@ impl<'a> Group<'a> {
             let key = (finding.rule.as_str(), finding.title.as_str(), finding.severity);
             let at = *index.entry(key).or_insert(groups.len());
             if at == groups.len() {
-                groups.push(Self {
-                    first: finding,
-                    findings: 0,
-                    places: Vec::new(),
-                });
+                groups.push(Self { first: finding, findings: 0, places: Vec::new() });
             }
             if let Some(group) = groups.get_mut(at) {
                 group.findings += 1;
-                group
-                    .places
-                    .extend(finding.evidence.iter().map(|e| (*finding, e)));
+                group.places.extend(finding.evidence.iter().map(|e| (*finding, e)));
             }
         }
         for group in &mut groups {
-            group
-                .places
-                .sort_by_key(|(_, evidence)| evidence.package.is_some());
+            group.places.sort_by_key(|(_, evidence)| evidence.package.is_some());
         }
         groups
     }
@@ -76,26 +68,18 @@ impl<'a> Group<'a> {
     /// What is shown without `all`: a piece of evidence of each of the first files, and more of them if there are
     /// few files. One more than usual rather than a line that says `and 1 more`.
     fn few(&self) -> Vec<(&'a Finding, &'a Evidence)> {
-        let most = if self.places.len() == PLACES + 1 {
-            PLACES + 1
-        } else {
-            PLACES
-        };
+        let most = if self.places.len() == PLACES + 1 { PLACES + 1 } else { PLACES };
         let mut seen = BTreeSet::new();
         let (first, further): (Vec<usize>, Vec<usize>) = (0..self.places.len())
             .partition(|&i| seen.insert(self.places.get(i).map(|(_, evidence)| &evidence.place)));
         let mut few: Vec<usize> = first.into_iter().chain(further).take(most).collect();
         few.sort_unstable();
-        few.into_iter()
-            .filter_map(|i| self.places.get(i).copied())
-            .collect()
+        few.into_iter().filter_map(|i| self.places.get(i).copied()).collect()
     }
 
     /// `and 49 more places`, or `and 49 more in 12 files` where one file may have many.
     fn more(&self, shown: &[(&Finding, &Evidence)]) -> Option<String> {
-        let more = u64::try_from(self.places.len() - shown.len())
-            .ok()
-            .filter(|n| *n > 0)?;
+        let more = u64::try_from(self.places.len() - shown.len()).ok().filter(|n| *n > 0)?;
         let files: BTreeSet<&str> = self.places.iter().map(|(_, e)| e.place.as_str()).collect();
         Some(if files.len() == self.places.len() {
             format!("and {}", text::count(more, "more place"))
@@ -117,10 +101,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
             continue;
         }
         let groups = Group::all(&findings);
-        let serious = groups
-            .iter()
-            .filter(|g| g.first.severity >= Severity::High)
-            .count();
+        let serious = groups.iter().filter(|g| g.first.severity >= Severity::High).count();
         let shown = match kind {
             _ if all => groups.len(),
             FindingKind::Secret => groups.len().min(MOST),
@@ -158,36 +139,16 @@ fn rest_of(groups: &[Group<'_>]) -> String {
     let rules: BTreeSet<&str> = groups.iter().map(|g| g.first.rule.as_str()).collect();
     let more = if rules.len() > NAMED { ", ..." } else { "" };
     let rules: Vec<&str> = rules.into_iter().take(NAMED).collect();
-    format!(
-        "{} more: {} ({}{more})",
-        text::thousands(total),
-        counts.join(", "),
-        rules.join(", ")
-    )
+    format!("{} more: {} ({}{more})", text::thousands(total), counts.join(", "), rules.join(", "))
 }
 
 fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all: bool) -> io::Result<bool> {
-    let Finding {
-        rule,
-        title,
-        severity,
-        fix,
-        ..
-    } = group.first;
+    let Finding { rule, title, severity, fix, .. } = group.first;
     page.blank()?;
-    let lead = [
-        (style::PLAIN, "  "),
-        (page::of(*severity), &*pad(severity.as_str(), SEVERITY)),
-    ];
+    let lead = [(style::PLAIN, "  "), (page::of(*severity), &*pad(severity.as_str(), SEVERITY))];
     if INDENT.len() + text::width(&text::safe(title)) + 2 + text::width(&text::safe(rule)) <= page.width() {
         let [indent, word] = lead;
-        page.line(&[
-            indent,
-            word,
-            (style::BOLD, title),
-            (style::PLAIN, "  "),
-            (style::DIM, rule),
-        ])?;
+        page.line(&[indent, word, (style::BOLD, title), (style::PLAIN, "  "), (style::DIM, rule)])?;
     } else {
         page.block(&lead, style::BOLD, title)?;
         page.line(&[(style::PLAIN, INDENT), (style::DIM, rule)])?;
@@ -216,11 +177,7 @@ fn write_group(page: &mut Page<'_>, report: &ScanReport, group: &Group<'_>, all:
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &more)])?;
     }
     if !fix.is_empty() {
-        page.block(
-            &[(style::PLAIN, INDENT), (style::GOOD, "fix: ")],
-            style::PLAIN,
-            fix,
-        )?;
+        page.block(&[(style::PLAIN, INDENT), (style::GOOD, "fix: ")], style::PLAIN, fix)?;
     }
     if all && group.findings == 1 {
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &group.first.id)])?;
@@ -252,20 +209,11 @@ fn write_evidence(page: &mut Page<'_>, evidence: &Evidence, id: Option<&str>) ->
             return Ok(());
         }
         let detail = text::truncate(&detail, page.width() - INDENT.len() - 2);
-        return page.line(&[
-            (style::PLAIN, INDENT),
-            (style::PLAIN, "  "),
-            (style::DIM, &detail),
-        ]);
+        return page.line(&[(style::PLAIN, INDENT), (style::PLAIN, "  "), (style::DIM, &detail)]);
     }
     let detail = text::truncate(&detail, page.width() - used);
     let gap = if detail.is_empty() { "" } else { "  " };
-    page.line(&[
-        (style::PLAIN, INDENT),
-        (style::PLAIN, &place),
-        (style::PLAIN, gap),
-        (style::DIM, &detail),
-    ])
+    page.line(&[(style::PLAIN, INDENT), (style::PLAIN, &place), (style::PLAIN, gap), (style::DIM, &detail)])
 }
 
 /// Where a piece of evidence came from.
@@ -278,11 +226,7 @@ struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     fn of(evidence: &'a Evidence) -> Self {
-        Self {
-            layer: evidence.layer,
-            package: evidence.package.as_ref(),
-            removed: evidence.removed,
-        }
+        Self { layer: evidence.layer, package: evidence.package.as_ref(), removed: evidence.removed }
     }
 }
 
@@ -295,20 +239,10 @@ fn write_origin(page: &mut Page<'_>, report: &ScanReport, origin: Option<Origin<
         let line = text::safe(&line);
         let line = text::truncate(&line, room);
         let gap = if line.is_empty() { "" } else { "  " };
-        page.line(&[
-            (style::PLAIN, INDENT),
-            (style::DIM, &name),
-            (style::DIM, gap),
-            (style::DIM, &line),
-        ])?;
+        page.line(&[(style::PLAIN, INDENT), (style::DIM, &name), (style::DIM, gap), (style::DIM, &line)])?;
     }
     if let Some(package) = origin.package {
-        let shipped = format!(
-            "shipped by {} {} {}",
-            package.kind.as_str(),
-            package.name,
-            package.version
-        );
+        let shipped = format!("shipped by {} {} {}", package.kind.as_str(), package.name, package.version);
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &shipped)])?;
     }
     if origin.removed {

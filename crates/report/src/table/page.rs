@@ -41,11 +41,7 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(out: &'a mut dyn io::Write, options: &Options<'_>) -> Self {
-        Self {
-            out,
-            color: options.color,
-            width: options.width.max(40),
-        }
+        Self { out, color: options.color, width: options.width.max(40) }
     }
 
     /// Columns of the page.
@@ -77,14 +73,12 @@ impl<'a> Page<'a> {
             let Some(((last_style, last), lead)) = lead.split_last() else {
                 return self.blank();
             };
-            lead.iter()
-                .try_for_each(|(style, piece)| self.piece(*style, piece))?;
+            lead.iter().try_for_each(|(style, piece)| self.piece(*style, piece))?;
             return self.line(&[(*last_style, last.trim_end())]);
         }
         for (i, line) in lines.iter().enumerate() {
             if i == 0 {
-                lead.iter()
-                    .try_for_each(|(style, piece)| self.piece(*style, piece))?;
+                lead.iter().try_for_each(|(style, piece)| self.piece(*style, piece))?;
             } else {
                 self.piece(style::PLAIN, &blank)?;
             }

@@ -12,18 +12,10 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         if unseen.is_empty() {
             page.line(&[(style::GOOD, "no problems found, and everything was looked at")])?;
         } else {
-            page.line(&[(
-                style::WARNING,
-                "no findings in what was looked at, which was not everything",
-            )])?;
+            page.line(&[(style::WARNING, "no findings in what was looked at, which was not everything")])?;
         }
     } else {
-        page.line(
-            &counts(report)
-                .iter()
-                .map(|(s, t)| (*s, t.as_str()))
-                .collect::<Vec<_>>(),
-        )?;
+        page.line(&counts(report).iter().map(|(s, t)| (*s, t.as_str())).collect::<Vec<_>>())?;
     }
     if unseen.is_empty() {
         page.line(&[(style::PLAIN, "coverage full")])?;
@@ -32,11 +24,8 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         page.block(&lead, style::PLAIN, &unseen.join("; "))?;
     }
     for gate in options.gates {
-        let (style, word) = if gate.passed {
-            (style::GOOD, "gate passed: ")
-        } else {
-            (style::BAD, "gate failed: ")
-        };
+        let (style, word) =
+            if gate.passed { (style::GOOD, "gate passed: ") } else { (style::BAD, "gate failed: ") };
         page.block(
             &[(style, word)],
             style::PLAIN,
@@ -74,12 +63,8 @@ fn counts(report: &ScanReport) -> Vec<(Style, String)> {
 }
 
 /// Kinds of findings in the order in which they are shown.
-pub(super) const KINDS: [FindingKind; 4] = [
-    FindingKind::Vulnerability,
-    FindingKind::Secret,
-    FindingKind::Misconfiguration,
-    FindingKind::Behaviour,
-];
+pub(super) const KINDS: [FindingKind; 4] =
+    [FindingKind::Vulnerability, FindingKind::Secret, FindingKind::Misconfiguration, FindingKind::Behaviour];
 
 /// The aspects that are not fully covered, worst things first to read: `vulnerabilities not evaluated (no
 /// database)`. A report that does not even mention vulnerabilities has not evaluated them.

@@ -32,10 +32,7 @@ fn poisoned(evil: &str) -> ScanReport {
         package.licenses = vec![s(), "MIT".to_owned()];
         package.found_by = s();
         package.qualifiers = vec![(s(), s())];
-        package
-            .locations
-            .iter_mut()
-            .for_each(|location| location.path = s());
+        package.locations.iter_mut().for_each(|location| location.path = s());
         if let Some(source) = &mut package.source {
             source.name = s();
         }
@@ -53,9 +50,7 @@ fn poisoned(evil: &str) -> ScanReport {
         }
     }
     report.coverage.gap(Aspect::FILES, Reason::at(s(), s()));
-    report
-        .coverage
-        .set(Aspect::CONFIG, Status::Failed { reason: s() });
+    report.coverage.set(Aspect::CONFIG, Status::Failed { reason: s() });
     report.isolation.landlock = s();
     report
 }

@@ -6,11 +6,7 @@ use gabion_report::{Format, SbomError, read_sbom};
 use proptest::prelude::*;
 
 fn purls(report: &ScanReport) -> Vec<String> {
-    let mut purls: Vec<String> = report
-        .packages
-        .iter()
-        .map(|p| p.purl(report.os.as_ref()))
-        .collect();
+    let mut purls: Vec<String> = report.packages.iter().map(|p| p.purl(report.os.as_ref())).collect();
     purls.sort();
     purls
 }
@@ -21,11 +17,8 @@ fn read_back(report: &ScanReport) -> Vec<Vec<String>> {
         .map(|format| {
             let content = read_sbom(plain(report, format).as_bytes()).expect("our own");
             assert_eq!(content.gaps, [], "{format}");
-            let mut purls: Vec<String> = content
-                .packages
-                .iter()
-                .map(|p| p.purl(content.os.as_ref()))
-                .collect();
+            let mut purls: Vec<String> =
+                content.packages.iter().map(|p| p.purl(content.os.as_ref())).collect();
             purls.sort();
             purls
         })
@@ -42,25 +35,11 @@ fn the_sample_comes_back() {
     let mut os = report.os.expect("named");
     os.end_of_life = None;
     assert_eq!(content.os, Some(os));
-    let babel = content
-        .packages
-        .iter()
-        .find(|p| p.name == "@babel/core")
-        .expect("listed");
-    let yaml = content
-        .packages
-        .iter()
-        .find(|p| p.name == "pyyaml")
-        .expect("listed");
-    assert_eq!(
-        yaml.owned_by.as_ref().map(|owner| owner.name.as_str()),
-        Some("python3-yaml")
-    );
+    let babel = content.packages.iter().find(|p| p.name == "@babel/core").expect("listed");
+    let yaml = content.packages.iter().find(|p| p.name == "pyyaml").expect("listed");
+    assert_eq!(yaml.owned_by.as_ref().map(|owner| owner.name.as_str()), Some("python3-yaml"));
     assert_eq!(babel.licenses, ["(MIT OR Apache-2.0) AND CC0-1.0"]);
-    assert_eq!(
-        babel.locations[0].path,
-        "app/node_modules/@babel/core/package.json"
-    );
+    assert_eq!(babel.locations[0].path, "app/node_modules/@babel/core/package.json");
 }
 
 #[test]
@@ -71,20 +50,13 @@ fn an_attested_document_is_read_and_said_to_be_unchecked() {
     );
     let read = read_sbom(statement.as_bytes()).expect("a statement");
     assert_eq!(read.packages.len(), sample::rich().packages.len());
-    assert!(
-        read.skipped
-            .iter()
-            .any(|reason| reason.text.contains("signature"))
-    );
+    assert!(read.skipped.iter().any(|reason| reason.text.contains("signature")));
 
     let wrapped = format!(
         r#"{{"predicateType":"cosign.sigstore.dev/attestation/v1","predicate":{{"Data":{},"Timestamp":""}}}}"#,
         serde_json::to_string(&bom).expect("a string")
     );
-    assert_eq!(
-        read_sbom(wrapped.as_bytes()).expect("wrapped").packages,
-        read.packages
-    );
+    assert_eq!(read_sbom(wrapped.as_bytes()).expect("wrapped").packages, read.packages);
 
     // {"predicateType":"x","predicate":{"spdxVersion":"SPDX-2.3"}}
     let envelope = br#"{"payloadType":"application/vnd.in-toto+json","signatures":[],
@@ -141,10 +113,7 @@ fn source_packages_are_found_where_trivy_keeps_them() {
         let package = &content.packages[0];
         assert_eq!(package.version, "1:1.2.13.dfsg-1");
         let source = package.source.as_ref().expect("named");
-        assert_eq!(
-            (source.name.as_str(), &source.version),
-            ("zlib", &package.version)
-        );
+        assert_eq!((source.name.as_str(), &source.version), ("zlib", &package.version));
     }
 }
 
@@ -154,10 +123,7 @@ fn what_is_no_sbom_is_refused_with_a_reason() {
     assert!(matches!(read_sbom(b"{}"), Err(SbomError::Unknown)));
     assert!(matches!(read_sbom(b"nonsense"), Err(SbomError::Json(_))));
     let version = read_sbom(br#"{"spdxVersion":"SPDX-9.9"}"#).expect_err("unknown version");
-    assert_eq!(
-        version.to_string(),
-        "SPDX version \"SPDX-9.9\" is not supported (2.2 and 2.3 are)"
-    );
+    assert_eq!(version.to_string(), "SPDX version \"SPDX-9.9\" is not supported (2.2 and 2.3 are)");
     let deep = format!(
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":{}"#,
         r#"[{"components":"#.repeat(100_000)

@@ -35,10 +35,7 @@ fn package(
 ) -> Package {
     let mut package = Package::new(kind, name, version, "sample");
     package.licenses = licenses.iter().map(|&l| l.to_owned()).collect();
-    package.locations = vec![Location {
-        path: path.to_owned(),
-        layer: Some(layer),
-    }];
+    package.locations = vec![Location { path: path.to_owned(), layer: Some(layer) }];
     package.layer = Some(layer);
     if kind.is_os() {
         package.arch = Some("amd64".to_owned());
@@ -48,38 +45,12 @@ fn package(
 
 fn packages() -> Vec<Package> {
     let status = "var/lib/dpkg/status";
-    let mut ssl = package(
-        PackageKind::Deb,
-        "libssl3",
-        "3.0.11-1~deb12u2",
-        &["Apache-2.0"],
-        status,
-        0,
-    );
-    ssl.source = Some(SourcePackage {
-        name: "openssl".to_owned(),
-        version: ssl.version.clone(),
-    });
-    let mut gpg = package(
-        PackageKind::Deb,
-        "gpgv",
-        "2:2.2.40-1.1+b1",
-        &["GPL-3+", "LGPL-2.1-only"],
-        status,
-        0,
-    );
-    gpg.source = Some(SourcePackage {
-        name: "gnupg2".to_owned(),
-        version: "2.2.40-1.1".to_owned(),
-    });
-    let python = package(
-        PackageKind::Deb,
-        "python3-yaml",
-        "6.0-3+b2",
-        &["Expat"],
-        status,
-        0,
-    );
+    let mut ssl = package(PackageKind::Deb, "libssl3", "3.0.11-1~deb12u2", &["Apache-2.0"], status, 0);
+    ssl.source = Some(SourcePackage { name: "openssl".to_owned(), version: ssl.version.clone() });
+    let mut gpg =
+        package(PackageKind::Deb, "gpgv", "2:2.2.40-1.1+b1", &["GPL-3+", "LGPL-2.1-only"], status, 0);
+    gpg.source = Some(SourcePackage { name: "gnupg2".to_owned(), version: "2.2.40-1.1".to_owned() });
+    let python = package(PackageKind::Deb, "python3-yaml", "6.0-3+b2", &["Expat"], status, 0);
     let mut yaml = package(
         PackageKind::Pypi,
         "PyYAML",
@@ -113,22 +84,8 @@ fn packages() -> Vec<Package> {
             "app/shop.war!/WEB-INF/lib/slf4j.jar",
             2,
         ),
-        package(
-            PackageKind::Golang,
-            "stdlib",
-            "1.22.1",
-            &["BSD-3-Clause"],
-            "usr/local/bin/healthz",
-            1,
-        ),
-        package(
-            PackageKind::Generic,
-            "redis",
-            "",
-            &["SSPL-1.0 or so"],
-            "usr/local/bin/redis-server",
-            1,
-        ),
+        package(PackageKind::Golang, "stdlib", "1.22.1", &["BSD-3-Clause"], "usr/local/bin/healthz", 1),
+        package(PackageKind::Generic, "redis", "", &["SSPL-1.0 or so"], "usr/local/bin/redis-server", 1),
     ]
 }
 
@@ -141,11 +98,7 @@ fn finding(
     evidence: &[Evidence],
 ) -> Finding {
     let places: Vec<&str> = evidence.iter().map(|e| e.detail.as_str()).collect();
-    let number = rule
-        .bytes()
-        .chain(places.join("").bytes())
-        .map(u64::from)
-        .sum::<u64>();
+    let number = rule.bytes().chain(places.join("").bytes()).map(u64::from).sum::<u64>();
     Finding {
         id: format!("{}-{number:012x}", kind.as_str()[..1].to_uppercase()),
         kind,
@@ -158,13 +111,7 @@ fn finding(
 }
 
 fn evidence(place: &str, line: Option<u64>, layer: Option<u32>, detail: &str) -> Evidence {
-    Evidence {
-        place: place.to_owned(),
-        line,
-        layer,
-        detail: detail.to_owned(),
-        ..Evidence::default()
-    }
+    Evidence { place: place.to_owned(), line, layer, detail: detail.to_owned(), ..Evidence::default() }
 }
 
 fn findings() -> Vec<Finding> {
@@ -180,12 +127,8 @@ fn findings() -> Vec<Finding> {
             &[evidence("app/.env", Some(line), Some(2), detail)],
         )
     };
-    let mut removed = evidence(
-        "root/.ssh/id_ed25519",
-        Some(1),
-        Some(1),
-        "-----BEGIN OPENSSH PRIVATE KEY-----****",
-    );
+    let mut removed =
+        evidence("root/.ssh/id_ed25519", Some(1), Some(1), "-----BEGIN OPENSSH PRIVATE KEY-----****");
     removed.removed = true;
     let mut shipped = evidence("usr/bin/gpgv", None, Some(0), "mode 4755, owner root");
     shipped.package = packages().first().map(Package::reference);
@@ -208,14 +151,7 @@ fn findings() -> Vec<Finding> {
     vec![
         key(3, "AWS_ACCESS_KEY_ID=AKIA****"),
         key(9, "OLD_KEY=AKIA****"),
-        finding(
-            FindingKind::Secret,
-            "private-key",
-            "Private key",
-            Severity::High,
-            rotate,
-            &[removed],
-        ),
+        finding(FindingKind::Secret, "private-key", "Private key", Severity::High, rotate, &[removed]),
         config(
             "CIS-DI-4.1",
             "Container runs as root",
@@ -248,10 +184,7 @@ fn coverage() -> Coverage {
     coverage.full(Aspect::FILES);
     coverage.full(Aspect::OS);
     coverage.full(Aspect::PACKAGES_OS);
-    coverage.gap(
-        Aspect::named("packages.java"),
-        Reason::at("app/big.war", "archive is encrypted"),
-    );
+    coverage.gap(Aspect::named("packages.java"), Reason::at("app/big.war", "archive is encrypted"));
     coverage.gap(
         Aspect::named("packages.java"),
         Reason::at("app/deep.jar", "archives are nested more than 8 deep"),
@@ -259,18 +192,12 @@ fn coverage() -> Coverage {
     coverage.full(Aspect::SECRETS);
     coverage.skip(
         Aspect::SECRETS,
-        Reason {
-            text: "binary file".to_owned(),
-            path: Some("usr/bin/bash".to_owned()),
-            count: 1_874,
-        },
+        Reason { text: "binary file".to_owned(), path: Some("usr/bin/bash".to_owned()), count: 1_874 },
     );
     coverage.full(Aspect::CONFIG);
     coverage.set(
         Aspect::VULNERABILITIES,
-        Status::NotEvaluated {
-            reason: "no vulnerability database".to_owned(),
-        },
+        Status::NotEvaluated { reason: "no vulnerability database".to_owned() },
     );
     coverage
 }
@@ -279,10 +206,7 @@ fn coverage() -> Coverage {
 pub(crate) fn rich() -> ScanReport {
     ScanReport {
         schema_version: SCHEMA_VERSION.to_owned(),
-        tool: Tool {
-            name: "gabion".to_owned(),
-            version: "0.1.0".to_owned(),
-        },
+        tool: Tool { name: "gabion".to_owned(), version: "0.1.0".to_owned() },
         created: "2026-11-22T16:30:00.123456789Z".parse().expect("valid"),
         target: Target {
             source: "registry".to_owned(),
@@ -335,15 +259,9 @@ pub(crate) fn rich() -> ScanReport {
         ],
         packages: packages(),
         findings: findings(),
-        files: FileTotals {
-            entries: 10_234,
-            bytes: 310_400_000,
-        },
+        files: FileTotals { entries: 10_234, bytes: 310_400_000 },
         coverage: coverage(),
-        isolation: Isolation {
-            landlock: "enforced (ABI 6)".to_owned(),
-            seccomp: "enforced".to_owned(),
-        },
+        isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
     }
 }
 
@@ -351,11 +269,7 @@ pub(crate) fn rich() -> ScanReport {
 pub(crate) fn vulnerable() -> ScanReport {
     let mut report = rich();
     let mut evidence = evidence("var/lib/dpkg/status", None, Some(0), "installed 3.0.11-1~deb12u2");
-    evidence.package = report
-        .packages
-        .iter()
-        .find(|p| p.name == "libssl3")
-        .map(Package::reference);
+    evidence.package = report.packages.iter().find(|p| p.name == "libssl3").map(Package::reference);
     let vulnerability = finding(
         FindingKind::Vulnerability,
         "CVE-2024-5535",
@@ -379,17 +293,9 @@ pub(crate) fn crowded() -> ScanReport {
         finding
     };
     for line in 1..=1_200 {
-        let file = format!(
-            "srv/deployments/region-{}/configuration/services/backend.env",
-            line / 3
-        );
-        let finding = secret(
-            "generic-api-key",
-            "Secret or key in an assignment",
-            Severity::Medium,
-            &file,
-            line,
-        );
+        let file = format!("srv/deployments/region-{}/configuration/services/backend.env", line / 3);
+        let finding =
+            secret("generic-api-key", "Secret or key in an assignment", Severity::Medium, &file, line);
         report.findings.push(finding);
     }
     for line in 1..=4 {
@@ -402,13 +308,7 @@ pub(crate) fn crowded() -> ScanReport {
         let finding = secret(&rule, title, Severity::Low, "srv/app.ini", i as u64 + 1);
         report.findings.push(finding);
     }
-    let mut shipped = secret(
-        "jwt",
-        "JSON web token",
-        Severity::Info,
-        "usr/share/doc/libssl3/jwt",
-        1,
-    );
+    let mut shipped = secret("jwt", "JSON web token", Severity::Info, "usr/share/doc/libssl3/jwt", 1);
     let own = secret("jwt", "JSON web token", Severity::Info, "srv/jwt", 2);
     shipped.evidence[0].package = report.packages.first().map(Package::reference);
     report.findings.extend([shipped, own]);
@@ -422,11 +322,7 @@ pub(crate) fn clean() -> ScanReport {
         coverage.full(aspect);
     }
     ScanReport {
-        target: Target {
-            source: "dir".to_owned(),
-            reference: "/srv/rootfs".to_owned(),
-            image: None,
-        },
+        target: Target { source: "dir".to_owned(), reference: "/srv/rootfs".to_owned(), image: None },
         os: None,
         config: None,
         layers: vec![],

@@ -44,13 +44,7 @@ struct Local(PathBuf);
 
 impl Retrieve for Local {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
-        let name = uri
-            .path()
-            .as_str()
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let name = uri.path().as_str().rsplit('/').next().unwrap_or_default().to_owned();
         Ok(serde_json::from_slice(&fs::read(self.0.join(name))?)?)
     }
 }
@@ -125,19 +119,10 @@ fn licence_ids_are_those_cyclonedx_lists() {
     let Some(dir) = official() else { return };
     let list = fs::read(dir.join("spdx.SNAPSHOT.schema.json")).expect("fetched");
     let list: Value = serde_json::from_slice(&list).expect("json");
-    let listed: Vec<&str> = list["enum"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    let unlisted: Vec<&str> = gabion_report::cyclonedx_ids()
-        .filter(|id| !listed.contains(id))
-        .collect();
-    assert!(
-        unlisted.is_empty(),
-        "add these to NEWER_THAN_CYCLONEDX: {unlisted:?}"
-    );
+    let listed: Vec<&str> =
+        list["enum"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let unlisted: Vec<&str> = gabion_report::cyclonedx_ids().filter(|id| !listed.contains(id)).collect();
+    assert!(unlisted.is_empty(), "add these to NEWER_THAN_CYCLONEDX: {unlisted:?}");
 }
 
 /// By the schema that Jenkins checks uploads against. `xmllint` is the validator: there is none for XSD in Rust.

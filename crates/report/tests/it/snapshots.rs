@@ -32,16 +32,9 @@ fn a_document_is_the_same_whether_the_image_was_verified_now_or_earlier() {
     for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
         let now = plain(&sample::rich(), format);
         assert_eq!(now, plain(&with(Verification::Verified), format), "{format}");
-        assert_eq!(
-            now,
-            plain(&with(Verification::VerifiedEarlier), format),
-            "{format}"
-        );
+        assert_eq!(now, plain(&with(Verification::VerifiedEarlier), format), "{format}");
     }
-    for (format, key) in [
-        (Format::CycloneDx, "serialNumber"),
-        (Format::Spdx, "documentNamespace"),
-    ] {
+    for (format, key) in [(Format::CycloneDx, "serialNumber"), (Format::Spdx, "documentNamespace")] {
         let unverified = plain(&with(Verification::UnverifiedSnapshot), format);
         assert!(unverified.contains("unverified-snapshot"), "{unverified}");
         let id = |document: &str| {
@@ -62,41 +55,22 @@ fn table() {
 #[test]
 fn table_with_everything() {
     let gates = [
-        GateResult {
-            gate: "severity>=high".to_owned(),
-            passed: false,
-            detail: "4 findings".to_owned(),
-        },
-        GateResult {
-            gate: "coverage=full for files".to_owned(),
-            passed: true,
-            detail: "full".to_owned(),
-        },
+        GateResult { gate: "severity>=high".to_owned(), passed: false, detail: "4 findings".to_owned() },
+        GateResult { gate: "coverage=full for files".to_owned(), passed: true, detail: "full".to_owned() },
     ];
-    let options = Options {
-        all: true,
-        gates: &gates,
-        ..Options::default()
-    };
+    let options = Options { all: true, gates: &gates, ..Options::default() };
     insta::assert_snapshot!(text(&sample::vulnerable(), Format::Table, &options));
 }
 
 #[test]
 fn table_on_a_narrow_terminal() {
-    let options = Options {
-        width: 60,
-        ..Options::default()
-    };
+    let options = Options { width: 60, ..Options::default() };
     insta::assert_snapshot!(text(&sample::rich(), Format::Table, &options));
 }
 
 #[test]
 fn table_of_many_findings_is_a_page_by_rule() {
-    let options = |all| Options {
-        width: 80,
-        all,
-        ..Options::default()
-    };
+    let options = |all| Options { width: 80, all, ..Options::default() };
     let report = sample::crowded();
     let table = text(&report, Format::Table, &options(false));
     assert!(table.lines().count() < 130, "{table}");
@@ -119,14 +93,7 @@ fn a_name_that_hides_the_distribution_is_explained() {
 #[test]
 fn the_end_of_life_is_that_of_free_support() {
     let mut report = sample::rich();
-    report
-        .os
-        .as_mut()
-        .expect("has one")
-        .end_of_life
-        .as_mut()
-        .expect("has one")
-        .passed = true;
+    report.os.as_mut().expect("has one").end_of_life.as_mut().expect("has one").passed = true;
     report.created = "2028-07-01T00:00:00Z".parse().expect("valid");
     let table = plain(&report, Format::Table);
     let line = "END OF LIFE: security support ended on 2026-07-11; LTS ended on 2028-06-30; ELTS";
@@ -138,9 +105,7 @@ fn aspects_that_share_a_reason_are_told_together() {
     let mut report = sample::clean();
     let reason = || "the target is a source tree".to_owned();
     for aspect in [Aspect::CONFIG, Aspect::OS, Aspect::PACKAGES_OS] {
-        report
-            .coverage
-            .set(aspect, Status::NotEvaluated { reason: reason() });
+        report.coverage.set(aspect, Status::NotEvaluated { reason: reason() });
     }
     let table = plain(&report, Format::Table);
     let second = table.lines().nth(1).expect("two lines");
@@ -150,18 +115,11 @@ fn aspects_that_share_a_reason_are_told_together() {
 
 #[test]
 fn table_in_colour_differs_in_escapes_only() {
-    let options = Options {
-        color: true,
-        ..Options::default()
-    };
+    let options = Options { color: true, ..Options::default() };
     let coloured = text(&sample::rich(), Format::Table, &options);
     let mut plain_text = String::new();
     for (i, part) in coloured.split("\u{1b}[").enumerate() {
-        plain_text.push_str(if i == 0 {
-            part
-        } else {
-            part.split_once('m').expect("a colour").1
-        });
+        plain_text.push_str(if i == 0 { part } else { part.split_once('m').expect("a colour").1 });
     }
     assert_eq!(plain_text, plain(&sample::rich(), Format::Table));
     assert!(coloured.contains("\u{1b}[1m\u{1b}[31m"), "critical is bold red");
@@ -179,10 +137,7 @@ fn clean_is_said_only_when_everything_was_looked_at() {
     assert!(!plain(&report, Format::Table).contains(clean));
     report.coverage.full(Aspect::FILES);
     let table = plain(&report, Format::Table);
-    assert!(
-        !table.contains(clean) && table.contains("vulnerabilities not evaluated"),
-        "{table}"
-    );
+    assert!(!table.contains(clean) && table.contains("vulnerabilities not evaluated"), "{table}");
 
     let reason = || "a reason".to_owned();
     for status in [
@@ -194,9 +149,6 @@ fn clean_is_said_only_when_everything_was_looked_at() {
         let table = plain(&report, Format::Table);
         let first: Vec<&str> = table.lines().take(2).collect();
         assert!(first[0].contains("not everything"), "{table}");
-        assert!(
-            first[1].contains(status.word()) && first[1].contains("a reason"),
-            "{table}"
-        );
+        assert!(first[1].contains(status.word()) && first[1].contains("a reason"), "{table}");
     }
 }

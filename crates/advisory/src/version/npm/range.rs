@@ -53,17 +53,12 @@ struct Bound<'a> {
 impl<'a> Range<'a> {
     /// Reads a range; the empty one holds every version.
     pub fn parse(text: &'a str) -> Result<Self, BadRange> {
-        let bad = |why| BadRange {
-            range: text.chars().take(SHOWN).collect(),
-            why,
-        };
+        let bad = |why| BadRange { range: text.chars().take(SHOWN).collect(), why };
         if text.len() > MAX_LENGTH {
             return Err(bad("is longer than 4096 bytes"));
         }
         let alternatives: Result<_, Why> = text.split("||").map(alternative).collect();
-        Ok(Self {
-            alternatives: alternatives.map_err(bad)?,
-        })
+        Ok(Self { alternatives: alternatives.map_err(bad)? })
     }
 
     /// Whether a version is in it.
@@ -92,11 +87,8 @@ fn alternative(text: &str) -> Result<Vec<Comparator<'_>>, Why> {
         }
         let operator = OPERATORS.into_iter().find(|operator| word.starts_with(operator));
         let bare = &word[operator.map_or(0, str::len)..];
-        let version = if bare.is_empty() {
-            words.next().ok_or("has an operator without a version")?
-        } else {
-            bare
-        };
+        let version =
+            if bare.is_empty() { words.next().ok_or("has an operator without a version")? } else { bare };
         push(&mut comparators, operator, Bound::parse(version)?);
     }
     Ok(comparators)
@@ -117,11 +109,7 @@ fn push<'a>(into: &mut Vec<Comparator<'a>>, operator: Option<&str>, bound: Bound
             one(Ordering::is_ge, bound);
         }
         Some("^") => {
-            let zeros = bound
-                .core
-                .iter()
-                .take_while(|&&number| number == Number::ZERO)
-                .count();
+            let zeros = bound.core.iter().take_while(|&&number| number == Number::ZERO).count();
             one(Ordering::is_eq, bound.first(zeros + 1));
             one(Ordering::is_ge, bound);
         }
@@ -131,11 +119,7 @@ fn push<'a>(into: &mut Vec<Comparator<'a>>, operator: Option<&str>, bound: Bound
 
 impl<'a> Bound<'a> {
     fn parse(text: &'a str) -> Result<Self, Why> {
-        let mut bound = Self {
-            core: [Number::ZERO; 3],
-            given: 0,
-            stage: None,
-        };
+        let mut bound = Self { core: [Number::ZERO; 3], given: 0, stage: None };
         let mut rest = text;
         take_prefix(&mut rest);
         for at in 0..3 {
@@ -164,20 +148,13 @@ impl<'a> Bound<'a> {
 
     /// Only its first numbers.
     fn first(&self, count: usize) -> Self {
-        Self {
-            core: self.core,
-            given: self.given.min(count),
-            stage: None,
-        }
+        Self { core: self.core, given: self.given.min(count), stage: None }
     }
 
     /// Where a version is, seen from here.
     fn order(&self, version: &Version<'_>) -> Ordering {
         let numbers = version.core[..self.given].cmp(&self.core[..self.given]);
-        numbers.then_with(|| {
-            self.stage
-                .map_or(Ordering::Equal, |stage| version.stage.cmp(&stage))
-        })
+        numbers.then_with(|| self.stage.map_or(Ordering::Equal, |stage| version.stage.cmp(&stage)))
     }
 }
 
@@ -198,11 +175,7 @@ mod tests {
 
     #[test]
     fn every_notation_has_its_bounds() {
-        check(
-            "^1.2.3",
-            &["1.2.3", "1.9.0", "1.3.0-rc.1"],
-            &["1.2.2", "1.2.3-rc.1", "2.0.0-0", "2.0.0"],
-        );
+        check("^1.2.3", &["1.2.3", "1.9.0", "1.3.0-rc.1"], &["1.2.2", "1.2.3-rc.1", "2.0.0-0", "2.0.0"]);
         check("^0.2.3", &["0.2.3", "0.2.9"], &["0.3.0-0", "0.2.2"]);
         check("^0.0.3", &["0.0.3"], &["0.0.4", "0.0.4-0"]);
         check("^0.0", &["0.0.0", "0.0.9"], &["0.1.0"]);
@@ -224,25 +197,13 @@ mod tests {
     fn hyphens_alternatives_and_wildcards() {
         check("1.2.3 - 2.3", &["1.2.3", "2.3.9"], &["1.2.2", "2.4.0-0"]);
         check("1.2 - 2.3.4", &["1.2.0", "2.3.4"], &["2.3.5-0"]);
-        check(
-            "1 - 2 || ^4.1 || <0.1.0",
-            &["1.0.0", "2.9.9", "4.2.0", "0.0.1"],
-            &["3.0.0", "4.0.0", "0.1.0"],
-        );
+        check("1 - 2 || ^4.1 || <0.1.0", &["1.0.0", "2.9.9", "4.2.0", "0.0.1"], &["3.0.0", "4.0.0", "0.1.0"]);
         check("<1.0.0||>=2 <3", &["0.9.0", "2.5.0"], &["1.0.0", "3.0.0"]);
         for everything in ["", "*", "x", ">=*", " || 9"] {
-            check(
-                everything,
-                &["0.0.0", "1.2.3-rc.1", "99999999999999999999.0.0"],
-                &[],
-            );
+            check(everything, &["0.0.0", "1.2.3-rc.1", "99999999999999999999.0.0"], &[]);
         }
         check(">*", &[], &["1.0.0"]);
-        check(
-            "^99999999999999999999.1.0",
-            &["99999999999999999999.2.0"],
-            &["100000000000000000000.0.0"],
-        );
+        check("^99999999999999999999.1.0", &["99999999999999999999.2.0"], &["100000000000000000000.0.0"]);
     }
 
     #[test]

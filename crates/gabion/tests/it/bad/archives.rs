@@ -18,27 +18,21 @@ fn documents_that_are_no_json_are_named() {
     let good = fs::read(desk.at("app/index.json")).expect("reads");
     for bad in [&b""[..], b"{", b"\xff\xfe", b"[]", &vec![b'['; 100_000]] {
         desk.write("app/index.json", bad);
-        desk.scan(&target, &[])
-            .fails(&["app/index.json: manifest is not valid"]);
+        desk.scan(&target, &[]).fails(&["app/index.json: manifest is not valid"]);
     }
     desk.write("app/index.json", vec![b' '; 9 << 20]);
-    desk.scan(&target, &[])
-        .fails(&["app/index.json: a document of more than 8388608 bytes"]);
+    desk.scan(&target, &[]).fails(&["app/index.json: a document of more than 8388608 bytes"]);
     fs::remove_file(desk.at("app/index.json")).expect("removes");
     desk.scan(&target, &[]).fails(&["app/index.json: No such file"]);
     desk.write("app/index.json", good);
     assert_eq!(desk.scan(&target, &[]).code, 0);
 
     desk.write("bad.tar", Tar::default().file("manifest.json", "[{]").end());
-    desk.scan("docker-archive:bad.tar", &[])
-        .fails(&["bad.tar!/manifest.json: manifest is not valid"]);
+    desk.scan("docker-archive:bad.tar", &[]).fails(&["bad.tar!/manifest.json: manifest is not valid"]);
     desk.write("none.tar", Tar::default().file("hello", "").end());
-    desk.scan("docker-archive:none.tar", &[])
-        .fails(&["none.tar: there is no manifest.json in it"]);
-    desk.scan("none.tar", &[])
-        .fails(&["none.tar is neither an image archive nor an SBOM"]);
-    desk.scan("docker-archive:gone.tar", &[])
-        .fails(&["gone.tar: No such file"]);
+    desk.scan("docker-archive:none.tar", &[]).fails(&["none.tar: there is no manifest.json in it"]);
+    desk.scan("none.tar", &[]).fails(&["none.tar is neither an image archive nor an SBOM"]);
+    desk.scan("docker-archive:gone.tar", &[]).fails(&["gone.tar: No such file"]);
 }
 
 #[test]
@@ -46,16 +40,13 @@ fn a_config_that_contradicts_its_manifest_is_refused() {
     let desk = Desk::new();
     let mut image = image();
     image.config = json!({ "rootfs": { "type": "layers", "diff_ids": [] } });
-    desk.scan(&image.layout(&desk), &[]).fails(&[
-        "app/blobs/sha256/",
-        "the manifest lists 1 layers, the configuration 0",
-    ]);
+    desk.scan(&image.layout(&desk), &[])
+        .fails(&["app/blobs/sha256/", "the manifest lists 1 layers, the configuration 0"]);
     image.config = json!({ "rootfs": { "type": "layers", "diff_ids": ["md5:1"] } });
     desk.scan(&image.layout(&desk), &[])
         .fails(&["app/blobs/sha256/", "image configuration has a bad digest"]);
     image.config = json!({ "rootfs": 7 });
-    desk.scan(&image.layout(&desk), &[])
-        .fails(&["app/blobs/sha256/", "image configuration is not valid"]);
+    desk.scan(&image.layout(&desk), &[]).fails(&["app/blobs/sha256/", "image configuration is not valid"]);
 }
 
 #[test]
@@ -63,8 +54,7 @@ fn more_layers_than_anything_mounts_are_refused() {
     let desk = Desk::new();
     let layer = Layer::plain(Tar::default());
     let image = Image::of(vec![layer; 5000]);
-    desk.scan(&image.layout(&desk), &[])
-        .fails(&["5000 layers, more than the limit of 4096"]);
+    desk.scan(&image.layout(&desk), &[]).fails(&["5000 layers, more than the limit of 4096"]);
 }
 
 #[test]
@@ -72,15 +62,13 @@ fn what_is_no_image_says_what_it_is() {
     let desk = Desk::new();
     let mut chart = image();
     chart.config_type = "application/vnd.cncf.helm.config.v1+json";
-    desk.scan(&chart.layout(&desk), &[])
-        .fails(&["unsupported", "vnd.cncf.helm.config"]);
+    desk.scan(&chart.layout(&desk), &[]).fails(&["unsupported", "vnd.cncf.helm.config"]);
 
     fs::create_dir_all(desk.at("old/blobs/sha256")).expect("creates");
     let schema_1 =
         json!({ "schemaVersion": 1, "mediaType": "application/vnd.docker.distribution.manifest.v1+json" });
     index(&desk.at("old"), &blob(&desk.at("old/blobs/sha256"), &schema_1));
-    desk.scan("oci:old", &[])
-        .fails(&["unsupported manifest media type", "manifest.v1+json"]);
+    desk.scan("oci:old", &[]).fails(&["unsupported manifest media type", "manifest.v1+json"]);
 }
 
 #[test]
@@ -91,12 +79,7 @@ fn a_layer_of_an_unknown_kind_is_a_gap_and_the_rest_is_told() {
     let known = Layer::gzip(Tar::default().file("usr/lib/os-release", "ID=alpine\nVERSION_ID=3.20.0\n"));
     let target = Image::of([unknown, known]).layout(&desk);
     let ran = desk.scan(&target, &[]);
-    assert!(
-        ran.gaps("files")
-            .contains("layer 0: unsupported layer media type"),
-        "{}",
-        ran.gaps("files")
-    );
+    assert!(ran.gaps("files").contains("layer 0: unsupported layer media type"), "{}", ran.gaps("files"));
     assert_eq!(ran.report().os.expect("told").id, "alpine");
     let gate = desk.scan(&target, &["--fail-on", "coverage", "--quiet"]);
     assert_eq!(gate.code, 1);
@@ -129,48 +112,30 @@ fn a_blob_that_is_a_pipe_or_leads_out_is_not_read() {
     let layer = desk.at("app/blobs/sha256").join(&image.layers[0].digest);
     fs::rename(&layer, desk.at("elsewhere")).expect("moves");
     symlink(desk.at("elsewhere"), &layer).expect("links");
-    desk.scan(&target, &[])
-        .fails(&[&image.layers[0].digest, "Permission denied"]);
+    desk.scan(&target, &[]).fails(&[&image.layers[0].digest, "Permission denied"]);
     fs::remove_file(&layer).expect("removes");
-    let fifo = rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &layer,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
-    );
+    let fifo =
+        rustix::fs::mknodat(rustix::fs::CWD, &layer, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0);
     fifo.expect("a pipe");
-    desk.scan(&target, &[])
-        .fails(&[&image.layers[0].digest, "not a regular file"]);
+    desk.scan(&target, &[]).fails(&[&image.layers[0].digest, "not a regular file"]);
     fs::remove_file(&layer).expect("removes");
     fs::create_dir(&layer).expect("creates");
-    desk.scan(&target, &[])
-        .fails(&[&image.layers[0].digest, "not a regular file"]);
+    desk.scan(&target, &[]).fails(&[&image.layers[0].digest, "not a regular file"]);
     fs::remove_dir(&layer).expect("removes");
-    desk.scan(&target, &[])
-        .fails(&[&image.layers[0].digest, "No such file"]);
+    desk.scan(&target, &[]).fails(&[&image.layers[0].digest, "No such file"]);
 }
 
 #[test]
 fn members_of_an_archive_cannot_lead_out_or_in_circles() {
     let desk = Desk::new();
-    let circle = Tar::default()
-        .symlink("manifest.json", "other")
-        .symlink("other", "manifest.json");
+    let circle = Tar::default().symlink("manifest.json", "other").symlink("other", "manifest.json");
     desk.write("circle.tar", circle.end());
-    desk.scan("docker-archive:circle.tar", &[])
-        .fails(&["circle.tar: there is no manifest.json in it"]);
+    desk.scan("docker-archive:circle.tar", &[]).fails(&["circle.tar: there is no manifest.json in it"]);
 
     let outside = desk.write("outside.json", image().config().to_string());
-    for config in [
-        "../outside.json",
-        outside.to_str().expect("is text"),
-        "\u{1b}[31m\nhint: trust me",
-    ] {
+    for config in ["../outside.json", outside.to_str().expect("is text"), "\u{1b}[31m\nhint: trust me"] {
         let manifest = json!([{ "Config": config, "RepoTags": null, "Layers": [] }]);
-        let tar = Tar::default()
-            .file("manifest.json", manifest.to_string())
-            .symlink("up", config);
+        let tar = Tar::default().file("manifest.json", manifest.to_string()).symlink("up", config);
         desk.write("out.tar", tar.end());
         let ran = desk.scan("docker-archive:out.tar", &[]);
         ran.fails(&["out.tar: there is no "]);
@@ -178,8 +143,7 @@ fn members_of_an_archive_cannot_lead_out_or_in_circles() {
     }
     let escape = Tar::default().symlink("manifest.json", "../outside.json");
     desk.write("escape.tar", escape.end());
-    desk.scan("docker-archive:escape.tar", &[])
-        .fails(&["there is no manifest.json"]);
+    desk.scan("docker-archive:escape.tar", &[]).fails(&["there is no manifest.json"]);
 }
 
 #[test]
@@ -187,41 +151,20 @@ fn tar_headers_may_say_anything() {
     let desk = Desk::new();
     let good = Tar::default().file("etc/motd", "hello\n");
     let lies: [(Tar, &str); 7] = [
+        (good.clone().header(b'0', b"huge", b"", u64::MAX), "size overflows"),
+        (good.clone().header(b'0', b"huge", b"", u64::MAX - 511), "tar ends in the middle"),
+        (good.clone().header(b'0', b"large", b"", 1 << 40), "tar ends in the middle"),
+        (good.clone().header(b'L', b"name", b"", 1 << 40), "name or attributes of 1099511627776 bytes"),
+        (good.clone().header(b'x', b"attributes", b"", 2 << 20), "more than the limit of 1048576"),
         (
-            good.clone().header(b'0', b"huge", b"", u64::MAX),
-            "size overflows",
-        ),
-        (
-            good.clone().header(b'0', b"huge", b"", u64::MAX - 511),
+            good.clone().pax(b"29 size=18446744073709551104\n").header(b'0', b"x", b"", 0),
             "tar ends in the middle",
         ),
-        (
-            good.clone().header(b'0', b"large", b"", 1 << 40),
-            "tar ends in the middle",
-        ),
-        (
-            good.clone().header(b'L', b"name", b"", 1 << 40),
-            "name or attributes of 1099511627776 bytes",
-        ),
-        (
-            good.clone().header(b'x', b"attributes", b"", 2 << 20),
-            "more than the limit of 1048576",
-        ),
-        (
-            good.clone()
-                .pax(b"29 size=18446744073709551104\n")
-                .header(b'0', b"x", b"", 0),
-            "tar ends in the middle",
-        ),
-        (
-            Tar([&good.0[..], &[7; 512]].concat()),
-            "bad tar header at byte 1024",
-        ),
+        (Tar([&good.0[..], &[7; 512]].concat()), "bad tar header at byte 1024"),
     ];
     for (lie, reason) in lies {
         let layer = Layer::gzip(lie.clone());
-        desk.scan(&Image::of([layer.clone()]).layout(&desk), &[])
-            .fails(&[&layer.digest, reason]);
+        desk.scan(&Image::of([layer.clone()]).layout(&desk), &[]).fails(&[&layer.digest, reason]);
         // As the outer archive, before and after it is inflated.
         let outer = lie.end();
         desk.write("lie.tar", &outer);

@@ -35,13 +35,10 @@ impl Tar {
     pub(crate) fn entry(mut self, kind: u8, path: &[u8], link: &[u8], content: &[u8]) -> Self {
         for (kind, text) in [(b'L', path), (b'K', link)] {
             if text.len() > 100 {
-                self = self
-                    .header(kind, b"././@LongLink", b"", text.len() as u64)
-                    .content(text);
+                self = self.header(kind, b"././@LongLink", b"", text.len() as u64).content(text);
             }
         }
-        self.header(kind, path, link, content.len() as u64)
-            .content(content)
+        self.header(kind, path, link, content.len() as u64).content(content)
     }
 
     /// A header that says whatever it likes.
@@ -145,11 +142,7 @@ impl Image {
 
     /// The configuration document.
     pub(crate) fn config(&self) -> Value {
-        let diff_ids: Vec<_> = self
-            .layers
-            .iter()
-            .map(|l| format!("sha256:{}", l.diff_id))
-            .collect();
+        let diff_ids: Vec<_> = self.layers.iter().map(|l| format!("sha256:{}", l.diff_id)).collect();
         let mut config = json!({
             "architecture": "amd64", "os": "linux", "config": {},
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
@@ -189,15 +182,9 @@ impl Image {
     pub(crate) fn docker_archive(&self) -> Tar {
         let config = self.config().to_string();
         let config_name = format!("{}.json", sha256(config.as_bytes()));
-        let names: Vec<_> = self
-            .layers
-            .iter()
-            .map(|l| format!("{}/layer.tar", l.diff_id))
-            .collect();
+        let names: Vec<_> = self.layers.iter().map(|l| format!("{}/layer.tar", l.diff_id)).collect();
         let manifest = json!([{ "Config": config_name, "RepoTags": ["app:1"], "Layers": names }]);
-        let mut tar = Tar::default()
-            .file("manifest.json", manifest.to_string())
-            .file(&config_name, config);
+        let mut tar = Tar::default().file("manifest.json", manifest.to_string()).file(&config_name, config);
         for (layer, name) in self.layers.iter().zip(&names) {
             tar = tar.file(name, &layer.blob);
         }

@@ -8,21 +8,12 @@ fn many_entries_are_fine_up_to_the_limit() {
     let desk = Desk::new();
     let mut tar = Tar::default();
     for n in 0..150_000 {
-        tar = tar.header(
-            b'0',
-            format!("srv/data/{:03}/file-{n:06}.bin", n / 1000).as_bytes(),
-            b"",
-            0,
-        );
+        tar = tar.header(b'0', format!("srv/data/{:03}/file-{n:06}.bin", n / 1000).as_bytes(), b"", 0);
     }
     let target = Image::of([Layer::gzip(tar)]).layout(&desk);
     let ran = desk.scan(&target, &["--stats"]);
     assert_eq!(ran.report().files.entries, 150_152);
-    let peak = ran
-        .err
-        .split("peak memory ")
-        .nth(1)
-        .and_then(|t| t.split(' ').next());
+    let peak = ran.err.split("peak memory ").nth(1).and_then(|t| t.split(' ').next());
     let peak: f64 = peak.and_then(|t| t.parse().ok()).expect("a figure");
     assert!(peak < 150.0, "{peak} MB");
     desk.scan(&target, &["--max-entries", "100000"]).fails(&[
@@ -60,11 +51,8 @@ fn an_entry_that_implies_a_thousand_directories_counts_as_a_thousand() {
         tar = tar.entry(b'0', path.as_bytes(), b"", b"");
     }
     // Four million directories of two thousand entries.
-    desk.scan(
-        &Image::of([Layer::gzip(tar)]).layout(&desk),
-        &["--max-entries", "500000"],
-    )
-    .fails(&["more than 500000 entries"]);
+    desk.scan(&Image::of([Layer::gzip(tar)]).layout(&desk), &["--max-entries", "500000"])
+        .fails(&["more than 500000 entries"]);
 }
 
 #[test]
@@ -77,8 +65,7 @@ fn link_targets_do_not_fill_the_memory() {
     }
     let ran = desk.scan(&Image::of([Layer::zstd(tar)]).layout(&desk), &[]);
     assert!(
-        ran.gaps("files")
-            .contains("links/0 and 599 more: symbolic link: path is longer"),
+        ran.gaps("files").contains("links/0 and 599 more: symbolic link: path is longer"),
         "{}",
         ran.gaps("files")
     );
@@ -155,11 +142,7 @@ fn devices_and_pipes_are_entries_and_nothing_more() {
         .entry(b'S', b"sparse", b"", b"")
         .entry(b'Z', b"etc/unknown", b"", b"AWS");
     let ran = desk.scan(&Image::of([Layer::gzip(tar)]).layout(&desk), &[]);
-    assert!(
-        ran.gaps("files").contains("sparse: content of a sparse file"),
-        "{}",
-        ran.gaps("files")
-    );
+    assert!(ran.gaps("files").contains("sparse: content of a sparse file"), "{}", ran.gaps("files"));
     assert_eq!(ran.packages(), Vec::<String>::new());
 
     let status = desk.at("root/var/lib/dpkg/status");
@@ -169,11 +152,8 @@ fn devices_and_pipes_are_entries_and_nothing_more() {
         |path: &std::path::Path, kind, device| rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, device);
     make(&status, rustix::fs::FileType::Fifo, 0).expect("a pipe");
     // A device needs root; what cannot be made cannot be met.
-    let _ = make(
-        &desk.at("root/package.json"),
-        rustix::fs::FileType::CharacterDevice,
-        rustix::fs::makedev(1, 5),
-    );
+    let _ =
+        make(&desk.at("root/package.json"), rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 5));
     assert_eq!(desk.scan("dir:root", &[]).packages(), Vec::<String>::new());
 }
 
@@ -192,11 +172,7 @@ fn a_tree_deeper_than_any_path_is_a_gap() {
         fs::rename(&top, &at).expect("moves");
     }
     let ran = desk.scan("dir:root", &["--dir-kind", "rootfs"]);
-    assert!(
-        ran.gaps("files").contains("path is longer than 4096 bytes"),
-        "{}",
-        ran.gaps("files")
-    );
+    assert!(ran.gaps("files").contains("path is longer than 4096 bytes"), "{}", ran.gaps("files"));
 }
 
 #[test]
@@ -205,18 +181,9 @@ fn names_do_not_command_the_terminal() {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m";
     let package = serde_json::json!({ "name": format!("left{evil}pad"), "version": format!("1.0{evil}"), "license": evil });
     let tar = Tar::default()
-        .file(
-            &format!("srv/{evil}/node_modules/x/package.json"),
-            package.to_string(),
-        )
-        .file(
-            &format!("srv/{evil}.env"),
-            "AWS_ACCESS_KEY_ID=AKIAQ3EGWHJ5N7ZK2MXB\n",
-        )
-        .file(
-            "usr/lib/os-release",
-            format!("ID=alpine\nVERSION_ID=3.20\nPRETTY_NAME=\"Alpine{evil}\"\n"),
-        );
+        .file(&format!("srv/{evil}/node_modules/x/package.json"), package.to_string())
+        .file(&format!("srv/{evil}.env"), "AWS_ACCESS_KEY_ID=AKIAQ3EGWHJ5N7ZK2MXB\n")
+        .file("usr/lib/os-release", format!("ID=alpine\nVERSION_ID=3.20\nPRETTY_NAME=\"Alpine{evil}\"\n"));
     let mut image = Image::of([Layer::gzip(tar)]);
     image.config = serde_json::json!({
         "config": { "User": evil, "Labels": { evil: evil }, "Cmd": [evil], "Env": [format!("X{evil}={evil}")] },
@@ -225,11 +192,7 @@ fn names_do_not_command_the_terminal() {
     let target = image.layout(&desk);
     // `Ran` looks for control characters in what is printed.
     for format in ["table", "json", "cyclonedx", "spdx", "sarif", "junit"] {
-        assert_eq!(
-            desk.run(&["scan", &target, "--format", format, "--all"]).code,
-            0,
-            "{format}"
-        );
+        assert_eq!(desk.run(&["scan", &target, "--format", format, "--all"]).code, 0, "{format}");
     }
     fs::rename(desk.at("app"), desk.at(&format!("app{evil}"))).expect("moves");
     assert_eq!(desk.run(&["scan", &format!("oci:app{evil}"), "--all"]).code, 0);

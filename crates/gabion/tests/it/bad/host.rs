@@ -39,10 +39,7 @@ fn public_program(desk: &Desk) -> PathBuf {
 fn as_nobody(desk: &Desk, arguments: &[&str]) -> Ran {
     let program = public_program(desk);
     let mut command = desk.command_of(Path::new("setpriv"));
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(program)
-        .args(arguments);
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).args(arguments);
     Ran::of(&mut command)
 }
 
@@ -62,16 +59,10 @@ fn what_may_not_be_read_is_a_gap() {
     assert!(gaps.contains("Permission denied"), "{gaps}");
     for file in ["etc/shadow", "var/private"] {
         let coverage = serde_json::to_string(&ran.report().coverage).expect("is JSON");
-        assert!(
-            coverage.contains(file) || gaps.contains("1 more"),
-            "no {file} in: {coverage}"
-        );
+        assert!(coverage.contains(file) || gaps.contains("1 more"), "no {file} in: {coverage}");
     }
     assert_eq!(ran.report().os.expect("told").id, "alpine");
-    assert_eq!(
-        as_nobody(&desk, &[&arguments[..], &["--fail-on", "coverage"]].concat()).code,
-        1
-    );
+    assert_eq!(as_nobody(&desk, &[&arguments[..], &["--fail-on", "coverage"]].concat()).code, 1);
     // A root that may not be entered is no report.
     mode(&desk.at("root"), 0o700);
     as_nobody(&desk, &arguments).fails(&["root cannot be read: Permission denied"]);
@@ -90,8 +81,7 @@ fn a_cache_that_cannot_be_used_says_where_it_is_and_what_to_do() {
         "file/cache: Not a directory",
         "hint: name another with --cache-dir",
     ]);
-    desk.run(&["cache", "--cache-dir", "file/cache"])
-        .fails(&["cannot read the cache in ", "file/cache"]);
+    desk.run(&["cache", "--cache-dir", "file/cache"]).fails(&["cannot read the cache in ", "file/cache"]);
     if root("a_cache_that_cannot_be_used_says_where_it_is_and_what_to_do") {
         as_nobody(&desk, &["scan", "dir:."])
             .fails(&["cache: Permission denied", "hint: name another with --cache-dir"]);
@@ -110,10 +100,8 @@ impl Small {
     fn at(path: PathBuf, size: &str) -> Self {
         fs::create_dir(&path).expect("creates");
         let options = format!("size={size},mode=0700");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(&path)
-            .status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).status();
         assert!(mounted.expect("starts").success());
         Self(path)
     }
@@ -133,10 +121,8 @@ fn a_full_disk_costs_the_cache_or_tells_what_could_not_be_read() {
     let desk = Desk::new();
     let small = Small::at(desk.at("small"), "256k");
     // Many names, so that the facts of the layer do not fit.
-    let mut tar = Tar::default().file(
-        "srv/node_modules/good/package.json",
-        r#"{"name":"good","version":"1.0.0"}"#,
-    );
+    let mut tar =
+        Tar::default().file("srv/node_modules/good/package.json", r#"{"name":"good","version":"1.0.0"}"#);
     for n in 0..20_000 {
         tar = tar.file(&format!("srv/some/what/longer/names/{n:08}"), "");
     }
@@ -144,12 +130,7 @@ fn a_full_disk_costs_the_cache_or_tells_what_could_not_be_read() {
     let target = many.layout(&desk);
     let ran = desk.scan(&target, &["--cache-dir", "small"]);
     assert_eq!(ran.packages(), ["good 1.0.0"]);
-    assert!(
-        ran.err
-            .contains("note: results could not be kept in the cache: No space left"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("note: results could not be kept in the cache: No space left"), "{}", ran.err);
     // Nothing half-written stays, and nothing wrong is found the next time.
     let again = desk.scan(&target, &["--cache-dir", "small", "--quiet"]);
     assert_eq!(again.packages(), ["good 1.0.0"]);
@@ -158,31 +139,23 @@ fn a_full_disk_costs_the_cache_or_tells_what_could_not_be_read() {
 
     // A record that must be spilled and cannot be is a gap.
     let record = "Package: x\nVersion: 1\nStatus: install ok installed\n\n".repeat(60_000);
-    let tar = Tar::default().file("var/lib/dpkg/status", record).file(
-        "srv/node_modules/good/package.json",
-        r#"{"name":"good","version":"1.0.0"}"#,
-    );
+    let tar = Tar::default()
+        .file("var/lib/dpkg/status", record)
+        .file("srv/node_modules/good/package.json", r#"{"name":"good","version":"1.0.0"}"#);
     let large = Image::of([Layer::gzip(tar)]);
     fs::remove_dir_all(desk.at("app")).expect("removes");
     let ran = desk.scan(&large.layout(&desk), &["--cache-dir", "small"]);
     let gaps = ran.gaps("packages.os");
-    assert!(
-        gaps.contains("var/lib/dpkg/status: no temporary space to read it: No space left"),
-        "{gaps}"
-    );
+    assert!(gaps.contains("var/lib/dpkg/status: no temporary space to read it: No space left"), "{gaps}");
     assert_eq!(ran.packages(), ["good 1.0.0"]);
 
     // An archive that must be inflated and cannot be is an error.
-    desk.write(
-        "app.tar.gz",
-        gzip(&many.docker_archive().file("more", vec![b'x'; 1 << 20]).end()),
-    );
-    desk.scan("docker-archive:app.tar.gz", &["--cache-dir", "small"])
-        .fails(&[
-            "app.tar.gz cannot be inflated to a temporary file in ",
-            "small/tmp: No space left",
-            "hint: free some space",
-        ]);
+    desk.write("app.tar.gz", gzip(&many.docker_archive().file("more", vec![b'x'; 1 << 20]).end()));
+    desk.scan("docker-archive:app.tar.gz", &["--cache-dir", "small"]).fails(&[
+        "app.tar.gz cannot be inflated to a temporary file in ",
+        "small/tmp: No space left",
+        "hint: free some space",
+    ]);
     desk.scan("dir:app", &["--no-cache", "--output", "json=/dev/full"])
         .fails(&["cannot write /dev/full: No space left"]);
 }
@@ -195,9 +168,7 @@ fn becomes_gabion_without_landlock() {
     let Some(program) = env::var_os("GABION_TEST_PROGRAM") else {
         return;
     };
-    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())]
-        .into_iter()
-        .collect();
+    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into_iter().collect();
     let gone = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
     let arch = env::consts::ARCH.try_into().expect("a known machine");
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, gone, arch).expect("a filter");
@@ -228,16 +199,9 @@ fn a_kernel_without_landlock_is_told() {
     };
     let table = without("scan oci:app --all");
     assert_eq!(table.code, 0, "{}", table.err);
-    assert!(
-        table.out.contains("not enforced (the kernel has no Landlock)"),
-        "{}",
-        table.out
-    );
+    assert!(table.out.contains("not enforced (the kernel has no Landlock)"), "{}", table.out);
     let json = without("scan oci:app --format json --no-cache").out;
-    assert!(
-        json.contains(r#""landlock": "not enforced (the kernel has no Landlock)""#),
-        "{json}"
-    );
+    assert!(json.contains(r#""landlock": "not enforced (the kernel has no Landlock)""#), "{json}");
     assert!(json.contains(r#""seccomp": "enforced""#), "{json}");
 }
 
@@ -248,9 +212,5 @@ fn this_kernel_enforces_all_of_it() {
     let isolation = desk.scan("dir:root", &[]).report().isolation;
     assert_eq!(isolation.seccomp, "enforced");
     let old = !isolation.landlock.starts_with("enforced");
-    assert!(
-        !old || env::var("CI").as_deref() != Ok("true"),
-        "{}",
-        isolation.landlock
-    );
+    assert!(!old || env::var("CI").as_deref() != Ok("true"), "{}", isolation.landlock);
 }

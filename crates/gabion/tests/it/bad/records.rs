@@ -7,8 +7,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in members {
-        zip.start_file(*name, SimpleFileOptions::default())
-            .expect("in memory");
+        zip.start_file(*name, SimpleFileOptions::default()).expect("in memory");
         zip.write_all(content).expect("in memory");
     }
     zip.finish().expect("in memory").into_inner()
@@ -20,19 +19,13 @@ fn scan(desk: &Desk, tar: Tar) -> Ran {
 
 /// A package that is told whatever lies beside it.
 fn good() -> Tar {
-    Tar::default().file(
-        "srv/node_modules/good/package.json",
-        r#"{"name":"good","version":"1.0.0"}"#,
-    )
+    Tar::default().file("srv/node_modules/good/package.json", r#"{"name":"good","version":"1.0.0"}"#)
 }
 
 #[test]
 fn a_malformed_record_is_a_gap_that_names_it_and_the_rest_is_told() {
     let deep = "[".repeat(200_000);
-    let jar = zip(&[(
-        "META-INF/MANIFEST.MF",
-        b"Implementation-Title: x\nImplementation-Version: 1\n",
-    )]);
+    let jar = zip(&[("META-INF/MANIFEST.MF", b"Implementation-Title: x\nImplementation-Version: 1\n")]);
     let cases: [(&str, &[u8], &str); 12] = [
         ("var/lib/dpkg/status", b"\xff\xfe\0garbage", "packages.os"),
         ("lib/apk/db/installed", b"\0\x01garbage", "packages.os"),
@@ -40,33 +33,17 @@ fn a_malformed_record_is_a_gap_that_names_it_and_the_rest_is_told() {
         ("var/lib/rpm/Packages.db", b"RpmP\xff\xff\xff\xff", "packages.os"),
         ("var/lib/rpm/Packages", &[0x61; 600], "packages.os"),
         ("srv/node_modules/bad/package.json", b"{\"name\":", "packages.npm"),
-        (
-            "srv/node_modules/deep/package.json",
-            deep.as_bytes(),
-            "packages.npm",
-        ),
+        ("srv/node_modules/deep/package.json", deep.as_bytes(), "packages.npm"),
         ("srv/cut.jar", &jar[..jar.len() - 10], "packages.maven"),
         ("srv/noise.jar", b"PK\x03\x04 nothing more", "packages.maven"),
-        (
-            "usr/lib/python3/site-packages/x.dist-info/METADATA",
-            b"\0\xff\xff",
-            "packages.pypi",
-        ),
-        (
-            "var/www/vendor/composer/installed.json",
-            b"[[[",
-            "packages.composer",
-        ),
+        ("usr/lib/python3/site-packages/x.dist-info/METADATA", b"\0\xff\xff", "packages.pypi"),
+        ("var/www/vendor/composer/installed.json", b"[[[", "packages.composer"),
         ("opt/conda/conda-meta/x.json", b"{", "packages.conda"),
     ];
     for (path, bytes, aspect) in cases {
         let desk = Desk::new();
         let ran = scan(&desk, good().file(path, bytes));
-        assert!(
-            ran.packages().contains(&"good 1.0.0".to_owned()),
-            "{path}: {:?}",
-            ran.packages()
-        );
+        assert!(ran.packages().contains(&"good 1.0.0".to_owned()), "{path}: {:?}", ran.packages());
         let gaps = ran.gaps(aspect);
         assert!(gaps.contains(path), "{path}: {aspect}: {gaps:?}");
     }
@@ -83,10 +60,7 @@ fn archives_within_archives_meet_their_limits() {
     let zeros = vec![0; 64 << 20];
     let bomb = zip(&[("lib/zeros.jar", &zeros)]);
     let desk = Desk::new();
-    let ran = scan(
-        &desk,
-        good().file("srv/deep.jar", &jar).file("srv/bomb.war", &bomb),
-    );
+    let ran = scan(&desk, good().file("srv/deep.jar", &jar).file("srv/bomb.war", &bomb));
     let gaps = ran.gaps("packages.maven");
     assert!(gaps.contains("srv/deep.jar"), "{gaps}");
     assert!(ran.packages().contains(&"good 1.0.0".to_owned()));
@@ -97,11 +71,7 @@ fn archives_within_archives_meet_their_limits() {
         lying[at..at + 4].copy_from_slice(&7u32.to_le_bytes());
     }
     let ran = scan(&desk, good().file("srv/lying.jar", &lying));
-    assert!(
-        ran.gaps("packages.maven").contains("srv/lying.jar"),
-        "{}",
-        ran.gaps("packages.maven")
-    );
+    assert!(ran.gaps("packages.maven").contains("srv/lying.jar"), "{}", ran.gaps("packages.maven"));
 }
 
 #[test]
@@ -122,13 +92,9 @@ fn lock_files_of_a_source_tree_may_be_bombs() {
     desk.write("tree/g/requirements.txt", "good==1.0\n");
     let ran = desk.scan("dir:tree", &[]);
     let coverage = serde_json::to_string(&ran.report().coverage).expect("is JSON");
-    for file in [
-        "a/package-lock.json",
-        "b/pnpm-lock.yaml",
-        "c/Cargo.lock",
-        "d/poetry.lock",
-        "e/composer.lock",
-    ] {
+    for file in
+        ["a/package-lock.json", "b/pnpm-lock.yaml", "c/Cargo.lock", "d/poetry.lock", "e/composer.lock"]
+    {
         assert!(coverage.contains(file), "no {file} in: {coverage}");
     }
     assert_eq!(ran.packages(), ["good 1.0"]);
@@ -141,21 +107,12 @@ fn sboms_that_are_none_are_named() {
         "{{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"components\":{}",
         "[".repeat(300_000)
     );
-    for text in [
-        "",
-        "{",
-        "null",
-        "[]",
-        "{}",
-        "\u{0}",
-        "{\"bomFormat\":\"CycloneDX\"",
-        &deep,
-        "{\"bomFormat\":7}",
-    ] {
+    for text in
+        ["", "{", "null", "[]", "{}", "\u{0}", "{\"bomFormat\":\"CycloneDX\"", &deep, "{\"bomFormat\":7}"]
+    {
         desk.write("x.json", text);
         desk.scan("sbom:x.json", &[]).fails(&["x.json: "]);
     }
-    desk.scan("sbom:gone.json", &[])
-        .fails(&["gone.json: No such file"]);
+    desk.scan("sbom:gone.json", &[]).fails(&["gone.json: No such file"]);
     desk.scan("sbom:.", &[]).fails(&["s a directory"]);
 }

@@ -34,19 +34,9 @@ fn a_refusal_is_told_with_what_to_do_about_it() {
             "refuses",
             "hint: log in with `docker login ",
         ),
-        (
-            "403 Forbidden",
-            "",
-            "forbids reading",
-            "hint: log in with `docker login ",
-        ),
+        ("403 Forbidden", "", "forbids reading", "hint: log in with `docker login "),
         ("404 Not Found", "", "has no image", "hint: check the spelling"),
-        (
-            "429 Too Many Requests",
-            "retry-after: 9999\r\n",
-            "limits requests",
-            "hint: log in to ",
-        ),
+        ("429 Too Many Requests", "retry-after: 9999\r\n", "limits requests", "hint: log in to "),
         (
             "302 Found",
             "location: http://127.0.0.1:1/\r\n",
@@ -70,18 +60,14 @@ fn nobody_there_is_told_with_what_to_do_about_it() {
     let host = listener.local_addr().expect("bound").to_string();
     drop(listener);
     let desk = Desk::new();
-    desk.scan(&format!("registry:{host}/app:1"), &["--registry-insecure", &host])
-        .fails(&[
-            &format!("cannot connect to {host}"),
-            "refused",
-            "hint: check the name and the network",
-        ]);
+    desk.scan(&format!("registry:{host}/app:1"), &["--registry-insecure", &host]).fails(&[
+        &format!("cannot connect to {host}"),
+        "refused",
+        "hint: check the name and the network",
+    ]);
     // What is neither a path nor a name.
-    desk.scan("registry:a//b", &[])
-        .fails(&["a//b", "is not an image reference"]);
-    desk.scan("./gone.tar", &[])
-        .fails(&["cannot use ./gone.tar: No such file"]);
-    desk.scan("docker:app:1", &[])
-        .fails(&["docker", "hint: start it, or say where it is with DOCKER_HOST"]);
+    desk.scan("registry:a//b", &[]).fails(&["a//b", "is not an image reference"]);
+    desk.scan("./gone.tar", &[]).fails(&["cannot use ./gone.tar: No such file"]);
+    desk.scan("docker:app:1", &[]).fails(&["docker", "hint: start it, or say where it is with DOCKER_HOST"]);
     desk.scan("containerd:app:1", &[]).fails(&["none.sock"]);
 }

@@ -17,9 +17,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a directory"),
-        }
+        Self { directory: tempfile::tempdir().expect("a directory") }
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -42,10 +40,7 @@ impl Desk {
     /// A copy of the program, or another in front of it.
     pub(crate) fn command_of(&self, program: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
-        command.args([
-            "-c",
-            &format!("ulimit -c 0; ulimit -d {MEMORY}; exec \"$0\" \"$@\""),
-        ]);
+        command.args(["-c", &format!("ulimit -c 0; ulimit -d {MEMORY}; exec \"$0\" \"$@\"")]);
         command
             .arg(program)
             .current_dir(self.directory.path())
@@ -68,11 +63,7 @@ impl Desk {
 
     /// Scans, for JSON.
     pub(crate) fn scan(&self, target: &str, more: &[&str]) -> Ran {
-        Ran::of(
-            self.command()
-                .args(["scan", target, "--format", "json"])
-                .args(more),
-        )
+        Ran::of(self.command().args(["scan", target, "--format", "json"]).args(more))
     }
 }
 
@@ -87,11 +78,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// Runs a command that neither panics nor is killed, and prints nothing that a terminal would obey.
     pub(crate) fn of(command: &mut Command) -> Self {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command.output().expect("starts");
+        let Output { status, stdout, stderr } = command.output().expect("starts");
         let (out, err) = (String::from_utf8(stdout), String::from_utf8(stderr));
         let ran = Self {
             code: status.code().unwrap_or(-1),
@@ -103,10 +90,7 @@ impl Ran {
             assert!(!ran.err.contains(said), "{}", ran.err);
         }
         let control = |c: char| c.is_control() && c != '\n';
-        assert!(
-            !ran.err.contains(control) && !ran.out.contains(control),
-            "{ran:?}"
-        );
+        assert!(!ran.err.contains(control) && !ran.out.contains(control), "{ran:?}");
         ran
     }
 
@@ -128,19 +112,13 @@ impl Ran {
     /// Why an aspect is not covered in full.
     pub(crate) fn gaps(&self, aspect: &str) -> String {
         let report = self.report();
-        let status = report
-            .coverage
-            .get(&Aspect::new(aspect.to_owned()))
-            .expect("an aspect");
+        let status = report.coverage.get(&Aspect::new(aspect.to_owned())).expect("an aspect");
         status.reasons().join("\n")
     }
 
     /// Names and versions of the packages.
     pub(crate) fn packages(&self) -> Vec<String> {
         let packages = self.report().packages;
-        packages
-            .iter()
-            .map(|p| format!("{} {}", p.name, p.version))
-            .collect()
+        packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect()
     }
 }

@@ -37,9 +37,7 @@ impl Containerd {
             .expect("starts");
         let this = Self { socket, process };
         wait_for("containerd answers", || {
-            this.command("version")
-                .output()
-                .is_ok_and(|output| output.status.success())
+            this.command("version").output().is_ok_and(|output| output.status.success())
         });
         this
     }
@@ -68,28 +66,14 @@ impl Drop for Containerd {
 fn layout(at: &Path) {
     let umoci = |arguments: &[&str]| run(Command::new("umoci").args(arguments).current_dir(at));
     let path = env::var_os("PATH").unwrap_or_default();
-    let busybox = env::split_paths(&path)
-        .map(|d| d.join("busybox"))
-        .find(|p| p.is_file());
+    let busybox = env::split_paths(&path).map(|d| d.join("busybox")).find(|p| p.is_file());
     let busybox = busybox.expect("was looked for");
     umoci(&["init", "--layout", "oci"]);
     umoci(&["new", "--image", "oci:v1"]);
-    umoci(&[
-        "insert",
-        "--image",
-        "oci:v1",
-        busybox.to_str().expect("text"),
-        "/bin/busybox",
-    ]);
+    umoci(&["insert", "--image", "oci:v1", busybox.to_str().expect("text"), "/bin/busybox"]);
     databases::alpine(&at.join("alpine"));
     for part in ["etc", "lib"] {
-        umoci(&[
-            "insert",
-            "--image",
-            "oci:v1",
-            &format!("alpine/{part}"),
-            &format!("/{part}"),
-        ]);
+        umoci(&["insert", "--image", "oci:v1", &format!("alpine/{part}"), &format!("/{part}")]);
     }
 }
 
@@ -110,22 +94,14 @@ fn a_running_container_has_the_packages_of_its_image() {
         .arg(format!("oci:{}:v1", at.join("oci").display()))
         .arg(format!("oci-archive:{}:{NAME}", at.join("image.tar").display())));
     let daemon = Containerd::start(at);
-    daemon.ctr(&format!(
-        "images import --snapshotter overlayfs {}",
-        at.join("image.tar").display()
-    ));
+    daemon.ctr(&format!("images import --snapshotter overlayfs {}", at.join("image.tar").display()));
     let id = format!("gabion-compare-{}", std::process::id());
-    daemon.ctr(&format!(
-        "run -d --snapshotter overlayfs {NAME} {id} /bin/busybox sleep 600"
-    ));
+    daemon.ctr(&format!("run -d --snapshotter overlayfs {NAME} {id} /bin/busybox sleep 600"));
     let lists = [format!("containerd:{NAME}"), format!("container:{id}")]
         .map(|target| super::gabion_at(&target, &at.join("second"), Some(&daemon.socket)));
     let _ = daemon.command(&format!("tasks kill --signal KILL {id}")).output();
     wait_for("the container ends", || {
-        daemon
-            .command(&format!("tasks rm {id}"))
-            .output()
-            .is_ok_and(|output| output.status.success())
+        daemon.command(&format!("tasks rm {id}")).output().is_ok_and(|output| output.status.success())
     });
     daemon.ctr(&format!("containers rm {id}"));
     for list in lists {

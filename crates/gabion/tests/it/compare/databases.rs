@@ -13,37 +13,13 @@ pub(super) const RPM_TOOLS: [&str; 3] = ["rpmbuild", "rpm", "db5.3_load"];
 
 /// Name, version, origin, licence, and a file.
 const ALPINE: [(&str, &str, &str, &str, &str); 12] = [
-    (
-        "alpine-baselayout",
-        "3.6.5-r0",
-        "alpine-baselayout",
-        "GPL-2.0-only",
-        "etc/hosts",
-    ),
-    (
-        "alpine-keys",
-        "2.4-r1",
-        "alpine-keys",
-        "MIT",
-        "etc/apk/keys/a.rsa.pub",
-    ),
+    ("alpine-baselayout", "3.6.5-r0", "alpine-baselayout", "GPL-2.0-only", "etc/hosts"),
+    ("alpine-keys", "2.4-r1", "alpine-keys", "MIT", "etc/apk/keys/a.rsa.pub"),
     ("apk-tools", "2.14.4-r1", "apk-tools", "GPL-2.0-only", "sbin/apk"),
     ("busybox", "1.36.1-r29", "busybox", "GPL-2.0-only", "bin/busybox"),
     ("busybox-binsh", "1.36.1-r29", "busybox", "GPL-2.0-only", "bin/sh"),
-    (
-        "ca-certificates-bundle",
-        "20240705-r0",
-        "ca-certificates",
-        "MPL-2.0 AND MIT",
-        "etc/ssl/cert.pem",
-    ),
-    (
-        "libcrypto3",
-        "3.3.2-r1",
-        "openssl",
-        "Apache-2.0",
-        "lib/libcrypto.so.3",
-    ),
+    ("ca-certificates-bundle", "20240705-r0", "ca-certificates", "MPL-2.0 AND MIT", "etc/ssl/cert.pem"),
+    ("libcrypto3", "3.3.2-r1", "openssl", "Apache-2.0", "lib/libcrypto.so.3"),
     ("libssl3", "3.3.2-r1", "openssl", "Apache-2.0", "lib/libssl.so.3"),
     (
         "libstdc++",
@@ -53,13 +29,7 @@ const ALPINE: [(&str, &str, &str, &str, &str); 12] = [
         "usr/lib/libstdc++.so.6",
     ),
     ("musl", "1.2.5-r0", "musl", "MIT", "lib/ld-musl-x86_64.so.1"),
-    (
-        "py3-yaml",
-        "6.0.1-r3",
-        "py3-yaml",
-        "MIT",
-        "usr/lib/python3.12/site-packages/yaml/__init__.py",
-    ),
+    ("py3-yaml", "6.0.1-r3", "py3-yaml", "MIT", "usr/lib/python3.12/site-packages/yaml/__init__.py"),
     ("zlib", "1.3.1-r1", "zlib", "Zlib", "lib/libz.so.1"),
 ];
 
@@ -122,14 +92,7 @@ print('DATA=END')
     run(Command::new("rpm")
         .arg("--dbpath")
         .arg(&database)
-        .args([
-            "--define",
-            "_db_backend sqlite",
-            "-i",
-            "--justdb",
-            "--nodeps",
-            "--noscripts",
-        ])
+        .args(["--define", "_db_backend sqlite", "-i", "--justdb", "--nodeps", "--noscripts"])
         .args(["--nosignature", "--ignoreos", "--ignorearch"])
         .args(built(work.path())));
 
@@ -156,11 +119,8 @@ fn built(at: &Path) -> Vec<PathBuf> {
         command.arg(at.join(name));
     }
     run(&mut command);
-    let entries = |path: PathBuf| {
-        fs::read_dir(path)
-            .expect("built")
-            .map(|entry| entry.expect("an entry").path())
-    };
+    let entries =
+        |path: PathBuf| fs::read_dir(path).expect("built").map(|entry| entry.expect("an entry").path());
     entries(at.join("RPMS")).flat_map(entries).collect()
 }
 

@@ -48,23 +48,10 @@ fn parse(text: &str, target: &str) -> Vec<Difference> {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         assert_eq!(cells.len(), 4, "docs/differences.md: a row has four cells: {row}");
         let (tool, by, package, why) = (cells[0], cells[1], cells[2], cells[3]);
-        assert!(
-            ["syft", "trivy"].contains(&tool),
-            "docs/differences.md: no such tool: {row}"
-        );
-        assert!(
-            by == tool || by == "gabion",
-            "docs/differences.md: listed by whom? {row}"
-        );
-        assert!(
-            why.len() > 20,
-            "docs/differences.md: a reason is a sentence: {row}"
-        );
-        Difference {
-            tool: tool.to_owned(),
-            by: by.to_owned(),
-            package: package.trim_matches('`').to_owned(),
-        }
+        assert!(["syft", "trivy"].contains(&tool), "docs/differences.md: no such tool: {row}");
+        assert!(by == tool || by == "gabion", "docs/differences.md: listed by whom? {row}");
+        assert!(why.len() > 20, "docs/differences.md: a reason is a sentence: {row}");
+        Difference { tool: tool.to_owned(), by: by.to_owned(), package: package.trim_matches('`').to_owned() }
     })
     .collect()
 }

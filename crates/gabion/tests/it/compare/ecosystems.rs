@@ -63,11 +63,6 @@ pub(super) fn make(at: &Path) {
         fs::write(path, text).expect("written");
     }
     let layer = at.join("layer.tar");
-    run(Command::new("tar")
-        .arg("-cf")
-        .arg(&layer)
-        .arg("-C")
-        .arg(&root)
-        .arg("."));
+    run(Command::new("tar").arg("-cf").arg(&layer).arg("-C").arg(&root).arg("."));
     image(at, &[&layer]);
 }

@@ -63,32 +63,17 @@ fn percent_decoded(text: &str) -> String {
 fn the_same_package_has_one_form() {
     for (forms, expected) in [
         (
-            &[
-                "pkg:rpm/rocky/bind@9.16-1?arch=x86_64&epoch=32",
-                "pkg:rpm/bind@32:9.16-1",
-            ][..],
+            &["pkg:rpm/rocky/bind@9.16-1?arch=x86_64&epoch=32", "pkg:rpm/bind@32:9.16-1"][..],
             "pkg:rpm/bind@9.16-1",
         ),
         (
-            &[
-                "pkg:deb/debian/g%2B%2B@4:12.2.0-3",
-                "pkg:deb/debian/g++@12.2.0-3?arch=amd64",
-            ],
+            &["pkg:deb/debian/g%2B%2B@4:12.2.0-3", "pkg:deb/debian/g++@12.2.0-3?arch=amd64"],
             "pkg:deb/g++@12.2.0-3",
         ),
+        (&["pkg:npm/%40babel/core@7.1.0", "pkg:npm/@babel/core@7.1.0"], "pkg:npm/@babel/core@7.1.0"),
+        (&["pkg:pypi/Typing_Extensions@4", "pkg:pypi/typing-extensions@4"], "pkg:pypi/typing-extensions@4"),
         (
-            &["pkg:npm/%40babel/core@7.1.0", "pkg:npm/@babel/core@7.1.0"],
-            "pkg:npm/@babel/core@7.1.0",
-        ),
-        (
-            &["pkg:pypi/Typing_Extensions@4", "pkg:pypi/typing-extensions@4"],
-            "pkg:pypi/typing-extensions@4",
-        ),
-        (
-            &[
-                "pkg:golang/golang.org/x/text@v0.14.0#cases",
-                "pkg:golang/golang.org/x/text@0.14.0",
-            ],
+            &["pkg:golang/golang.org/x/text@v0.14.0#cases", "pkg:golang/golang.org/x/text@0.14.0"],
             "pkg:golang/golang.org/x/text@0.14.0",
         ),
         (&["pkg:npm/%40scope%2Fnone"], "pkg:npm/@scope/none@"),

@@ -53,10 +53,7 @@ pub(super) fn tree(root: &Path) {
         fs::create_dir_all(path.parent().expect("has one")).expect("a directory");
         fs::write(path, text).expect("written");
     }
-    let (npm, go) = (
-        targets::debian().join("root/srv/app"),
-        targets::go().join("source"),
-    );
+    let (npm, go) = (targets::debian().join("root/srv/app"), targets::go().join("source"));
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for (from, to, files) in [
         (&npm, "npm", ["package.json", "package-lock.json"]),

@@ -39,12 +39,7 @@ pub(super) fn debian() -> PathBuf {
             .arg(&base));
         application(&app);
         let layer = work.join("app.tar");
-        run(Command::new("tar")
-            .arg("-cf")
-            .arg(&layer)
-            .arg("-C")
-            .arg(&app)
-            .arg("."));
+        run(Command::new("tar").arg("-cf").arg(&layer).arg("-C").arg(&app).arg("."));
         let root = work.join("root");
         fs::create_dir(&root).expect("a directory");
         for layer in [&base, &layer] {
@@ -77,13 +72,7 @@ fn application(app: &Path) {
     let package = r#"{"name":"server","version":"1.2.3","private":true}"#;
     fs::write(server.join("package.json"), package).expect("written");
     run(Command::new("npm")
-        .args([
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-        ])
+        .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
         .args(["express@4.19.2", "@babel/core@7.23.0", "resolve@1.22.8"])
         .current_dir(&server));
 
@@ -104,12 +93,7 @@ fn application(app: &Path) {
     let file = app.join("pom.xml");
     fs::write(&file, pom).expect("written");
     run(Command::new("mvn")
-        .args([
-            "--quiet",
-            "--batch-mode",
-            "dependency:copy-dependencies",
-            "--file",
-        ])
+        .args(["--quiet", "--batch-mode", "dependency:copy-dependencies", "--file"])
         .arg(&file)
         .arg(format!("-DoutputDirectory={}", jars.display())));
     fs::remove_file(&file).expect("removed");
@@ -158,9 +142,7 @@ pub(super) fn distroless(to: &Path) {
     for name in ["base-files", "ca-certificates", "libc6", "netbase", "tzdata"] {
         let header = format!("Package: {name}\n");
         let record = status.split("\n\n").find(|record| record.starts_with(&header));
-        let record = record
-            .expect("is installed")
-            .replace("Status: install ok installed\n", "");
+        let record = record.expect("is installed").replace("Status: install ok installed\n", "");
         fs::write(records.join(name), record + "\n").expect("written");
         let of = |kind: &str| {
             let file = |name: &str| info.join(format!("{name}.{kind}"));
@@ -219,23 +201,13 @@ func main() {
         let root = work.join("root");
         fs::create_dir(&root).expect("a directory");
         run(Command::new("go")
-            .args([
-                "build",
-                "-buildvcs=false",
-                "-ldflags=-s -w -X main.version=v4.5.6",
-                "-o",
-            ])
+            .args(["build", "-buildvcs=false", "-ldflags=-s -w -X main.version=v4.5.6", "-o"])
             .arg(root.join("app"))
             .arg(".")
             .current_dir(&source)
             .env("CGO_ENABLED", "0"));
         let layer = work.join("app.tar");
-        run(Command::new("tar")
-            .arg("-cf")
-            .arg(&layer)
-            .arg("-C")
-            .arg(&root)
-            .arg("app"));
+        run(Command::new("tar").arg("-cf").arg(&layer).arg("-C").arg(&root).arg("app"));
         image(work, &[&layer]);
     })
 }
@@ -246,19 +218,10 @@ pub(super) fn image(at: &Path, layers: &[&PathBuf]) {
     umoci(&["init", "--layout", "oci"]);
     umoci(&["new", "--image", "oci:v1"]);
     for layer in layers {
-        umoci(&[
-            "raw",
-            "add-layer",
-            "--image",
-            "oci:v1",
-            layer.to_str().expect("text"),
-        ]);
+        umoci(&["raw", "add-layer", "--image", "oci:v1", layer.to_str().expect("text")]);
     }
     run(Command::new("skopeo")
         .args(["copy", "--quiet", "--insecure-policy"])
         .arg(format!("oci:{}:v1", at.join("oci").display()))
-        .arg(format!(
-            "docker-archive:{}:compare:v1",
-            at.join("image.tar").display()
-        )));
+        .arg(format!("docker-archive:{}:compare:v1", at.join("image.tar").display())));
 }

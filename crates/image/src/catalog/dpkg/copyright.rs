@@ -103,9 +103,7 @@ mod tests {
         };
         assert_eq!(DpkgCopyright.want(&candidate), Want::Content);
         let mut facts = Facts::default();
-        DpkgCopyright
-            .read(&candidate, &Content::Memory(text), &mut facts)
-            .expect("reads");
+        DpkgCopyright.read(&candidate, &Content::Memory(text), &mut facts).expect("reads");
         match facts.list.pop() {
             Some(Fact::Licenses(licenses)) => licenses,
             None => Vec::new(),
@@ -132,12 +130,7 @@ mod tests {
     #[test]
     fn only_the_copyright_file_of_a_package_is_wanted() {
         let want = |path: &'static [u8]| {
-            DpkgCopyright.want(&Candidate {
-                path,
-                size: 0,
-                mode: 0,
-                scope: Scope::Image,
-            })
+            DpkgCopyright.want(&Candidate { path, size: 0, mode: 0, scope: Scope::Image })
         };
         assert_eq!(want(b"usr/share/doc/x/examples/copyright"), Want::No);
         assert_eq!(want(b"copyright"), Want::No);

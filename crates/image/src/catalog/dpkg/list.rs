@@ -29,11 +29,7 @@ impl Cataloger for DpkgList {
 
     fn want(&self, file: &Candidate<'_>) -> Want {
         let list = file.path.ends_with(b".list") && path::parent(file.path) == INFO;
-        if list || record_beside(file.path).is_some() {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if list || record_beside(file.path).is_some() { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -74,17 +70,10 @@ mod tests {
     const SUMS: &[u8] = b"var/lib/dpkg/status.d/tzdata.md5sums";
 
     fn read(path: &[u8], text: &[u8]) -> Vec<String> {
-        let candidate = Candidate {
-            path,
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let candidate = Candidate { path, size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(DpkgList.want(&candidate), Want::Content);
         let mut facts = Facts::default();
-        DpkgList
-            .read(&candidate, &Content::Memory(text), &mut facts)
-            .expect("reads");
+        DpkgList.read(&candidate, &Content::Memory(text), &mut facts).expect("reads");
         match facts.list.pop() {
             Some(Fact::Owns(files)) => files,
             None => Vec::new(),
@@ -94,10 +83,7 @@ mod tests {
 
     #[test]
     fn both_kinds_of_list_give_paths_without_leading_slash() {
-        assert_eq!(
-            read(LIST, b"/.\n/bin\n/bin/dash\n/usr/a b\n"),
-            ["bin", "bin/dash", "usr/a b"]
-        );
+        assert_eq!(read(LIST, b"/.\n/bin\n/bin/dash\n/usr/a b\n"), ["bin", "bin/dash", "usr/a b"]);
         assert_eq!(
             read(SUMS, b"0123  usr/share/zoneinfo/UTC\n4567 *./etc/x\n"),
             ["usr/share/zoneinfo/UTC", "etc/x"]

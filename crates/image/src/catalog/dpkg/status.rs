@@ -39,11 +39,7 @@ impl Cataloger for DpkgStatus {
         let distroless = file.path.starts_with(STATUS_D)
             && path::parent(file.path) == STATUS_D
             && !file.name().ends_with(b".md5sums");
-        if distroless || file.ends_with("var/lib/dpkg/status") {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if distroless || file.ends_with("var/lib/dpkg/status") { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -136,16 +132,10 @@ impl<'a> Record<'a> {
         package.arch = Some(text(self.architecture)).filter(|arch| !arch.is_empty());
         let (name, version) = split_source(self.source);
         let or = |value: &[u8], default: &String| {
-            if value.is_empty() {
-                default.clone()
-            } else {
-                text(value)
-            }
+            if value.is_empty() { default.clone() } else { text(value) }
         };
-        package.source = Some(SourcePackage {
-            name: or(name, &package.name),
-            version: or(version, &package.version),
-        });
+        package.source =
+            Some(SourcePackage { name: or(name, &package.name), version: or(version, &package.version) });
         (package, self.conffiles)
     }
 }
@@ -157,11 +147,8 @@ fn conffile(line: &[u8]) -> Option<String> {
     if last == b"obsolete" {
         return None;
     }
-    let digest_and_flags = if last == b"remove-on-upgrade" {
-        last.len() + 1 + words.next()?.len()
-    } else {
-        last.len()
-    };
+    let digest_and_flags =
+        if last == b"remove-on-upgrade" { last.len() + 1 + words.next()?.len() } else { last.len() };
     let line = line.trim_ascii();
     owned(line[..line.len() - digest_and_flags].trim_ascii_end())
 }
@@ -185,12 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(path: &[u8], text: &[u8]) -> (Facts, Result<(), ReadError>) {
-        let candidate = Candidate {
-            path,
-            size: text.len() as u64,
-            mode: 0o644,
-            scope: Scope::Image,
-        };
+        let candidate = Candidate { path, size: text.len() as u64, mode: 0o644, scope: Scope::Image };
         assert_eq!(DpkgStatus.want(&candidate), Want::Content);
         let mut facts = Facts::default();
         let result = DpkgStatus.read(&candidate, &Content::Memory(text), &mut facts);
@@ -216,10 +198,7 @@ mod tests {
         let source = |at: usize| packages[at].source.clone().expect("always");
         assert_eq!(source(0).name, "openssl");
         assert_eq!(source(0).version, "3.0.11-1");
-        assert_eq!(
-            (source(1).name.as_str(), source(1).version.as_str()),
-            ("shadow", "1:4.13")
-        );
+        assert_eq!((source(1).name.as_str(), source(1).version.as_str()), ("shadow", "1:4.13"));
         assert_eq!(source(3).name, "waiting");
         assert_eq!(packages[0].arch.as_deref(), Some("amd64"));
         assert_eq!(packages[1].arch, None);
@@ -237,20 +216,14 @@ mod tests {
         );
         result.expect("reads");
         let package = facts.packages().next().expect("one");
-        assert_eq!(
-            (package.name.as_str(), package.version.as_str()),
-            ("libc6", "2.36-9")
-        );
+        assert_eq!((package.name.as_str(), package.version.as_str()), ("libc6", "2.36-9"));
     }
 
     #[test]
     fn a_nameless_record_is_an_error_and_the_others_stand() {
         let (facts, result) = read(STATUS, b"Version: 1\n\nPackage: a\nVersion: 2\n");
         assert_eq!(facts.packages().count(), 1);
-        assert_eq!(
-            result.expect_err("told").to_string(),
-            "1 record has no package name"
-        );
+        assert_eq!(result.expect_err("told").to_string(), "1 record has no package name");
     }
 
     #[test]

@@ -14,12 +14,7 @@ pub(in crate::catalog) struct Builder {
 
 impl Builder {
     pub(in crate::catalog) fn new(wide: bool, big: bool) -> Self {
-        Self {
-            wide,
-            big,
-            sections: Vec::new(),
-            table: true,
-        }
+        Self { wide, big, sections: Vec::new(), table: true }
     }
 
     pub(in crate::catalog) fn section(mut self, name: &str, bytes: &[u8]) -> Self {
@@ -54,11 +49,7 @@ impl Builder {
 
     /// The address of a section in the finished file.
     pub(in crate::catalog) fn address(&self, name: &str) -> u64 {
-        let at = self
-            .offsets()
-            .into_iter()
-            .zip(&self.sections)
-            .find(|(_, (n, _))| n == name);
+        let at = self.offsets().into_iter().zip(&self.sections).find(|(_, (n, _))| n == name);
         BASE + at.expect("a section of that name").0 as u64
     }
 
@@ -70,10 +61,7 @@ impl Builder {
             at = (at + len).next_multiple_of(64);
             start
         };
-        self.sections
-            .iter()
-            .map(|(_, bytes)| place(bytes.len()))
-            .collect()
+        self.sections.iter().map(|(_, bytes)| place(bytes.len())).collect()
     }
 
     pub(in crate::catalog) fn build(&self) -> Vec<u8> {
@@ -107,15 +95,7 @@ impl Builder {
             self.put(&mut body, word, 0);
         }
 
-        let mut head = vec![
-            0x7f,
-            b'E',
-            b'L',
-            b'F',
-            1 + u8::from(self.wide),
-            1 + u8::from(self.big),
-            1,
-        ];
+        let mut head = vec![0x7f, b'E', b'L', b'F', 1 + u8::from(self.wide), 1 + u8::from(self.big), 1];
         head.resize(16, 0);
         let (header_size, program_size, section_size) = if self.wide { (64, 56, 64) } else { (52, 32, 40) };
         let (table, count) = if self.table { (table, rows.len()) } else { (0, 0) };
@@ -126,23 +106,15 @@ impl Builder {
         self.put(&mut head, word, header_size);
         self.put(&mut head, word, table as u64);
         self.put(&mut head, 4, 0);
-        for value in [
-            header_size,
-            program_size,
-            2,
-            section_size,
-            count as u64,
-            count.saturating_sub(1) as u64,
-        ] {
+        for value in
+            [header_size, program_size, 2, section_size, count as u64, count.saturating_sub(1) as u64]
+        {
             self.put(&mut head, half, value);
         }
         for writable in [false, true] {
             let of = |end: bool| {
-                let mine = self
-                    .sections
-                    .iter()
-                    .zip(&offsets)
-                    .filter(|((n, _), _)| Self::writable(n) == writable);
+                let mine =
+                    self.sections.iter().zip(&offsets).filter(|((n, _), _)| Self::writable(n) == writable);
                 let ends = mine.map(|((_, bytes), at)| if end { at + bytes.len() } else { *at });
                 (if end { ends.max() } else { ends.min() }).unwrap_or(0) as u64
             };

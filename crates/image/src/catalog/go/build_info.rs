@@ -43,20 +43,13 @@ pub(super) fn find(content: &Content<'_>, elf: &Elf<'_>) -> Result<Option<BuildI
     let place = match elf.section(".go.buildinfo") {
         Some(section) => Some(section),
         None if elf.has_sections() => None,
-        None => elf
-            .segments()?
-            .into_iter()
-            .find(|s| s.writable && !s.file.is_empty())
-            .map(|s| s.file),
+        None => elf.segments()?.into_iter().find(|s| s.writable && !s.file.is_empty()).map(|s| s.file),
     };
     let Some(place) = place else {
         return Ok(None);
     };
     let searched = place.start..place.end.min(place.start.saturating_add(SEARCH));
-    let Some(at) = scan(content, searched, |window| {
-        find_header(window.bytes, window.offset)
-    })?
-    else {
+    let Some(at) = scan(content, searched, |window| find_header(window.bytes, window.offset))? else {
         return Ok(None);
     };
     let record = content.range(at, length(&(at..place.end)).min(MAX_TEXT))?;
@@ -64,10 +57,7 @@ pub(super) fn find(content: &Content<'_>, elf: &Elf<'_>) -> Result<Option<BuildI
     let strings = if flags & 2 != 0 {
         inline(&record)
     } else {
-        let layout = Layout {
-            wide: record.get(14) == Some(&8),
-            big: flags & 1 != 0,
-        };
+        let layout = Layout { wide: record.get(14) == Some(&8), big: flags & 1 != 0 };
         pointed(content, &record, layout, &elf.segments()?)?
     };
     let (go, modules) = strings.ok_or_else(|| ReadError::malformed("the Go build information is damaged"))?;
@@ -82,9 +72,7 @@ pub(super) fn find(content: &Content<'_>, elf: &Elf<'_>) -> Result<Option<BuildI
 
 /// File offset of the first aligned header in a window.
 fn find_header(bytes: &[u8], offset: u64) -> Option<u64> {
-    memchr::memmem::find_iter(bytes, MAGIC)
-        .map(|index| offset + index as u64)
-        .find(|at| at % ALIGN == 0)
+    memchr::memmem::find_iter(bytes, MAGIC).map(|index| offset + index as u64).find(|at| at % ALIGN == 0)
 }
 
 /// The two strings behind the header.
@@ -141,10 +129,7 @@ fn pointed(
 /// The rest of the segment that an address lies in, as a range of the file.
 fn at_address(segments: &[Segment], address: u64) -> Option<Range<u64>> {
     segments.iter().find_map(|segment| {
-        let start = segment
-            .file
-            .start
-            .checked_add(address.checked_sub(segment.address)?)?;
+        let start = segment.file.start.checked_add(address.checked_sub(segment.address)?)?;
         (start < segment.file.end).then_some(start..segment.file.end)
     })
 }

@@ -95,11 +95,7 @@ fn find(content: &Content<'_>, elf: &Elf<'_>) -> Result<Option<Table>, ReadError
     for place in places {
         let found = scan(content, place.clone(), |window| {
             MAGICS.iter().find_map(|magic| {
-                let magic = if elf.layout.big {
-                    magic.to_be_bytes()
-                } else {
-                    magic.to_le_bytes()
-                };
+                let magic = if elf.layout.big { magic.to_be_bytes() } else { magic.to_le_bytes() };
                 memchr::memmem::find_iter(window.bytes, &[&magic[..], &[0, 0]].concat())
                     .find_map(|at| parse(&window.bytes[at..], window.offset + at as u64..place.end))
             })
@@ -119,11 +115,7 @@ fn parse(header: &[u8], range: Range<u64>) -> Option<Table> {
     let big = a == 0xff;
     let layout = Layout { wide: word == 8, big };
     let field = |index: usize| layout.word(header, 8 + index * layout.word_size());
-    let magic = if big {
-        u32::from_be_bytes([a, b, c, d])
-    } else {
-        u32::from_le_bytes([a, b, c, d])
-    };
+    let magic = if big { u32::from_be_bytes([a, b, c, d]) } else { u32::from_le_bytes([a, b, c, d]) };
     let count = field(0)?;
     let first = match MAGICS.iter().position(|known| *known == magic)? {
         // The start of the text precedes.
@@ -281,13 +273,7 @@ impl<'a> Pages<'a> {
     const MAX_LOADS: usize = 3 * 4 * (MAX_TABLE as usize / Self::SIZE);
 
     fn new(content: &Content<'a>, range: Range<u64>) -> Self {
-        Self {
-            content: *content,
-            range,
-            page: Vec::new(),
-            start: 0,
-            loads: 0,
-        }
+        Self { content: *content, range, page: Vec::new(), start: 0, loads: 0 }
     }
 
     /// `len` bytes at `offset` of the range, fewer at its end.
@@ -368,9 +354,7 @@ mod tests {
                 assert_eq!(unpacked(&told(&file)), expected, "{wide} {big} {magic:x}");
                 // As an external linker leaves it in a position-independent program.
                 let relocated = [&[0xff; 40][..], &table].concat();
-                let file = Builder::new(wide, big)
-                    .section(".data.rel.ro", &relocated)
-                    .build();
+                let file = Builder::new(wide, big).section(".data.rel.ro", &relocated).build();
                 assert_eq!(unpacked(&told(&file)), expected, "found, {wide} {big} {magic:x}");
             }
         }
@@ -393,11 +377,7 @@ mod tests {
             for name in [names, names + 10] {
                 table.extend(elf.word(0x1000));
                 let offset = name as u32;
-                table.extend(if big {
-                    offset.to_be_bytes()
-                } else {
-                    offset.to_le_bytes()
-                });
+                table.extend(if big { offset.to_be_bytes() } else { offset.to_le_bytes() });
                 table.extend([0; 4]);
             }
             table.extend(b"main.main\0fmt.Println\0");

@@ -59,11 +59,7 @@ pub(super) fn packages(info: &BuildInfo, found_by: &'static str) -> Vec<Package>
         let local = replacement.is_some_and(|r| r.is_directory());
         let mut package = golang(used.path, if local { "" } else { used.known_version() });
         if let Some(replacement) = replacement {
-            let (fact, other) = if local {
-                ("replaced-by", replacement)
-            } else {
-                ("replaces", module)
-            };
+            let (fact, other) = if local { ("replaced-by", replacement) } else { ("replaces", module) };
             let value = format!("{} {}", other.path, other.version);
             package.facts.push((fact.to_owned(), value.trim_end().to_owned()));
         }
@@ -78,11 +74,7 @@ pub(super) fn packages(info: &BuildInfo, found_by: &'static str) -> Vec<Package>
 impl<'a> Module<'a> {
     fn parse(mut fields: impl Iterator<Item = &'a str>) -> Self {
         let mut next = || fields.next().unwrap_or_default();
-        Self {
-            path: next(),
-            version: next(),
-            sum: next(),
-        }
+        Self { path: next(), version: next(), sum: next() }
     }
 
     /// Whether path and version can be names at all: the text is whatever the file says.
@@ -98,11 +90,7 @@ impl<'a> Module<'a> {
 
     /// The version; empty if it was built from a source tree that had none.
     fn known_version(&self) -> &'a str {
-        if self.version == "(devel)" {
-            ""
-        } else {
-            self.version
-        }
+        if self.version == "(devel)" { "" } else { self.version }
     }
 }
 
@@ -142,11 +130,10 @@ fn setting(line: &str) -> Option<(&str, String)> {
             let mut plain = String::with_capacity(quoted.len());
             while let Some(c) = chars.next() {
                 match c {
-                    '\\' => plain.extend(
-                        chars
-                            .next()
-                            .map(|c| if matches!(c, 'n' | 't' | 'r') { ' ' } else { c }),
-                    ),
+                    '\\' => {
+                        plain
+                            .extend(chars.next().map(|c| if matches!(c, 'n' | 't' | 'r') { ' ' } else { c }));
+                    }
                     c => plain.push(c),
                 }
             }
@@ -169,16 +156,11 @@ fn main_module<'a>(text: &Text<'a>) -> Option<Module<'a>> {
     match (unversioned.next(), unversioned.next()) {
         (Some((only, _)), None) => Some(*only),
         // The first element of a module path is a host name; commands of Go itself have none.
-        _ => text
-            .path
-            .split('/')
-            .next()
-            .filter(|host| host.contains('.'))
-            .map(|_| Module {
-                path: text.path,
-                version: "",
-                sum: "",
-            }),
+        _ => text.path.split('/').next().filter(|host| host.contains('.')).map(|_| Module {
+            path: text.path,
+            version: "",
+            sum: "",
+        }),
     }
 }
 
@@ -227,14 +209,8 @@ mod tests {
     use super::*;
 
     fn told(go: &str, text: &str) -> Vec<(String, String)> {
-        let info = BuildInfo {
-            go: go.into(),
-            modules: text.into(),
-        };
-        packages(&info, "test")
-            .into_iter()
-            .map(|p| (p.name, p.version))
-            .collect()
+        let info = BuildInfo { go: go.into(), modules: text.into() };
+        packages(&info, "test").into_iter().map(|p| (p.name, p.version)).collect()
     }
 
     fn pair(name: &str, version: &str) -> (String, String) {
@@ -246,15 +222,9 @@ mod tests {
         let text = "path\texample.com/t/cmd/t\nmod\texample.com/t\tv1.2.3\th1:x=\n\
             dep\tgolang.org/x/net\tv0.1.0\th1:y=\ndep\texample.com/a\tv1.0.0\n=>\texample.com/fork\tv1.0.1\th1:z=\n\
             dep\texample.com/b\tv1.0.0\n=>\t./b\t(devel)\t\n";
-        let info = BuildInfo {
-            go: "go1.22.3".into(),
-            modules: text.into(),
-        };
+        let info = BuildInfo { go: "go1.22.3".into(), modules: text.into() };
         let packages = packages(&info, "test");
-        let names: Vec<_> = packages
-            .iter()
-            .map(|p| (p.name.as_str(), p.version.as_str()))
-            .collect();
+        let names: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.version.as_str())).collect();
         assert_eq!(
             names,
             [
@@ -293,16 +263,9 @@ mod tests {
             "path\tcommand-line-arguments\ndep\texample.com/t\t(devel)\t\ndep\texample.com/u\tv1.0.0\t\n";
         assert_eq!(
             told("go1.20", files),
-            [
-                pair("stdlib", "1.20"),
-                pair("example.com/t", ""),
-                pair("example.com/u", "v1.0.0")
-            ]
+            [pair("stdlib", "1.20"), pair("example.com/t", ""), pair("example.com/u", "v1.0.0")]
         );
-        assert_eq!(
-            told("go1.20", "path\texample.com/t/cmd/x\n")[1],
-            pair("example.com/t/cmd/x", "")
-        );
+        assert_eq!(told("go1.20", "path\texample.com/t/cmd/x\n")[1], pair("example.com/t/cmd/x", ""));
         assert_eq!(told("go1.20", "path\tcmd/go\n"), [pair("stdlib", "1.20")]);
         assert_eq!(
             told("go1.20", "mod\ta b\tv1\t\n"),

@@ -46,12 +46,7 @@ fn pointed(wide: bool, big: bool) -> Builder {
     let draft = program(&vec![0; 4 * word], &[0; 32]);
     let strings = draft.address(".rodata");
     let mut data = Vec::new();
-    for value in [
-        strings,
-        version.len() as u64,
-        strings + version.len() as u64,
-        text.len() as u64,
-    ] {
+    for value in [strings, version.len() as u64, strings + version.len() as u64, text.len() as u64] {
         data.extend(draft.word(value));
     }
     let mut record = [b"\xff Go buildinf:".as_slice(), &[word as u8, u8::from(big)]].concat();
@@ -62,21 +57,13 @@ fn pointed(wide: bool, big: bool) -> Builder {
 }
 
 fn read(content: &Content<'_>) -> Result<Facts, ReadError> {
-    let file = Candidate {
-        path: b"usr/bin/t",
-        size: content.size(),
-        mode: 0o755,
-        scope: Scope::Image,
-    };
+    let file = Candidate { path: b"usr/bin/t", size: content.size(), mode: 0o755, scope: Scope::Image };
     let mut facts = Facts::default();
     GoBinary.read(&file, content, &mut facts).map(|()| facts)
 }
 
 fn names(facts: &Facts) -> Vec<String> {
-    facts
-        .packages()
-        .map(|p| format!("{} {}", p.name, p.version))
-        .collect()
+    facts.packages().map(|p| format!("{} {}", p.name, p.version)).collect()
 }
 
 fn symbols(facts: &Facts) -> Vec<String> {
@@ -93,13 +80,8 @@ fn symbols(facts: &Facts) -> Vec<String> {
 #[test]
 fn both_forms_of_the_record_tell_the_same() {
     let modules = ["example.com/t v1.0.0", "golang.org/x/net v0.1.0"];
-    let file = Builder::new(true, false)
-        .section(".go.buildinfo", &inline())
-        .build();
-    assert_eq!(
-        names(&read(&Content::Memory(&file)).unwrap()),
-        [&["stdlib 1.22.3"][..], &modules].concat()
-    );
+    let file = Builder::new(true, false).section(".go.buildinfo", &inline()).build();
+    assert_eq!(names(&read(&Content::Memory(&file)).unwrap()), [&["stdlib 1.22.3"][..], &modules].concat());
     for (wide, big) in [(true, false), (true, true), (false, false), (false, true)] {
         let file = pointed(wide, big).build();
         assert_eq!(
@@ -113,10 +95,7 @@ fn both_forms_of_the_record_tell_the_same() {
 fn without_sections_the_record_is_found_at_a_multiple_of_16() {
     let decoy = [b"12345678", &inline()[..24]].concat();
     let data = [&decoy[..], &[0; 16], &inline()].concat();
-    let file = Builder::new(true, false)
-        .section(".data", &data)
-        .without_section_table()
-        .build();
+    let file = Builder::new(true, false).section(".data", &data).without_section_table().build();
     assert_eq!(names(&read(&Content::Memory(&file)).unwrap()).len(), 3);
     // With a section table, a program that lacks the section is not Go's, whatever its data hold.
     let file = Builder::new(true, false).section(".data", &data).build();
@@ -127,13 +106,8 @@ fn without_sections_the_record_is_found_at_a_multiple_of_16() {
 fn a_damaged_record_is_an_error_and_other_programs_are_none() {
     let mut record = inline();
     record[32] = 0xff;
-    let file = Builder::new(true, false)
-        .section(".go.buildinfo", &record)
-        .build();
-    assert!(matches!(
-        read(&Content::Memory(&file)),
-        Err(ReadError::Malformed(_))
-    ));
+    let file = Builder::new(true, false).section(".go.buildinfo", &record).build();
+    assert!(matches!(read(&Content::Memory(&file)), Err(ReadError::Malformed(_))));
     let file = Builder::new(true, false).section(".text", b"code").build();
     assert!(read(&Content::Memory(&file)).unwrap().list.is_empty());
     assert!(read(&Content::Memory(b"#!/bin/sh\n")).unwrap().list.is_empty());
@@ -147,14 +121,11 @@ fn other_programs_cost_a_few_small_reads() {
             self.0.len() as u64
         }
         fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
-            self.1
-                .fetch_add(buffer.len(), std::sync::atomic::Ordering::Relaxed);
+            self.1.fetch_add(buffer.len(), std::sync::atomic::Ordering::Relaxed);
             self.0.read_at(buffer, offset)
         }
     }
-    let file = Builder::new(true, false)
-        .section(".text", &vec![0x90; 1 << 20])
-        .build();
+    let file = Builder::new(true, false).section(".text", &vec![0x90; 1 << 20]).build();
     let counting = Counting(&file, 0.into());
     assert!(read(&Content::Stored(&counting)).unwrap().list.is_empty());
     let bytes = counting.1.into_inner();
@@ -166,10 +137,7 @@ fn other_programs_cost_a_few_small_reads() {
 fn programs_built_by_go_are_read() {
     let dir = tempfile::tempdir().unwrap();
     if Command::new("go").arg("version").output().is_err() {
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "go is not installed"
-        );
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "go is not installed");
         eprint_not_run();
         return;
     }
@@ -178,11 +146,7 @@ fn programs_built_by_go_are_read() {
         "package main\n\nimport \"strings\"\n\nfunc main() { println(strings.ToUpper(\"hello\")) }\n";
     std::fs::write(dir.path().join("main.go"), source).unwrap();
     let release = "-X main.version=1.2.3";
-    for (arch, flags) in [
-        ("amd64", release),
-        ("amd64", "-s -w -X main.version=1.2.3"),
-        ("s390x", release),
-    ] {
+    for (arch, flags) in [("amd64", release), ("amd64", "-s -w -X main.version=1.2.3"), ("s390x", release)] {
         let out = dir.path().join("hello");
         let status = Command::new("go")
             .args(["build", "-buildvcs=false", "-ldflags", flags, "-o"])
@@ -200,10 +164,7 @@ fn programs_built_by_go_are_read() {
             .unwrap();
         assert!(status.success(), "{arch}");
         let file = std::fs::File::open(&out).unwrap();
-        let part = FilePart {
-            file: &file,
-            len: file.metadata().unwrap().len(),
-        };
+        let part = FilePart { file: &file, len: file.metadata().unwrap().len() };
         let facts = read(&Content::Stored(&part)).unwrap();
         let names = names(&facts);
         assert!(names[0].starts_with("stdlib 1."), "{names:?}");

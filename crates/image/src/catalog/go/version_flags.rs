@@ -17,11 +17,7 @@ pub(super) fn version(flags: &str, main: &str) -> Option<String> {
             found[rank].push(version);
         }
     }
-    match found
-        .into_iter()
-        .find(|versions| !versions.is_empty())?
-        .as_mut_slice()
-    {
+    match found.into_iter().find(|versions| !versions.is_empty())?.as_mut_slice() {
         [only] => Some(std::mem::take(only)),
         _ => None,
     }
@@ -35,23 +31,13 @@ fn rank(key: &str, main: &str) -> Option<usize> {
         return None;
     }
     // The versions of what it was built with, or of what it speaks.
-    if ["go", "api", "proto", "schema", "min", "compiler"]
-        .iter()
-        .any(|other| variable.starts_with(other))
-    {
+    if ["go", "api", "proto", "schema", "min", "compiler"].iter().any(|other| variable.starts_with(other)) {
         return None;
     }
-    let own = package
-        .strip_prefix(main)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let own = package.strip_prefix(main).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let last = package.rsplit('/').next().unwrap_or_default();
     Some(match () {
-        () if package
-            .strip_prefix(main)
-            .is_some_and(|rest| rest.starts_with("/cmd/")) =>
-        {
-            0
-        }
+        () if package.strip_prefix(main).is_some_and(|rest| rest.starts_with("/cmd/")) => 0,
         () if package == "main" || USUAL.contains(&last) => 1,
         () if own => 2,
         () => return None,
@@ -64,13 +50,9 @@ fn release(value: &str) -> Option<String> {
     let core = bare.split(['-', '+']).next().unwrap_or_default();
     let numbers: Vec<_> = core.split('.').collect();
     let sound = matches!(numbers.len(), 2..=4)
-        && numbers
-            .iter()
-            .all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        && numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         && bare.len() < 100
-        && bare
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b));
+        && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b));
     sound.then(|| format!("v{bare}"))
 }
 
@@ -124,11 +106,7 @@ mod tests {
             "-w -X example.com/t/pkg/about.ReleaseVersion=1.2.3 -X example.com/t/pkg/about.date=2024-01-02",
             "-X example.com/t/cmd/t/app.ver=1.2.3 -X main.version=9.9.9",
         ] {
-            assert_eq!(
-                version(flags, "example.com/t").as_deref(),
-                Some("v1.2.3"),
-                "{flags}"
-            );
+            assert_eq!(version(flags, "example.com/t").as_deref(), Some("v1.2.3"), "{flags}");
         }
     }
 

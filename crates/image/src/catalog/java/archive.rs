@@ -97,28 +97,18 @@ impl<'a, K> Archive<'a, K> {
             }
         }
         members.sort_by_key(|member| member.header);
-        Ok(Self {
-            content,
-            members,
-            overlong,
-        })
+        Ok(Self { content, members, overlong })
     }
 
     /// The bytes of a member as they are stored, and how.
     ///
     /// A member that starts inside the one before it is refused: only an archive made to mislead has one.
     pub(super) fn open(&self, index: usize) -> Result<(Part<'a>, Method), ReadError> {
-        let member = self
-            .members
-            .get(index)
-            .ok_or_else(|| ReadError::malformed("is not there"))?;
+        let member = self.members.get(index).ok_or_else(|| ReadError::malformed("is not there"))?;
         let method = member.method.map_err(ReadError::malformed)?;
         let before = index.checked_sub(1).and_then(|i| self.members.get(i));
         if before.is_some_and(|b| {
-            b.header
-                .saturating_add(LOCAL_HEADER as u64)
-                .saturating_add(b.packed)
-                > member.header
+            b.header.saturating_add(LOCAL_HEADER as u64).saturating_add(b.packed) > member.header
         }) {
             return Err(ReadError::malformed("overlaps another member"));
         }
@@ -154,10 +144,7 @@ impl<'a, K> Archive<'a, K> {
     pub(super) fn bytes(&self, index: usize, cap: u64, budget: &Budget) -> Result<Vec<u8>, ReadError> {
         let size = self.members.get(index).map_or(0, |member| member.size);
         if size > cap {
-            return Err(ReadError::TooLarge {
-                what: "member",
-                limit: cap,
-            });
+            return Err(ReadError::TooLarge { what: "member", limit: cap });
         }
         let bytes = self.prefix(index, size + 1, budget)?;
         if bytes.len() as u64 != size {

@@ -39,10 +39,8 @@ impl Budget {
 
     /// Takes bytes that were inflated, or that are read as an archive of their own.
     pub(super) fn inflate(&self, bytes: u64) -> Result<(), ReadError> {
-        take(&self.inflate, bytes).ok_or(ReadError::TooLarge {
-            what: "what the archive inflates to",
-            limit: self.limits.archive,
-        })
+        take(&self.inflate, bytes)
+            .ok_or(ReadError::TooLarge { what: "what the archive inflates to", limit: self.limits.archive })
     }
 
     /// Takes the entries of one more archive.
@@ -67,7 +65,5 @@ impl Budget {
 }
 
 fn take(from: &AtomicU64, n: u64) -> Option<()> {
-    from.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(n))
-        .ok()
-        .map(|_| ())
+    from.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(n)).ok().map(|_| ())
 }

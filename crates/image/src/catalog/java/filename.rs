@@ -43,11 +43,7 @@ impl<'a> FileName<'a> {
     /// instead if it is dotted and follows a word that is none of a version: `log4j-1.2-api-2.17.1`.
     pub(super) fn parse(name: &'a str) -> Self {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        let whole = Self {
-            stem,
-            artifact: stem,
-            version: None,
-        };
+        let whole = Self { stem, artifact: stem, version: None };
         let mut split = None;
         let mut before = "";
         let mut at = 0;
@@ -71,11 +67,7 @@ impl<'a> FileName<'a> {
                 .filter(|&i| stem[..i].contains('.') && stem[i..].starts_with(|c: char| c.is_ascii_digit()));
         }
         match split {
-            Some(at) => Self {
-                artifact: &stem[..at - 1],
-                version: Some(&stem[at..]),
-                ..whole
-            },
+            Some(at) => Self { artifact: &stem[..at - 1], version: Some(&stem[at..]), ..whole },
             None => whole,
         }
     }
@@ -90,17 +82,10 @@ impl<'a> FileName<'a> {
 
     /// How well it names an artifact: 0 not at all, 3 as Maven does.
     pub(super) fn names(&self, group: &str, artifact: &str, version: &str) -> u8 {
-        let rest = |prefix: &str| {
-            self.stem
-                .strip_prefix(prefix)?
-                .strip_prefix('-')?
-                .strip_prefix(version)
-        };
+        let rest = |prefix: &str| self.stem.strip_prefix(prefix)?.strip_prefix('-')?.strip_prefix(version);
         let full = rest(artifact).or_else(|| {
             let rest = self.stem.strip_prefix(group)?.strip_prefix(['.', '-', '_'])?;
-            rest.strip_prefix(artifact)?
-                .strip_prefix('-')?
-                .strip_prefix(version)
+            rest.strip_prefix(artifact)?.strip_prefix('-')?.strip_prefix(version)
         });
         match full {
             _ if artifact.is_empty() => 0,
@@ -118,9 +103,7 @@ impl<'a> FileName<'a> {
 
 /// Whether a part is a word of versions, a number behind it or not.
 fn is_qualifier(part: &str) -> bool {
-    let word = part
-        .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
-        .to_ascii_lowercase();
+    let word = part.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_ascii_lowercase();
     QUALIFIERS.contains(&word.as_str())
 }
 
@@ -135,21 +118,9 @@ mod tests {
             ("log4j-1.2-api-2.17.1.jar", "log4j-1.2-api", Some("2.17.1")),
             ("kafka_2.13-3.7.0.jar", "kafka_2.13", Some("3.7.0")),
             ("foo-1.0.0-beta-3.1.jar", "foo", Some("1.0.0-beta-3.1")),
-            (
-                "foo-1.0-20240101.120000-7.jar",
-                "foo",
-                Some("1.0-20240101.120000-7"),
-            ),
-            (
-                "x-4.1.111.Final-linux-x86_64.jar",
-                "x",
-                Some("4.1.111.Final-linux-x86_64"),
-            ),
-            (
-                "org.eclipse.osgi_3.18.0.v2022.jar",
-                "org.eclipse.osgi",
-                Some("3.18.0.v2022"),
-            ),
+            ("foo-1.0-20240101.120000-7.jar", "foo", Some("1.0-20240101.120000-7")),
+            ("x-4.1.111.Final-linux-x86_64.jar", "x", Some("4.1.111.Final-linux-x86_64")),
+            ("org.eclipse.osgi_3.18.0.v2022.jar", "org.eclipse.osgi", Some("3.18.0.v2022")),
             ("commons-lang3.jar", "commons-lang3", None),
             ("app.war", "app", None),
             ("-1.jar", "", Some("1")),

@@ -177,12 +177,7 @@ pub(super) struct Guess {
 ///
 /// `packages` is the longest package that all classes of the jar share, dotted.
 pub(super) fn guess(artifact: &str, version: &str, manifest: &Manifest, packages: &str) -> Option<Guess> {
-    let guess = |group: &str, basis| {
-        Some(Guess {
-            group: group.to_owned(),
-            basis,
-        })
-    };
+    let guess = |group: &str, basis| Some(Guess { group: group.to_owned(), basis });
     if let Some(group) = manifest.plain("group-id").filter(|g| is_group(g)) {
         return guess(group, "manifest Group-Id");
     }
@@ -197,21 +192,14 @@ pub(super) fn guess(artifact: &str, version: &str, manifest: &Manifest, packages
     {
         return guess(group, "manifest Implementation-Title");
     }
-    if let Some(group) = manifest
-        .plain("implementation-vendor-id")
-        .filter(|g| is_group(g) && !UMBRELLAS.contains(g))
+    if let Some(group) =
+        manifest.plain("implementation-vendor-id").filter(|g| is_group(g) && !UMBRELLAS.contains(g))
     {
         return guess(group, "manifest Implementation-Vendor-Id");
     }
     for (value, basis) in [
-        (
-            manifest.plain("bundle-symbolicname"),
-            "manifest Bundle-SymbolicName",
-        ),
-        (
-            manifest.plain("automatic-module-name"),
-            "manifest Automatic-Module-Name",
-        ),
+        (manifest.plain("bundle-symbolicname"), "manifest Bundle-SymbolicName"),
+        (manifest.plain("automatic-module-name"), "manifest Automatic-Module-Name"),
         (Some(packages), "class packages"),
     ] {
         if let Some(group) = value.and_then(|dotted| without_artifact(dotted, artifact)) {
@@ -223,9 +211,7 @@ pub(super) fn guess(artifact: &str, version: &str, manifest: &Manifest, packages
 
 /// The group that the tables have for an artifact.
 fn known(artifact: &str, version: &str) -> Option<&'static str> {
-    let digits = version
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(version.len());
+    let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
     let major: Option<u64> = version[..digits].parse().ok();
     let moved = MOVED
         .iter()
@@ -255,9 +241,8 @@ fn without_artifact<'a>(dotted: &'a str, artifact: &str) -> Option<&'a str> {
     let whole = || dotted.strip_suffix(artifact)?.strip_suffix('.');
     let project = || {
         let (project, _) = artifact.split_once('-')?;
-        let (at, _) = dotted
-            .match_indices('.')
-            .find(|&(at, _)| dotted[at + 1..].split('.').next() == Some(project))?;
+        let (at, _) =
+            dotted.match_indices('.').find(|&(at, _)| dotted[at + 1..].split('.').next() == Some(project))?;
         dotted.get(..=at + project.len())
     };
     let last = || {
@@ -265,10 +250,7 @@ fn without_artifact<'a>(dotted: &'a str, artifact: &str) -> Option<&'a str> {
         artifact.strip_suffix(last)?.ends_with('-').then_some(rest)
     };
     let fits = |group: &&str| is_group(group) && !UMBRELLAS.contains(group);
-    let shorter = whole()
-        .filter(fits)
-        .or_else(|| project().filter(fits))
-        .or_else(|| last().filter(fits));
+    let shorter = whole().filter(fits).or_else(|| project().filter(fits)).or_else(|| last().filter(fits));
     shorter.or(Some(dotted)).filter(fits)
 }
 
@@ -279,9 +261,7 @@ fn is_group(text: &str) -> bool {
     let domain = matches!(first.len(), 2 | 3) || ["info", "jakarta", "javax", "name"].contains(&first);
     let word = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     text.len() <= 200
         && domain
@@ -351,12 +331,7 @@ mod tests {
             Some("org.jenkins-ci.plugins")
         );
         assert_eq!(
-            of(
-                "elasticsearch",
-                "Implementation-Title: org.elasticsearch#server;8\n",
-                ""
-            )
-            .as_deref(),
+            of("elasticsearch", "Implementation-Title: org.elasticsearch#server;8\n", "").as_deref(),
             Some("org.elasticsearch")
         );
         assert_eq!(
@@ -376,23 +351,12 @@ mod tests {
             of("HikariCP", "Bundle-SymbolicName: com.zaxxer.HikariCP\n", "").as_deref(),
             Some("com.zaxxer")
         );
+        assert_eq!(of("postgresql", "", "org.postgresql").as_deref(), Some("org.postgresql"));
         assert_eq!(
-            of("postgresql", "", "org.postgresql").as_deref(),
-            Some("org.postgresql")
-        );
-        assert_eq!(
-            of(
-                "ktor-server-core-jvm",
-                "Automatic-Module-Name: io.ktor.server.core\n",
-                ""
-            )
-            .as_deref(),
+            of("ktor-server-core-jvm", "Automatic-Module-Name: io.ktor.server.core\n", "").as_deref(),
             Some("io.ktor")
         );
-        assert_eq!(
-            of("foo-tool", "Automatic-Module-Name: io.foo.tool\n", "").as_deref(),
-            Some("io.foo")
-        );
+        assert_eq!(of("foo-tool", "Automatic-Module-Name: io.foo.tool\n", "").as_deref(), Some("io.foo"));
     }
 
     #[test]

@@ -91,9 +91,7 @@ impl Records {
     fn package(&self, pom: &Pom) -> Option<Package> {
         let mut pom = pom.clone();
         if pom.version.is_empty() {
-            self.manifest_version()
-                .unwrap_or_default()
-                .clone_into(&mut pom.version);
+            self.manifest_version().unwrap_or_default().clone_into(&mut pom.version);
         }
         if pom.licenses.is_empty() {
             pom.licenses = self.manifest.licenses();
@@ -111,10 +109,7 @@ impl Records {
             None => (name.artifact, name.version.or(manifest_version)),
         };
         if is_plugin {
-            let short = self
-                .manifest
-                .get("short-name")
-                .or_else(|| self.manifest.get("extension-name"));
+            let short = self.manifest.get("short-name").or_else(|| self.manifest.get("extension-name"));
             artifact = short.unwrap_or(artifact);
             version = self.manifest_version().or(version);
         }
@@ -130,10 +125,7 @@ impl Records {
             self.packages.as_deref().unwrap_or_default(),
         );
         let mut package = match &guess {
-            Some(guess) => new_package(
-                &format!("{}:{artifact}", guess.group),
-                version.unwrap_or_default(),
-            ),
+            Some(guess) => new_package(&format!("{}:{artifact}", guess.group), version.unwrap_or_default()),
             None => new_package(artifact, version.unwrap_or_default()),
         };
         let told_by = guess.map_or_else(|| "unknown".to_owned(), |g| format!("guessed from {}", g.basis));
@@ -144,18 +136,13 @@ impl Records {
 
     /// The version that the manifest tells.
     fn manifest_version(&self) -> Option<&str> {
-        [
-            "implementation-version",
-            "plugin-version",
-            "bundle-version",
-            "specification-version",
-        ]
-        .iter()
-        .filter_map(|name| self.manifest.plain(name))
-        // Jenkins writes `1.0-SNAPSHOT (private-...)`.
-        .filter_map(|value| value.split_whitespace().next())
-        .filter_map(coordinate)
-        .find(|value| value.contains(|c: char| c.is_ascii_digit()))
+        ["implementation-version", "plugin-version", "bundle-version", "specification-version"]
+            .iter()
+            .filter_map(|name| self.manifest.plain(name))
+            // Jenkins writes `1.0-SNAPSHOT (private-...)`.
+            .filter_map(|value| value.split_whitespace().next())
+            .filter_map(coordinate)
+            .find(|value| value.contains(|c: char| c.is_ascii_digit()))
     }
 }
 
@@ -219,18 +206,12 @@ mod tests {
             packages: classes.map(str::to_owned),
         };
         let packages = records.packages(file);
-        packages
-            .iter()
-            .map(|p| format!("{}@{}", p.name, p.version))
-            .collect()
+        packages.iter().map(|p| format!("{}@{}", p.name, p.version)).collect()
     }
 
     #[test]
     fn the_record_that_fits_the_file_name_is_the_jar_and_the_others_are_shaded() {
-        let poms = vec![
-            record("com.google.code.gson", "gson", "2.8"),
-            record("org.foo", "bar", "1.2"),
-        ];
+        let poms = vec![record("com.google.code.gson", "gson", "2.8"), record("org.foo", "bar", "1.2")];
         assert_eq!(
             names("bar-1.2-all.jar", "", poms, None),
             ["org.foo:bar@1.2", "com.google.code.gson:gson@2.8"]
@@ -241,22 +222,11 @@ mod tests {
     fn a_renamed_jar_with_one_record_is_that_one_unless_the_version_differs() {
         let demo = || vec![record("com.example", "demo", "0.1")];
         assert_eq!(names("app.jar", "", demo(), None), ["com.example:demo@0.1"]);
-        assert_eq!(
-            names("app.jar", "Implementation-Version: 0.1\n", demo(), None),
-            ["com.example:demo@0.1"]
-        );
-        assert_eq!(
-            names("tool-9.0.jar", "", demo(), Some("")),
-            ["tool@9.0", "com.example:demo@0.1"]
-        );
+        assert_eq!(names("app.jar", "Implementation-Version: 0.1\n", demo(), None), ["com.example:demo@0.1"]);
+        assert_eq!(names("tool-9.0.jar", "", demo(), Some("")), ["tool@9.0", "com.example:demo@0.1"]);
         let two = vec![record("a.b", "x", "1"), record("c.d", "y", "2")];
         assert_eq!(
-            names(
-                "app.jar",
-                "Implementation-Title: y\nImplementation-Version: 2\n",
-                two.clone(),
-                Some("c")
-            ),
+            names("app.jar", "Implementation-Title: y\nImplementation-Version: 2\n", two.clone(), Some("c")),
             ["c.d:y@2", "a.b:x@1"]
         );
         assert_eq!(names("app.jar", "", two, Some("c")), ["a.b:x@1", "c.d:y@2"]);
@@ -282,10 +252,7 @@ mod tests {
             ),
             ["org.jetbrains.kotlin:kotlin-stdlib@2.0.0"]
         );
-        assert_eq!(
-            names("x-1.0-tests.jar", "Bundle-Version: 1.0\n", vec![], Some("x")),
-            ["x@1.0"]
-        );
+        assert_eq!(names("x-1.0-tests.jar", "Bundle-Version: 1.0\n", vec![], Some("x")), ["x@1.0"]);
         assert_eq!(
             names(
                 "git.hpi",
@@ -300,18 +267,12 @@ mod tests {
             ["unknown@"].map(|s| format!("org.x:{s}"))
         );
         assert_eq!(names("resources.jar", "", vec![], None), [""; 0]);
-        assert_eq!(
-            names("spring-1.jar", "Weave-Classes: x\n", vec![], Some("a")),
-            [""; 0]
-        );
+        assert_eq!(names("spring-1.jar", "Weave-Classes: x\n", vec![], Some("a")), [""; 0]);
     }
 
     #[test]
     fn a_group_that_is_not_known_is_said_to_be() {
-        let records = Records {
-            packages: Some(String::new()),
-            ..Records::default()
-        };
+        let records = Records { packages: Some(String::new()), ..Records::default() };
         let packages = records.packages("thing-1.0.jar");
         assert_eq!(packages[0].name, "thing");
         assert_eq!(packages[0].facts, [("group".to_owned(), "unknown".to_owned())]);
@@ -320,12 +281,7 @@ mod tests {
     #[test]
     fn nonsense_is_no_coordinate() {
         assert_eq!(
-            names(
-                "a b-1.jar",
-                "",
-                vec![record("g", "${a}", "1"), record("g", "a", "")],
-                None
-            ),
+            names("a b-1.jar", "", vec![record("g", "${a}", "1"), record("g", "a", "")], None),
             [""; 0]
         );
         assert_eq!(coordinate(&"x".repeat(201)), None);

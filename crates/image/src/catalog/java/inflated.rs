@@ -47,11 +47,7 @@ struct State<'a> {
 impl<'a> State<'a> {
     fn new(packed: Part<'a>, size: u64) -> Self {
         let input = BufReader::with_capacity(STEP, packed.reader());
-        Self {
-            stream: Box::new(caps::inflate_raw(input, "member", size)),
-            at: 0,
-            recent: Vec::new(),
-        }
+        Self { stream: Box::new(caps::inflate_raw(input, "member", size)), at: 0, recent: Vec::new() }
     }
 
     /// Inflates some more; `false` at the end.
@@ -96,13 +92,7 @@ impl<'a> Inflated<'a> {
         if state.at != size {
             return Err(ReadError::malformed("inflates to less than it says"));
         }
-        Ok(Self {
-            packed,
-            size,
-            tail,
-            budget,
-            state: Mutex::new(State::new(packed, size)),
-        })
+        Ok(Self { packed, size, tail, budget, state: Mutex::new(State::new(packed, size)) })
     }
 }
 
@@ -151,9 +141,7 @@ mod tests {
         let budget = Budget::new(&Limits::DEFAULT);
         let inflated = Inflated::new(part, bytes.len() as u64, &budget).expect("right size");
         let content = Content::Stored(&inflated);
-        for at in [
-            5_999_000, 1_500_000, 1_499_000, 0, 1_805_695, 1_805_697, 40, 3_000_000,
-        ] {
+        for at in [5_999_000, 1_500_000, 1_499_000, 0, 1_805_695, 1_805_697, 40, 3_000_000] {
             let got = content.range(at, 3000).expect("inside");
             let end = bytes.len().min(at as usize + 3000);
             assert_eq!(got, &bytes[at as usize..end], "at {at}");
@@ -167,18 +155,11 @@ mod tests {
         let bytes = vec![0; 6_000_000];
         let packed = deflated(&bytes);
         let part = Part::new(Content::Memory(&packed), 0, packed.len() as u64).expect("whole");
-        let budget = Budget::new(&Limits {
-            archive: 20_000_000,
-            ..Limits::DEFAULT
-        });
+        let budget = Budget::new(&Limits { archive: 20_000_000, ..Limits::DEFAULT });
         let inflated = Inflated::new(part, 6_000_000, &budget).expect("right size");
         let mut one = [0];
         let results: Vec<bool> = (0..40)
-            .map(|i| {
-                inflated
-                    .read_at(&mut one, if i % 2 == 0 { 1_800_000 } else { 0 })
-                    .is_ok()
-            })
+            .map(|i| inflated.read_at(&mut one, if i % 2 == 0 { 1_800_000 } else { 0 }).is_ok())
             .collect();
         assert!(results[0] && !results[39]);
     }

@@ -33,9 +33,7 @@ impl Manifest {
             if let Some((name, value)) = line.split_once(':') {
                 let value = value.trim();
                 if !value.is_empty() {
-                    attributes
-                        .entry(name.trim().to_ascii_lowercase())
-                        .or_insert_with(|| value.to_owned());
+                    attributes.entry(name.trim().to_ascii_lowercase()).or_insert_with(|| value.to_owned());
                 }
             }
         }
@@ -87,10 +85,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         return Some((bytes, &[]));
     };
     let (line, rest) = bytes.split_at(end);
-    let rest = rest
-        .strip_prefix(b"\r\n")
-        .or_else(|| rest.get(1..))
-        .unwrap_or_default();
+    let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.get(1..)).unwrap_or_default();
     Some((line, rest))
 }
 
@@ -119,11 +114,7 @@ mod tests {
         let text = b"Bundle-License: \"Apache-2.0, or so\";link=\"https://a,b\", MIT;x=y,https://www.eclipse.org/legal/epl-2.0/\n";
         assert_eq!(
             Manifest::parse(text).licenses(),
-            [
-                "Apache-2.0, or so",
-                "MIT",
-                "https://www.eclipse.org/legal/epl-2.0/"
-            ]
+            ["Apache-2.0, or so", "MIT", "https://www.eclipse.org/legal/epl-2.0/"]
         );
     }
 }

@@ -84,15 +84,8 @@ impl Cataloger for Java {
 
 /// [`Java::read`] with other limits.
 fn read(path: &[u8], content: &Content<'_>, limits: &Limits, out: &mut Facts) -> Result<(), ReadError> {
-    let mut walk = Walk {
-        budget: &Budget::new(limits),
-        out,
-    };
-    let outermost = Place {
-        path: path::display(path),
-        depth: 0,
-        streamed: false,
-    };
+    let mut walk = Walk { budget: &Budget::new(limits), out };
+    let outermost = Place { path: path::display(path), depth: 0, streamed: false };
     walk.archive(*content, &outermost)
 }
 
@@ -103,8 +96,7 @@ fn extension(name: &[u8]) -> Option<&'static [u8]> {
         b"lpkg",
     ];
     let dot = name.iter().rposition(|&b| b == b'.')?;
-    ALL.into_iter()
-        .find(|ext| name[dot + 1..].eq_ignore_ascii_case(ext))
+    ALL.into_iter().find(|ext| name[dot + 1..].eq_ignore_ascii_case(ext))
 }
 
 /// Where an archive is.
@@ -164,9 +156,7 @@ impl Walk<'_> {
                 self.gap(&format!("its member {}: {error}", path::display(&member.name)));
             }
             if poms.len() > RECORDS {
-                return Err(ReadError::malformed(
-                    "has more Maven records than are read of one archive",
-                ));
+                return Err(ReadError::malformed("has more Maven records than are read of one archive"));
             }
         }
         let records = Records {
@@ -177,15 +167,10 @@ impl Walk<'_> {
         let file = place.path.rsplit('/').next().unwrap_or_default();
         for mut package in records.packages(file) {
             if !self.budget.package() {
-                return Err(ReadError::malformed(
-                    "has more packages than are told of one archive",
-                ));
+                return Err(ReadError::malformed("has more packages than are told of one archive"));
             }
             if place.depth > 0 {
-                package.locations.push(Location {
-                    path: place.path.clone().into_owned(),
-                    layer: None,
-                });
+                package.locations.push(Location { path: place.path.clone().into_owned(), layer: None });
             }
             self.out.package(package, Vec::new());
         }
@@ -208,9 +193,7 @@ impl Walk<'_> {
             streamed: outer.streamed,
         };
         if place.depth > self.budget.depth() {
-            return Err(ReadError::malformed(
-                "lies in too many archives, one in the other",
-            ));
+            return Err(ReadError::malformed("lies in too many archives, one in the other"));
         }
         let (part, method) = archive.open(index)?;
         if method == Method::Stored && !outer.streamed {
@@ -247,11 +230,7 @@ fn purpose(name: &[u8]) -> Option<Purpose> {
     let file = path::name(name);
     if let b"pom.properties" | b"pom.xml" = file {
         memchr::memmem::find(name, b"META-INF/maven/")?;
-        return Some(if file == b"pom.xml" {
-            Purpose::PomXml
-        } else {
-            Purpose::PomProperties
-        });
+        return Some(if file == b"pom.xml" { Purpose::PomXml } else { Purpose::PomProperties });
     }
     extension(file).map(|_| Purpose::Nested)
 }
@@ -267,10 +246,7 @@ fn joined(dir: &[u8], [mut pom, xml]: [Pom; 2]) -> PomRecord {
     if !(pom.group.is_empty() && pom.artifact.is_empty() && pom.version.is_empty()) {
         pom.complete(&named);
     }
-    PomRecord {
-        pom,
-        at_root: dir.starts_with(b"META-INF/maven/"),
-    }
+    PomRecord { pom, at_root: dir.starts_with(b"META-INF/maven/") }
 }
 
 /// The longest package that all classes share.

@@ -35,8 +35,7 @@ impl ReadAt for Part<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = self.len.saturating_sub(offset);
         let n = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.content
-            .read_at(&mut buffer[..n], self.start.saturating_add(offset))
+        self.content.read_at(&mut buffer[..n], self.start.saturating_add(offset))
     }
 }
 
@@ -72,13 +71,7 @@ pub(super) struct Metered<'a> {
 impl<'a> Metered<'a> {
     /// Reads `content`, `allowance` bytes of it at most.
     pub(super) fn new(content: Content<'a>, allowance: u64) -> Self {
-        Self {
-            content,
-            at: 0,
-            block: Vec::new(),
-            block_start: 0,
-            allowance,
-        }
+        Self { content, at: 0, block: Vec::new(), block_start: 0, allowance }
     }
 
     /// Allows that many bytes from here on.

@@ -24,10 +24,7 @@ fn jar(files: &[(&str, &[u8], CompressionMethod)]) -> Vec<u8> {
 fn maven(group: &str, artifact: &str, version: &str) -> Vec<u8> {
     let text = format!("version={version}\ngroupId={group}\nartifactId={artifact}\n");
     let path = format!("META-INF/maven/{group}/{artifact}/pom.properties");
-    jar(&[
-        (&path, text.as_bytes(), DEFLATED),
-        ("a/B.class", b"\xca\xfe", DEFLATED),
-    ])
+    jar(&[(&path, text.as_bytes(), DEFLATED), ("a/B.class", b"\xca\xfe", DEFLATED)])
 }
 
 fn read_with(path: &str, bytes: &[u8], limits: &Limits) -> (Result<(), ReadError>, Facts) {
@@ -56,12 +53,7 @@ fn told_with(path: &str, bytes: &[u8], limits: &Limits) -> (Vec<String>, Vec<Str
 }
 
 fn candidate(path: &str, size: u64, scope: Scope) -> Candidate<'_> {
-    Candidate {
-        path: path.as_bytes(),
-        size,
-        mode: 0o644,
-        scope,
-    }
+    Candidate { path: path.as_bytes(), size, mode: 0o644, scope }
 }
 
 #[test]
@@ -121,19 +113,11 @@ fn a_shell_script_before_the_archive_does_not_hide_it() {
 #[test]
 fn zip64_is_read() {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(DEFLATED)
-        .large_file(true);
-    writer
-        .start_file("META-INF/maven/g/z/pom.properties", options)
-        .expect("new");
-    writer
-        .write_all(b"groupId=g\nartifactId=z\nversion=6\n")
-        .expect("to memory");
+    let options = SimpleFileOptions::default().compression_method(DEFLATED).large_file(true);
+    writer.start_file("META-INF/maven/g/z/pom.properties", options).expect("new");
+    writer.write_all(b"groupId=g\nartifactId=z\nversion=6\n").expect("to memory");
     for i in 0..66_000 {
-        writer
-            .start_file(format!("{i}"), options.compression_method(STORED))
-            .expect("new");
+        writer.start_file(format!("{i}"), options.compression_method(STORED)).expect("new");
     }
     let bytes = writer.finish().expect("to memory").into_inner();
     assert_eq!(told("z.jar", &bytes).0, ["g:z@6 "]);
@@ -141,28 +125,16 @@ fn zip64_is_read() {
 
 #[test]
 fn a_large_compressed_archive_in_an_archive_is_read_through() {
-    let noise: Vec<u8> = (0..18_u32 << 20)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 & 3)
-        .collect();
+    let noise: Vec<u8> = (0..18_u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 & 3).collect();
     let inner = jar(&[
         ("META-INF/MANIFEST.MF", b"Implementation-Version: 1\n", DEFLATED),
         ("big", &noise, STORED),
         ("lib/late-1.jar", &maven("g", "late", "1"), STORED),
-        (
-            "META-INF/maven/g/big/pom.properties",
-            b"groupId=g\nartifactId=big\nversion=1\n",
-            DEFLATED,
-        ),
+        ("META-INF/maven/g/big/pom.properties", b"groupId=g\nartifactId=big\nversion=1\n", DEFLATED),
     ]);
     let outer = jar(&[("big-1.jar", &inner, DEFLATED)]);
     let (packages, gaps) = told("a.ear", &outer);
-    assert_eq!(
-        packages,
-        [
-            "g:late@1 a.ear!/big-1.jar!/lib/late-1.jar",
-            "g:big@1 a.ear!/big-1.jar"
-        ]
-    );
+    assert_eq!(packages, ["g:late@1 a.ear!/big-1.jar!/lib/late-1.jar", "g:big@1 a.ear!/big-1.jar"]);
     assert!(gaps.is_empty(), "{gaps:?}");
 }
 
@@ -171,10 +143,7 @@ fn what_is_no_archive_says_so() {
     for bytes in [&b"hello"[..], b"PK\x03\x04", b""] {
         let (packages, gaps) = told("a.jar", bytes);
         assert!(packages.is_empty());
-        assert!(
-            gaps[0].contains("not a") && gaps[0].contains("zip archive"),
-            "{gaps:?}"
-        );
+        assert!(gaps[0].contains("not a") && gaps[0].contains("zip archive"), "{gaps:?}");
     }
     let whole = maven("g", "a", "1");
     let (_, gaps) = told("a.jar", &whole[..whole.len() - 30]);
@@ -189,41 +158,24 @@ fn archives_nested_too_deep_are_a_gap() {
     }
     let (packages, gaps) = told("a.jar", &bytes);
     assert!(packages.is_empty());
-    assert_eq!(
-        gaps,
-        ["its member n.jar: lies in too many archives, one in the other"]
-    );
+    assert_eq!(gaps, ["its member n.jar: lies in too many archives, one in the other"]);
 }
 
 #[test]
 fn a_bomb_of_archives_ends_at_the_limit() {
     let mut bytes = jar(&[("x", &vec![0; 1 << 20], DEFLATED)]);
     for _ in 0..3 {
-        let files: Vec<(String, &[u8], CompressionMethod)> = (0..10)
-            .map(|i| (format!("{i}.jar"), &bytes[..], DEFLATED))
-            .collect();
+        let files: Vec<(String, &[u8], CompressionMethod)> =
+            (0..10).map(|i| (format!("{i}.jar"), &bytes[..], DEFLATED)).collect();
         let files: Vec<_> = files.iter().map(|(n, b, m)| (n.as_str(), *b, *m)).collect();
         bytes = jar(&files);
     }
-    let small = Limits {
-        archive: 100_000,
-        ..Limits::DEFAULT
-    };
+    let small = Limits { archive: 100_000, ..Limits::DEFAULT };
     let (_, gaps) = told_with("bomb.jar", &bytes, &small);
-    assert!(
-        gaps.iter()
-            .any(|g| g.contains("larger than the limit of 100000 bytes")),
-        "{gaps:?}"
-    );
-    let few = Limits {
-        archive_entries: 100,
-        ..Limits::DEFAULT
-    };
+    assert!(gaps.iter().any(|g| g.contains("larger than the limit of 100000 bytes")), "{gaps:?}");
+    let few = Limits { archive_entries: 100, ..Limits::DEFAULT };
     let (_, gaps) = told_with("bomb.jar", &bytes, &few);
-    assert!(
-        gaps.iter().any(|g| g.contains("limit of 100 entries")),
-        "{gaps:?}"
-    );
+    assert!(gaps.iter().any(|g| g.contains("limit of 100 entries")), "{gaps:?}");
 }
 
 /// Offsets of the directory entry of `name`, and of its local header.
@@ -238,10 +190,8 @@ fn entry_of(bytes: &[u8], name: &str) -> (usize, usize) {
 
 #[test]
 fn encrypted_members_are_a_gap_and_hide_nothing_else() {
-    let mut bytes = jar(&[
-        ("a-1.jar", &maven("g", "a", "1"), STORED),
-        ("b-1.jar", &maven("g", "b", "1"), STORED),
-    ]);
+    let mut bytes =
+        jar(&[("a-1.jar", &maven("g", "a", "1"), STORED), ("b-1.jar", &maven("g", "b", "1"), STORED)]);
     let (directory, local) = entry_of(&bytes, "a-1.jar");
     bytes[directory + 8] |= 1;
     bytes[local + 6] |= 1;
@@ -260,28 +210,16 @@ fn lying_sizes_are_a_gap() {
         told("x.jar", &bytes)
     };
     // Compressed size, uncompressed size (too small, too large, huge), offset of the local header.
-    for (at, value) in [
-        (20, 1 << 30),
-        (24, 10),
-        (24, 1 << 20),
-        (24, 1 << 30),
-        (42, 5),
-        (42, 1 << 30),
-    ] {
+    for (at, value) in [(20, 1 << 30), (24, 10), (24, 1 << 20), (24, 1 << 30), (42, 5), (42, 1 << 30)] {
         let (packages, gaps) = with(at, value);
-        assert!(
-            packages.is_empty() && gaps.len() == 1,
-            "{at} {value}: {packages:?} {gaps:?}"
-        );
+        assert!(packages.is_empty() && gaps.len() == 1, "{at} {value}: {packages:?} {gaps:?}");
     }
 }
 
 #[test]
 fn overlapping_members_are_refused() {
-    let mut bytes = jar(&[
-        ("a-1.jar", &maven("g", "a", "1"), STORED),
-        ("b-1.jar", &maven("g", "b", "1"), STORED),
-    ]);
+    let mut bytes =
+        jar(&[("a-1.jar", &maven("g", "a", "1"), STORED), ("b-1.jar", &maven("g", "b", "1"), STORED)]);
     let (first, local) = entry_of(&bytes, "a-1.jar");
     let (second, _) = entry_of(&bytes, "b-1.jar");
     let entry = bytes[first + 16..first + 28].to_vec();

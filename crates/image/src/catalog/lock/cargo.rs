@@ -5,12 +5,8 @@ use crate::content::ReadError;
 use gabion_model::PackageKind;
 use serde::Deserialize;
 
-pub(super) const FORMAT: Format = Format {
-    name: "cargo-lock",
-    kind: PackageKind::Cargo,
-    matches: |name| name == b"Cargo.lock",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "cargo-lock", kind: PackageKind::Cargo, matches: |name| name == b"Cargo.lock", parse };
 
 fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
     #[derive(Deserialize)]

@@ -13,12 +13,8 @@ use crate::content::ReadError;
 use gabion_model::PackageKind;
 use std::collections::HashMap;
 
-pub(super) const FORMAT: Format = Format {
-    name: "go-mod",
-    kind: PackageKind::Golang,
-    matches: |name| name == b"go.mod",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "go-mod", kind: PackageKind::Golang, matches: |name| name == b"go.mod", parse };
 
 /// What replaces a module: another one, or a directory.
 #[derive(Clone, Copy)]
@@ -72,9 +68,7 @@ fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
         list.gap("a go.mod of before Go 1.17 lists direct dependencies only");
     }
     for (module, version) in required {
-        let replacement = replaced
-            .get(&(module, Some(version)))
-            .or_else(|| replaced.get(&(module, None)));
+        let replacement = replaced.get(&(module, Some(version))).or_else(|| replaced.get(&(module, None)));
         match replacement {
             None => list.add(module, version, false),
             Some(Replacement::Module(module, version)) => list.add(*module, *version, false),

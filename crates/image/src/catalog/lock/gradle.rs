@@ -20,10 +20,7 @@ fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
         }
         let (module, configurations) = line.split_once('=').unwrap_or((line, ""));
         let Some((name, version)) = module.rsplit_once(':').filter(|(name, _)| name.contains(':')) else {
-            return Err(ReadError::malformed(format!(
-                "not a gradle.lockfile, at line {}",
-                number + 1
-            )));
+            return Err(ReadError::malformed(format!("not a gradle.lockfile, at line {}", number + 1)));
         };
         list.add(name, version, is_test(configurations));
     }
@@ -33,7 +30,5 @@ fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
 /// Whether every configuration is one of tests: `testRuntimeClasspath`, `integrationTestCompileClasspath`.
 fn is_test(configurations: &str) -> bool {
     !configurations.is_empty()
-        && configurations
-            .split(',')
-            .all(|name| name.starts_with("test") || name.contains("Test"))
+        && configurations.split(',').all(|name| name.starts_with("test") || name.contains("Test"))
 }

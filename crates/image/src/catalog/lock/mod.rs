@@ -146,10 +146,7 @@ impl Cataloger for Locks {
 
 /// A directory whose content belongs to somebody else.
 fn is_foreign(directory: &[u8]) -> bool {
-    matches!(
-        directory,
-        b"node_modules" | b".git" | b"vendor" | b".venv" | b"venv"
-    )
+    matches!(directory, b"node_modules" | b".git" | b"vendor" | b".venv" | b"venv")
 }
 
 /// What one lock file lists.
@@ -216,10 +213,7 @@ impl Listing {
             out.gap(format.aspect(), reason);
         }
         for reason in self.skipped {
-            out.push(Fact::Skipped {
-                aspect: format.aspect(),
-                reason: reason.into(),
-            });
+            out.push(Fact::Skipped { aspect: format.aspect(), reason: reason.into() });
         }
     }
 }
@@ -237,9 +231,9 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
     match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] | rest => std::str::from_utf8(rest)
-            .map(Cow::Borrowed)
-            .map_err(|_| ReadError::malformed("not valid UTF-8")),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => {
+            std::str::from_utf8(rest).map(Cow::Borrowed).map_err(|_| ReadError::malformed("not valid UTF-8"))
+        }
     }
 }
 

@@ -6,12 +6,8 @@ use gabion_model::PackageKind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-pub(super) const FORMAT: Format = Format {
-    name: "pipfile-lock",
-    kind: PackageKind::Pypi,
-    matches: |name| name == b"Pipfile.lock",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "pipfile-lock", kind: PackageKind::Pypi, matches: |name| name == b"Pipfile.lock", parse };
 
 #[derive(Deserialize)]
 struct Locked {

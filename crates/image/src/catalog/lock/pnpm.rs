@@ -14,12 +14,8 @@ use gabion_model::PackageKind;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 
-pub(super) const FORMAT: Format = Format {
-    name: "pnpm-lock",
-    kind: PackageKind::Npm,
-    matches: |name| name == b"pnpm-lock.yaml",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "pnpm-lock", kind: PackageKind::Npm, matches: |name| name == b"pnpm-lock.yaml", parse };
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,19 +96,15 @@ impl Lock {
             return None;
         }
         let direct = self.importers.values().flat_map(|importer| {
-            let all = importer
-                .dependencies
-                .iter()
-                .chain(&importer.optional_dependencies);
+            let all = importer.dependencies.iter().chain(&importer.optional_dependencies);
             all.filter_map(|(name, reference)| match reference {
                 Reference::Resolved { version } | Reference::Version(version) => self.snapshot(name, version),
             })
         });
         let reached = reachable(direct, |key| {
             let snapshot = self.snapshots.get(key);
-            let all = snapshot
-                .into_iter()
-                .flat_map(|s| s.dependencies.iter().chain(&s.optional_dependencies));
+            let all =
+                snapshot.into_iter().flat_map(|s| s.dependencies.iter().chain(&s.optional_dependencies));
             all.filter_map(|(name, version)| self.snapshot(name, version))
         });
         Some(reached.into_iter().map(without_peers).collect())
@@ -141,9 +133,7 @@ fn split_key<'a>(key: &'a str, lockfile_version: &str) -> Option<(&'a str, &'a s
     let path = rooted.or_else(|| key.split_once('/').map(|(_, path)| path))?;
     let (name, version) = path.rsplit_once('/')?;
     let version = version.split_once('_').map_or(version, |(version, _)| version);
-    version
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then_some((name, version))
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some((name, version))
 }
 
 fn is_local(source: &str) -> bool {

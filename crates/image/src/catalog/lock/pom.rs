@@ -10,12 +10,8 @@ use gabion_model::PackageKind;
 use quick_xml::events::Event;
 use std::collections::HashMap;
 
-pub(super) const FORMAT: Format = Format {
-    name: "pom",
-    kind: PackageKind::Maven,
-    matches: |name| name == b"pom.xml",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "pom", kind: PackageKind::Maven, matches: |name| name == b"pom.xml", parse };
 
 /// Elements within elements. The deepest that matters is 6.
 const DEPTH: usize = 64;
@@ -122,9 +118,7 @@ impl Pom {
         // What a module does not say of itself, its parent says.
         for field in ["groupId", "version"] {
             if let Some(inherited) = pom.properties.get(&format!("project.parent.{field}")).cloned() {
-                pom.properties
-                    .entry(format!("project.{field}"))
-                    .or_insert(inherited);
+                pom.properties.entry(format!("project.{field}")).or_insert(inherited);
             }
         }
         Ok(pom)
@@ -134,12 +128,10 @@ impl Pom {
     fn element(&mut self, path: &[&str], text: &str, dependency: &mut Dependency) {
         match path {
             ["project", field @ ("groupId" | "artifactId" | "version")] => {
-                self.properties
-                    .insert(format!("project.{field}"), text.to_owned());
+                self.properties.insert(format!("project.{field}"), text.to_owned());
             }
             ["project", "parent", field @ ("groupId" | "version")] => {
-                self.properties
-                    .insert(format!("project.parent.{field}"), text.to_owned());
+                self.properties.insert(format!("project.parent.{field}"), text.to_owned());
             }
             ["project", "properties", name] => {
                 self.properties.insert((*name).to_owned(), text.to_owned());

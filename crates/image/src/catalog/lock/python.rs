@@ -20,19 +20,11 @@ pub(super) const POETRY: Format = Format {
     parse: poetry,
 };
 
-pub(super) const UV: Format = Format {
-    name: "uv-lock",
-    kind: PackageKind::Pypi,
-    matches: |name| name == b"uv.lock",
-    parse: uv,
-};
+pub(super) const UV: Format =
+    Format { name: "uv-lock", kind: PackageKind::Pypi, matches: |name| name == b"uv.lock", parse: uv };
 
-pub(super) const PDM: Format = Format {
-    name: "pdm-lock",
-    kind: PackageKind::Pypi,
-    matches: |name| name == b"pdm.lock",
-    parse: pdm,
-};
+pub(super) const PDM: Format =
+    Format { name: "pdm-lock", kind: PackageKind::Pypi, matches: |name| name == b"pdm.lock", parse: pdm };
 
 pub(super) const PYLOCK: Format = Format {
     name: "pylock",
@@ -144,11 +136,7 @@ struct UvReference {
 
 impl UvPackage {
     fn is_local(&self) -> bool {
-        let UvSource {
-            editable,
-            r#virtual,
-            directory,
-        } = &self.source;
+        let UvSource { editable, r#virtual, directory } = &self.source;
         editable.is_some() || r#virtual.is_some() || directory.is_some()
     }
 

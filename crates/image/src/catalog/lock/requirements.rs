@@ -39,17 +39,9 @@ fn requirement(line: &str, list: &mut Listing) {
     }
     if line.starts_with('-') {
         // Another file is read if its name says what it is; an index or a constraint is no package.
-        if ![
-            "-i",
-            "--index-url",
-            "--extra-index-url",
-            "--hash",
-            "-f",
-            "--find-links",
-            "--trusted-host",
-        ]
-        .iter()
-        .any(|option| line.starts_with(option))
+        if !["-i", "--index-url", "--extra-index-url", "--hash", "-f", "--find-links", "--trusted-host"]
+            .iter()
+            .any(|option| line.starts_with(option))
         {
             list.skip("options of a requirements file (-r, -c, -e, ...) are not followed");
         }
@@ -66,11 +58,7 @@ fn requirement(line: &str, list: &mut Listing) {
     };
     let specifiers = rest.trim().trim_start_matches('(').trim_end_matches(')');
     let pinned = specifiers.split(',').find_map(|specifier| {
-        let version = specifier
-            .trim()
-            .strip_prefix("==")?
-            .trim_start_matches('=')
-            .trim();
+        let version = specifier.trim().strip_prefix("==")?.trim_start_matches('=').trim();
         let exact = !version.is_empty() && !version.contains(|c: char| c == '*' || c.is_whitespace());
         exact.then_some(version)
     });

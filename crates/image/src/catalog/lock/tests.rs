@@ -4,16 +4,10 @@ use super::*;
 use proptest::prelude::*;
 
 fn read(path: &str, bytes: &[u8]) -> Facts {
-    let file = Candidate {
-        path: path.as_bytes(),
-        size: bytes.len() as u64,
-        mode: 0o644,
-        scope: Scope::SourceTree,
-    };
+    let file =
+        Candidate { path: path.as_bytes(), size: bytes.len() as u64, mode: 0o644, scope: Scope::SourceTree };
     let mut facts = Facts::default();
-    Locks
-        .read(&file, &Content::Memory(bytes), &mut facts)
-        .expect("errors are gaps");
+    Locks.read(&file, &Content::Memory(bytes), &mut facts).expect("errors are gaps");
     facts
 }
 
@@ -367,40 +361,22 @@ const ALL: [(&str, &str); 20] = [
 
 #[test]
 fn npm_locks_tell_real_names_and_no_links() {
-    assert_eq!(
-        packages("package-lock.json", NPM_1),
-        ["@s/real@3.0.0", "a@1.0.0", "b@2.0.0 dev"]
-    );
-    assert_eq!(
-        packages("npm-shrinkwrap.json", NPM_3),
-        ["@s/a@1.0.0", "real@3.0.0 dev"]
-    );
-    let (_, notes) = told(
-        "package-lock.json",
-        r#"{"dependencies":{"a":{"version":"git+ssh://x/y#0"}}}"#,
-    );
+    assert_eq!(packages("package-lock.json", NPM_1), ["@s/real@3.0.0", "a@1.0.0", "b@2.0.0 dev"]);
+    assert_eq!(packages("npm-shrinkwrap.json", NPM_3), ["@s/a@1.0.0", "real@3.0.0 dev"]);
+    let (_, notes) = told("package-lock.json", r#"{"dependencies":{"a":{"version":"git+ssh://x/y#0"}}}"#);
     assert_eq!(notes, [NO_VERSION]);
 }
 
 #[test]
 fn both_kinds_of_yarn_lock_are_told_apart() {
-    assert_eq!(
-        packages("yarn.lock", YARN_CLASSIC),
-        ["@s/a@1.1.0", "@s/real@3.0.0", "b@2.0.0"]
-    );
+    assert_eq!(packages("yarn.lock", YARN_CLASSIC), ["@s/a@1.1.0", "@s/real@3.0.0", "b@2.0.0"]);
     assert_eq!(packages("yarn.lock", YARN_BERRY), ["@s/a@1.10", "a@2.0.0"]);
 }
 
 #[test]
 fn pnpm_keys_of_every_version_are_split() {
-    assert_eq!(
-        packages("pnpm-lock.yaml", PNPM_5),
-        ["@s/a@1.0.0", "b@2.0.0 dev", "c@3.0.0", "d@4.0.0"]
-    );
-    assert_eq!(
-        packages("pnpm-lock.yaml", PNPM_6),
-        ["@s/a@1.0.0 dev", "b@2.0.0", "d@4.0.0"]
-    );
+    assert_eq!(packages("pnpm-lock.yaml", PNPM_5), ["@s/a@1.0.0", "b@2.0.0 dev", "c@3.0.0", "d@4.0.0"]);
+    assert_eq!(packages("pnpm-lock.yaml", PNPM_6), ["@s/a@1.0.0 dev", "b@2.0.0", "d@4.0.0"]);
     assert_eq!(
         packages("pnpm-lock.yaml", PNPM_9),
         ["a@1.0.0", "b@2.0.0", "dev@5.0.0 dev", "git@6.0.0", "real@3.0.0"]
@@ -409,10 +385,7 @@ fn pnpm_keys_of_every_version_are_split() {
 
 #[test]
 fn python_locks_know_their_development_groups() {
-    assert_eq!(
-        packages("poetry.lock", POETRY),
-        ["Flask@2.0", "old@1.0 dev", "pytest@7.0 dev"]
-    );
+    assert_eq!(packages("poetry.lock", POETRY), ["Flask@2.0", "old@1.0 dev", "pytest@7.0 dev"]);
     assert_eq!(packages("uv.lock", UV), ["a@1.0", "b@2.0", "c@3.0 dev", "d@4.0"]);
     assert_eq!(packages("pdm.lock", PDM), ["a@1.0", "b@2.0 dev"]);
     assert_eq!(packages("pylock.dev.toml", PYLOCK), ["a@1.0"]);
@@ -425,10 +398,8 @@ fn only_pinned_requirements_count() {
         packages("requirements-dev.txt", REQUIREMENTS),
         ["Flask@2.0", "a-b@1.0", "c@3.0", "d@4.0", "e@1.5"]
     );
-    let (packages, notes) = told(
-        "requirements.txt",
-        "a>=1\nb==1.*\nc @ https://example.org/c==1.whl\nd\n-r x.txt",
-    );
+    let (packages, notes) =
+        told("requirements.txt", "a>=1\nb==1.*\nc @ https://example.org/c==1.whl\nd\n-r x.txt");
     assert_eq!(packages, [""; 0]);
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes.iter().all(|note| note.starts_with("skipped: ")));
@@ -436,10 +407,7 @@ fn only_pinned_requirements_count() {
 
 #[test]
 fn requirements_in_utf_16_are_read() {
-    let text: Vec<u8> = "\u{feff}a==1\r\n"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let text: Vec<u8> = "\u{feff}a==1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(told("requirements.txt", text).0, ["a@1"]);
     assert_eq!(told("requirements.txt", b"\xff\xfe\x00").1, ["not valid UTF-16"]);
 }
@@ -453,17 +421,10 @@ fn members_of_a_cargo_workspace_are_no_dependencies() {
 fn go_replacements_apply_to_the_version_they_name() {
     assert_eq!(
         packages("go.mod", GO_MOD),
-        [
-            "example.org/a@v1.0.0",
-            "example.org/b@v2.0.0+incompatible",
-            "example.org/fork/c@v3.1.0"
-        ]
+        ["example.org/a@v1.0.0", "example.org/b@v2.0.0+incompatible", "example.org/fork/c@v3.1.0"]
     );
     let (_, notes) = told("go.mod", "module m\ngo 1.16\nrequire a/b v1.0.0\n");
-    assert_eq!(
-        notes,
-        ["a go.mod of before Go 1.17 lists direct dependencies only"]
-    );
+    assert_eq!(notes, ["a go.mod of before Go 1.17 lists direct dependencies only"]);
 }
 
 #[test]
@@ -472,10 +433,7 @@ fn a_pom_tells_what_it_knows_and_that_it_does_not_know_the_rest() {
     assert_eq!(packages, ["g:a@1.1", "g:managed@3 dev"]);
     assert_eq!(
         notes,
-        [
-            "a pom.xml names direct dependencies only",
-            "the version of a dependency is not in this pom.xml"
-        ]
+        ["a pom.xml names direct dependencies only", "the version of a dependency is not in this pom.xml"]
     );
     let deep = "<a>".repeat(100_000);
     assert_eq!(told("pom.xml", deep).1, ["more than 64 nested elements"]);
@@ -491,10 +449,7 @@ fn a_property_cannot_grow_without_end() {
 #[test]
 fn gradle_gems_composer_and_nuget() {
     assert_eq!(packages("gradle.lockfile", GRADLE), ["g:a@1.0", "g:b@2.0 dev"]);
-    assert_eq!(
-        packages("Gemfile.lock", GEMFILE),
-        ["a@1.0.0.pre1", "b@2.0", "g@1.0"]
-    );
+    assert_eq!(packages("Gemfile.lock", GEMFILE), ["a@1.0.0.pre1", "b@2.0", "g@1.0"]);
     assert_eq!(packages("composer.lock", COMPOSER), ["v/a@v1.0", "v/b@2.0 dev"]);
     assert_eq!(packages("packages.lock.json", NUGET), ["A@1.0", "A@1.1"]);
     let facts = read("composer.lock", COMPOSER.as_bytes());
@@ -503,14 +458,8 @@ fn gradle_gems_composer_and_nuget() {
 
 #[test]
 fn a_lock_file_counts_in_a_source_tree_outside_of_foreign_directories() {
-    let want = |path: &str, scope| {
-        Locks.want(&Candidate {
-            path: path.as_bytes(),
-            size: 1,
-            mode: 0o644,
-            scope,
-        })
-    };
+    let want =
+        |path: &str, scope| Locks.want(&Candidate { path: path.as_bytes(), size: 1, mode: 0o644, scope });
     assert_eq!(want("a/Cargo.lock", Scope::SourceTree), Want::Content);
     assert_eq!(want("a/Cargo.lock", Scope::Image), Want::No);
     assert_eq!(want("node_modules/a/yarn.lock", Scope::SourceTree), Want::No);
@@ -522,33 +471,14 @@ fn a_lock_file_counts_in_a_source_tree_outside_of_foreign_directories() {
 #[test]
 fn a_broken_file_is_a_gap_of_its_ecosystem_and_quotes_nothing() {
     for (path, aspect, reason) in [
-        (
-            "a/package-lock.json",
-            "packages.npm",
-            "not the JSON of a lock file, at line 2",
-        ),
-        (
-            "a/Cargo.lock",
-            "packages.cargo",
-            "not the TOML of a lock file, at line 2",
-        ),
-        (
-            "a/pnpm-lock.yaml",
-            "packages.npm",
-            "not the YAML of a lock file, at line 2",
-        ),
+        ("a/package-lock.json", "packages.npm", "not the JSON of a lock file, at line 2"),
+        ("a/Cargo.lock", "packages.cargo", "not the TOML of a lock file, at line 2"),
+        ("a/pnpm-lock.yaml", "packages.npm", "not the YAML of a lock file, at line 2"),
         ("a/go.mod", "packages.golang", "not a go.mod, at line 2"),
     ] {
-        let text = if path.ends_with("go.mod") {
-            "\nrequire [{:secret"
-        } else {
-            "\n[{:secret"
-        };
+        let text = if path.ends_with("go.mod") { "\nrequire [{:secret" } else { "\n[{:secret" };
         let facts = read(path, text.as_bytes());
-        let gap = Fact::Gap {
-            aspect: Aspect::named(aspect),
-            reason: reason.into(),
-        };
+        let gap = Fact::Gap { aspect: Aspect::named(aspect), reason: reason.into() };
         assert_eq!(facts.list, [gap], "{path}");
     }
 }

@@ -16,12 +16,8 @@ use gabion_model::PackageKind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-pub(super) const FORMAT: Format = Format {
-    name: "yarn-lock",
-    kind: PackageKind::Npm,
-    matches: |name| name == b"yarn.lock",
-    parse,
-};
+pub(super) const FORMAT: Format =
+    Format { name: "yarn-lock", kind: PackageKind::Npm, matches: |name| name == b"yarn.lock", parse };
 
 fn parse(text: &str, list: &mut Listing) -> Result<(), ReadError> {
     if text.lines().any(|line| line.starts_with("__metadata:")) {
@@ -91,7 +87,5 @@ fn package_name(pattern: &str) -> Option<&str> {
 }
 
 fn is_local(range: &str) -> bool {
-    ["file:", "link:", "portal:", "workspace:"]
-        .iter()
-        .any(|protocol| range.starts_with(protocol))
+    ["file:", "link:", "portal:", "workspace:"].iter().any(|protocol| range.starts_with(protocol))
 }

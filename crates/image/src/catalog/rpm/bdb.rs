@@ -100,15 +100,11 @@ impl Table {
             }
         };
         if !(7..=9).contains(&order.u32(&meta, 16)?) {
-            return Err(ReadError::malformed(
-                "Berkeley DB hash table is of a version not known here",
-            ));
+            return Err(ReadError::malformed("Berkeley DB hash table is of a version not known here"));
         }
         let page_size = order.u32(&meta, 20)? as usize;
         if !(512..=65536).contains(&page_size) || !page_size.is_power_of_two() {
-            return Err(ReadError::malformed(
-                "page size of the database is not one Berkeley DB has",
-            ));
+            return Err(ReadError::malformed("page size of the database is not one Berkeley DB has"));
         }
         let [encryption, _kind, flags] = array(&meta, 24)?;
         if encryption != 0 {
@@ -149,9 +145,11 @@ impl Table {
                     Ok(value) => sink(Ok(&value))?,
                     Err(error) => sink(Err(error))?,
                 },
-                _ => sink(Err(ReadError::malformed(
-                    "a record of the database is of a kind rpm does not use",
-                )))?,
+                _ => {
+                    sink(Err(ReadError::malformed(
+                        "a record of the database is of a kind rpm does not use",
+                    )))?;
+                }
             }
         }
         match key {
@@ -166,10 +164,7 @@ impl Table {
         let mut next = self.order.u32(item, 4)?;
         let length = u64::from(self.order.u32(item, 8)?);
         if length > MAX_RECORD {
-            return Err(ReadError::TooLarge {
-                what: "record of the database",
-                limit: MAX_RECORD,
-            });
+            return Err(ReadError::TooLarge { what: "record of the database", limit: MAX_RECORD });
         }
         let mut value = Vec::new();
         while next != 0 {
@@ -183,10 +178,6 @@ impl Table {
             value.extend_from_slice(data);
             next = self.order.u32(&page, 16)?;
         }
-        if value.len() as u64 == length {
-            Ok(value)
-        } else {
-            Err(broken())
-        }
+        if value.len() as u64 == length { Ok(value) } else { Err(broken()) }
     }
 }

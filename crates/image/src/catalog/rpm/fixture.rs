@@ -114,18 +114,10 @@ pub(super) fn bdb(records: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
     const PAGE: usize = 512;
     const FREE: usize = PAGE - 26;
     let w32 = |n: u32| {
-        if big_endian {
-            n.to_be_bytes()
-        } else {
-            n.to_le_bytes()
-        }
+        if big_endian { n.to_be_bytes() } else { n.to_le_bytes() }
     };
     let w16 = |n: usize| {
-        if big_endian {
-            (n as u16).to_be_bytes()
-        } else {
-            (n as u16).to_le_bytes()
-        }
+        if big_endian { (n as u16).to_be_bytes() } else { (n as u16).to_le_bytes() }
     };
     let mut pages = vec![[0; PAGE]];
     let bucket = |items: &[Vec<u8>]| {
@@ -187,14 +179,7 @@ pub(super) fn sqlite(records: &[Vec<u8>]) -> Vec<u8> {
     };
     // type, name, tbl_name, rootpage 2, sql
     let text = |s: &str| s.len() as u8 * 2 + 13;
-    let mut schema = vec![
-        6,
-        text("table"),
-        text("Packages"),
-        text("Packages"),
-        1,
-        text("sql"),
-    ];
+    let mut schema = vec![6, text("table"), text("Packages"), text("Packages"), 1, text("sql")];
     schema.extend(b"tablePackagesPackages\x02sql");
     let mut first = leaf(100, &[[&[schema.len() as u8, 1][..], &schema].concat()]);
     first[..16].copy_from_slice(b"SQLite format 3\0");

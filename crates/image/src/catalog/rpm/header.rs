@@ -64,9 +64,7 @@ impl<'a> Header<'a> {
         let count = u32::from_be_bytes(array(record, 0)?) as usize;
         let size = u32::from_be_bytes(array(record, 4)?) as usize;
         if count == 0 || count > MAX_ENTRIES {
-            return Err(ReadError::malformed(
-                "a package header has no entries, or more than rpm accepts",
-            ));
+            return Err(ReadError::malformed("a package header has no entries, or more than rpm accepts"));
         }
         match record[8..].split_at_checked(count * ENTRY) {
             Some((entries, data)) if data.len() == size => Ok(Self { entries, data }),
@@ -81,11 +79,7 @@ impl<'a> Header<'a> {
             return Ok(None);
         };
         let word = |at| array(entry, at).map(u32::from_be_bytes);
-        Ok(Some(Entry {
-            kind: word(4)?,
-            offset: word(8)? as usize,
-            count: word(12)? as usize,
-        }))
+        Ok(Some(Entry { kind: word(4)?, offset: word(8)? as usize, count: word(12)? as usize }))
     }
 
     /// A text, fit to be printed; none where there is none, or where it is empty.
@@ -94,10 +88,7 @@ impl<'a> Header<'a> {
             return Ok(None);
         };
         if bytes.len() > MAX_TEXT {
-            return Err(ReadError::TooLarge {
-                what: "text of a package header",
-                limit: MAX_TEXT as u64,
-            });
+            return Err(ReadError::TooLarge { what: "text of a package header", limit: MAX_TEXT as u64 });
         }
         let text = path::display(bytes);
         Ok((!text.is_empty() && text != "(none)").then(|| text.into_owned()))
@@ -167,9 +158,7 @@ impl<'a> Header<'a> {
         let mut told = 0;
         let count = indexes.len();
         for (name, index) in names.zip(indexes) {
-            let directory = directories
-                .get(index as usize)
-                .ok_or_else(|| damaged(Tag::DirIndexes))?;
+            let directory = directories.get(index as usize).ok_or_else(|| damaged(Tag::DirIndexes))?;
             told += 1;
             if directory.len() + name.len() > path::MAX {
                 continue;
@@ -181,11 +170,7 @@ impl<'a> Header<'a> {
                 return Ok(());
             }
         }
-        if told == count {
-            Ok(())
-        } else {
-            Err(damaged(Tag::BaseNames))
-        }
+        if told == count { Ok(()) } else { Err(damaged(Tag::BaseNames)) }
     }
 }
 
@@ -224,10 +209,7 @@ mod tests {
     fn control_characters_of_a_text_are_made_visible() {
         let record = HeaderFixture::default().text(Tag::Name, "a\u{1b}[2J").build();
         let header = Header::parse(&record).expect("sound");
-        assert_eq!(
-            header.text(Tag::Name).expect("text").as_deref(),
-            Some("a\\x1b[2J")
-        );
+        assert_eq!(header.text(Tag::Name).expect("text").as_deref(), Some("a\\x1b[2J"));
     }
 
     #[test]
@@ -238,14 +220,9 @@ mod tests {
             .numbers(Tag::DirIndexes, &[0, 0, 1])
             .build();
         let header = Header::parse(&record).expect("sound");
-        assert_eq!(
-            files(&header).expect("sound"),
-            ["/usr/bin/bash", "/usr/bin/sh", "/etc/skel/bash"]
-        );
+        assert_eq!(files(&header).expect("sound"), ["/usr/bin/bash", "/usr/bin/sh", "/etc/skel/bash"]);
 
-        let record = HeaderFixture::default()
-            .strings(Tag::OldFileNames, &["/bin/sh", "/bin/ls"])
-            .build();
+        let record = HeaderFixture::default().strings(Tag::OldFileNames, &["/bin/sh", "/bin/ls"]).build();
         let header = Header::parse(&record).expect("sound");
         assert_eq!(files(&header).expect("sound"), ["/bin/sh", "/bin/ls"]);
     }
@@ -264,9 +241,7 @@ mod tests {
                 .strings(Tag::DirNames, &["/"])
                 .numbers(Tag::DirIndexes, &[0, 0]),
             // Texts where numbers should be.
-            HeaderFixture::default()
-                .strings(Tag::BaseNames, &["x"])
-                .strings(Tag::DirIndexes, &["0"]),
+            HeaderFixture::default().strings(Tag::BaseNames, &["x"]).strings(Tag::DirIndexes, &["0"]),
         ] {
             let record = record.build();
             assert!(files(&Header::parse(&record).expect("outline")).is_err());

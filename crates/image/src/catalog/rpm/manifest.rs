@@ -17,9 +17,7 @@ const MAX_LINE: usize = 4096;
 
 /// The record of each line that is not empty.
 pub(super) fn records(text: &[u8]) -> impl Iterator<Item = Result<Record, ReadError>> + '_ {
-    text.split(|&b| b == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(record)
+    text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(record)
 }
 
 fn record(line: &[u8]) -> Result<Record, ReadError> {
@@ -62,11 +60,8 @@ mod tests {
                     unversioned\t1\t1\t2\tV\t0\t9\tx86_64\t0\tn-1-2.src.rpm";
         let records: Vec<_> = records(text.as_bytes()).collect();
         assert_eq!(records.len(), 5);
-        let versions: Vec<_> = records
-            .into_iter()
-            .filter_map(Result::ok)
-            .map(|r| r.into_package().version)
-            .collect();
+        let versions: Vec<_> =
+            records.into_iter().filter_map(Result::ok).map(|r| r.into_package().version).collect();
         assert_eq!(versions, ["2024a-1.azl3", "3:1-2", "0:1-2"]);
     }
 }

@@ -67,11 +67,7 @@ impl Cataloger for Rpm {
     }
 
     fn want(&self, file: &Candidate<'_>) -> Want {
-        if file.scope == Scope::Image && root_of(file).is_some() {
-            Want::Content
-        } else {
-            Want::No
-        }
+        if file.scope == Scope::Image && root_of(file).is_some() { Want::Content } else { Want::No }
     }
 
     fn read(&self, file: &Candidate<'_>, content: &Content<'_>, out: &mut Facts) -> Result<(), ReadError> {
@@ -117,19 +113,14 @@ type Sink<'s> = dyn FnMut(Result<&[u8], ReadError>) -> Result<(), ReadError> + '
 /// no proof.
 fn read_database(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     if content.size() > MAX_DATABASE {
-        return Err(ReadError::TooLarge {
-            what: "RPM database",
-            limit: MAX_DATABASE,
-        });
+        return Err(ReadError::TooLarge { what: "RPM database", limit: MAX_DATABASE });
     }
     match content.range(0, 16)? {
         start if start.starts_with(sqlite::MAGIC) => sqlite::read(content, sink),
         start if start.starts_with(ndb::MAGIC) => ndb::read(content, sink),
         start if bdb::is_database(&start) => bdb::read(content, sink),
         start if start.is_empty() => Err(ReadError::malformed("RPM database is empty")),
-        _ => Err(ReadError::malformed(
-            "RPM database is in none of the formats rpm has used",
-        )),
+        _ => Err(ReadError::malformed("RPM database is in none of the formats rpm has used")),
     }
 }
 
@@ -147,8 +138,7 @@ fn root_of<'a>(file: &Candidate<'a>) -> Option<&'a [u8]> {
 
 /// What `path` has in front of `suffix`, up to and with a slash.
 fn above<'a>(path: &'a [u8], suffix: &str) -> Option<&'a [u8]> {
-    path.strip_suffix(suffix.as_bytes())
-        .filter(|root| root.is_empty() || root.ends_with(b"/"))
+    path.strip_suffix(suffix.as_bytes()).filter(|root| root.is_empty() || root.ends_with(b"/"))
 }
 
 /// Collects packages, within limits, and what could not be read.
@@ -214,10 +204,7 @@ impl<'a> PackageList<'a> {
         self.package_room = self
             .package_room
             .checked_sub(record.size())
-            .ok_or(ReadError::TooLarge {
-                what: "list of RPM packages",
-                limit: MAX_PACKAGES as u64,
-            })?;
+            .ok_or(ReadError::TooLarge { what: "list of RPM packages", limit: MAX_PACKAGES as u64 })?;
         self.out.package(record.into_package(), files);
         Ok(())
     }
@@ -228,9 +215,7 @@ impl<'a> PackageList<'a> {
         }
         self.damaged += 1;
         if self.damaged == MAX_DAMAGED {
-            return Err(ReadError::malformed(
-                "RPM database has too many records that cannot be read",
-            ));
+            return Err(ReadError::malformed("RPM database has too many records that cannot be read"));
         }
         Ok(())
     }
@@ -238,17 +223,12 @@ impl<'a> PackageList<'a> {
     /// Tells what is missing.
     fn finish(self) {
         if self.damaged > 0 {
-            let reason = format!(
-                "{} RPM records cannot be read: {}",
-                self.damaged, self.first_damage
-            );
+            let reason = format!("{} RPM records cannot be read: {}", self.damaged, self.first_damage);
             self.out.gap(Aspect::PACKAGES_OS, reason);
         }
         if self.cut > 0 {
-            let reason = format!(
-                "lists of owned files are too long and were cut for {} RPM packages",
-                self.cut
-            );
+            let reason =
+                format!("lists of owned files are too long and were cut for {} RPM packages", self.cut);
             self.out.gap(Aspect::PACKAGES_OS, reason);
         }
     }

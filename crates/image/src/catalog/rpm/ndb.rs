@@ -28,9 +28,7 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
     let header = content.range(0, HEADER)?;
     let [version, _generation, slot_pages] = words(&header, 4)?;
     if version != 0 {
-        return Err(ReadError::malformed(
-            "ndb database is of a version not known here",
-        ));
+        return Err(ReadError::malformed("ndb database is of a version not known here"));
     }
     // Blobs do not overlap, so together they are no longer than the file.
     let mut room = content.size();
@@ -53,12 +51,7 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
                     "records of the ndb database are longer than the file, so they overlap or it is cut",
                 )
             })?;
-            match blob(
-                content,
-                package,
-                u64::from(offset) * BLOCK,
-                u64::from(length) * BLOCK,
-            ) {
+            match blob(content, package, u64::from(offset) * BLOCK, u64::from(length) * BLOCK) {
                 Ok(blob) => sink(Ok(&blob))?,
                 Err(error) => sink(Err(error))?,
             }
@@ -71,10 +64,7 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
 fn blob(content: &Content<'_>, package: u32, offset: u64, length: u64) -> Result<Vec<u8>, ReadError> {
     let damaged = || ReadError::malformed("a record of the ndb database is damaged");
     if length > MAX_RECORD {
-        return Err(ReadError::TooLarge {
-            what: "record of the database",
-            limit: MAX_RECORD,
-        });
+        return Err(ReadError::TooLarge { what: "record of the database", limit: MAX_RECORD });
     }
     let mut blob = content.range(offset, length as usize)?;
     let [owner, _time, size] = words(&blob, 4)?;

@@ -19,11 +19,7 @@ pub(super) struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// Grants one read for every page of the file; a last page that is cut counts as one.
     pub(super) fn new(content: &Content<'a>, size: usize) -> Self {
-        Self {
-            content: *content,
-            size,
-            left: content.size().div_ceil(size.max(1) as u64),
-        }
+        Self { content: *content, size, left: content.size().div_ceil(size.max(1) as u64) }
     }
 
     /// How many more pages may be read.
@@ -38,9 +34,7 @@ impl<'a> Pages<'a> {
                 "pages of the database link to more pages than there are, so they form a circle",
             )
         })?;
-        let offset = number
-            .checked_mul(self.size as u64)
-            .ok_or_else(|| outside(number))?;
+        let offset = number.checked_mul(self.size as u64).ok_or_else(|| outside(number))?;
         let page = self.content.range(offset, self.size)?;
         if page.len() < self.size {
             return Err(outside(number));

@@ -24,9 +24,7 @@ impl Record {
     /// Reads the fields of a header; name, version and release must be there.
     pub(super) fn from_header(header: &Header<'_>) -> Result<Self, ReadError> {
         let needed = |tag| {
-            header
-                .text(tag)?
-                .ok_or_else(|| ReadError::malformed(format!("a package header has no {tag:?}")))
+            header.text(tag)?.ok_or_else(|| ReadError::malformed(format!("a package header has no {tag:?}")))
         };
         Ok(Self {
             name: needed(Tag::Name)?,
@@ -47,13 +45,7 @@ impl Record {
 
     /// Bytes of memory that the package takes, about.
     pub(super) fn size(&self) -> usize {
-        let optional = [
-            &self.arch,
-            &self.source_rpm,
-            &self.license,
-            &self.vendor,
-            &self.modularity_label,
-        ];
+        let optional = [&self.arch, &self.source_rpm, &self.license, &self.vendor, &self.modularity_label];
         let texts: usize = optional.into_iter().flatten().map(String::len).sum();
         size_of::<Package>() + self.name.len() + self.version.len() + texts
     }
@@ -67,23 +59,15 @@ impl Record {
         package.source = source;
         package.licenses.extend(self.license);
         // The purl specification has no word for it yet; this one is Trivy's.
-        package.qualifiers.extend(
-            self.modularity_label
-                .map(|label| ("modularitylabel".to_owned(), label)),
-        );
-        package
-            .facts
-            .extend(self.vendor.map(|vendor| ("vendor".to_owned(), vendor)));
+        package.qualifiers.extend(self.modularity_label.map(|label| ("modularitylabel".to_owned(), label)));
+        package.facts.extend(self.vendor.map(|vendor| ("vendor".to_owned(), vendor)));
         package
     }
 
     /// rpm does not record the epoch of the source package; it is the binary's in nearly all of them.
     fn source(&self) -> Option<SourcePackage> {
         let (name, version) = split_source_rpm(self.source_rpm.as_deref()?)?;
-        Some(SourcePackage {
-            name: name.to_owned(),
-            version: self.with_epoch(version),
-        })
+        Some(SourcePackage { name: name.to_owned(), version: self.with_epoch(version) })
     }
 
     fn with_epoch(&self, version: &str) -> String {
@@ -98,9 +82,7 @@ impl Record {
 /// releases have none.
 fn split_source_rpm(file: &str) -> Option<(&str, &str)> {
     let stem = file.strip_suffix(".rpm")?;
-    let stem = stem
-        .strip_suffix(".src")
-        .or_else(|| stem.strip_suffix(".nosrc"))?;
+    let stem = stem.strip_suffix(".src").or_else(|| stem.strip_suffix(".nosrc"))?;
     let (rest, _release) = stem.rsplit_once('-')?;
     let (name, _version) = rest.rsplit_once('-')?;
     (!name.is_empty()).then(|| (name, &stem[name.len() + 1..]))
@@ -134,11 +116,7 @@ mod tests {
         let package = record(Some(2)).into_package();
         let source = package.source.clone().expect("told");
         assert_eq!(
-            (
-                package.version.as_str(),
-                source.name.as_str(),
-                source.version.as_str()
-            ),
+            (package.version.as_str(), source.name.as_str(), source.version.as_str()),
             ("2:8.2-1", "vim", "2:8.2-1")
         );
         assert_eq!(record(Some(0)).into_package().version, "0:8.2-1");

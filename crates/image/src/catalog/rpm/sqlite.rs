@@ -51,9 +51,7 @@ pub(super) fn read(content: &Content<'_>, sink: &mut Sink<'_>) -> Result<(), Rea
 /// (at offset 8 of its own header).
 pub(super) fn log_holds_pages(content: &Content<'_>) -> Result<bool, ReadError> {
     let bytes = content.range(0, 32 + 24)?;
-    let magic = bytes
-        .get(..4)
-        .is_some_and(|m| matches!(m, [0x37, 0x7f, 0x06, 0x82 | 0x83]));
+    let magic = bytes.get(..4).is_some_and(|m| matches!(m, [0x37, 0x7f, 0x06, 0x82 | 0x83]));
     Ok(magic && matches!((bytes.get(16..24), bytes.get(40..48)), (Some(log), Some(frame)) if log == frame))
 }
 
@@ -72,27 +70,19 @@ impl<'a> Database<'a> {
             1 => 65536,
             size if size >= 512 && size.is_power_of_two() => usize::from(size),
             _ => {
-                return Err(ReadError::malformed(
-                    "page size of the database is not one SQLite has",
-                ));
+                return Err(ReadError::malformed("page size of the database is not one SQLite has"));
             }
         };
         let [_, read_version, reserved] = array(&header, 18)?;
         let usable = size - usize::from(reserved);
         if read_version > 2 || usable < 480 {
-            return Err(ReadError::malformed(
-                "database is of an SQLite version not known here",
-            ));
+            return Err(ReadError::malformed("database is of an SQLite version not known here"));
         }
         // 0 is an empty database; 2 and 3 are UTF-16, which rpm never chooses.
         if u32::from_be_bytes(array(&header, 56)?) > 1 {
             return Err(ReadError::malformed("text of the database is not in UTF-8"));
         }
-        Ok(Self {
-            pages: Pages::new(content, size),
-            usable,
-            wal: read_version == 2,
-        })
+        Ok(Self { pages: Pages::new(content, size), usable, wal: read_version == 2 })
     }
 
     /// The root page of a table.
@@ -152,9 +142,7 @@ impl<'a> Database<'a> {
                     }
                 }
                 _ => {
-                    return Err(ReadError::malformed(
-                        "tree of the database holds a page of another kind",
-                    ));
+                    return Err(ReadError::malformed("tree of the database holds a page of another kind"));
                 }
             }
         }
@@ -168,10 +156,7 @@ impl<'a> Database<'a> {
         let length = varint(&mut cell)?;
         varint(&mut cell)?; // row id
         if length > MAX_RECORD {
-            return Err(ReadError::TooLarge {
-                what: "record of the database",
-                limit: MAX_RECORD,
-            });
+            return Err(ReadError::TooLarge { what: "record of the database", limit: MAX_RECORD });
         }
         let length = length as usize;
         let local = self.local_part(length);
@@ -232,24 +217,15 @@ fn column(record: &[u8], index: usize) -> Result<Column<'_>, ReadError> {
     let mut values = record.get(header..).ok_or_else(short)?;
     for _ in 0..index {
         let size = size_of_type(varint(&mut types)?);
-        values = usize::try_from(size)
-            .ok()
-            .and_then(|size| values.get(size..))
-            .ok_or_else(short)?;
+        values = usize::try_from(size).ok().and_then(|size| values.get(size..)).ok_or_else(short)?;
     }
     let kind = varint(&mut types)?;
-    let value = usize::try_from(size_of_type(kind))
-        .ok()
-        .and_then(|size| values.get(..size))
-        .ok_or_else(short)?;
+    let value =
+        usize::try_from(size_of_type(kind)).ok().and_then(|size| values.get(..size)).ok_or_else(short)?;
     Ok(match kind {
         1..=6 => {
             let negative = value.first().is_some_and(|&b| b >= 0x80);
-            Column::Integer(
-                value
-                    .iter()
-                    .fold(if negative { -1 } else { 0 }, |n, &b| n << 8 | i64::from(b)),
-            )
+            Column::Integer(value.iter().fold(if negative { -1 } else { 0 }, |n, &b| n << 8 | i64::from(b)))
         }
         8 => Column::Integer(0),
         9 => Column::Integer(1),
@@ -273,9 +249,8 @@ const fn size_of_type(kind: u64) -> u64 {
 fn varint(bytes: &mut &[u8]) -> Result<u64, ReadError> {
     let mut value = 0;
     for i in 0..9 {
-        let (&byte, rest) = bytes
-            .split_first()
-            .ok_or_else(|| ReadError::malformed("a row ends inside a number"))?;
+        let (&byte, rest) =
+            bytes.split_first().ok_or_else(|| ReadError::malformed("a row ends inside a number"))?;
         *bytes = rest;
         if i == 8 {
             return Ok(value << 8 | u64::from(byte));

@@ -9,13 +9,7 @@ use gabion_model::Severity::{Critical, High, Info, Low, Medium};
 /// What may stand between the dashes of a PEM block: base64, header lines, line breaks, also escaped ones.
 macro_rules! pem {
     ($kind:literal) => {
-        concat!(
-            "-----BEGIN ",
-            $kind,
-            r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ",
-            $kind,
-            "-----"
-        )
+        concat!("-----BEGIN ", $kind, r"-----([A-Za-z0-9+/=\s\\:,()@._-]{60,}?)-----END ", $kind, "-----")
     };
 }
 
@@ -38,12 +32,7 @@ fn is_encrypted(body: &[u8]) -> bool {
         return true;
     }
     // openssh-key-v1, NUL, then the cipher's name: "none" in a key without passphrase.
-    let base64: Vec<u8> = body
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .take(48)
-        .copied()
-        .collect();
+    let base64: Vec<u8> = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(48).copied().collect();
     base64.starts_with(b"b3BlbnNzaC1rZXktdjEA")
         && checks::base64(&base64)
             .is_some_and(|head| head.get(19..23).is_some_and(|cipher| cipher != b"none"))
@@ -56,10 +45,7 @@ fn is_private_jwk(candidate: &Candidate<'_>) -> bool {
 
 /// Account databases are looked at by the cataloger of accounts.
 fn is_not_shadow(candidate: &Candidate<'_>) -> bool {
-    !matches!(
-        candidate.path(),
-        b"etc/shadow" | b"etc/shadow-" | b"etc/gshadow" | b"etc/gshadow-"
-    )
+    !matches!(candidate.path(), b"etc/shadow" | b"etc/shadow-" | b"etc/gshadow" | b"etc/gshadow-")
 }
 
 #[rustfmt::skip] // a table: three or four lines a rule

@@ -27,14 +27,5 @@ use assigned;
 
 /// All of them.
 pub(super) fn all() -> Vec<Rule> {
-    [
-        cloud::RULES,
-        code::RULES,
-        ai::RULES,
-        money::RULES,
-        services::RULES,
-        keys::RULES,
-        text::RULES,
-    ]
-    .concat()
+    [cloud::RULES, code::RULES, ai::RULES, money::RULES, services::RULES, keys::RULES, text::RULES].concat()
 }

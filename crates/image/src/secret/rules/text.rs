@@ -14,26 +14,15 @@ const MOVE: &str =
     "Change it, and pass the new one at run time: an orchestrator's secret, or a file that is mounted.";
 
 /// Hosts of documentation and of a developer's own machine.
-const PRACTICE: [&[u8]; 9] = [
-    b"localhost",
-    b"127.0.0.1",
-    b"[::1]",
-    b"0.0.0.0",
-    b"host",
-    b"hostname",
-    b"server",
-    b"proxy",
-    b"ip",
-];
+const PRACTICE: [&[u8]; 9] =
+    [b"localhost", b"127.0.0.1", b"[::1]", b"0.0.0.0", b"host", b"hostname", b"server", b"proxy", b"ip"];
 
 /// A URL whose password somebody meant: no placeholder, not the user's name again, not for a host of examples.
 fn is_url_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
     let rest = candidate.text.get(candidate.secret.end + 1..).unwrap_or_default();
-    let host_end = rest
-        .iter()
-        .position(|byte| b"/:?#, \t\r\n\"'`<>)]}\\;".contains(byte))
-        .unwrap_or(rest.len());
+    let host_end =
+        rest.iter().position(|byte| b"/:?#, \t\r\n\"'`<>)]}\\;".contains(byte)).unwrap_or(rest.len());
     let host = rest[..host_end].to_ascii_lowercase();
     let url = &candidate.text[candidate.keyword..candidate.secret.start];
     let user = url.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
@@ -47,9 +36,7 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
         && !host.is_empty()
         && !host.ends_with(b".test")
         && !host.ends_with(b".invalid")
-        && host
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-_[]".contains(byte))
+        && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]".contains(byte))
         && !matches!(
             secret.to_ascii_lowercase().as_slice(),
             b"pwd"
@@ -67,10 +54,7 @@ fn is_url_password(candidate: &Candidate<'_>) -> bool {
 /// must not be a mere word.
 fn is_web_password(candidate: &Candidate<'_>) -> bool {
     let rest = candidate.text.get(candidate.secret.end + 1..).unwrap_or_default();
-    let host = rest
-        .split(|byte| b"/: \t\r\n\"'".contains(byte))
-        .next()
-        .unwrap_or_default();
+    let host = rest.split(|byte| b"/: \t\r\n\"'".contains(byte)).next().unwrap_or_default();
     host.contains(&b'.') && candidate.secret().iter().any(u8::is_ascii_digit) && is_url_password(candidate)
 }
 
@@ -111,9 +95,7 @@ fn is_random(value: &[u8]) -> bool {
 /// `examples-1.json` of botocore do, and the data of tests. A credential of a known form is told there, too.
 fn is_documentation(candidate: &Candidate<'_>) -> bool {
     let name = candidate.file_name();
-    let is_text = [&b".json"[..], b".rst", b".md"]
-        .iter()
-        .any(|end| name.ends_with(end));
+    let is_text = [&b".json"[..], b".rst", b".md"].iter().any(|end| name.ends_with(end));
     candidate
         .path()
         .split(|byte| *byte == b'/')
@@ -123,11 +105,7 @@ fn is_documentation(candidate: &Candidate<'_>) -> bool {
 
 fn is_generic_key(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
-    let threshold = if secret.iter().all(u8::is_ascii_hexdigit) {
-        3.2
-    } else {
-        3.7
-    };
+    let threshold = if secret.iter().all(u8::is_ascii_hexdigit) { 3.2 } else { 3.7 };
     is_random(secret)
         && names::is_of_secret(candidate)
         && checks::entropy(secret) >= threshold
@@ -172,10 +150,7 @@ fn is_configured_password(candidate: &Candidate<'_>) -> bool {
     let secret = candidate.secret();
     !candidate.before().trim_ascii_start().starts_with(b"#")
         && !candidate.before().trim_ascii_start().starts_with(b";")
-        && candidate
-            .before()
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
+        && candidate.before().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-. \t\"'".contains(byte))
         && names::is_of_secret(candidate)
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)
@@ -187,14 +162,9 @@ fn is_configured_password(candidate: &Candidate<'_>) -> bool {
 /// `NAME=value` in a shell or `.env` file.
 fn is_environment_file(candidate: &Candidate<'_>) -> bool {
     let before = candidate.before().trim_ascii_start();
-    let before = before
-        .strip_prefix(b"export ")
-        .or_else(|| before.strip_prefix(b"ENV "))
-        .unwrap_or(before);
+    let before = before.strip_prefix(b"export ").or_else(|| before.strip_prefix(b"ENV ")).unwrap_or(before);
     let secret = candidate.secret();
-    before
-        .iter()
-        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+    before.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && names::is_of_secret(candidate)
         && !checks::is_weak(secret)
         && !checks::is_uuid(secret)

@@ -40,15 +40,10 @@ impl Space<'_> {
             return Ok(None);
         };
         let snapshotter = &self.daemon.options.snapshotter;
-        let request = self.request(StatSnapshotRequest {
-            snapshotter: snapshotter.clone(),
-            key: top.to_string(),
-        })?;
+        let request =
+            self.request(StatSnapshotRequest { snapshotter: snapshotter.clone(), key: top.to_string() })?;
         let committed = match client!(SnapshotsClient, self.daemon.channel).stat(request).await {
-            Ok(answer) => answer
-                .into_inner()
-                .info
-                .is_some_and(|info| info.kind() == Kind::Committed),
+            Ok(answer) => answer.into_inner().info.is_some_and(|info| info.kind() == Kind::Committed),
             // No such snapshot, or no such snapshotter: the image is not unpacked.
             Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => false,
             Err(status) => return Err(self.daemon.failed(&status)),
@@ -71,14 +66,7 @@ impl Space<'_> {
             return Ok(None);
         }
         let layers = diff_ids.iter().zip(stack.layers);
-        Ok(Some(
-            layers
-                .map(|(diff_id, dir)| SnapshotLayer {
-                    diff_id: *diff_id,
-                    dir,
-                })
-                .collect(),
-        ))
+        Ok(Some(layers.map(|(diff_id, dir)| SnapshotLayer { diff_id: *diff_id, dir }).collect()))
     }
 
     /// How a stack of layers would be mounted, by making a view of it and removing that at once.
@@ -86,11 +74,7 @@ impl Space<'_> {
         let options = self.daemon.options;
         let failed = |status: Status| self.daemon.failed(&status);
         let n = VIEWS.fetch_add(1, Ordering::Relaxed);
-        let id = format!(
-            "gabion-{}-{}-{n}",
-            std::process::id(),
-            options.now.as_nanosecond()
-        );
+        let id = format!("gabion-{}-{}-{n}", std::process::id(), options.now.as_nanosecond());
         let expires = options.now.saturating_add(LEASE).unwrap_or(options.now);
         let lease = self.request(CreateRequest {
             id: id.clone(),
@@ -112,10 +96,7 @@ impl Space<'_> {
         }
         let mounts = snapshots.view(view).await;
         let removed = snapshots
-            .remove(self.request(RemoveSnapshotRequest {
-                snapshotter: options.snapshotter.clone(),
-                key,
-            })?)
+            .remove(self.request(RemoveSnapshotRequest { snapshotter: options.snapshotter.clone(), key })?)
             .await;
         let ended = leases.delete(self.request(DeleteRequest { id })?).await;
         let mounts = mounts.map_err(failed)?.into_inner().mounts;

@@ -11,12 +11,7 @@ use crate::facts::Fact;
 use proptest::prelude::*;
 
 fn candidate(path: &str) -> Candidate<'_> {
-    Candidate {
-        path: path.as_bytes(),
-        size: 0,
-        mode: 0o644,
-        scope: Scope::Image,
-    }
+    Candidate { path: path.as_bytes(), size: 0, mode: 0o644, scope: Scope::Image }
 }
 
 fn read(path: &str, bytes: &[u8]) -> (Facts, Result<(), ReadError>) {
@@ -110,11 +105,7 @@ fn every_format_tells_the_same_packages() {
             }
             "#);
         }
-        assert_eq!(
-            (files.len(), files[199].as_str()),
-            (200, "usr/share/large-199"),
-            "{path}"
-        );
+        assert_eq!((files.len(), files[199].as_str()), (200, "usr/share/large-199"), "{path}");
     }
 }
 
@@ -132,20 +123,14 @@ fn only_databases_of_rpm_are_wanted() {
     ] {
         assert_eq!(Rpm.want(&candidate(path)), want, "{path}");
     }
-    let source = Candidate {
-        scope: Scope::SourceTree,
-        ..candidate("var/lib/rpm/Packages")
-    };
+    let source = Candidate { scope: Scope::SourceTree, ..candidate("var/lib/rpm/Packages") };
     assert_eq!(Rpm.want(&source), Want::No);
 }
 
 #[test]
 fn files_of_a_nested_root_lie_in_it() {
     let record = HeaderFixture::package("a", "1", "1").with_files("a", 1).build();
-    let (facts, _) = read(
-        "mnt/root/usr/lib/sysimage/rpm/Packages.db",
-        &fixture::ndb(&[record]),
-    );
+    let (facts, _) = read("mnt/root/usr/lib/sysimage/rpm/Packages.db", &fixture::ndb(&[record]));
     assert!(matches!(&facts.list[..], [Fact::Package { files, .. }] if files == &["mnt/root/usr/share/a-0"]));
 }
 
@@ -194,22 +179,13 @@ fn links_in_a_circle_end() {
     let mut bdb = fixture::bdb(&records(), false);
     bdb[5 * 512 + 16] = 5;
     let (facts, _) = read("var/lib/rpm/Packages", &bdb);
-    assert!(
-        gaps(&facts)[0].contains("broken") || gaps(&facts)[0].contains("circle"),
-        "{:?}",
-        gaps(&facts)
-    );
+    assert!(gaps(&facts)[0].contains("broken") || gaps(&facts)[0].contains("circle"), "{:?}", gaps(&facts));
 
     // The interior root of the table names itself as its last child.
     let mut sqlite = fixture::sqlite(&records());
     sqlite[512 + 11] = 2;
     let (_, result) = read("var/lib/rpm/rpmdb.sqlite", &sqlite);
-    assert!(
-        result
-            .expect_err("a circle")
-            .to_string()
-            .contains("than there are")
-    );
+    assert!(result.expect_err("a circle").to_string().contains("than there are"));
 
     // All slots lead to the same blob.
     let mut ndb = fixture::ndb(&records());
@@ -233,22 +209,12 @@ fn lists_beyond_the_limits_are_cut_and_told() {
     let (facts, result) = read("var/lib/rpm/Packages.db", &fixture::ndb(&[record]));
     assert!(result.is_ok());
     assert_eq!(names(&facts), ["a"]);
-    assert!(
-        gaps(&facts)[0].contains("cut for 1 RPM packages"),
-        "{:?}",
-        gaps(&facts)
-    );
+    assert!(gaps(&facts)[0].contains("cut for 1 RPM packages"), "{:?}", gaps(&facts));
 
     let line = "a\t1-1\t\t\tV\t\t\tnoarch\t0\ta-1-1.src.rpm\n";
-    let (_, result) = read(
-        "var/lib/rpmmanifest/container-manifest-2",
-        line.repeat(400_000).as_bytes(),
-    );
+    let (_, result) = read("var/lib/rpmmanifest/container-manifest-2", line.repeat(400_000).as_bytes());
     assert!(matches!(result, Err(ReadError::TooLarge { .. })));
-    let (_, result) = read(
-        "var/lib/rpmmanifest/container-manifest-2",
-        "x\n".repeat(20_000).as_bytes(),
-    );
+    let (_, result) = read("var/lib/rpmmanifest/container-manifest-2", "x\n".repeat(20_000).as_bytes());
     assert!(result.expect_err("too many").to_string().contains("too many"));
 }
 
@@ -265,12 +231,7 @@ fn other_kinds_of_database_are_refused_by_name() {
     assert!(read("var/lib/rpm/rpmdb.sqlite", &sqlite).1.is_ok());
     sqlite[name] = b'x';
     let (_, result) = read("var/lib/rpm/rpmdb.sqlite", &sqlite);
-    assert!(
-        result
-            .expect_err("no table")
-            .to_string()
-            .contains("write-ahead log")
-    );
+    assert!(result.expect_err("no table").to_string().contains("write-ahead log"));
 }
 
 #[test]

@@ -64,12 +64,7 @@ const QUERY: &str = "%{NAME};%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE};%{ARCH};%
 #[test]
 fn databases_of_the_real_tools_tell_what_rpm_tells() {
     for tool in ["rpmbuild", "rpm", "db5.3_load"] {
-        if Command::new(tool)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()
-            .is_err()
-        {
+        if Command::new(tool).arg("--version").stdin(Stdio::null()).output().is_err() {
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{tool} is missing");
             // Cargo shows this with `--nocapture`; a test has no other way to say it.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"not run: rpm tools are missing\n");
@@ -81,15 +76,7 @@ fn databases_of_the_real_tools_tell_what_rpm_tells() {
 
     let sqlite = dir.path().join("sqlite");
     rpm(&sqlite, "sqlite")
-        .args([
-            "-i",
-            "--justdb",
-            "--nodeps",
-            "--noscripts",
-            "--nosignature",
-            "--ignoreos",
-            "--ignorearch",
-        ])
+        .args(["-i", "--justdb", "--nodeps", "--noscripts", "--nosignature", "--ignoreos", "--ignorearch"])
         .args(&packages)
         .run();
     let expected = query(&sqlite, "sqlite");
@@ -104,19 +91,10 @@ fn databases_of_the_real_tools_tell_what_rpm_tells() {
         Ok(())
     })
     .expect("sound");
-    for (order, page_size) in [
-        ("1234", "4096"),
-        ("4321", "4096"),
-        ("1234", "512"),
-        ("4321", "65536"),
-    ] {
+    for (order, page_size) in [("1234", "4096"), ("4321", "4096"), ("1234", "512"), ("4321", "65536")] {
         let bdb = dir.path().join(format!("bdb-{order}-{page_size}"));
         fs::create_dir(&bdb).expect("directory");
-        load(
-            &bdb,
-            &records,
-            &[&format!("db_lorder={order}"), &format!("db_pagesize={page_size}")],
-        );
+        load(&bdb, &records, &[&format!("db_lorder={order}"), &format!("db_pagesize={page_size}")]);
         assert_eq!(ours("Packages", &bdb), expected, "{order} {page_size}");
     }
     let checksums = dir.path().join("bdb-checksums");
@@ -141,12 +119,7 @@ fn build(dir: &Path) -> Vec<std::path::PathBuf> {
     Command::new("rpmbuild")
         .args(["-bb", "--quiet", "--define"])
         .arg(format!("_topdir {}", dir.join("build").display()))
-        .args([
-            "--define",
-            "_binary_payload w0.ufdio",
-            "--define",
-            "_build_id_links none",
-        ])
+        .args(["--define", "_binary_payload w0.ufdio", "--define", "_build_id_links none"])
         .args(specs)
         .run();
     let mut packages = Vec::new();
@@ -163,11 +136,7 @@ fn load(dir: &Path, records: &[Vec<u8>], options: &[&str]) {
     let big_endian = options.contains(&"db_lorder=4321");
     let number = |n: usize| {
         let n = n as u32;
-        hex(&if big_endian {
-            n.to_be_bytes()
-        } else {
-            n.to_le_bytes()
-        })
+        hex(&if big_endian { n.to_be_bytes() } else { n.to_le_bytes() })
     };
     let mut text = "VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n".to_owned();
     let _ = writeln!(text, " {}\n {}", number(0), number(records.len() + 1));
@@ -194,10 +163,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn rpm(database: &Path, backend: &str) -> Command {
     let mut command = Command::new("rpm");
-    command
-        .arg("--dbpath")
-        .arg(database)
-        .args(["--define", &format!("_db_backend {backend}")]);
+    command.arg("--dbpath").arg(database).args(["--define", &format!("_db_backend {backend}")]);
     command
 }
 
@@ -213,8 +179,7 @@ fn query(database: &Path, backend: &str) -> Vec<String> {
 fn ours(name: &str, dir: &Path) -> Vec<String> {
     let path = format!("var/lib/rpm/{name}");
     let mut facts = Facts::default();
-    Rpm.read(&candidate(&path), &content(dir, name), &mut facts)
-        .expect("reads");
+    Rpm.read(&candidate(&path), &content(dir, name), &mut facts).expect("reads");
     assert_eq!(gaps(&facts), [""; 0]);
     let mut lines: Vec<String> = facts
         .list
@@ -236,9 +201,7 @@ fn ours(name: &str, dir: &Path) -> Vec<String> {
                 package.licenses.join(" "),
                 value(&package.facts),
                 value(&package.qualifiers),
-                files
-                    .iter()
-                    .fold(String::new(), |text, file| text + "/" + file + ","),
+                files.iter().fold(String::new(), |text, file| text + "/" + file + ","),
             )
         })
         .collect();
@@ -261,11 +224,7 @@ impl Run for Command {
     /// Runs to success; its output.
     fn run(&mut self) -> String {
         let out = self.env("LC_ALL", "C.UTF-8").output().expect("starts");
-        assert!(
-            out.status.success(),
-            "{self:?}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
+        assert!(out.status.success(), "{self:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("text")
     }
 }
