@@ -115,8 +115,9 @@ pub(crate) fn check(files: &[OutputFile]) -> anyhow::Result<()> {
             anyhow::bail!("--output names {} twice", path.display());
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if directory.is_some_and(|directory| !directory.is_dir()) {
-            anyhow::bail!("cannot write {}: there is no such directory", path.display());
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            let why = if directory.exists() { "is not a directory" } else { "does not exist" };
+            anyhow::bail!("cannot write {}: {} {why}", path.display(), directory.display());
         }
         if path.is_dir() {
             anyhow::bail!("cannot write {}: it is a directory", path.display());

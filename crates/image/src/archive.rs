@@ -47,6 +47,8 @@ pub enum ArchiveError {
         path: String,
         /// What.
         what: String,
+        /// What of its kind is there.
+        known: Vec<String>,
     },
     /// A manifest or configuration is not usable.
     #[error("{path}: {source}")]
@@ -156,13 +158,11 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
         let tags = image.repo_tags.iter().flatten();
         tags.into_iter().any(|tag| tag == name || tag.rsplit('/').next() == Some(name))
     };
+    let known: Vec<String> = images.iter().flat_map(|i| i.repo_tags.iter().flatten()).cloned().collect();
     let mut matching: Vec<Image> =
         images.into_iter().filter(|image| choice.name.is_none_or(|name| tagged(image, name))).collect();
     let image = match matching.len() {
-        0 => {
-            let what = choice.name.map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
-            return Err(ArchiveError::Missing { path: shown.to_owned(), what });
-        }
+        0 => return Err(missing(shown.to_owned(), choice, known)),
         1 => matching.remove(0),
         _ => {
             let choices =
@@ -266,7 +266,7 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
     let entries = match Document::parse(&bytes) {
         Ok(Document::Index(entries)) => entries,
         Ok(Document::Manifest(_)) => {
-            return Err(ArchiveError::Missing { path, what: "index of images".into() });
+            return Err(ArchiveError::Missing { path, what: "index of images".into(), known: vec![] });
         }
         Err(source) => return Err(ArchiveError::Manifest { path, source }),
     };
@@ -284,8 +284,8 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
     match matching[..] {
         [one] => Ok((one.clone(), names(one))),
         [] => {
-            let what = choice.name.map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
-            Err(ArchiveError::Missing { path, what })
+            let known: Vec<String> = entries.iter().flat_map(names).collect();
+            Err(missing(path, choice, known))
         }
         _ => {
             let choices =
@@ -293,6 +293,11 @@ fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Ve
             Err(ArchiveError::Ambiguous { path, choices: choices.collect() })
         }
     }
+}
+
+fn missing(path: String, choice: &Choice<'_>, known: Vec<String>) -> ArchiveError {
+    let what = choice.name.map_or_else(|| "image".to_owned(), |name| format!("image named {name}"));
+    ArchiveError::Missing { path, what, known }
 }
 
 /// Follows indexes down to the manifest of the platform.
@@ -456,8 +461,11 @@ impl TarIndex {
 
     /// Offset and length of a member; old `docker save` links equal layers to one another.
     fn member(&self, name: &str) -> Result<(u64, u64), ArchiveError> {
-        let missing =
-            || ArchiveError::Missing { path: self.shown.clone(), what: name.chars().take(200).collect() };
+        let missing = || ArchiveError::Missing {
+            path: self.shown.clone(),
+            what: name.chars().take(200).collect(),
+            known: vec![],
+        };
         let mut path = path::normalise(name.as_bytes()).map_err(|_| missing())?.into_owned();
         for _ in 0..8 {
             match self.members.get(&path) {

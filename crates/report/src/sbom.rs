@@ -66,7 +66,7 @@ pub enum SbomError {
     #[error("attestation payload is not valid base64")]
     Payload,
     /// Not JSON, or not of the shape its format requires.
-    #[error("malformed document")]
+    #[error("not JSON, or not of the shape that its format requires (line {}, column {})", .0.line(), .0.column())]
     Json(#[from] serde_json::Error),
 }
 

@@ -153,7 +153,7 @@ fn files_that_cannot_be_written_are_told_before_the_scan() {
         ran.fails(&[why]);
         assert_eq!(ran.out, "");
     };
-    fails(&["-o", "json=gone/x.json"], "there is no such directory");
+    fails(&["-o", "json=gone/x.json"], "gone does not exist");
     fails(&["-o", "json=v1"], "it is a directory");
     fails(&["-o", "json=x", "-o", "sarif=x"], "--output names x twice");
     assert!(!desk.at("x").exists());

@@ -5,7 +5,7 @@ use crate::{
     catalog::{Cataloger, Scope, lock},
     facts::Fact,
 };
-use gabion_model::{Aspect, Coverage, FileIndex, Reason, Status, path::display};
+use gabion_model::{Aspect, Coverage, FileIndex, OsRelease, Reason, Status, path::display};
 
 pub(super) fn coverage(
     input: &Input<'_>,
@@ -13,6 +13,7 @@ pub(super) fn coverage(
     catalogers: &[&dyn Cataloger],
     visible: &[Visible<'_>],
     tree: &FileIndex,
+    os: Option<&OsRelease>,
 ) -> Coverage {
     let mut coverage = Coverage::default();
     coverage.full(Aspect::FILES);
@@ -67,6 +68,13 @@ pub(super) fn coverage(
                 coverage.gap(Aspect::PACKAGES_OS, Reason::at(*place, reason));
             }
         }
+    }
+    let records = |fact: &Fact| matches!(fact, Fact::Package { package, .. } if package.kind.is_os());
+    if let (Scope::Image, Some(os)) = (input.scope, os)
+        && !visible.iter().flat_map(|file| file.facts).any(records)
+    {
+        let reason = format!("{} without a package database: what is installed is not known", os.name);
+        coverage.gap(Aspect::PACKAGES_OS, Reason::at(&*os.path, reason));
     }
     coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
     coverage

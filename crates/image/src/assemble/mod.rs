@@ -86,7 +86,7 @@ pub fn assemble(layers: Vec<LayerFacts>, input: &Input<'_>, catalogers: &[&dyn C
     let (told, mut tree) = stack(layers);
     let visible = visible(&told, &tree);
     let os = choose_os(&visible, input.now);
-    let mut coverage = coverage::coverage(input, &told, catalogers, &visible, &tree);
+    let mut coverage = coverage::coverage(input, &told, catalogers, &visible, &tree, os.as_ref());
     let packages = packages::packages(input, &told, &visible, &mut tree);
 
     let mut accounts: Vec<(String, Vec<Account>)> = Vec::new();

@@ -67,9 +67,19 @@ impl WorkError {
                 Some("append the name to the argument, as in oci:DIR:TAG or docker-archive:FILE:NAME".into())
             }
             Self::Archive(ArchiveError::Platform { .. }) => Some("choose one with --platform".into()),
+            Self::Archive(ArchiveError::Missing { known, .. }) => holds(known),
             _ => None,
         }
     }
+}
+
+fn holds(names: &[String]) -> Option<String> {
+    const SHOWN: usize = 8;
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    (!names.is_empty()).then(|| format!("it holds {}{more}", names[..names.len().min(SHOWN)].join(", ")))
 }
 
 fn over_size(error: &str) -> Option<String> {

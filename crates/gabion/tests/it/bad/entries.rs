@@ -26,9 +26,9 @@ fn many_entries_are_fine_up_to_the_limit() {
 #[test]
 fn packages_without_end_meet_the_same_limit_in_a_layer_and_in_a_directory() {
     let desk = Desk::new();
-    let status: String = (0..3000)
-        .map(|n| format!("Package: p{n}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"))
-        .collect();
+    let record =
+        |n| format!("Package: p{n}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n");
+    let status = (0..3000).map(record).collect::<Vec<_>>().concat();
     let target = Image::of([Layer::gzip(Tar::default().file("var/lib/dpkg/status", &status))]).layout(&desk);
     let root = desk.at("root");
     fs::create_dir_all(root.join("var/lib/dpkg")).expect("creates");

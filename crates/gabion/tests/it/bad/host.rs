@@ -88,9 +88,9 @@ fn a_cache_that_cannot_be_used_says_where_it_is_and_what_to_do() {
     }
     // An output that cannot be written is told, too.
     desk.scan("dir:.", &["--output", "json=gone/x.json"])
-        .fails(&["cannot write gone/x.json: there is no such directory"]);
+        .fails(&["cannot write gone/x.json: gone does not exist"]);
     desk.scan("dir:.", &["--output", "json=file/x.json"])
-        .fails(&["cannot write file/x.json: Not a directory"]);
+        .fails(&["cannot write file/x.json: file is not a directory"]);
 }
 
 /// A small file system that is full soon, as long as it lives.
