@@ -219,7 +219,7 @@ fn document(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), 
         reading.nothing();
     }
     for advisory in advisories {
-        reading.advisory(advisory);
+        reading.advisory(&place, advisory);
     }
     Ok(())
 }

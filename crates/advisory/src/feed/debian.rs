@@ -128,7 +128,7 @@ fn vulnerability(reading: &mut Reading<'_>, place: &str, package: &str, id: Stri
         }
     }
     if advisory.standing == Standing::Withdrawn || !advisory.affected.is_empty() {
-        reading.advisory(advisory);
+        reading.advisory(place, advisory);
     }
 }
 

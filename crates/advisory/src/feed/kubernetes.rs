@@ -133,10 +133,13 @@ fn item(reading: &mut Reading<'_>, item: Item) {
         return reading.reject(&id, "it names no CVE");
     }
     for id in ids {
-        reading.advisory(Advisory {
-            id,
-            ..advisory.clone()
-        });
+        reading.advisory(
+            &id.clone(),
+            Advisory {
+                id,
+                ..advisory.clone()
+            },
+        );
     }
 }
 

@@ -209,7 +209,7 @@ pub(super) fn record(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Re
     if let Some(kind) = informational {
         advisory.summary = text::summary(&format!("{kind}: {}", advisory.summary));
     }
-    reading.advisory(advisory);
+    reading.advisory(&place, advisory);
     Ok(())
 }
 

@@ -118,7 +118,7 @@ fn definition(reading: &mut Reading<'_>, place: &str, definition: &Element) -> R
         };
         advisory.affected.extend(its.into_iter().map(row));
     }
-    reading.advisory(advisory);
+    reading.advisory(&place, advisory);
     Ok(())
 }
 

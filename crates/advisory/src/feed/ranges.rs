@@ -8,7 +8,7 @@
 //! Events are sorted by the order of the ecosystem; those of one version stay as the feed has them, so that
 //! `fixed 2, introduced 2` goes on and `introduced 2, last_affected 2` is one version. If a version cannot be ordered,
 //! all stay as they are. As in OSV's own evaluation, an `introduced` within a range and a `fixed` outside of one change
-//! nothing; the latter is told, as somebody meant something by it.
+//! nothing. Where nothing is left of the events, or a fix comes before all else, that is told as absurd.
 
 use crate::{
     Order,
@@ -68,6 +68,7 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
     sort(order, &mut events);
     let mut open: Option<Option<String>> = None;
     let mut backwards = false;
+    let mut empty = None;
     for (event, version) in events {
         let until = match event {
             Event::Introduced => {
@@ -83,10 +84,8 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
             Some(introduced) if !is_empty(order, introduced.as_deref(), &until) => {
                 out.ranges.push(Range { introduced, until });
             }
-            Some(introduced) => {
-                let introduced = introduced.unwrap_or_default();
-                out.absurd = Some(format!("introduced and fixed in {introduced}"));
-            }
+            // `[2.0, 2.0)`: what remains of one if a fix came before the release. It is told if nothing else is there.
+            Some(introduced) => empty = introduced,
             None => {
                 // A second fix of what is fixed says nothing new; one before all else cannot be meant.
                 if let (Until::Fixed(version) | Until::LastAffected(version), true) =
@@ -103,6 +102,9 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
             introduced,
             until: Until::Open,
         });
+    }
+    if let (Some(version), true) = (empty, out.ranges.is_empty()) {
+        out.absurd = Some(format!("fixed in {version}, where it was introduced"));
     }
     out
 }

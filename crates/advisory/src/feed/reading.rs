@@ -239,16 +239,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) fn advisory(&mut self, mut advisory: Advisory) {
+    pub(super) fn advisory(&mut self, place: &str, mut advisory: Advisory) {
         if !is_name(&advisory.id) {
-            return self.reject("", format_args!("{:?} is no id", text::line(&advisory.id)));
+            return self.reject(place, format_args!("{:?} is no id", text::line(&advisory.id)));
         }
-        let id = advisory.id.clone();
         advisory.affected.retain(|row| {
             let fine = is_name(&row.package);
             if !fine {
                 let why = format!("{:?} is no name of a package", text::line(&row.package));
-                self.complain(&id, &why, false);
+                self.complain(place, &why, false);
             }
             fine
         });
@@ -258,7 +257,7 @@ impl<'a> Reading<'a> {
             } else {
                 format!(", and {more} more")
             };
-            self.note(&id, format_args!("{package}: {why}{more}"));
+            self.note(place, format_args!("{package}: {why}{more}"));
         }
         self.told += 1;
         self.sink.advisory(advisory);

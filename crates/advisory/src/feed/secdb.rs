@@ -109,19 +109,23 @@ fn package(reading: &mut Reading<'_>, ecosystem: Ecosystem, release: &str, packa
             introduced: None,
             until: Until::Fixed(version),
         };
-        reading.advisory(Advisory {
-            id,
-            aliases: aliases.into_iter().collect(),
-            affected: vec![Affected {
-                ecosystem,
-                release: release.to_owned(),
-                package: ecosystem.normalise(&package.name),
-                ranges: last(ecosystem, versions).into_iter().map(range).collect(),
-                fix,
-                ..Affected::default()
-            }],
-            ..Advisory::default()
-        });
+        let place = format!("{}, {id}", package.name);
+        reading.advisory(
+            &place,
+            Advisory {
+                id,
+                aliases: aliases.into_iter().collect(),
+                affected: vec![Affected {
+                    ecosystem,
+                    release: release.to_owned(),
+                    package: ecosystem.normalise(&package.name),
+                    ranges: last(ecosystem, versions).into_iter().map(range).collect(),
+                    fix,
+                    ..Affected::default()
+                }],
+                ..Advisory::default()
+            },
+        );
     }
 }
 

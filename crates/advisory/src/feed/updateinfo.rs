@@ -75,7 +75,7 @@ fn update(reading: &mut Reading<'_>, place: &str, update: &Element) -> Result<()
         };
         rows(reading, &place, &platform, collection, &mut advisory.affected);
     }
-    reading.advisory(advisory);
+    reading.advisory(&place, advisory);
     Ok(())
 }
 
