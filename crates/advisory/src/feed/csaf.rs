@@ -14,6 +14,8 @@
 //!   them; a product that has none keeps its binary packages.
 //! - SUSE says `recommended` for what Red Hat calls `fixed`, and names binary packages only.
 //! - A component that is both fixed and affected in a product was affected before the fix.
+//! - That a build is not affected (Red Hat says so of all that an update ships beside the fix) says nothing of the
+//!   package; that a package is, without a version, does.
 //! - An advisory is told once for all vulnerabilities that have the same rows, so that a CVE that an advisory fixes in
 //!   one package is not said of its others.
 
@@ -40,6 +42,7 @@ struct Csaf {
 
 #[derive(Deserialize)]
 struct Document {
+    #[serde(default)]
     category: String,
     #[serde(default)]
     title: String,
@@ -348,6 +351,9 @@ fn rows(reading: &mut Reading<'_>, place: &str, tree: &Tree, vulnerability: &Vul
                 version,
                 arch,
             } = component;
+            if said == Fix::NotAffected && version.is_some() {
+                continue;
+            }
             let state = states.entry((platform, name, binary, modules)).or_default();
             state.severity = state.severity.max(ratings.get(id.as_str()).copied());
             match (said, version) {
@@ -441,7 +447,7 @@ fn of(key: &Key, state: State) -> Vec<Affected> {
         return rows.collect();
     }
     match state.fix {
-        Some(Fix::NotAffected) => vec![row(vec![], vec![], state.affected, Fix::NotAffected)],
+        Some(Fix::NotAffected) => vec![row(vec![], vec![], vec![], Fix::NotAffected)],
         Some(fix) => vec![row(vec![], whole(Until::Open), vec![], fix)],
         None => vec![row(vec![], vec![], state.affected, Fix::Pending)],
     }

@@ -11,7 +11,7 @@
 //!
 //! Lines of these forms are read; any other under the heading is told, never guessed at.
 
-use super::{Broken, Reading, json, osv, text};
+use super::{Broken, Reading, json, osv, ranges, text};
 use crate::{
     Ecosystem,
     record::{Advisory, Affected, Edition, Fix, Range, Until},
@@ -179,7 +179,9 @@ fn row(line: &str) -> Option<(&'static str, Range)> {
         let (first, last) = versions.split_once(" - ")?;
         (Some(version(first)?), Until::LastAffected(version(last)?))
     };
-    Some((package, Range { introduced, until }))
+    let order = Ecosystem::Kubernetes.order();
+    (!ranges::is_empty(order, introduced.as_deref(), &until))
+        .then_some((package, Range { introduced, until }))
 }
 
 fn add(rows: &mut Vec<Affected>, package: &str, range: Range) {

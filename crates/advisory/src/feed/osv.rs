@@ -279,6 +279,7 @@ fn affected_row(
     let last_known = word(&database_specific, &["last_known_affected_version_range"]).and_then(bound);
     if let ([range], Some(until)) = (&mut out.ranges[..], last_known)
         && range.until == Until::Open
+        && !ranges::is_empty(order, range.introduced.as_deref(), &until)
     {
         range.until = until;
     }

@@ -128,7 +128,7 @@ fn sort(order: Option<Order>, events: &mut [(Event, String)]) {
 }
 
 /// Whether nothing can be in such a range.
-fn is_empty(order: Option<Order>, introduced: Option<&str>, until: &Until) -> bool {
+pub(super) fn is_empty(order: Option<Order>, introduced: Option<&str>, until: &Until) -> bool {
     let (Some(order), Some(introduced)) = (order, introduced) else {
         return false;
     };

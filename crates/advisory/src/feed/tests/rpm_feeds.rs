@@ -116,6 +116,7 @@ fn vex_of_red_hat_is_read() {
         part(base, "frob-libs-1:3.0-2.el9_4.s390x"),
         part(app, "grob-0:5-4.module+el8.10.0+1+ab.x86_64::grob:5"),
         part(app, "grob:6:810020250101:ab"),
+        part(app, "frob-1:3.0-2.el9_4.src"),
         part(&module, "grob-0:6-1.module+el8.10.0+1+ab.aarch64"),
         part("red_hat_enterprise_linux_9", "frob"),
         part("red_hat_enterprise_linux_9", "hob"),
@@ -137,7 +138,7 @@ fn vex_of_red_hat_is_read() {
               "fixed": ["{base}:frob-1:3.0-2.el9_4.src", "{base}:frob-libs-1:3.0-2.el9_4.x86_64", "{base}:frob-libs-1:3.0-2.el9_4.s390x",
                         "{app}:grob-0:5-4.module+el8.10.0+1+ab.x86_64::grob:5", "{module}:grob-0:6-1.module+el8.10.0+1+ab.aarch64", "openshift:image"],
               "known_affected": ["red_hat_enterprise_linux_9:hob", "red_hat_enterprise_linux_9:nodejs:18/nodejs", "openshift"],
-              "known_not_affected": ["red_hat_enterprise_linux_9:frob"],
+              "known_not_affected": ["red_hat_enterprise_linux_9:frob", "{app}:frob-1:3.0-2.el9_4.src"],
               "under_investigation": ["red_hat_enterprise_linux_9:hob-libs"] }} }}"#
     );
     let text = csaf("csaf_vex", "CVE-2025-10001", &branches, &parts, &vulnerability);
