@@ -5,12 +5,17 @@
 
 mod boundary;
 mod catalog;
+mod feeds;
 mod images;
 mod texts;
 
 pub use boundary::{file_index, frames};
 pub use catalog::{
     accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
+};
+pub use feeds::{
+    feed_csaf, feed_debian, feed_endoflife, feed_epss, feed_kev, feed_kubernetes, feed_osv, feed_oval,
+    feed_secdb, feed_updateinfo, feed_vulnrichment,
 };
 pub use images::{archive, assemble, layer, tarball};
 pub use texts::{manifest, report, sbom, secrets};

@@ -3,6 +3,7 @@
 //! [`version`] is the ground it stands on: "fixed in 1.10" means nothing without the order of the ecosystem.
 
 pub mod ecosystem;
+pub mod feed;
 pub mod record;
 pub mod version;
 

@@ -53,6 +53,8 @@ pub enum Standing {
     Withdrawn,
     /// Its vendor denies it; told apart.
     Disputed,
+    /// It is no vulnerability: a crate without a maintainer, an update that mends something else; told apart.
+    Informational,
 }
 
 /// One package that an advisory is about.
@@ -67,13 +69,15 @@ pub struct Affected {
     pub package: String,
     /// For a distribution: the name of a binary package. Most name the source package.
     pub binary: bool,
-    /// The RPM module stream it belongs to: `nodejs:18`.
-    pub module: Option<String>,
+    /// The RPM module streams that it may belong to: `nodejs:18`; mostly one, two for `idm:DL1` and `idm:client`.
+    /// None for a package outside of modules, and for a modular one (`.module+el8` in its versions) whose stream the
+    /// feed does not tell.
+    pub modules: Vec<String>,
     /// The architectures it is about; empty for all.
     pub arches: Vec<String>,
-    /// Versions that are affected, in order.
+    /// Versions that are affected, in order. None of these and no [`Affected::versions`]: no version is.
     pub ranges: Vec<Range>,
-    /// Versions that are affected, one by one.
+    /// Versions that are affected, one by one, and that no range holds.
     pub versions: Vec<String>,
     /// What becomes of it.
     pub fix: Fix,
@@ -131,6 +135,15 @@ pub struct Import {
     pub symbols: Vec<String>,
 }
 
+/// Which state of a feed this is, where it says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Its version: of the model for EPSS, of the catalogue for KEV.
+    pub version: String,
+    /// When it was made.
+    pub made: Option<Timestamp>,
+}
+
 /// What is known to be exploited: CISA's catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exploited {
@@ -172,8 +185,8 @@ pub struct Assessment {
     pub total_impact: Option<bool>,
     /// Numbers of the weaknesses.
     pub cwe: Vec<u32>,
-    /// The record was rejected by who assigned it.
-    pub rejected: bool,
+    /// Whether the CVE stands: [`Standing::Withdrawn`] if who assigned it rejected it.
+    pub standing: Standing,
 }
 
 /// How long a release is cared for.

@@ -4,6 +4,7 @@
 //! byte, the seed begins with it.
 
 mod catalog;
+mod feeds;
 mod rpm;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
@@ -53,6 +54,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("binary", binaries()),
     ];
     all.extend(texts::seeds());
+    all.extend(feeds::all()?);
     let egg = zip(&[("EGG-INFO/PKG-INFO", texts::PYTHON.as_bytes())])?;
     all.push((
         "python",
