@@ -6,12 +6,7 @@ use gabion_advisory::{
 };
 
 /// Small enough that a bomb is found by what it costs.
-const LIMITS: FeedLimits = FeedLimits {
-    record: 1 << 20,
-    total: 4 << 20,
-    entries: 1000,
-    depth: 8,
-};
+const LIMITS: FeedLimits = FeedLimits { record: 1 << 20, total: 4 << 20, entries: 1000, depth: 8 };
 
 /// Checks what every record promises.
 struct Check;

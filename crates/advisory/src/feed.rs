@@ -90,12 +90,7 @@ pub struct FeedLimits {
 
 impl FeedLimits {
     /// The defaults.
-    pub const DEFAULT: Self = Self {
-        record: 100 << 20,
-        total: 128 << 30,
-        entries: 5_000_000,
-        depth: 32,
-    };
+    pub const DEFAULT: Self = Self { record: 100 << 20, total: 128 << 30, entries: 5_000_000, depth: 32 };
 }
 
 impl Default for FeedLimits {
@@ -206,9 +201,7 @@ impl FromStr for Kind {
 
     fn from_str(name: &str) -> Result<Self, UnknownKind> {
         let kind = Self::ALL.iter().find(|kind| kind.name() == name);
-        kind.copied().ok_or_else(|| UnknownKind {
-            name: name.to_owned(),
-        })
+        kind.copied().ok_or_else(|| UnknownKind { name: name.to_owned() })
     }
 }
 

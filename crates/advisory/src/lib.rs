@@ -4,6 +4,7 @@
 
 pub mod ecosystem;
 pub mod feed;
+pub mod judge;
 pub mod record;
 pub mod version;
 

@@ -17,12 +17,7 @@ pub struct Capped<R> {
 impl<R: Read> Capped<R> {
     /// At most `limit` bytes; one more is an error that names `what`.
     pub const fn new(inner: R, what: &'static str, limit: u64) -> Self {
-        Self {
-            inner,
-            left: limit,
-            what,
-            limit,
-        }
+        Self { inner, left: limit, what, limit }
     }
 }
 
@@ -40,10 +35,7 @@ impl<R: Read> Read for Capped<R> {
             };
         }
         let n = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let n = self
-            .inner
-            .read(&mut buffer[..n])
-            .map_err(|e| cut_off(e, self.what))?;
+        let n = self.inner.read(&mut buffer[..n]).map_err(|e| cut_off(e, self.what))?;
         self.left -= n as u64;
         Ok(n)
     }
@@ -59,37 +51,25 @@ fn cut_off(error: io::Error, what: &str) -> io::Error {
 }
 
 /// Inflates gzip, all members of it, up to `limit` bytes.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the capped reader that the ban points to"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the capped reader that the ban points to")]
 pub fn gunzip<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Capped<impl Read> {
     Capped::new(flate2::bufread::MultiGzDecoder::new(inner), what, limit)
 }
 
 /// Inflates a zlib stream, up to `limit` bytes.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the capped reader that the ban points to"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the capped reader that the ban points to")]
 pub fn inflate_zlib<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Capped<impl Read> {
     Capped::new(flate2::bufread::ZlibDecoder::new(inner), what, limit)
 }
 
 /// Inflates a bare deflate stream, as zip archives hold it, up to `limit` bytes.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the capped reader that the ban points to"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the capped reader that the ban points to")]
 pub fn inflate_raw<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Capped<impl Read> {
     Capped::new(flate2::bufread::DeflateDecoder::new(inner), what, limit)
 }
 
 /// Inflates zstd up to `limit` bytes, with a window of at most 128 MiB (what `zstd --long=27` makes).
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the capped reader that the ban points to"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the capped reader that the ban points to")]
 pub fn unzstd<R: BufRead>(inner: R, what: &'static str, limit: u64) -> io::Result<Capped<impl Read>> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(inner)?;
     decoder.window_log_max(27)?;
@@ -97,10 +77,7 @@ pub fn unzstd<R: BufRead>(inner: R, what: &'static str, limit: u64) -> io::Resul
 }
 
 /// Inflates bzip2, all streams of it, up to `limit` bytes.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the capped reader that the ban points to"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the capped reader that the ban points to")]
 pub fn bunzip2<R: BufRead>(inner: R, what: &'static str, limit: u64) -> Capped<impl Read> {
     Capped::new(bzip2::bufread::MultiBzDecoder::new(inner), what, limit)
 }
@@ -112,13 +89,10 @@ mod tests {
     #[test]
     fn exactly_the_limit_is_fine_and_one_more_is_an_error() {
         let mut out = Vec::new();
-        Capped::new(&b"12345"[..], "test", 5)
-            .read_to_end(&mut out)
-            .expect("fits");
+        Capped::new(&b"12345"[..], "test", 5).read_to_end(&mut out).expect("fits");
         assert_eq!(out, b"12345");
-        let error = Capped::new(&b"123456"[..], "test", 5)
-            .read_to_end(&mut Vec::new())
-            .expect_err("too long");
+        let error =
+            Capped::new(&b"123456"[..], "test", 5).read_to_end(&mut Vec::new()).expect_err("too long");
         assert_eq!(error.to_string(), "test holds more than the limit of 5 bytes");
     }
 }

@@ -20,19 +20,11 @@ const CYCLES: &str = r#"[{"cycle":"12","eol":"2026-06-10","extendedSupport":true
 
 /// The seeds of every feed.
 pub fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
-    let texts = |texts: &[&str]| {
-        texts
-            .iter()
-            .map(|text| text.as_bytes().to_vec())
-            .collect::<Vec<_>>()
-    };
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
     let mut osv = texts(&[OSV, &format!("{OSV}\n{OSV}\n"), &format!("[{OSV}]")]);
     osv.push(super::gzip(OSV.as_bytes())?);
     osv.push(zstd::encode_all(OSV.as_bytes(), 3)?);
-    osv.push(super::zip(&[
-        ("a.json", OSV.as_bytes()),
-        ("b/c.json", OSV.as_bytes()),
-    ])?);
+    osv.push(super::zip(&[("a.json", OSV.as_bytes()), ("b/c.json", OSV.as_bytes())])?);
     Ok(vec![
         ("feed_osv", osv),
         ("feed_debian", texts(&[DEBIAN])),

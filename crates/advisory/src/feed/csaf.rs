@@ -168,45 +168,26 @@ pub(super) fn read(reading: &mut Reading<'_>, reader: &mut dyn BufRead) -> Resul
 }
 
 fn document(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Broken> {
-    let Csaf {
-        document,
-        product_tree,
-        vulnerabilities,
-    } = json::parse(bytes)?;
+    let Csaf { document, product_tree, vulnerabilities } = json::parse(bytes)?;
     let id = &document.tracking.id;
-    let place = if place.is_empty() {
-        id.clone()
-    } else {
-        format!("{place}, {id}")
-    };
+    let place = if place.is_empty() { id.clone() } else { format!("{place}, {id}") };
     let tree = Tree::new(product_tree)?;
     let is_advisory = document.category == "csaf_security_advisory";
     let mut advisories: Vec<Advisory> = Vec::new();
     for (number, vulnerability) in vulnerabilities.into_iter().enumerate() {
-        let name = vulnerability
-            .cve
-            .clone()
-            .or_else(|| vulnerability.ids.first().map(|id| id.text.clone()));
+        let name = vulnerability.cve.clone().or_else(|| vulnerability.ids.first().map(|id| id.text.clone()));
         let Some(name) = name else {
             reading.reject(&format!("{place}, vulnerability {}", number + 1), "it has no id");
             continue;
         };
         let one = advisory(reading, &place, &document, &tree, vulnerability);
-        let same = advisories
-            .iter_mut()
-            .find(|other| is_advisory && other.affected == one.affected);
+        let same = advisories.iter_mut().find(|other| is_advisory && other.affected == one.affected);
         match same {
             Some(other) => {
                 text::push(&mut other.upstream, name);
-                one.cvss
-                    .into_iter()
-                    .for_each(|vector| text::push(&mut other.cvss, vector));
+                one.cvss.into_iter().for_each(|vector| text::push(&mut other.cvss, vector));
                 other.cwe.extend(
-                    one.cwe
-                        .iter()
-                        .filter(|cwe| !other.cwe.contains(cwe))
-                        .copied()
-                        .collect::<Vec<_>>(),
+                    one.cwe.iter().filter(|cwe| !other.cwe.contains(cwe)).copied().collect::<Vec<_>>(),
                 );
             }
             None if is_advisory => advisories.push(Advisory {
@@ -235,20 +216,10 @@ fn advisory(
     vulnerability: Vulnerability,
 ) -> Advisory {
     let rows = rows(reading, place, tree, &vulnerability);
-    let description = vulnerability
-        .notes
-        .iter()
-        .find(|note| note.category == "description");
+    let description = vulnerability.notes.iter().find(|note| note.category == "description");
     let description = description.map_or("", |note| note.text.as_str());
-    let title = vulnerability
-        .title
-        .as_deref()
-        .filter(|title| !title.is_empty())
-        .unwrap_or(description);
-    let severity = document
-        .aggregate_severity
-        .as_ref()
-        .and_then(|s| text::severity(&s.text));
+    let title = vulnerability.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(description);
+    let severity = document.aggregate_severity.as_ref().and_then(|s| text::severity(&s.text));
     let mut cvss = Vec::new();
     for score in vulnerability.scores {
         let Score { v2, v3, v4 } = score;
@@ -258,30 +229,19 @@ fn advisory(
     }
     let own = |reference: &&Reference| reference.category.as_deref() == Some("self");
     let (first, others): (Vec<_>, Vec<_>) = document.references.iter().partition(own);
-    let urls = first
-        .into_iter()
-        .chain(others)
-        .map(|reference| text::line(&reference.url));
+    let urls = first.into_iter().chain(others).map(|reference| text::line(&reference.url));
     Advisory {
         summary: text::summary(title),
         severity,
         cvss,
-        cwe: vulnerability
-            .cwe
-            .iter()
-            .filter_map(|cwe| text::cwe(&cwe.id))
-            .collect(),
+        cwe: vulnerability.cwe.iter().filter_map(|cwe| text::cwe(&cwe.id)).collect(),
         references: urls.take(REFERENCES).collect(),
         published: vulnerability
             .release_date
             .as_deref()
             .or(document.tracking.initial_release_date.as_deref())
             .and_then(text::timestamp),
-        modified: document
-            .tracking
-            .current_release_date
-            .as_deref()
-            .and_then(text::timestamp),
+        modified: document.tracking.current_release_date.as_deref().and_then(text::timestamp),
         standing: match text::standing(title) {
             Standing::Active => text::standing(description),
             said => said,
@@ -315,10 +275,7 @@ fn rows(reading: &mut Reading<'_>, place: &str, tree: &Tree, vulnerability: &Vul
         .filter(|threat| threat.category == "impact")
         .flat_map(|threat| {
             let said = text::severity(&threat.details);
-            threat
-                .product_ids
-                .iter()
-                .filter_map(move |id| Some((id.as_str(), said?)))
+            threat.product_ids.iter().filter_map(move |id| Some((id.as_str(), said?)))
         })
         .collect();
     let unfixed: BTreeMap<&str, Fix> = vulnerability
@@ -344,13 +301,7 @@ fn rows(reading: &mut Reading<'_>, place: &str, tree: &Tree, vulnerability: &Vul
             let Some((platform, component)) = find(reading, place, tree, id, said) else {
                 continue;
             };
-            let Component {
-                name,
-                binary,
-                modules,
-                version,
-                arch,
-            } = component;
+            let Component { name, binary, modules, version, arch } = component;
             if said == Fix::NotAffected && version.is_some() {
                 continue;
             }
@@ -379,11 +330,7 @@ fn rows(reading: &mut Reading<'_>, place: &str, tree: &Tree, vulnerability: &Vul
     let stands = |((platform, _, binary, _), state): &(Key, State)| {
         !binary || state.fixed.is_empty() || !has_source.contains(platform)
     };
-    states
-        .into_iter()
-        .filter(stands)
-        .flat_map(|(key, state)| of(&key, state))
-        .collect()
+    states.into_iter().filter(stands).flat_map(|(key, state)| of(&key, state)).collect()
 }
 
 /// A combination of product and component, as far as it is a package of a distribution.
@@ -433,12 +380,7 @@ fn of(key: &Key, state: State) -> Vec<Affected> {
         severity: state.severity,
         ..Affected::default()
     };
-    let whole = |until| {
-        vec![Range {
-            introduced: None,
-            until,
-        }]
-    };
+    let whole = |until| vec![Range { introduced: None, until }];
     if !state.fixed.is_empty() {
         let rows = state.fixed.into_iter().map(|(version, mut arches)| {
             arches.sort();

@@ -110,10 +110,7 @@ fn vulnerability(reading: &mut Reading<'_>, place: &str, package: &str, id: Stri
         ..Advisory::default()
     };
     for (codename, state) in entry.releases {
-        let release = RELEASES
-            .iter()
-            .find(|(name, _)| *name == codename)
-            .map(|(_, release)| *release);
+        let release = RELEASES.iter().find(|(name, _)| *name == codename).map(|(_, release)| *release);
         if release.is_none() {
             reading.unknown(place, &codename);
         }
@@ -134,24 +131,13 @@ fn vulnerability(reading: &mut Reading<'_>, place: &str, package: &str, id: Stri
 
 fn row(state: State) -> Result<Affected, Broken> {
     let urgency = state.urgency.as_deref().unwrap_or_default();
-    let open = || {
-        vec![Range {
-            introduced: None,
-            until: Until::Open,
-        }]
-    };
+    let open = || vec![Range { introduced: None, until: Until::Open }];
     let (ranges, fix) = match (state.status.as_str(), state.fixed_version) {
         // Debian never had a version with the flaw.
         ("resolved", Some(version)) if version == "0" => (vec![], Fix::NotAffected),
         ("resolved", Some(version)) => {
             let until = Until::Fixed(version);
-            (
-                vec![Range {
-                    introduced: None,
-                    until,
-                }],
-                Fix::Released,
-            )
+            (vec![Range { introduced: None, until }], Fix::Released)
         }
         ("resolved", None) => return Err("it is resolved without a version".into()),
         ("undetermined", _) => (open(), Fix::UnderInvestigation),
@@ -166,10 +152,5 @@ fn row(state: State) -> Result<Affected, Broken> {
         }
         (other, _) => return Err(format!("{other:?} is no status of the tracker").into()),
     };
-    Ok(Affected {
-        ranges,
-        fix,
-        severity: text::severity(urgency),
-        ..Affected::default()
-    })
+    Ok(Affected { ranges, fix, severity: text::severity(urgency), ..Affected::default() })
 }

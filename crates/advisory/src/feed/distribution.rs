@@ -37,11 +37,8 @@ pub(super) fn parse(name: &str) -> Option<(Ecosystem, String)> {
             return (!release.is_empty() && !release.ends_with(':')).then_some((ecosystem, release));
         }
     }
-    let whole: [(&str, Ecosystem); 3] = [
-        ("openSUSE ", Ecosystem::OpenSuse),
-        ("SUSE ", Ecosystem::Suse),
-        ("openEuler", Ecosystem::OpenEuler),
-    ];
+    let whole: [(&str, Ecosystem); 3] =
+        [("openSUSE ", Ecosystem::OpenSuse), ("SUSE ", Ecosystem::Suse), ("openEuler", Ecosystem::OpenEuler)];
     whole.into_iter().find_map(|(prefix, ecosystem)| {
         let release = after(prefix)?;
         (!release.is_empty()).then(|| (ecosystem, release.to_owned()))
@@ -60,17 +57,9 @@ mod tests {
             ("Amazon Linux AMI 2014.03", Ecosystem::Amazon, "1"),
             ("Oracle Linux 8", Ecosystem::Oracle, "8"),
             ("AlmaLinux-9.4", Ecosystem::AlmaLinux, "9"),
-            (
-                "Red Hat Enterprise Linux 9",
-                Ecosystem::RedHat,
-                "enterprise_linux:9",
-            ),
+            ("Red Hat Enterprise Linux 9", Ecosystem::RedHat, "enterprise_linux:9"),
             ("openSUSE Leap 15.6", Ecosystem::OpenSuse, "Leap 15.6"),
-            (
-                "SUSE Linux Enterprise Server 15 SP5",
-                Ecosystem::Suse,
-                "Linux Enterprise Server 15 SP5",
-            ),
+            ("SUSE Linux Enterprise Server 15 SP5", Ecosystem::Suse, "Linux Enterprise Server 15 SP5"),
         ] {
             assert_eq!(parse(name), Some((ecosystem, release.to_owned())), "{name}");
         }

@@ -64,10 +64,7 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
     };
     for (number, product) in products.into_iter().enumerate() {
         match serde_json::from_value::<Product>(product) {
-            Ok(product) => product
-                .releases
-                .into_iter()
-                .for_each(|one| release(reading, &product.name, one)),
+            Ok(product) => product.releases.into_iter().for_each(|one| release(reading, &product.name, one)),
             Err(why) => reading.reject(&format!("product {}", number + 1), why),
         }
     }
@@ -75,17 +72,9 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
 }
 
 fn release(reading: &mut Reading<'_>, product: &str, release: Release) {
-    let Release {
-        name,
-        is_eol,
-        eol_from,
-        is_eoes,
-        eoes_from,
-    } = release;
+    let Release { name, is_eol, eol_from, is_eoes, eoes_from } = release;
     let date = |date: Option<String>, over| {
-        date.as_deref()
-            .and_then(text::date)
-            .or(if over { Some(OVER) } else { None })
+        date.as_deref().and_then(text::date).or(if over { Some(OVER) } else { None })
     };
     reading.lifecycle(Lifecycle {
         product: text::line(product),
@@ -107,16 +96,9 @@ fn cycle(reading: &mut Reading<'_>, cycle: Cycle) -> Result<(), Broken> {
         _ => None,
     };
     // For extended support, `true` means that there is some, without a date.
-    let extended = Some(cycle.extended_support)
-        .filter(Value::is_string)
-        .and_then(date);
+    let extended = Some(cycle.extended_support).filter(Value::is_string).and_then(date);
     let product = product(&reading.place);
-    reading.lifecycle(Lifecycle {
-        product,
-        cycle: text::line(&name),
-        end: date(cycle.eol),
-        extended,
-    });
+    reading.lifecycle(Lifecycle { product, cycle: text::line(&name), end: date(cycle.eol), extended });
     Ok(())
 }
 

@@ -26,9 +26,7 @@ pub(super) fn read(reading: &mut Reading<'_>, reader: &mut dyn BufRead) -> Resul
         if n as u64 > LINE {
             return Err(too_long(LINE).into());
         }
-        let text = std::str::from_utf8(&line)
-            .map_err(|_| format!("line {number} is no text"))?
-            .trim();
+        let text = std::str::from_utf8(&line).map_err(|_| format!("line {number} is no text"))?.trim();
         if let Some(comment) = text.strip_prefix('#') {
             reading.edition(edition(comment));
         } else if text.starts_with("cve,epss,percentile") {
@@ -63,11 +61,7 @@ fn score(line: &str) -> Option<Likelihood> {
     let cve = columns.next().filter(|cve| text::is_cve(cve))?.to_owned();
     let probability = millionths(columns.next()?)?;
     let percentile = millionths(columns.next()?)?;
-    Some(Likelihood {
-        cve,
-        probability,
-        percentile,
-    })
+    Some(Likelihood { cve, probability, percentile })
 }
 
 /// A share of one.

@@ -48,10 +48,7 @@ pub(super) fn bytes(reading: &mut Reading<'_>, name: &str, bytes: &[u8]) -> Resu
 }
 
 fn open(path: &Path, source: io::Error) -> FeedError {
-    FeedError::Open {
-        path: path.to_owned(),
-        source,
-    }
+    FeedError::Open { path: path.to_owned(), source }
 }
 
 fn directory(reading: &mut Reading<'_>, path: &Path, depth: u32) -> Result<(), FeedError> {
@@ -92,10 +89,7 @@ fn is_archive(name: &str) -> bool {
 
 /// Whether a name is that of a document of this kind of feed.
 fn is_wanted(reading: &Reading<'_>, name: &str) -> bool {
-    let name = PACKED
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(name);
+    let name = PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     reading.kind.files().iter().any(|end| name.ends_with(end))
 }
 
@@ -144,10 +138,7 @@ fn document(
 }
 
 fn parse(reading: &mut Reading<'_>, inflated: impl io::Read) -> Result<(), super::Broken> {
-    let metered = Metered {
-        inner: inflated,
-        budget: Rc::clone(&reading.budget),
-    };
+    let metered = Metered { inner: inflated, budget: Rc::clone(&reading.budget) };
     reading.budget.no_record();
     let mut reader = BufReader::with_capacity(BUFFER, metered);
     if reader.fill_buf()?.get(TAR) == Some(b"ustar") {

@@ -89,9 +89,7 @@ fn lines(reading: &mut Reading<'_>, reader: &mut dyn BufRead, each: Each<'_>) ->
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let n = (&mut *reader)
-            .take(longest.saturating_add(1))
-            .read_until(b'\n', &mut line)?;
+        let n = (&mut *reader).take(longest.saturating_add(1)).read_until(b'\n', &mut line)?;
         if n == 0 {
             break;
         }

@@ -55,12 +55,7 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
 }
 
 fn entry(reading: &mut Reading<'_>, bytes: &[u8]) -> Result<(), Broken> {
-    let Entry {
-        id,
-        added,
-        due,
-        ransomware,
-    } = json::parse(bytes)?;
+    let Entry { id, added, due, ransomware } = json::parse(bytes)?;
     if !text::is_cve(&id) {
         return Err(format!("{id:?} is no CVE").into());
     }

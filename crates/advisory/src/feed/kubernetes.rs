@@ -70,14 +70,8 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
     let Some(items) = feed.items else {
         return osv::record(reading, place, bytes);
     };
-    if let Some(About {
-        updated_at: Some(date),
-    }) = feed.about
-    {
-        reading.edition(Edition {
-            version: String::new(),
-            made: text::timestamp(&date),
-        });
+    if let Some(About { updated_at: Some(date) }) = feed.about {
+        reading.edition(Edition { version: String::new(), made: text::timestamp(&date) });
     }
     for (number, bytes) in items.into_iter().enumerate() {
         match json::parse(bytes.get().as_bytes()) {
@@ -89,57 +83,32 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
 }
 
 fn item(reading: &mut Reading<'_>, item: Item) {
-    let Item {
-        id,
-        summary,
-        content_text,
-        date_published,
-        url,
-        external_url,
-    } = item;
+    let Item { id, summary, content_text, date_published, url, external_url } = item;
     let vectors = content_text
         .split(|c: char| c.is_whitespace() || "[]()#*,`".contains(c))
         .filter(|word| word.starts_with("CVSS:") && word.contains("/AV:"));
     let mut advisory = Advisory {
         summary: text::summary(&summary),
         published: date_published.as_deref().and_then(text::timestamp),
-        references: url
-            .into_iter()
-            .chain(external_url)
-            .map(|url| text::line(&url))
-            .collect(),
+        references: url.into_iter().chain(external_url).map(|url| text::line(&url)).collect(),
         standing: text::standing(&content_text),
         ..Advisory::default()
     };
-    vectors
-        .take(2)
-        .for_each(|vector| text::push(&mut advisory.cvss, vector));
+    vectors.take(2).for_each(|vector| text::push(&mut advisory.cvss, vector));
     for line in section(&content_text, "affected versions") {
         match row(line) {
             Some((package, range)) => add(&mut advisory.affected, package, range),
-            None => reading.note(
-                &id,
-                format_args!("what is affected by {line:?} is not understood"),
-            ),
+            None => reading.note(&id, format_args!("what is affected by {line:?} is not understood")),
         }
     }
     // `CVE-2020-8557, CVE-2020-8558` is one issue about two.
-    let ids: Vec<String> = id
-        .split([',', ' ', '/'])
-        .filter(|id| text::is_cve(id))
-        .map(str::to_owned)
-        .collect();
+    let ids: Vec<String> =
+        id.split([',', ' ', '/']).filter(|id| text::is_cve(id)).map(str::to_owned).collect();
     if ids.is_empty() {
         return reading.reject(&id, "it names no CVE");
     }
     for id in ids {
-        reading.advisory(
-            &id.clone(),
-            Advisory {
-                id,
-                ..advisory.clone()
-            },
-        );
+        reading.advisory(&id.clone(), Advisory { id, ..advisory.clone() });
     }
 }
 
@@ -150,9 +119,7 @@ fn section<'a>(text: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
         .lines()
         .skip_while(move |line| !(is_heading(line) && line.to_ascii_lowercase().contains(heading)));
     let lines = lines.skip(1).take_while(move |line| !is_heading(line));
-    let items = lines
-        .map(str::trim)
-        .filter_map(|line| line.strip_prefix(['-', '*']));
+    let items = lines.map(str::trim).filter_map(|line| line.strip_prefix(['-', '*']));
     items.map(str::trim).filter(|line| !line.is_empty())
 }
 
@@ -170,10 +137,7 @@ fn row(line: &str) -> Option<(&'static str, Range)> {
     };
     let (introduced, until) = if let Some(last) = versions.strip_prefix("<=") {
         (None, Until::LastAffected(version(last)?))
-    } else if let Some(fixed) = versions
-        .strip_prefix('<')
-        .or_else(|| versions.strip_prefix("prior to "))
-    {
+    } else if let Some(fixed) = versions.strip_prefix('<').or_else(|| versions.strip_prefix("prior to ")) {
         (None, Until::Fixed(version(fixed)?))
     } else {
         let (first, last) = versions.split_once(" - ")?;

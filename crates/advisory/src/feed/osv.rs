@@ -116,12 +116,7 @@ struct Moment {
 
 impl Moment {
     fn event(self) -> Option<(Event, String)> {
-        let Self {
-            introduced,
-            fixed,
-            last_affected,
-            limit,
-        } = self;
+        let Self { introduced, fixed, last_affected, limit } = self;
         introduced
             .map(|version| (Event::Introduced, version))
             .or(fixed.map(|version| (Event::Fixed, version)))
@@ -153,15 +148,9 @@ pub(super) fn record(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Re
         affected,
         database_specific,
     } = record;
-    let place = if place.is_empty() {
-        id.clone()
-    } else {
-        format!("{place}, {id}")
-    };
+    let place = if place.is_empty() { id.clone() } else { format!("{place}, {id}") };
     let details = details.unwrap_or_default();
-    let title = summary
-        .filter(|text| !text.trim().is_empty())
-        .unwrap_or_else(|| details.clone());
+    let title = summary.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| details.clone());
     let mut advisory = Advisory {
         summary: text::summary(&title),
         aliases: aliases.unwrap_or_default(),
@@ -170,9 +159,7 @@ pub(super) fn record(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Re
         published: published.as_deref().and_then(text::timestamp),
         modified: modified.as_deref().and_then(text::timestamp),
         severity: word(&database_specific, &["severity"]).and_then(text::severity),
-        cwe: list(&database_specific, "cwe_ids")
-            .filter_map(text::cwe)
-            .collect(),
+        cwe: list(&database_specific, "cwe_ids").filter_map(text::cwe).collect(),
         id,
         ..Advisory::default()
     };
@@ -189,10 +176,8 @@ pub(super) fn record(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Re
         }
     }
     let family = advisory.affected.first().map(|row| row.ecosystem);
-    if matches!(
-        family,
-        Some(Ecosystem::AlmaLinux | Ecosystem::Rocky | Ecosystem::RedHat | Ecosystem::Debian)
-    ) {
+    if matches!(family, Some(Ecosystem::AlmaLinux | Ecosystem::Rocky | Ecosystem::RedHat | Ecosystem::Debian))
+    {
         if advisory.upstream.is_empty() {
             advisory.upstream = related.unwrap_or_default();
             advisory.upstream.retain(|id| text::is_cve(id));
@@ -228,14 +213,7 @@ fn affected_row(
     row: Row,
     title: &str,
 ) -> Option<Affected> {
-    let Row {
-        package,
-        ranges,
-        versions,
-        severity,
-        database_specific,
-        ecosystem_specific,
-    } = row;
+    let Row { package, ranges, versions, severity, database_specific, ecosystem_specific } = row;
     // Without a package, there is only a range of commits.
     let package = package?;
     let (ecosystem, release) = Ecosystem::parse(&package.ecosystem);
@@ -249,12 +227,9 @@ fn affected_row(
         // The others name source packages.
         binary: matches!(ecosystem, Ecosystem::AlmaLinux | Ecosystem::RedHat),
         versions: versions.unwrap_or_default(),
-        severity: word(
-            &ecosystem_specific,
-            &["severity", "ubuntu_priority", "priority", "urgency"],
-        )
-        .or_else(|| word(&database_specific, &["severity"]))
-        .and_then(text::severity),
+        severity: word(&ecosystem_specific, &["severity", "ubuntu_priority", "priority", "urgency"])
+            .or_else(|| word(&database_specific, &["severity"]))
+            .and_then(text::severity),
         imports: imports(&ecosystem_specific),
         ..Affected::default()
     };
@@ -318,13 +293,8 @@ fn rate(advisory: &mut Advisory, rating: Rating) -> Option<gabion_model::Severit
 
 /// `<= 1.2.3`, `< 2.0`: what GitHub knows of where it ends.
 fn bound(text: &str) -> Option<Until> {
-    let last = text
-        .strip_prefix("<=")
-        .map(|version| Until::LastAffected(version.trim().to_owned()));
-    last.or_else(|| {
-        text.strip_prefix('<')
-            .map(|version| Until::Fixed(version.trim().to_owned()))
-    })
+    let last = text.strip_prefix("<=").map(|version| Until::LastAffected(version.trim().to_owned()));
+    last.or_else(|| text.strip_prefix('<').map(|version| Until::Fixed(version.trim().to_owned())))
 }
 
 /// The best references first.
@@ -336,10 +306,7 @@ fn best(mut references: Vec<Reference>) -> Vec<String> {
     references.retain(|reference| reference.url.starts_with("http"));
     references.sort_by_key(|reference| rank(&reference.kind));
     references.truncate(REFERENCES);
-    references
-        .into_iter()
-        .map(|reference| text::line(&reference.url))
-        .collect()
+    references.into_iter().map(|reference| text::line(&reference.url)).collect()
 }
 
 /// The first of these members that is a text.
@@ -354,11 +321,7 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
 }
 
 fn imports(specific: &Value) -> Vec<Import> {
-    let items = specific
-        .get("imports")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let items = specific.get("imports").and_then(Value::as_array).into_iter().flatten();
     let read = items.filter_map(|item| {
         Some(Import {
             path: item.get("path")?.as_str()?.to_owned(),

@@ -45,43 +45,25 @@ fn definition(reading: &mut Reading<'_>, place: &str, definition: &Element) -> R
             text::push(&mut advisory.upstream, id);
         } else if advisory.id.is_empty() {
             id.clone_into(&mut advisory.id);
-            text::push(
-                &mut advisory.references,
-                text::line(reference.attribute("ref_url")),
-            );
+            text::push(&mut advisory.references, text::line(reference.attribute("ref_url")));
         }
     }
     if advisory.id.is_empty() {
-        title
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .clone_into(&mut advisory.id);
+        title.split(':').next().unwrap_or_default().trim().clone_into(&mut advisory.id);
     }
     if let Some(about) = metadata.child("advisory") {
         advisory.severity = text::severity(about.text_of("severity"));
-        advisory.published = about
-            .child("issued")
-            .and_then(|issued| text::timestamp(issued.attribute("date")));
-        advisory.modified = about
-            .child("updated")
-            .and_then(|updated| text::timestamp(updated.attribute("date")));
-        for cve in about
-            .all("cve")
-            .map(|cve| cve.text.trim())
-            .filter(|cve| text::is_cve(cve))
-        {
+        advisory.published =
+            about.child("issued").and_then(|issued| text::timestamp(issued.attribute("date")));
+        advisory.modified =
+            about.child("updated").and_then(|updated| text::timestamp(updated.attribute("date")));
+        for cve in about.all("cve").map(|cve| cve.text.trim()).filter(|cve| text::is_cve(cve)) {
             text::push(&mut advisory.upstream, cve);
         }
     }
     let place = format!("{place}, {}", advisory.id);
     let mut platforms = Vec::new();
-    for platform in metadata
-        .child("affected")
-        .into_iter()
-        .flat_map(|affected| affected.all("platform"))
-    {
+    for platform in metadata.child("affected").into_iter().flat_map(|affected| affected.all("platform")) {
         match distribution::parse(&platform.text) {
             Some(platform) => platforms.push(platform),
             None => reading.unknown(&place, platform.text.trim()),
@@ -100,17 +82,12 @@ fn definition(reading: &mut Reading<'_>, place: &str, definition: &Element) -> R
             binary: true,
             modules: package.module.clone().into_iter().collect(),
             arches: arches.clone(),
-            ranges: vec![Range {
-                introduced: None,
-                until: Until::Fixed(package.version.clone()),
-            }],
+            ranges: vec![Range { introduced: None, until: Until::Fixed(package.version.clone()) }],
             ..Affected::default()
         };
         // A definition for several releases says by the criterion, or by the version, whose a package is.
-        let named: Vec<_> = platforms
-            .iter()
-            .filter(|(_, release)| is_of(&package.version, release))
-            .collect();
+        let named: Vec<_> =
+            platforms.iter().filter(|(_, release)| is_of(&package.version, release)).collect();
         let its: Vec<_> = match &package.platform {
             Some(platform) => vec![platform],
             None if named.is_empty() => platforms.iter().collect(),
@@ -149,19 +126,14 @@ struct Package {
 
 fn collect(criteria: &Element, around: &Around, packages: &mut BTreeMap<Package, Vec<String>>) {
     let mut here = around.clone();
-    let comments = || {
-        criteria
-            .all("criterion")
-            .map(|criterion| criterion.attribute("comment"))
-    };
+    let comments = || criteria.all("criterion").map(|criterion| criterion.attribute("comment"));
     // One of several conditions says nothing of what is beside it.
     let all = !criteria.attribute("operator").eq_ignore_ascii_case("OR");
     for comment in comments().filter(|_| all) {
         if let Some(name) = comment.strip_suffix(" is installed") {
             here.platform = distribution::parse(name).or(here.platform);
-        } else if let Some(module) = comment
-            .strip_prefix("Module ")
-            .and_then(|rest| rest.strip_suffix(" is enabled"))
+        } else if let Some(module) =
+            comment.strip_prefix("Module ").and_then(|rest| rest.strip_suffix(" is enabled"))
         {
             here.module = Some(module.to_owned());
         } else if let Some((_, arch)) = comment.split_once(" arch is ") {
@@ -172,11 +144,7 @@ fn collect(criteria: &Element, around: &Around, packages: &mut BTreeMap<Package,
         if let Some((name, version)) = comment.split_once(" is earlier than ") {
             let package = Package {
                 name: name.trim().to_owned(),
-                version: version
-                    .trim()
-                    .strip_prefix("0:")
-                    .unwrap_or(version.trim())
-                    .to_owned(),
+                version: version.trim().strip_prefix("0:").unwrap_or(version.trim()).to_owned(),
                 platform: here.platform.clone(),
                 module: here.module.clone(),
             };

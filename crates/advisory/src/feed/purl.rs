@@ -27,9 +27,7 @@ impl Purl {
             kind: kind.to_ascii_lowercase(),
             name,
             version: decode(version),
-            qualifiers: pairs
-                .map(|(key, value)| (key.to_owned(), decode(value)))
-                .collect(),
+            qualifiers: pairs.map(|(key, value)| (key.to_owned(), decode(value))).collect(),
         })
     }
 
@@ -68,18 +66,10 @@ mod tests {
         .unwrap();
         assert_eq!((purl.kind.as_str(), purl.name.as_str()), ("rpm", "perl-libs"));
         assert_eq!(purl.version, "5.32.1-473.module+el8.10.0");
-        assert_eq!(
-            (purl.qualifier("epoch"), purl.qualifier("rpmmod")),
-            ("4", "perl:5.32")
-        );
+        assert_eq!((purl.qualifier("epoch"), purl.qualifier("rpmmod")), ("4", "perl:5.32"));
         let purl = Purl::parse("pkg:rpm/suse/libopenssl3@?upstream=openssl-3.src.rpm").unwrap();
         assert_eq!((purl.name.as_str(), purl.version.as_str()), ("libopenssl3", ""));
-        assert_eq!(
-            Purl::parse("pkg:rpm/redhat/gcc?arch=src")
-                .unwrap()
-                .qualifier("arch"),
-            "src"
-        );
+        assert_eq!(Purl::parse("pkg:rpm/redhat/gcc?arch=src").unwrap().qualifier("arch"), "src");
         assert_eq!(Purl::parse("pkg:rpm/redhat/100%").unwrap().name, "100%");
         for text in ["", "pkg:", "pkg:rpm", "pkg:rpm/", "rpm/redhat/gcc"] {
             assert_eq!(Purl::parse(text), None, "{text}");

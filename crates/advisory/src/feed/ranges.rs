@@ -98,10 +98,7 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
         }
     }
     if let Some(introduced) = open.filter(|_| !backwards) {
-        out.ranges.push(Range {
-            introduced,
-            until: Until::Open,
-        });
+        out.ranges.push(Range { introduced, until: Until::Open });
     }
     if let (Some(version), true) = (empty, out.ranges.is_empty()) {
         out.absurd = Some(format!("fixed in {version}, where it was introduced"));
@@ -111,11 +108,7 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
 
 fn sort(order: Option<Order>, events: &mut [(Event, String)]) {
     let Some(order) = order else { return };
-    if events.len() < 2
-        || events
-            .iter()
-            .any(|(_, v)| !is_first(v) && order.check(v).is_err())
-    {
+    if events.len() < 2 || events.iter().any(|(_, v)| !is_first(v) && order.check(v).is_err()) {
         return;
     }
     let compare = |a: &str, b: &str| match (is_first(a), is_first(b)) {
@@ -155,9 +148,7 @@ mod tests {
     use super::*;
 
     fn semver(events: &[(Event, &str)]) -> Meaning {
-        let events = events
-            .iter()
-            .map(|(event, version)| (*event, (*version).to_owned()));
+        let events = events.iter().map(|(event, version)| (*event, (*version).to_owned()));
         read(Some(Order::SemVer), events.collect())
     }
 
@@ -177,12 +168,8 @@ mod tests {
 
     #[test]
     fn events_are_sorted_by_the_order_of_the_ecosystem() {
-        let ranges = semver(&[
-            (Fixed, "1.10.0"),
-            (Introduced, "1.3.0"),
-            (Fixed, "1.7.14"),
-            (Introduced, "1.9.0"),
-        ]);
+        let ranges =
+            semver(&[(Fixed, "1.10.0"), (Introduced, "1.3.0"), (Fixed, "1.7.14"), (Introduced, "1.9.0")]);
         assert_eq!(shown(&ranges), ["[1.3.0,1.7.14)", "[1.9.0,1.10.0)"]);
         let ranges = semver(&[(Fixed, "2.0.0"), (Introduced, "0")]);
         assert_eq!(shown(&ranges), ["[-,2.0.0)"]);
@@ -190,32 +177,18 @@ mod tests {
 
     #[test]
     fn events_of_one_version_stay_as_they_are() {
-        assert_eq!(
-            shown(&semver(&[(Introduced, "5.1.2"), (LastAffected, "5.1.2")])),
-            ["[5.1.2,5.1.2]"]
-        );
+        assert_eq!(shown(&semver(&[(Introduced, "5.1.2"), (LastAffected, "5.1.2")])), ["[5.1.2,5.1.2]"]);
         let ranges = semver(&[(Introduced, "0.0.0-0"), (Fixed, "2.0.0"), (Introduced, "2.0.0")]);
         assert_eq!(shown(&ranges), ["[-,2.0.0)", "[2.0.0,"]);
     }
 
     #[test]
     fn what_says_nothing_changes_nothing() {
-        let ranges = semver(&[
-            (Introduced, "0"),
-            (Introduced, "1.0.0"),
-            (Fixed, "2.0.0"),
-            (Fixed, "3.0.0"),
-        ]);
+        let ranges = semver(&[(Introduced, "0"), (Introduced, "1.0.0"), (Fixed, "2.0.0"), (Fixed, "3.0.0")]);
         assert_eq!(shown(&ranges), ["[-,2.0.0)"]);
         assert_eq!(ranges.absurd, None);
-        assert_eq!(
-            shown(&semver(&[(Introduced, "1.0.0"), (Limit, "*")])),
-            ["[1.0.0,"]
-        );
-        assert_eq!(
-            shown(&semver(&[(Introduced, "1.0.0"), (Limit, "2.0.0")])),
-            ["[1.0.0,2.0.0)"]
-        );
+        assert_eq!(shown(&semver(&[(Introduced, "1.0.0"), (Limit, "*")])), ["[1.0.0,"]);
+        assert_eq!(shown(&semver(&[(Introduced, "1.0.0"), (Limit, "2.0.0")])), ["[1.0.0,2.0.0)"]);
     }
 
     #[test]
@@ -234,21 +207,14 @@ mod tests {
     #[test]
     fn markers_are_no_versions() {
         let ranges = semver(&[(Introduced, "0"), (Fixed, "<end-of-life>")]);
-        assert_eq!(
-            (shown(&ranges), ranges.fix),
-            (vec!["[-,".to_owned()], Some(Fix::EndOfLife))
-        );
+        assert_eq!((shown(&ranges), ranges.fix), (vec!["[-,".to_owned()], Some(Fix::EndOfLife)));
         let ranges = semver(&[(Introduced, "0"), (Fixed, "0")]);
         assert_eq!((shown(&ranges), ranges.fix), (vec![], Some(Fix::NotAffected)));
     }
 
     #[test]
     fn what_cannot_be_ordered_stays_in_its_place() {
-        let ranges = semver(&[
-            (Introduced, "1.0.0"),
-            (Fixed, "no version"),
-            (Introduced, "0.5.0"),
-        ]);
+        let ranges = semver(&[(Introduced, "1.0.0"), (Fixed, "no version"), (Introduced, "0.5.0")]);
         assert_eq!(shown(&ranges), ["[1.0.0,no version)", "[0.5.0,"]);
     }
 }

@@ -139,11 +139,7 @@ impl<'a> Reading<'a> {
         Self {
             sink,
             kind,
-            budget: Rc::new(Budget {
-                limits: *limits,
-                total: Cell::new(0),
-                record: Cell::new(None),
-            }),
+            budget: Rc::new(Budget { limits: *limits, total: Cell::new(0), record: Cell::new(None) }),
             place: String::new(),
             entries: 0,
             told: 0,
@@ -192,11 +188,7 @@ impl<'a> Reading<'a> {
     /// The feed is over.
     pub(super) fn finish(self, path: &Path) -> Result<(), FeedError> {
         if self.told == 0 {
-            return Err(FeedError::Nothing {
-                kind: self.kind,
-                path: path.to_owned(),
-                first: self.first,
-            });
+            return Err(FeedError::Nothing { kind: self.kind, path: path.to_owned(), first: self.first });
         }
         Ok(())
     }
@@ -217,11 +209,7 @@ impl<'a> Reading<'a> {
         } else {
             text::line(&format!("{}: {record}", self.place))
         };
-        let rejected = Rejected {
-            place,
-            why: text::line(&why.to_string()),
-            kept,
-        };
+        let rejected = Rejected { place, why: text::line(&why.to_string()), kept };
         if !kept && self.first.is_none() {
             self.first = Some(rejected.clone());
         }
@@ -252,11 +240,7 @@ impl<'a> Reading<'a> {
             fine
         });
         if let Some((package, why, more)) = unparsable(&advisory.affected) {
-            let more = if more == 0 {
-                String::new()
-            } else {
-                format!(", and {more} more")
-            };
+            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
             self.note(place, format_args!("{package}: {why}{more}"));
         }
         self.told += 1;

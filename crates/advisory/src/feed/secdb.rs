@@ -100,15 +100,8 @@ fn package(reading: &mut Reading<'_>, ecosystem: Ecosystem, release: &str, packa
     }
     for (id, (aliases, mut versions)) in fixes {
         versions.retain(|version| version != "0");
-        let fix = if versions.is_empty() {
-            Fix::NotAffected
-        } else {
-            Fix::Released
-        };
-        let range = |version| Range {
-            introduced: None,
-            until: Until::Fixed(version),
-        };
+        let fix = if versions.is_empty() { Fix::NotAffected } else { Fix::Released };
+        let range = |version| Range { introduced: None, until: Until::Fixed(version) };
         let place = format!("{}, {id}", package.name);
         reading.advisory(
             &place,
@@ -133,11 +126,7 @@ fn package(reading: &mut Reading<'_>, ecosystem: Ecosystem, release: &str, packa
 fn last(ecosystem: Ecosystem, versions: Vec<String>) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for version in versions {
-        let newer = |other: &String| {
-            ecosystem
-                .order()
-                .and_then(|order| order.compare(other, &version).ok())
-        };
+        let newer = |other: &String| ecosystem.order().and_then(|order| order.compare(other, &version).ok());
         match out.iter().position(|other| newer(other).is_some()) {
             Some(at) if newer(&out[at]).is_some_and(std::cmp::Ordering::is_lt) => out[at] = version,
             Some(_) => {}
@@ -183,11 +172,7 @@ mod unit {
             ("CVE-2017-2616 (+ regression fix)", &["CVE-2017-2616"], &[]),
             ("CVE-2017-9671?", &["CVE-2017-9671"], &[]),
             ("CVE N/A ZBX-11023", &[], &["ZBX-11023"]),
-            (
-                "CVE-2020-0001 CVE-2020-0002",
-                &["CVE-2020-0001", "CVE-2020-0002"],
-                &[],
-            ),
+            ("CVE-2020-0001 CVE-2020-0002", &["CVE-2020-0001", "CVE-2020-0002"], &[]),
             ("regression", &[], &[]),
         ] {
             let (c, o) = ids(text);

@@ -62,9 +62,7 @@ pub(super) fn rated_title(title: &str) -> Option<Severity> {
 
 /// The module streams that a title names: `Moderate: virt:rhel and virt-devel:rhel security update`.
 pub(super) fn module_streams(title: &str) -> Vec<String> {
-    let words = title
-        .split_whitespace()
-        .map(|word| word.trim_matches([',', '.', '(', ')']));
+    let words = title.split_whitespace().map(|word| word.trim_matches([',', '.', '(', ')']));
     let streams = words.filter(|word| {
         word.split_once(':')
             .is_some_and(|(name, stream)| !name.is_empty() && !stream.is_empty() && !stream.starts_with("//"))
@@ -80,10 +78,8 @@ pub(super) fn is_modular(version: &str) -> bool {
 /// What the text of a CVE says of itself.
 pub(super) fn standing(text: &str) -> Standing {
     let text = text.trim_start();
-    let starts = |marker: &str| {
-        text.get(..marker.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(marker))
-    };
+    let starts =
+        |marker: &str| text.get(..marker.len()).is_some_and(|start| start.eq_ignore_ascii_case(marker));
     if starts("** REJECT") || starts("Rejected reason:") || starts("REJECTED") {
         Standing::Withdrawn
     } else if starts("** DISPUTED **") || starts("[DISPUTED]") {
@@ -96,11 +92,9 @@ pub(super) fn standing(text: &str) -> Standing {
 /// Whether this is the number of a CVE, and nothing else.
 pub(super) fn is_cve(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    text.strip_prefix("CVE-")
-        .and_then(|rest| rest.split_once('-'))
-        .is_some_and(|(year, number)| {
-            year.len() == 4 && digits(year) && (4..=19).contains(&number.len()) && digits(number)
-        })
+    text.strip_prefix("CVE-").and_then(|rest| rest.split_once('-')).is_some_and(|(year, number)| {
+        year.len() == 4 && digits(year) && (4..=19).contains(&number.len()) && digits(number)
+    })
 }
 
 /// The number of a weakness: 79 for `CWE-79`.
@@ -142,11 +136,7 @@ mod tests {
     fn a_summary_is_one_line_of_300_characters() {
         assert_eq!(summary(" a\n\tb\u{0}\u{1b}[31m c "), "a b [31m c");
         assert_eq!(summary(&"ä".repeat(400)).chars().count(), 300);
-        assert_eq!(
-            summary(&"ab ".repeat(400)).chars().count(),
-            299,
-            "never ends in a blank"
-        );
+        assert_eq!(summary(&"ab ".repeat(400)).chars().count(), 299, "never ends in a blank");
     }
 
     #[test]
@@ -155,10 +145,7 @@ mod tests {
         assert_eq!(rated_title(title), Some(Severity::Medium));
         assert_eq!(module_streams(title), ["python38:3.8", "python38-devel:3.8"]);
         assert_eq!(rated_title("pki-core:10.6 update"), None);
-        assert_eq!(
-            module_streams("Important: varnish security update, see https://x"),
-            [""; 0]
-        );
+        assert_eq!(module_streams("Important: varnish security update, see https://x"), [""; 0]);
     }
 
     #[test]

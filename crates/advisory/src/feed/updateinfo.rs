@@ -42,19 +42,11 @@ fn update(reading: &mut Reading<'_>, place: &str, update: &Element) -> Result<()
         id: id.to_owned(),
         summary: text::summary(title),
         severity: text::severity(update.text_of("severity")),
-        published: update
-            .child("issued")
-            .and_then(|issued| text::timestamp(issued.attribute("date"))),
-        modified: update
-            .child("updated")
-            .and_then(|updated| text::timestamp(updated.attribute("date"))),
+        published: update.child("issued").and_then(|issued| text::timestamp(issued.attribute("date"))),
+        modified: update.child("updated").and_then(|updated| text::timestamp(updated.attribute("date"))),
         ..Advisory::default()
     };
-    for reference in update
-        .child("references")
-        .into_iter()
-        .flat_map(|list| list.all("reference"))
-    {
+    for reference in update.child("references").into_iter().flat_map(|list| list.all("reference")) {
         let (id, url) = (reference.attribute("id"), reference.attribute("href"));
         if text::is_cve(id) {
             text::push(&mut advisory.upstream, id);
@@ -64,11 +56,7 @@ fn update(reading: &mut Reading<'_>, place: &str, update: &Element) -> Result<()
     }
     // Where the collection does not tell the distribution, the title, the id or the release does.
     let around = [title, update.text_of("release"), id];
-    for collection in update
-        .child("pkglist")
-        .into_iter()
-        .flat_map(|list| list.all("collection"))
-    {
+    for collection in update.child("pkglist").into_iter().flat_map(|list| list.all("collection")) {
         let Some(platform) = platform(collection.text_of("name"), &around) else {
             reading.unknown(&place, collection.text_of("name"));
             continue;
@@ -82,9 +70,7 @@ fn update(reading: &mut Reading<'_>, place: &str, update: &Element) -> Result<()
 /// The distribution of a collection. The title comes first: Amazon's collections are all `Amazon Linux` at times.
 fn platform(name: &str, around: &[&str]) -> Option<(Ecosystem, String)> {
     let [title, release, id] = around else { return None };
-    let from_title = title
-        .split_once(" - ")
-        .and_then(|(start, _)| distribution::parse(start));
+    let from_title = title.split_once(" - ").and_then(|(start, _)| distribution::parse(start));
     let amazon = |id: &str| {
         let rest = id.strip_prefix("ALAS")?;
         let year: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -116,11 +102,7 @@ fn rows(
         if matches!(arch, "src" | "nosrc") {
             continue;
         }
-        let mut evr = if matches!(epoch, "" | "0") {
-            String::new()
-        } else {
-            format!("{epoch}:")
-        };
+        let mut evr = if matches!(epoch, "" | "0") { String::new() } else { format!("{epoch}:") };
         evr.push_str(version);
         if !release.is_empty() {
             evr.push('-');
@@ -141,10 +123,7 @@ fn rows(
             binary: true,
             modules: module.clone().into_iter().collect(),
             arches,
-            ranges: vec![Range {
-                introduced: None,
-                until: Until::Fixed(version),
-            }],
+            ranges: vec![Range { introduced: None, until: Until::Fixed(version) }],
             ..Affected::default()
         }
     }));

@@ -97,11 +97,7 @@ fn value(reading: &mut Reading<'_>, place: &str, bytes: &[u8]) -> Result<(), Bro
     }
     // The compact form comes in lines only; what is a file of its own is a record.
     let is_record = place.is_empty() || json::parse::<Shape>(bytes)?.metadata.is_some();
-    let assessment = if is_record {
-        record(json::parse(bytes)?)
-    } else {
-        compact(json::parse(bytes)?)
-    };
+    let assessment = if is_record { record(json::parse(bytes)?) } else { compact(json::parse(bytes)?) };
     if !text::is_cve(&assessment.cve) {
         return Err(format!("{:?} is no CVE", assessment.cve).into());
     }
@@ -127,15 +123,8 @@ fn compact(compact: Compact) -> Assessment {
 fn record(record: Record) -> Assessment {
     let Record { metadata, containers } = record;
     let Containers { cna, adp } = containers;
-    let texts = if cna.descriptions.is_empty() {
-        &cna.rejected_reasons
-    } else {
-        &cna.descriptions
-    };
-    let english = texts
-        .iter()
-        .find(|text| text.lang.starts_with("en"))
-        .or(texts.first());
+    let texts = if cna.descriptions.is_empty() { &cna.rejected_reasons } else { &cna.descriptions };
+    let english = texts.iter().find(|text| text.lang.starts_with("en")).or(texts.first());
     let description = english.map_or("", |text| text.value.as_str());
     let title = cna.title.as_deref().filter(|title| !title.trim().is_empty());
     let disputed = cna.tags.iter().any(|tag| tag == "disputed");
@@ -149,16 +138,13 @@ fn record(record: Record) -> Assessment {
         },
         ..Assessment::default()
     };
-    let (cisa, others): (Vec<_>, Vec<_>) = adp
-        .iter()
-        .partition(|adp| adp.provider_metadata.short_name == CISA);
+    let (cisa, others): (Vec<_>, Vec<_>) =
+        adp.iter().partition(|adp| adp.provider_metadata.short_name == CISA);
     for container in cisa.into_iter().chain([&cna]).chain(others) {
         out.cvss = out.cvss.or_else(|| vector(&container.metrics));
         if out.cwe.is_empty() {
             let problems = container.problem_types.iter().flat_map(|kind| &kind.descriptions);
-            out.cwe = problems
-                .filter_map(|problem| text::cwe(problem.id.as_deref()?))
-                .collect();
+            out.cwe = problems.filter_map(|problem| text::cwe(problem.id.as_deref()?)).collect();
             out.cwe.dedup();
         }
         if container.provider_metadata.short_name == CISA {
@@ -172,14 +158,10 @@ fn record(record: Record) -> Assessment {
 
 /// The vector of the newest version of CVSS.
 fn vector(metrics: &[Value]) -> Option<String> {
-    ["cvssV4_0", "cvssV3_1", "cvssV3_0", "cvssV2_0"]
-        .iter()
-        .find_map(|version| {
-            let vectors = metrics
-                .iter()
-                .filter_map(|metric| metric.get(version)?.get("vectorString")?.as_str());
-            vectors.map(str::to_owned).next()
-        })
+    ["cvssV4_0", "cvssV3_1", "cvssV3_0", "cvssV2_0"].iter().find_map(|version| {
+        let vectors = metrics.iter().filter_map(|metric| metric.get(version)?.get("vectorString")?.as_str());
+        vectors.map(str::to_owned).next()
+    })
 }
 
 /// The decision points: `"other": {"type": "ssvc", "content": {"options": [{"Exploitation": "poc"}, ...]}}`.

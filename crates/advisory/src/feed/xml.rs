@@ -49,17 +49,12 @@ impl Element {
     }
 
     fn new(start: &BytesStart<'_>) -> Result<Self, Broken> {
-        let mut element = Self {
-            name: start.local_name().as_ref().to_owned(),
-            ..Self::default()
-        };
+        let mut element = Self { name: start.local_name().as_ref().to_owned(), ..Self::default() };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| Broken::from(error.to_string()))?;
             let value = quick_xml::escape::unescape(&attribute.value)
                 .map_err(|error| Broken::from(error.to_string()))?;
-            element
-                .attributes
-                .push((attribute.key.local_name().as_ref().to_owned(), value.into_owned()));
+            element.attributes.push((attribute.key.local_name().as_ref().to_owned(), value.into_owned()));
         }
         Ok(element)
     }
@@ -89,9 +84,7 @@ pub(super) fn records(
             reading.budget.record();
         }
         buffer.clear();
-        let event = xml
-            .read_event_into(&mut buffer)
-            .map_err(|error| Broken::from(error.to_string()))?;
+        let event = xml.read_event_into(&mut buffer).map_err(|error| Broken::from(error.to_string()))?;
         match event {
             Event::Start(start) => {
                 if around.len() + open.len() >= DEPTH {
@@ -115,9 +108,7 @@ pub(super) fn records(
             Event::Text(part) => append(&mut open, &part.xml10_content()),
             Event::CData(part) => append(&mut open, &part.xml10_content()),
             Event::GeneralRef(entity) => {
-                let number = entity
-                    .resolve_char_ref()
-                    .map_err(|error| Broken::from(error.to_string()))?;
+                let number = entity.resolve_char_ref().map_err(|error| Broken::from(error.to_string()))?;
                 match (number, &*entity) {
                     (Some(c), _) => append(&mut open, c.encode_utf8(&mut [0; 4])),
                     (None, "amp") => append(&mut open, "&"),

@@ -110,11 +110,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new(tree: ProductTree) -> Result<Self, Broken> {
-        let ProductTree {
-            branches,
-            full_product_names,
-            relationships,
-        } = tree;
+        let ProductTree { branches, full_product_names, relationships } = tree;
         let mut products = HashMap::new();
         for product in full_product_names {
             products.insert(product.id.clone(), product);
@@ -133,20 +129,11 @@ impl Tree {
             left.extend(branch.branches.into_iter().map(|branch| (branch, depth + 1)));
         }
         let parts = relationships.into_iter().map(|relationship| {
-            let Relationship {
-                full_product_name,
-                product_reference,
-                relates_to_product_reference,
-            } = relationship;
-            (
-                full_product_name.product_id,
-                (product_reference, relates_to_product_reference),
-            )
+            let Relationship { full_product_name, product_reference, relates_to_product_reference } =
+                relationship;
+            (full_product_name.product_id, (product_reference, relates_to_product_reference))
         });
-        Ok(Self {
-            products,
-            parts: parts.collect(),
-        })
+        Ok(Self { products, parts: parts.collect() })
     }
 
     /// The product and the package in it. None for what is no package of a distribution: a container image, or the
@@ -205,11 +192,7 @@ impl Tree {
     fn module(&self, id: &str) -> Option<String> {
         let purl = self.products.get(id)?.helper.purl.as_deref()?;
         let purl = Purl::parse(purl).filter(|purl| purl.kind == "rpmmod")?;
-        let stream = purl
-            .version
-            .split(':')
-            .next()
-            .filter(|stream| !stream.is_empty())?;
+        let stream = purl.version.split(':').next().filter(|stream| !stream.is_empty())?;
         Some(format!("{}:{stream}", purl.name))
     }
 }
@@ -217,9 +200,7 @@ impl Tree {
 /// The release that a product is: by its CPE for Red Hat (`enterprise_linux:9::baseos`), by its name for others.
 fn release(product: &Product) -> Option<Platform> {
     let cpe = product.helper.cpe.as_deref().unwrap_or_default();
-    let red_hat = ["cpe:/o:redhat:", "cpe:/a:redhat:"]
-        .iter()
-        .find_map(|start| cpe.strip_prefix(start));
+    let red_hat = ["cpe:/o:redhat:", "cpe:/a:redhat:"].iter().find_map(|start| cpe.strip_prefix(start));
     if let Some(release) = red_hat {
         return (!release.is_empty()).then(|| (Ecosystem::RedHat, release.to_owned()));
     }
@@ -231,11 +212,8 @@ fn from_purl(purl: &Purl, id: &str) -> Component {
     let source = matches!(arch, Some("src" | "nosrc"));
     // `nodejs:18:8060020230906:ad008a3a`, of which name and stream count; older documents have it in the id only.
     let rpmmod = purl.qualifier("rpmmod");
-    let module = if rpmmod.is_empty() {
-        id.split_once("::").map_or("", |(_, module)| module)
-    } else {
-        rpmmod
-    };
+    let module =
+        if rpmmod.is_empty() { id.split_once("::").map_or("", |(_, module)| module) } else { rpmmod };
     let mut parts = module.splitn(3, ':');
     let module = match (parts.next(), parts.next()) {
         (Some(name), Some(stream)) if !name.is_empty() && !stream.is_empty() => {
@@ -254,11 +232,7 @@ fn from_purl(purl: &Purl, id: &str) -> Component {
 
 /// `1:3.0.7-1`; an epoch of 0 is none.
 fn with_epoch(epoch: &str, version: &str) -> String {
-    if epoch.is_empty() || epoch == "0" {
-        version.to_owned()
-    } else {
-        format!("{epoch}:{version}")
-    }
+    if epoch.is_empty() || epoch == "0" { version.to_owned() } else { format!("{epoch}:{version}") }
 }
 
 /// A component without a package URL: `openssl-1:3.0.7-27.el9.x86_64` if it has a version, else `nodejs:18/nodejs` or
@@ -269,10 +243,7 @@ fn from_text(text: &str, fixed: bool) -> Option<Component> {
         return Some(Component {
             name: name.to_owned(),
             binary: false,
-            modules: (!module.is_empty())
-                .then(|| module.to_owned())
-                .into_iter()
-                .collect(),
+            modules: (!module.is_empty()).then(|| module.to_owned()).into_iter().collect(),
             version: None,
             arch: None,
         });
@@ -289,10 +260,7 @@ fn from_text(text: &str, fixed: bool) -> Option<Component> {
     (!name.is_empty()).then(|| Component {
         name: name.to_owned(),
         binary: !source,
-        modules: (!module.is_empty())
-            .then(|| module.to_owned())
-            .into_iter()
-            .collect(),
+        modules: (!module.is_empty()).then(|| module.to_owned()).into_iter().collect(),
         version: Some(with_epoch(epoch, &format!("{version}-{release}"))),
         arch: arch.filter(|_| !source).map(str::to_owned),
     })

@@ -39,10 +39,7 @@ impl ReadAt for &File {
 
 impl ReadAt for &[u8] {
     fn read_at(self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut rest = usize::try_from(offset)
-            .ok()
-            .and_then(|at| self.get(at..))
-            .unwrap_or_default();
+        let mut rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or_default();
         rest.read(buffer)
     }
 
@@ -77,9 +74,8 @@ impl<R: ReadAt> Seek for Part<R> {
             SeekFrom::End(by) => self.end.checked_add_signed(by),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
-        self.at = at
-            .filter(|at| *at >= self.start)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.at =
+            at.filter(|at| *at >= self.start).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         Ok(self.at - self.start)
     }
 }
@@ -131,12 +127,7 @@ pub(super) fn members(reading: &mut Reading<'_>, path: &Path, bytes: impl ReadAt
 /// The members that are documents.
 fn list(reading: &mut Reading<'_>, bytes: impl ReadAt) -> Result<Vec<Member>, String> {
     let length = bytes.length().map_err(|error| error.to_string())?;
-    let whole = Part {
-        bytes,
-        start: 0,
-        at: 0,
-        end: length,
-    };
+    let whole = Part { bytes, start: 0, at: 0, end: length };
     let mut directory =
         ZipIterable::try_new(BufReader::new(whole), Config::default()).map_err(|e| e.to_string())?;
     if directory.len() as u64 > reading.limits().entries {
@@ -185,29 +176,14 @@ impl Member {
             return Err("overlaps another member".into());
         }
         let mut header = [0; LOCAL_HEADER as usize];
-        let mut reader = Part {
-            bytes,
-            start: 0,
-            at: self.header,
-            end: u64::MAX,
-        };
-        reader
-            .read_exact(&mut header)
-            .map_err(|_| "is not where the directory says")?;
+        let mut reader = Part { bytes, start: 0, at: self.header, end: u64::MAX };
+        reader.read_exact(&mut header).map_err(|_| "is not where the directory says")?;
         let [b'P', b'K', 3, 4, .., n0, n1, x0, x1] = header else {
             return Err("is not where the directory says".into());
         };
         let skip = u64::from(u16::from_le_bytes([n0, n1])) + u64::from(u16::from_le_bytes([x0, x1]));
         let start = reader.at + skip;
         let end = start.checked_add(self.packed).ok_or("is larger than any file")?;
-        Ok((
-            Part {
-                bytes,
-                start,
-                at: start,
-                end,
-            },
-            method,
-        ))
+        Ok((Part { bytes, start, at: start, end }, method))
     }
 }

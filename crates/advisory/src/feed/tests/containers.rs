@@ -31,18 +31,14 @@ pub(super) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (at, (name, bytes)) in members.iter().enumerate() {
         let method = [CompressionMethod::Stored, CompressionMethod::Deflated][at % 2];
-        zip.start_file(*name, SimpleFileOptions::default().compression_method(method))
-            .unwrap();
+        zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()
 }
 
 fn ids(told: &Told) -> Vec<&str> {
-    told.advisories
-        .iter()
-        .map(|advisory| advisory.id.as_str())
-        .collect()
+    told.advisories.iter().map(|advisory| advisory.id.as_str()).collect()
 }
 
 fn at(path: &Path) -> Result<Told, FeedError> {
@@ -54,11 +50,9 @@ fn at(path: &Path) -> Result<Told, FeedError> {
 #[test]
 fn a_document_a_list_and_lines_are_the_same() {
     let (one, two) = (osv(1), osv(2));
-    for text in [
-        format!("{one}\n{two}\n"),
-        format!("\u{feff}\n{one}\r\n\r\n  {two}"),
-        format!("[{one},\n{two}]\n"),
-    ] {
+    for text in
+        [format!("{one}\n{two}\n"), format!("\u{feff}\n{one}\r\n\r\n  {two}"), format!("[{one},\n{two}]\n")]
+    {
         for bytes in [
             text.clone().into_bytes(),
             gzip(text.as_bytes()),
@@ -85,11 +79,7 @@ fn a_directory_is_walked_in_order_and_links_are_not_followed() {
     write("a/1.json.gz", &gzip(osv(1).as_bytes()));
     write(
         "c.zip",
-        &zip(&[
-            ("x/3.json", osv(3).as_bytes()),
-            ("LICENSE", b"text"),
-            ("4.json", osv(4).as_bytes()),
-        ]),
+        &zip(&[("x/3.json", osv(3).as_bytes()), ("LICENSE", b"text"), ("4.json", osv(4).as_bytes())]),
     );
     write("d.json", b"{ \"id\": 5 }");
     write("README.md", b"text");
@@ -102,14 +92,8 @@ fn a_directory_is_walked_in_order_and_links_are_not_followed() {
     let [broken, link] = &complaints[..] else {
         panic!("{complaints:?}");
     };
-    assert!(
-        broken.contains("d.json | invalid type: integer `5`, expected a string"),
-        "{broken}"
-    );
-    assert!(
-        link.contains("e.json | is a link or a device, which is not followed"),
-        "{link}"
-    );
+    assert!(broken.contains("d.json | invalid type: integer `5`, expected a string"), "{broken}");
+    assert!(link.contains("e.json | is a link or a device, which is not followed"), "{link}");
 }
 
 #[test]
@@ -132,21 +116,13 @@ fn an_archive_tells_which_member_is_broken() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("all.zip");
     fs::write(&path, bytes).unwrap();
-    assert_eq!(
-        ids(&at(&path).unwrap()),
-        ["X-1", "X-4"],
-        "from a file as from memory"
-    );
+    assert_eq!(ids(&at(&path).unwrap()), ["X-1", "X-4"], "from a file as from memory");
 }
 
 #[test]
 fn the_name_of_a_file_tells_the_product_of_the_older_endoflife() {
     let root = tempfile::tempdir().unwrap();
-    fs::write(
-        root.path().join("ubuntu.json"),
-        r#"[{ "cycle": "24.04", "eol": "2029-05-31" }]"#,
-    )
-    .unwrap();
+    fs::write(root.path().join("ubuntu.json"), r#"[{ "cycle": "24.04", "eol": "2029-05-31" }]"#).unwrap();
     let mut told = Told::default();
     import(Kind::EndOfLife, root.path(), &FeedLimits::DEFAULT, &mut told).unwrap();
     assert_eq!(told.lifecycles[0].product, "ubuntu");
@@ -158,10 +134,7 @@ fn what_is_not_there_or_empty_is_an_error() {
     let error = at(&root.path().join("missing")).unwrap_err().to_string();
     assert!(error.starts_with("cannot read "), "{error}");
     let error = at(root.path()).unwrap_err().to_string();
-    assert!(
-        error.ends_with("holds no record of kind osv that can be read"),
-        "{error}"
-    );
+    assert!(error.ends_with("holds no record of kind osv that can be read"), "{error}");
     fs::write(root.path().join("x.json"), "{").unwrap();
     let error = at(root.path()).unwrap_err().to_string();
     assert!(

@@ -38,11 +38,7 @@ fn every_kind_refuses_what_is_something_else() {
         ] {
             // An empty object is an empty tracker; an empty catalogue or list, none.
             let result = Told::read(*kind, "feed", bytes);
-            assert!(
-                result.is_err(),
-                "{kind} takes {:?}",
-                String::from_utf8_lossy(bytes)
-            );
+            assert!(result.is_err(), "{kind} takes {:?}", String::from_utf8_lossy(bytes));
         }
     }
 }
@@ -50,11 +46,9 @@ fn every_kind_refuses_what_is_something_else() {
 #[test]
 fn a_feed_that_is_cut_off_is_an_error() {
     let lines: String = (0..2000).map(|number| osv(number) + "\n").collect();
-    for packed in [
-        gzip(lines.as_bytes()),
-        bzip2(lines.as_bytes()),
-        zstd::encode_all(lines.as_bytes(), 1).unwrap(),
-    ] {
+    for packed in
+        [gzip(lines.as_bytes()), bzip2(lines.as_bytes()), zstd::encode_all(lines.as_bytes(), 1).unwrap()]
+    {
         let error = error(Kind::Osv, "all.jsonl", &packed[..packed.len() / 2]);
         assert!(
             error.contains("all.jsonl is not a feed of kind osv, or is damaged: the feed is cut off"),
@@ -66,11 +60,8 @@ fn a_feed_that_is_cut_off_is_an_error() {
     assert!(message.contains("EOF while parsing"), "{message}");
     let message = error(Kind::Osv, "all.json", format!("[{}, {{", osv(1)).as_bytes());
     assert!(message.contains("EOF while parsing"), "{message}");
-    let message = error(
-        Kind::Updateinfo,
-        "u.xml",
-        b"<updates><update type=\"security\"><id>A-1</id></update><update>",
-    );
+    let message =
+        error(Kind::Updateinfo, "u.xml", b"<updates><update type=\"security\"><id>A-1</id></update><update>");
     assert!(message.ends_with("it is cut off"), "{message}");
     let archive = zip(&[("1.json", osv(1).as_bytes())]);
     let message = error(Kind::Osv, "all.zip", &archive[..archive.len() - 30]);
@@ -98,46 +89,25 @@ fn a_line_that_is_cut_off_or_of_other_types_is_told() {
 
 #[test]
 fn records_beyond_the_limit_are_told_and_the_others_read() {
-    let limits = FeedLimits {
-        record: 1000,
-        ..FeedLimits::DEFAULT
-    };
+    let limits = FeedLimits { record: 1000, ..FeedLimits::DEFAULT };
     let huge = format!(r#"{{"id":"X-2","summary":"{}"}}"#, "x".repeat(600_000));
     let lines = format!("{}\n{huge}\n{}\n", osv(1), osv(3));
     let (told, result) = limited(Kind::Osv, "all.jsonl", lines.as_bytes(), &limits);
     result.unwrap();
     assert_eq!(told.advisories.len(), 2);
-    assert_eq!(
-        told.complaints(),
-        ["all.jsonl: line 2 | a record holds more than 1000 bytes"]
-    );
+    assert_eq!(told.complaints(), ["all.jsonl: line 2 | a record holds more than 1000 bytes"]);
 
     let archive = zip(&[("1.json", osv(1).as_bytes()), ("2.json", huge.as_bytes())]);
     let (told, result) = limited(Kind::Osv, "all.zip", &archive, &limits);
     result.unwrap();
-    assert_eq!(
-        told.complaints(),
-        ["all.zip!2.json | a record holds more than 1000 bytes"]
-    );
+    assert_eq!(told.complaints(), ["all.zip!2.json | a record holds more than 1000 bytes"]);
 
-    let limits = FeedLimits {
-        record: 200_000,
-        ..FeedLimits::DEFAULT
-    };
+    let limits = FeedLimits { record: 200_000, ..FeedLimits::DEFAULT };
     for (kind, text) in [
         (Kind::Osv, format!("[{huge}]")),
-        (
-            Kind::DebianTracker,
-            format!(r#"{{"a":{{"CVE-2025-1000":{huge}}}}}"#),
-        ),
-        (
-            Kind::Updateinfo,
-            format!("<updates><update><id>{huge}</id></update></updates>"),
-        ),
-        (
-            Kind::Updateinfo,
-            format!("<updates><update x='{huge}'></update></updates>"),
-        ),
+        (Kind::DebianTracker, format!(r#"{{"a":{{"CVE-2025-1000":{huge}}}}}"#)),
+        (Kind::Updateinfo, format!("<updates><update><id>{huge}</id></update></updates>")),
+        (Kind::Updateinfo, format!("<updates><update x='{huge}'></update></updates>")),
         (Kind::Epss, format!("cve,epss,percentile\n{huge}")),
         (Kind::Csaf, huge.clone()),
     ] {
@@ -158,18 +128,12 @@ fn a_record_of_100_megabytes_is_too_large() {
     let packed = zstd::encode_all(&text[..], 1).unwrap();
     let told = Told::read(Kind::Osv, "all.jsonl.zst", &packed).unwrap();
     assert_eq!(told.advisories.len(), 2);
-    assert_eq!(
-        told.complaints(),
-        ["all.jsonl.zst: line 2 | a record holds more than 104857600 bytes"]
-    );
+    assert_eq!(told.complaints(), ["all.jsonl.zst: line 2 | a record holds more than 104857600 bytes"]);
 }
 
 #[test]
 fn a_bomb_meets_the_limit_of_the_feed() {
-    let limits = FeedLimits {
-        total: 1 << 20,
-        ..FeedLimits::DEFAULT
-    };
+    let limits = FeedLimits { total: 1 << 20, ..FeedLimits::DEFAULT };
     let blanks = vec![b' '; 8 << 20];
     let archive = zip(&[("0.json", b"{}"), ("1.json", &blanks)]);
     for (name, bytes) in [
@@ -181,18 +145,12 @@ fn a_bomb_meets_the_limit_of_the_feed() {
         for kind in [Kind::Osv, Kind::DebianTracker, Kind::Csaf] {
             let (_, result) = limited(kind, name, &bytes, &limits);
             let error = result.unwrap_err();
-            assert!(
-                matches!(error, FeedError::TooLarge { what: "bytes", .. }),
-                "{name}: {error}"
-            );
+            assert!(matches!(error, FeedError::TooLarge { what: "bytes", .. }), "{name}: {error}");
         }
     }
     let many: Vec<String> = (0..100).map(|n| format!("{n}.json")).collect();
     let members: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b"{}"[..])).collect();
-    let limits = FeedLimits {
-        entries: 50,
-        ..FeedLimits::DEFAULT
-    };
+    let limits = FeedLimits { entries: 50, ..FeedLimits::DEFAULT };
     let (_, result) = limited(Kind::Osv, "x.zip", &zip(&members), &limits);
     let error = result.unwrap_err().to_string();
     assert!(error.contains("more than 50 members"), "{error}");
@@ -200,16 +158,9 @@ fn a_bomb_meets_the_limit_of_the_feed() {
 
 #[test]
 fn members_that_overlap_are_refused() {
-    let mut bytes = zip(&[
-        ("1.json", osv(1).as_bytes()),
-        ("skipped", b"x"),
-        ("2.json", osv(2).as_bytes()),
-    ]);
+    let mut bytes = zip(&[("1.json", osv(1).as_bytes()), ("skipped", b"x"), ("2.json", osv(2).as_bytes())]);
     // The directory: the last member is said to lie where the first does.
-    let at = bytes
-        .windows(4)
-        .rposition(|window| window == b"PK\x01\x02")
-        .unwrap();
+    let at = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
     bytes[at + 42..at + 46].copy_from_slice(&4_u32.to_le_bytes());
     let told = Told::read(Kind::Osv, "x.zip", &bytes).unwrap();
     assert_eq!(told.advisories.len(), 1);
@@ -221,17 +172,11 @@ fn entities_are_not_expanded() {
     let bomb = r#"<?xml version="1.0"?><!DOCTYPE updates [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
         <updates><update type="security"><id>&b;</id></update></updates>"#;
     let message = error(Kind::Updateinfo, "u.xml", bomb.as_bytes());
-    assert!(
-        message.ends_with("it has a document type declaration, which no feed has"),
-        "{message}"
-    );
+    assert!(message.ends_with("it has a document type declaration, which no feed has"), "{message}");
     for text in ["<id>&b;</id>", "<id x=\"&b;\"/>", "<id>&#xFFFFFFFF;</id>"] {
         let text = format!("<updates><update>{text}</update></updates>");
         assert!(
-            matches!(
-                Told::read(Kind::Updateinfo, "u.xml", text.as_bytes()),
-                Err(FeedError::Document { .. })
-            ),
+            matches!(Told::read(Kind::Updateinfo, "u.xml", text.as_bytes()), Err(FeedError::Document { .. })),
             "{text}"
         );
     }
@@ -259,10 +204,7 @@ fn nesting_ends() {
     }
     let wide = format!("<updates><update>{}</update></updates>", "<x/>".repeat(600_000));
     let message = error(Kind::Updateinfo, "u.xml", wide.as_bytes());
-    assert!(
-        message.ends_with("a record has more than 500000 elements"),
-        "{message}"
-    );
+    assert!(message.ends_with("a record has more than 500000 elements"), "{message}");
 }
 
 #[test]
@@ -271,10 +213,7 @@ fn a_tar_archive_must_be_unpacked_first() {
     tar[..5].copy_from_slice(b"x.json"[..5].as_ref());
     tar[257..262].copy_from_slice(b"ustar");
     let message = error(Kind::Csaf, "csaf.tar.bz2", &bzip2(&tar));
-    assert!(
-        message.ends_with("it is a tar archive, which must be unpacked first"),
-        "{message}"
-    );
+    assert!(message.ends_with("it is a tar archive, which must be unpacked first"), "{message}");
 }
 
 #[test]
@@ -286,9 +225,6 @@ fn what_is_told_is_on_one_line() {
         panic!("one");
     };
     for text in [&rejected.place, &rejected.why] {
-        assert!(
-            text.chars().count() <= 500 && !text.contains(char::is_control),
-            "{text}"
-        );
+        assert!(text.chars().count() <= 500 && !text.contains(char::is_control), "{text}");
     }
 }

@@ -27,20 +27,8 @@ const TRACKER: &str = r#"{
 #[test]
 fn the_tracker_of_debian_is_read() {
     let told = Told::of(Kind::DebianTracker, "data.json", TRACKER);
-    let ids: Vec<&str> = told
-        .advisories
-        .iter()
-        .map(|advisory| advisory.id.as_str())
-        .collect();
-    assert_eq!(
-        ids,
-        [
-            "CVE-2025-10001",
-            "CVE-2025-10002",
-            "CVE-2025-10001",
-            "TEMP-0000000-ABCDEF"
-        ]
-    );
+    let ids: Vec<&str> = told.advisories.iter().map(|advisory| advisory.id.as_str()).collect();
+    assert_eq!(ids, ["CVE-2025-10001", "CVE-2025-10002", "CVE-2025-10001", "TEMP-0000000-ABCDEF"]);
     let rows: Vec<_> = told.advisories[0]
         .affected
         .iter()
@@ -50,12 +38,7 @@ fn the_tracker_of_debian_is_read() {
     assert_eq!(
         rows,
         [
-            (
-                "12",
-                "[,1.2-3+deb12u1)".to_owned(),
-                Fix::Released,
-                Some(Severity::Medium)
-            ),
+            ("12", "[,1.2-3+deb12u1)".to_owned(), Fix::Released, Some(Severity::Medium)),
             ("11", open(), Fix::EndOfLife, None),
             ("10", open(), Fix::WillNotFix, Some(Severity::Low)),
             ("14", open(), Fix::UnderInvestigation, None),
@@ -75,18 +58,9 @@ fn a_broken_entry_of_the_tracker_does_not_harm_the_others() {
     let told = Told::read(Kind::DebianTracker, "data.json", text.as_bytes()).unwrap();
     assert_eq!(told.advisories.len(), 2);
     let complaints = told.complaints();
-    assert!(
-        complaints[0].starts_with("data.json: a, CVE-2025-1000 | invalid type"),
-        "{complaints:?}"
-    );
-    assert_eq!(
-        complaints[1],
-        "data.json: a, CVE-2025-1001, sid | \"shrug\" is no status of the tracker"
-    );
-    assert!(
-        complaints[2].starts_with("data.json: b | invalid type"),
-        "{complaints:?}"
-    );
+    assert!(complaints[0].starts_with("data.json: a, CVE-2025-1000 | invalid type"), "{complaints:?}");
+    assert_eq!(complaints[1], "data.json: a, CVE-2025-1001, sid | \"shrug\" is no status of the tracker");
+    assert!(complaints[2].starts_with("data.json: b | invalid type"), "{complaints:?}");
     assert!(complaints[3].contains("\"nova\" is not known"), "{complaints:?}");
 }
 
@@ -107,16 +81,8 @@ fn secdb_is_read_for_each_of_its_distributions() {
             Ecosystem::Alpine,
             "v3.19",
         ),
-        (
-            r#""urlprefix": "https://packages.wolfi.dev""#,
-            Ecosystem::Wolfi,
-            "",
-        ),
-        (
-            r#""urlprefix": "https://packages.cgr.dev/chainguard""#,
-            Ecosystem::Chainguard,
-            "",
-        ),
+        (r#""urlprefix": "https://packages.wolfi.dev""#, Ecosystem::Wolfi, ""),
+        (r#""urlprefix": "https://packages.cgr.dev/chainguard""#, Ecosystem::Chainguard, ""),
     ] {
         let told = Told::of(Kind::Secdb, "main.json", &text(about));
         let rows: Vec<_> = told
@@ -142,16 +108,9 @@ fn secdb_is_read_for_each_of_its_distributions() {
         let row = &told.advisories[0].affected[0];
         assert_eq!((row.ecosystem, row.release.as_str()), (ecosystem, release));
     }
-    let unknown = Told::read(
-        Kind::Secdb,
-        "main.json",
-        text(r#""urlprefix": "https://x""#).as_bytes(),
-    );
+    let unknown = Told::read(Kind::Secdb, "main.json", text(r#""urlprefix": "https://x""#).as_bytes());
     let error = unknown.unwrap_err().to_string();
-    assert!(
-        error.contains("neither \"https://x\" nor \"\" tells the distribution"),
-        "{error}"
-    );
+    assert!(error.contains("neither \"https://x\" nor \"\" tells the distribution"), "{error}");
 }
 
 const KUBERNETES: &str = r#"{ "version": "https://jsonfeed.org/version/1.1", "title": "Kubernetes CVEs",
@@ -167,19 +126,11 @@ const KUBERNETES: &str = r#"{ "version": "https://jsonfeed.org/version/1.1", "ti
 #[test]
 fn the_feed_of_kubernetes_is_read() {
     let told = Told::read(Kind::Kubernetes, "index.json", KUBERNETES.as_bytes()).unwrap();
-    let ids: Vec<&str> = told
-        .advisories
-        .iter()
-        .map(|advisory| advisory.id.as_str())
-        .collect();
+    let ids: Vec<&str> = told.advisories.iter().map(|advisory| advisory.id.as_str()).collect();
     assert_eq!(ids, ["CVE-2025-10001", "CVE-2025-10002", "CVE-2025-10003"]);
     let advisory = &told.advisories[0];
     assert_eq!(advisory.cvss, ["CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N"]);
-    let rows: Vec<_> = advisory
-        .affected
-        .iter()
-        .map(|row| (row.package.as_str(), shown(row)))
-        .collect();
+    let rows: Vec<_> = advisory.affected.iter().map(|row| (row.package.as_str(), shown(row))).collect();
     assert_eq!(
         rows,
         [
@@ -187,19 +138,13 @@ fn the_feed_of_kubernetes_is_read() {
             ("k8s.io/apiserver", "[,1.30.1)".to_owned()),
         ]
     );
-    assert_eq!(
-        told.editions[0].made,
-        Some("2025-08-01T00:00:00Z".parse().unwrap())
-    );
+    assert_eq!(told.editions[0].made, Some("2025-08-01T00:00:00Z".parse().unwrap()));
     let complaints = told.complaints();
     assert_eq!(
         complaints[0],
         "index.json: CVE-2025-10001 | what is affected by \"All of them, more or less\" is not understood (kept)"
     );
-    assert!(
-        complaints[1].starts_with("index.json: item 3 | invalid type"),
-        "{complaints:?}"
-    );
+    assert!(complaints[1].starts_with("index.json: item 3 | invalid type"), "{complaints:?}");
 }
 
 #[test]

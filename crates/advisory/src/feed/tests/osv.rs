@@ -44,16 +44,10 @@ fn an_advisory_of_github_is_read() {
     let [python, bounded, unfixed] = &advisory.affected[..] else {
         panic!("three rows");
     };
-    assert_eq!(
-        (python.ecosystem, python.package.as_str()),
-        (Ecosystem::PyPi, "some-package")
-    );
+    assert_eq!((python.ecosystem, python.package.as_str()), (Ecosystem::PyPi, "some-package"));
     assert_eq!((shown(python).as_str(), python.fix), ("[,2.0)", Fix::Released));
     assert_eq!(python.versions, ["3.0rc1"], "the others are in the range");
-    assert_eq!(
-        (shown(bounded).as_str(), bounded.fix),
-        ("[1.2.0,1.4.9]", Fix::Released)
-    );
+    assert_eq!((shown(bounded).as_str(), bounded.fix), ("[1.2.0,1.4.9]", Fix::Released));
     assert_eq!((shown(unfixed).as_str(), unfixed.fix), ("[,", Fix::Pending));
 }
 
@@ -70,10 +64,7 @@ fn what_does_not_stand_is_told_apart() {
         (r#""withdrawn": "2025-01-01T00:00:00Z""#, Standing::Withdrawn),
         (r#""withdrawn": null"#, Standing::Active),
         (r#""summary": "** DISPUTED ** x""#, Standing::Disputed),
-        (
-            r#""summary": "x", "details": "** DISPUTED ** x""#,
-            Standing::Disputed,
-        ),
+        (r#""summary": "x", "details": "** DISPUTED ** x""#, Standing::Disputed),
         (r#""details": "** REJECT ** x""#, Standing::Withdrawn),
         (
             r#""affected": [{ "package": { "ecosystem": "crates.io", "name": "x" }, "database_specific": { "informational": "unmaintained" } }]"#,
@@ -88,11 +79,7 @@ fn what_does_not_stand_is_told_apart() {
         r#"{ "id": "ALBA-2019:1", "summary": "tool bug fix update", "affected": [{ "package": { "ecosystem": "AlmaLinux:8", "name": "tool" },
              "ranges": [{ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": "1-1.el8" }] }] }] }"#,
     );
-    assert_eq!(
-        told.only().standing,
-        Standing::Informational,
-        "it fixes no vulnerability"
-    );
+    assert_eq!(told.only().standing, Standing::Informational, "it fixes no vulnerability");
 }
 
 #[test]
@@ -108,10 +95,7 @@ fn symbols_of_go_are_kept() {
     };
     assert_eq!(
         told.only().affected[0].imports,
-        [
-            import("example.com/m/p", &["F", "T.M"]),
-            import("example.com/m/q", &[])
-        ]
+        [import("example.com/m/p", &["F", "T.M"]), import("example.com/m/q", &[])]
     );
 }
 
@@ -128,10 +112,7 @@ fn ubuntu_rates_by_a_type_of_its_own() {
     let advisory = told.only();
     assert_eq!(advisory.severity, Some(Severity::Info));
     let row = &advisory.affected[0];
-    assert_eq!(
-        (row.ecosystem, row.release.as_str()),
-        (Ecosystem::Ubuntu, "Pro:18.04:LTS")
-    );
+    assert_eq!((row.ecosystem, row.release.as_str()), (Ecosystem::Ubuntu, "Pro:18.04:LTS"));
     assert_eq!((row.binary, row.severity), (false, Some(Severity::High)));
     assert_eq!(row.versions, [""; 0]);
 }
@@ -165,17 +146,11 @@ fn markers_of_debian_and_alpine_become_fixes() {
         (shown(row), row.fix)
     };
     assert_eq!(row("Alpine:v3.19", "0"), (String::new(), Fix::NotAffected));
-    assert_eq!(
-        row("Debian:11", "<not-affected>"),
-        (String::new(), Fix::NotAffected)
-    );
+    assert_eq!(row("Debian:11", "<not-affected>"), (String::new(), Fix::NotAffected));
     assert_eq!(row("Debian:11", "<end-of-life>"), ("[,".into(), Fix::EndOfLife));
     assert_eq!(row("Debian:11", "<unfixed>"), ("[,".into(), Fix::Pending));
     assert_eq!(row("Debian:11", "<ignored>"), ("[,".into(), Fix::WillNotFix));
-    assert_eq!(
-        row("Debian:11", "<undetermined>"),
-        ("[,".into(), Fix::UnderInvestigation)
-    );
+    assert_eq!(row("Debian:11", "<undetermined>"), ("[,".into(), Fix::UnderInvestigation));
     assert_eq!(row("Debian:11", "1.0-1"), ("[,1.0-1)".into(), Fix::Released));
 }
 

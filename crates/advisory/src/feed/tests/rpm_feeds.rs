@@ -68,17 +68,9 @@ fn vex_of_red_hat_is_read() {
     let branches = [
         leaf(base, "cpe", "cpe:/o:redhat:rhel_eus:9.4::baseos"),
         leaf(app, "cpe", "cpe:/a:redhat:enterprise_linux:8::appstream"),
-        leaf(
-            "red_hat_enterprise_linux_9",
-            "cpe",
-            "cpe:/o:redhat:enterprise_linux:9",
-        ),
+        leaf("red_hat_enterprise_linux_9", "cpe", "cpe:/o:redhat:enterprise_linux:9"),
         leaf("openshift", "cpe", "cpe:/a:redhat:openshift:4.12::el8"),
-        leaf(
-            "frob-1:3.0-2.el9_4.src",
-            "purl",
-            "pkg:rpm/redhat/frob@3.0-2.el9_4?arch=src&epoch=1",
-        ),
+        leaf("frob-1:3.0-2.el9_4.src", "purl", "pkg:rpm/redhat/frob@3.0-2.el9_4?arch=src&epoch=1"),
         leaf(
             "frob-libs-1:3.0-2.el9_4.x86_64",
             "purl",
@@ -94,11 +86,7 @@ fn vex_of_red_hat_is_read() {
             "purl",
             "pkg:rpm/redhat/grob@5-4.module%2Bel8.10.0%2B1%2Bab?arch=x86_64&rpmmod=grob:5:810:ab",
         ),
-        leaf(
-            "grob:6:810020250101:ab",
-            "purl",
-            "pkg:rpmmod/redhat/grob@6:810020250101:ab",
-        ),
+        leaf("grob:6:810020250101:ab", "purl", "pkg:rpmmod/redhat/grob@6:810020250101:ab"),
         leaf(
             "grob-0:6-1.module+el8.10.0+1+ab.aarch64",
             "purl",
@@ -146,10 +134,7 @@ fn vex_of_red_hat_is_read() {
     let advisory = told.only();
     assert_eq!(advisory.id, "CVE-2025-10001");
     assert_eq!(advisory.summary, "frob: use after free");
-    assert_eq!(
-        (advisory.severity, &advisory.cwe[..]),
-        (Some(Severity::Medium), &[416][..])
-    );
+    assert_eq!((advisory.severity, &advisory.cwe[..]), (Some(Severity::Medium), &[416][..]));
     assert_eq!(advisory.references, ["https://self", "https://other"]);
     assert_eq!(advisory.affected[0].ecosystem, Ecosystem::RedHat);
     let app = "enterprise_linux:8::appstream";
@@ -163,57 +148,18 @@ fn vex_of_red_hat_is_read() {
                 ["grob:5", "x86_64", "[,5-4.module+el8.10.0+1+ab)"],
                 Fix::Released
             ),
-            row(
-                app,
-                "grob",
-                true,
-                ["grob:6", "aarch64", "[,6-1.module+el8.10.0+1+ab)"],
-                Fix::Released
-            ),
-            row(
-                "enterprise_linux:9",
-                "frob",
-                false,
-                ["", "", ""],
-                Fix::NotAffected
-            ),
-            row(
-                "enterprise_linux:9",
-                "hob",
-                false,
-                ["", "", "[,"],
-                Fix::WillNotFix
-            ),
-            row(
-                "enterprise_linux:9",
-                "hob-libs",
-                true,
-                ["", "", "[,"],
-                Fix::UnderInvestigation
-            ),
-            row(
-                "enterprise_linux:9",
-                "nodejs",
-                false,
-                ["nodejs:18", "", "[,"],
-                Fix::EndOfLife
-            ),
+            row(app, "grob", true, ["grob:6", "aarch64", "[,6-1.module+el8.10.0+1+ab)"], Fix::Released),
+            row("enterprise_linux:9", "frob", false, ["", "", ""], Fix::NotAffected),
+            row("enterprise_linux:9", "hob", false, ["", "", "[,"], Fix::WillNotFix),
+            row("enterprise_linux:9", "hob-libs", true, ["", "", "[,"], Fix::UnderInvestigation),
+            row("enterprise_linux:9", "nodejs", false, ["nodejs:18", "", "[,"], Fix::EndOfLife),
             // The source stands for what is built from it.
-            row(
-                "rhel_eus:9.4::baseos",
-                "frob",
-                false,
-                ["", "", "[,1:3.0-2.el9_4)"],
-                Fix::Released
-            ),
+            row("rhel_eus:9.4::baseos", "frob", false, ["", "", "[,1:3.0-2.el9_4)"], Fix::Released),
         ]
     );
     let hob = &advisory.affected[3];
     assert_eq!(hob.severity, Some(Severity::High), "its own rating");
-    assert_eq!(
-        advisory.affected[2].severity, None,
-        "that of the advisory need not be said again"
-    );
+    assert_eq!(advisory.affected[2].severity, None, "that of the advisory need not be said again");
 }
 
 #[test]
@@ -240,43 +186,22 @@ fn an_advisory_of_suse_is_told_once_for_all_with_the_same_rows() {
            {{ "cve": "CVE-2025-10002", "product_status": {{ "recommended": [{both}] }} }},
            {{ "cve": "CVE-2025-10003", "product_status": {{ "recommended": ["{leap}:grob-2-1.noarch"] }} }}, {{ "title": "no id" }}"#
     );
-    let text = csaf(
-        "csaf_security_advisory",
-        "SUSE-SU-2025:1-1",
-        &branches,
-        &parts,
-        &vulnerabilities,
-    );
+    let text = csaf("csaf_security_advisory", "SUSE-SU-2025:1-1", &branches, &parts, &vulnerabilities);
     let told = Told::read(Kind::Csaf, "suse.json", text.as_bytes()).unwrap();
     let [frob, grob] = &told.advisories[..] else {
         panic!("two groups");
     };
-    assert_eq!(
-        (frob.id.as_str(), grob.id.as_str()),
-        ("SUSE-SU-2025:1-1", "SUSE-SU-2025:1-1")
-    );
+    assert_eq!((frob.id.as_str(), grob.id.as_str()), ("SUSE-SU-2025:1-1", "SUSE-SU-2025:1-1"));
     assert_eq!(frob.upstream, ["CVE-2025-10001", "CVE-2025-10002"]);
     assert_eq!(grob.upstream, ["CVE-2025-10003"]);
     let release = "Linux Enterprise Server 15 SP5";
     assert_eq!(
         rows(frob),
-        [row(
-            release,
-            "libfrob1",
-            true,
-            ["", "aarch64 x86_64", "[,1.1.1l-150500.17.25.1)"],
-            Fix::Released
-        )]
+        [row(release, "libfrob1", true, ["", "aarch64 x86_64", "[,1.1.1l-150500.17.25.1)"], Fix::Released)]
     );
-    assert_eq!(
-        rows(grob),
-        [row("Leap 15.6", "grob", true, ["", "", "[,2-1)"], Fix::Released)]
-    );
+    assert_eq!(rows(grob), [row("Leap 15.6", "grob", true, ["", "", "[,2-1)"], Fix::Released)]);
     assert_eq!(grob.affected[0].ecosystem, Ecosystem::OpenSuse);
-    assert_eq!(
-        told.complaints(),
-        ["suse.json: SUSE-SU-2025:1-1, vulnerability 4 | it has no id"]
-    );
+    assert_eq!(told.complaints(), ["suse.json: SUSE-SU-2025:1-1, vulnerability 4 | it has no id"]);
 }
 
 #[test]
@@ -285,33 +210,18 @@ fn what_suse_fixed_was_affected_before() {
     let branches = [
         leaf(server, "cpe", "cpe:/o:suse:sles:15:sp5"),
         leaf("libfrob1", "purl", "pkg:rpm/suse/libfrob1@?upstream=frob.src.rpm"),
-        leaf(
-            "libfrob1-2-1",
-            "purl",
-            "pkg:rpm/suse/libfrob1@2-1?upstream=frob-2-1.src.rpm",
-        ),
+        leaf("libfrob1-2-1", "purl", "pkg:rpm/suse/libfrob1@2-1?upstream=frob-2-1.src.rpm"),
         leaf("Micro", "cpe", "cpe:/o:other:micro:1"),
     ];
-    let parts = [
-        part(server, "libfrob1"),
-        part(server, "libfrob1-2-1"),
-        part("Micro", "libfrob1"),
-    ];
+    let parts = [part(server, "libfrob1"), part(server, "libfrob1-2-1"), part("Micro", "libfrob1")];
     let vulnerability = format!(
         r#"{{ "cve": "CVE-2025-10001", "product_status": {{ "known_affected": ["{server}:libfrob1", "Micro:libfrob1"], "recommended": ["{server}:libfrob1-2-1"] }} }}"#
     );
     let text = csaf("csaf_vex", "CVE-2025-10001", &branches, &parts, &vulnerability);
     let told = Told::read(Kind::Csaf, "cve.json", text.as_bytes()).unwrap();
     let release = "Linux Enterprise Server 15 SP5";
-    assert_eq!(
-        rows(told.only()),
-        [row(release, "libfrob1", true, ["", "", "[,2-1)"], Fix::Released)]
-    );
-    assert!(
-        told.complaints()[0].contains("\"Micro\" is not known"),
-        "{:?}",
-        told.complaints()
-    );
+    assert_eq!(rows(told.only()), [row(release, "libfrob1", true, ["", "", "[,2-1)"], Fix::Released)]);
+    assert!(told.complaints()[0].contains("\"Micro\" is not known"), "{:?}", told.complaints());
 }
 
 #[test]
@@ -366,20 +276,8 @@ fn updateinfo_of_amazon_is_read() {
     assert_eq!(
         rows(advisory),
         [
-            row(
-                "2023",
-                "frob",
-                true,
-                ["", "aarch64 x86_64", "[,1:3.0-1.amzn2023)"],
-                Fix::Released
-            ),
-            row(
-                "2023",
-                "frob-doc",
-                true,
-                ["", "", "[,3.0-1.amzn2023)"],
-                Fix::Released
-            ),
+            row("2023", "frob", true, ["", "aarch64 x86_64", "[,1:3.0-1.amzn2023)"], Fix::Released),
+            row("2023", "frob-doc", true, ["", "", "[,3.0-1.amzn2023)"], Fix::Released),
         ]
     );
     assert_eq!(told.complaints(), ["updateinfo.xml: update 3 | it has no id"]);
@@ -397,13 +295,7 @@ fn updateinfo_of_others_names_its_modules() {
     assert_eq!(told.only().affected[0].ecosystem, Ecosystem::Rocky);
     assert_eq!(
         rows(told.only()),
-        [row(
-            "8",
-            "frob",
-            true,
-            ["frob:5", "x86_64", "[,5-4.module+el8)"],
-            Fix::Released
-        )]
+        [row("8", "frob", true, ["frob:5", "x86_64", "[,5-4.module+el8)"], Fix::Released)]
     );
 }
 
@@ -462,13 +354,7 @@ fn oval_of_oracle_is_read() {
     assert_eq!(frob.severity, Some(Severity::High));
     assert_eq!(
         rows(frob),
-        [row(
-            "8",
-            "frob",
-            true,
-            ["frob:5", "aarch64 x86_64", "[,5-4.module+el8.6.0+1+ab)"],
-            Fix::Released
-        )]
+        [row("8", "frob", true, ["frob:5", "aarch64 x86_64", "[,5-4.module+el8.6.0+1+ab)"], Fix::Released)]
     );
     assert_eq!(
         rows(grob),

@@ -23,9 +23,7 @@ const FEEDS: &[(&str, Kind, usize, usize, usize)] = &[
 fn data() -> Option<PathBuf> {
     let given = std::env::var_os("GABION_TEST_DATA").map(PathBuf::from);
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = given
-        .unwrap_or_else(|| root.join("../shared/data"))
-        .join("advisories");
+    let path = given.unwrap_or_else(|| root.join("../shared/data")).join("advisories");
     if path.is_dir() {
         return Some(path);
     }
@@ -38,10 +36,7 @@ fn data() -> Option<PathBuf> {
 }
 
 #[test]
-#[expect(
-    clippy::print_stderr,
-    reason = "who runs the tests must see that this one did not run"
-)]
+#[expect(clippy::print_stderr, reason = "who runs the tests must see that this one did not run")]
 fn every_record_of_the_shared_data_is_read() {
     let Some(data) = data() else {
         eprintln!("not run: the shared data is not there; set GABION_TEST_DATA");
@@ -57,12 +52,8 @@ fn every_record_of_the_shared_data_is_read() {
         let lost = told.rejected.iter().filter(|rejected| !rejected.kept).count();
         assert_eq!(lost, usize::from(*name == "mixed"), "{:?}", told.complaints());
         let all = lost + told.advisories.len() + told.exploited.len() + told.assessments.len();
-        let affected: usize = told
-            .advisories
-            .iter()
-            .map(|advisory| advisory.affected.len())
-            .sum::<usize>()
-            + lost;
+        let affected: usize =
+            told.advisories.iter().map(|advisory| advisory.affected.len()).sum::<usize>() + lost;
         if told.rejected.len() != *complaints {
             for line in told.complaints().iter().take(50) {
                 eprintln!("{line}");

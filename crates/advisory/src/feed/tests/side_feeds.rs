@@ -28,10 +28,7 @@ fn the_catalogue_of_cisa_is_read() {
     assert_eq!(told.exploited[0], first);
     assert!(!told.exploited[1].ransomware);
     assert_eq!(told.editions[0].version, "2025.08.25");
-    assert_eq!(
-        told.editions[0].made,
-        Some("2025-08-25T18:00:00Z".parse().unwrap())
-    );
+    assert_eq!(told.editions[0].made, Some("2025-08-25T18:00:00Z".parse().unwrap()));
 }
 
 #[test]
@@ -45,10 +42,7 @@ fn the_compact_form_of_the_catalogue_is_read() {
     assert!(told.exploited[0].ransomware);
     assert_eq!(
         told.complaints(),
-        [
-            "kev.json: line 2 | \"some day\" is no date",
-            "kev.json: line 3 | \"nobody\" is no CVE"
-        ]
+        ["kev.json: line 2 | \"some day\" is no date", "kev.json: line 3 | \"nobody\" is no CVE"]
     );
 }
 
@@ -60,26 +54,11 @@ fn scores_of_epss_are_read() {
     let scores: Vec<_> = told
         .likelihoods
         .iter()
-        .map(
-            |Likelihood {
-                 cve,
-                 probability,
-                 percentile,
-             }| (cve.as_str(), *probability, *percentile),
-        )
+        .map(|Likelihood { cve, probability, percentile }| (cve.as_str(), *probability, *percentile))
         .collect();
-    assert_eq!(
-        scores,
-        [
-            ("CVE-1999-0001", 12_970, 788_140),
-            ("CVE-2025-10001", 1_000_000, 1_000_000)
-        ]
-    );
+    assert_eq!(scores, [("CVE-1999-0001", 12_970, 788_140), ("CVE-2025-10001", 1_000_000, 1_000_000)]);
     assert_eq!(told.editions[0].version, "v2025.03.14");
-    assert_eq!(
-        told.editions[0].made,
-        Some("2025-08-25T12:55:00Z".parse().unwrap())
-    );
+    assert_eq!(told.editions[0].made, Some("2025-08-25T12:55:00Z".parse().unwrap()));
     assert_eq!(told.complaints().len(), 3);
 }
 
@@ -129,10 +108,7 @@ fn a_rejected_cve_does_not_stand() {
     let [assessment] = &told.assessments[..] else {
         panic!("one");
     };
-    assert_eq!(
-        (assessment.standing, assessment.summary.as_str()),
-        (Standing::Withdrawn, "A duplicate")
-    );
+    assert_eq!((assessment.standing, assessment.summary.as_str()), (Standing::Withdrawn, "A duplicate"));
 }
 
 #[test]
