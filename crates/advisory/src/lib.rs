@@ -4,6 +4,7 @@
 
 pub mod ecosystem;
 pub mod record;
+pub mod segment;
 pub mod version;
 
 pub use ecosystem::Ecosystem;
