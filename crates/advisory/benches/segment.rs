@@ -12,7 +12,10 @@
 
 #![allow(clippy::print_stdout, reason = "it prints its result")]
 
-use gabion_advisory::segment::{Builder, Segment};
+use gabion_advisory::{
+    segment::{Builder, Segment},
+    transfer::{Directory, Expected, Route, fetch_manifest, publish, sign, update},
+};
 use serde_json::{Value, value::RawValue};
 use std::{
     fs,
@@ -23,13 +26,11 @@ use std::{
 type Rows = Vec<(u8, Vec<u8>, Vec<u8>)>;
 
 fn main() {
-    let chosen: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
-    let feeds = std::env::var("GABION_BENCH_ADVISORIES")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/advisories").to_owned());
+    let feeds = std::env::var("GABION_BENCH_ADVISORIES").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/advisories").to_owned()
+    });
     if wanted("feeds") {
         match feed_rows(Path::new(&feeds)) {
             Ok(rows) => measure("feeds", rows),
@@ -45,11 +46,18 @@ fn measure(name: &str, rows: Rows) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (first, second) = (directory.path().join("first"), directory.path().join("second"));
     let text: usize = rows.iter().map(|(_, key, value)| key.len() + value.len()).sum();
-    println!("{name}: {} rows, {} MB of keys and values", rows.len(), mega(text as u64));
+    println!(
+        "{name}: {} rows, {} MB of keys and values",
+        rows.len(),
+        mega(text as u64)
+    );
 
-    let (_, build) = timed(|| write(&rows, None, &first));
+    let ((), build) = timed(|| write(&rows, None, &first));
     let old = Segment::open(&first).expect("opens");
-    println!("  build            {build:>10.1?}   {} MB on disk", mega(old.size()));
+    println!(
+        "  build            {build:>10.1?}   {} MB on disk",
+        mega(old.size())
+    );
 
     // A day's change: 0.3 % of the rows, half of them replaced and half of them added, spread at random.
     let keys: Vec<_> = rows.iter().map(|(table, key, _)| (*table, key.clone())).collect();
@@ -65,10 +73,11 @@ fn measure(name: &str, rows: Rows) {
             changed.push((table, key, value));
         }
     }
-    let (_, rebuild) = timed(|| write(&changed, Some(&old), &second));
+    let ((), rebuild) = timed(|| write(&changed, Some(&old), &second));
     drop(changed);
-    drop(old);
     println!("  rebuild          {rebuild:>10.1?}   with the dictionary of the first");
+    transfer(directory.path(), &old, &Segment::open(&second).expect("opens"));
+    drop(old);
 
     let open = best(20, || Segment::open(&first).expect("opens"));
     println!("  open             {open:>10.1?}");
@@ -104,6 +113,39 @@ fn measure(name: &str, rows: Rows) {
             "  3,000 questions  {cold:>10.1?}   the second time {warm:.1?}, {found} rows, {grown:.1} MiB more memory: {what}"
         );
     }
+}
+
+/// Publishes one version after the other, and updates a client that has the first.
+fn transfer(directory: &Path, old: &Segment, new: &Segment) {
+    let server = directory.join("server");
+    let (secret, public) = sign::generate(None).expect("a key");
+    let now = "2026-11-22T06:00:00Z".parse().expect("a time");
+    let publish = |segment| {
+        let sign = |bytes: &[u8]| Ok(sign::sign(bytes, &secret, None, "of a benchmark")?);
+        publish(&server, &[("bench", segment)], now, 7, sign).expect("published")
+    };
+    publish(old);
+    let (_, published) = timed(|| publish(new));
+    let mut chunks = Directory(server.clone());
+    let expected = Expected {
+        now,
+        last: None,
+        allow_older: false,
+    };
+    let manifest = fetch_manifest(&mut chunks, &public.parse().expect("a key"), expected).expect("signed");
+    let target = directory.join("client");
+    let (updated, took) =
+        timed(|| update(Some(old), &manifest, "bench", &mut chunks, &target).expect("updated"));
+    assert_eq!(updated.route, Route::Delta);
+    let overhead =
+        manifest.to_bytes().len() + fs::read(server.join("manifest.json.minisig")).map_or(0, |s| s.len());
+    println!("  publish          {published:>10.1?}   a version and the delta from the one before");
+    println!(
+        "  update           {took:>10.1?}   {} kB fetched, and {overhead} bytes of manifest and signature; {} of {} blocks are new",
+        updated.bytes_fetched / 1000,
+        updated.blocks - updated.blocks_reused,
+        updated.blocks,
+    );
 }
 
 fn ask(segment: &Segment, questions: &[(u8, Vec<u8>)]) -> usize {
@@ -163,7 +205,8 @@ fn synthetic(count: usize) -> Rows {
     let mut random = Random(3);
     (0..count)
         .map(|_| {
-            let ecosystem = ["Debian:12", "Ubuntu:24.04", "npm", "PyPI", "Maven", "AlmaLinux:9"][random.below(6)];
+            let ecosystem =
+                ["Debian:12", "Ubuntu:24.04", "npm", "PyPI", "Maven", "AlmaLinux:9"][random.below(6)];
             let package = random.below(200_000);
             let key = format!("{ecosystem}/{:x}-package-{package}", package * 7919 % 65_521);
             let (year, id) = (1999 + random.below(28), random.below(60_000));
@@ -179,7 +222,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
 }
@@ -198,7 +244,11 @@ fn best<T>(runs: usize, mut work: impl FnMut() -> T) -> Duration {
 #[expect(clippy::cast_precision_loss, reason = "megabytes are no exact number")]
 fn resident() -> f64 {
     let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    let pages: u64 = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or_default();
     (pages * 4096) as f64 / f64::from(1 << 20)
 }
 

@@ -5,6 +5,7 @@
 pub mod ecosystem;
 pub mod record;
 pub mod segment;
+pub mod transfer;
 pub mod version;
 
 pub use ecosystem::Ecosystem;

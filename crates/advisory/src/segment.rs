@@ -1,8 +1,8 @@
 //! A segment: many sorted rows in one immutable file, which is mapped into memory and trusted only as far as it was
 //! checked. What the rows mean is not known here.
 mod builder;
-mod codec;
-mod cut;
+pub(crate) mod codec;
+pub(crate) mod cut;
 mod map;
 mod query;
 pub(crate) mod replace;
@@ -11,7 +11,7 @@ pub(crate) mod table;
 pub(crate) mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use builder::Builder;
 pub use query::{Row, Rows};
@@ -266,6 +266,11 @@ impl Segment {
 
     pub(crate) fn dictionary(&self) -> &[u8] {
         &self.map[Header::SIZE..self.header.blocks() as usize]
+    }
+
+    /// The file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
     }
 
     pub(crate) const fn blocks(&self) -> u64 {

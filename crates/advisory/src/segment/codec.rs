@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 use zstd::{
-    bulk::Compressor,
+    bulk::{Compressor, Decompressor},
     zstd_safe::{CParameter, DCtx, DDict},
 };
 
@@ -32,16 +32,16 @@ pub(super) fn train(blocks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Compresses blocks.
-pub(super) struct Packer(Compressor<'static>);
+pub(crate) struct Packer(Compressor<'static>);
 
 impl Packer {
-    pub(super) fn new(dictionary: &[u8]) -> io::Result<Self> {
+    pub(crate) fn new(dictionary: &[u8]) -> io::Result<Self> {
         let mut packer = Compressor::with_dictionary(LEVEL, dictionary)?;
         packer.set_parameter(CParameter::DictIdFlag(false))?;
         Ok(Self(packer))
     }
 
-    pub(super) fn pack(&mut self, block: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn pack(&mut self, block: &[u8]) -> io::Result<Vec<u8>> {
         self.0.compress(block)
     }
 }
@@ -91,5 +91,24 @@ impl Unpacker {
 impl fmt::Debug for Unpacker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Unpacker")
+    }
+}
+
+/// Compresses as well as can be, with `base` known to both sides.
+pub(crate) fn pack_against(base: &[u8], bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packer = Compressor::with_dictionary(19, base)?;
+    packer.set_parameter(CParameter::DictIdFlag(false))?;
+    packer.compress(bytes)
+}
+
+/// What [`pack_against`] compressed, of which the length is known and was found sane.
+pub(crate) fn unpack_against(base: &[u8], packed: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
+    let bytes =
+        Decompressor::with_dictionary(base).and_then(|mut unpacker| unpacker.decompress(packed, length));
+    let bytes = bytes.map_err(|_| "it cannot be decompressed")?;
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err("it does not have the length it says")
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     Segment, SegmentError,
-    rows,
+    rows::{self, Places},
     table::{self, Entry},
 };
-use std::{cmp::Ordering, ops::Range, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +74,8 @@ impl<'a> Rows<'a> {
         }))
     }
 
-    /// Where in the block the next row has its key and value.
-    fn find(&mut self) -> Result<Option<(Range<usize>, Range<usize>)>, SegmentError> {
+    /// Where in the block the next row is.
+    fn find(&mut self) -> Result<Option<Places>, SegmentError> {
         loop {
             if self.at == self.block.len() && !self.load()? {
                 return Ok(None);

@@ -26,7 +26,7 @@ impl Replacement {
     pub(crate) fn new(target: &Path) -> io::Result<(Self, File)> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = beside(target, &format!("{PREFIX}{}-{number}", std::process::id()));
+        let path = beside(target, &format!("{NEW}{}-{number}", std::process::id()));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -34,11 +34,6 @@ impl Replacement {
             .open(&path)?;
         let target = target.to_owned();
         Ok((Self { target, path }, file))
-    }
-
-    /// The file, for who wants to look at it before it takes effect.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Puts the file in the place of its target. All that was written is on the disk before and after that.
@@ -55,7 +50,10 @@ impl Drop for Replacement {
     }
 }
 
-const PREFIX: &str = ".new-";
+/// What follows the name of the target in that of a file that is being written, ...
+const NEW: &str = ".new-";
+/// ... or fetched.
+pub(crate) const PART: &str = ".part-";
 
 /// Renames a file that is on the disk, and makes sure that its new name is, too.
 pub(crate) fn settle(from: &Path, target: &Path) -> io::Result<()> {
@@ -63,14 +61,16 @@ pub(crate) fn settle(from: &Path, target: &Path) -> io::Result<()> {
     directory(target)?.sync_all()
 }
 
-/// Removes what killed processes left beside a target. Only for who has the [`lock`].
-pub(crate) fn sweep(target: &Path) -> io::Result<()> {
-    let ours = beside(target, PREFIX);
-    let ours = ours.file_name().unwrap_or_default().as_encoded_bytes();
+/// Removes what killed processes left beside a target, but for one file. Only for who has the [`lock`].
+pub(crate) fn sweep(target: &Path, but: &Path) -> io::Result<()> {
+    let name = target.file_name().unwrap_or_default();
     for entry in fs::read_dir(parent(target))? {
-        let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(ours) {
-            fs::remove_file(entry.path())?;
+        let path = entry?.path();
+        let rest = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let rest = rest.strip_prefix(name.as_encoded_bytes()).unwrap_or_default();
+        let left = [NEW, PART].iter().any(|kind| rest.starts_with(kind.as_bytes()));
+        if left && path.file_name() != but.file_name() {
+            fs::remove_file(path)?;
         }
     }
     Ok(())

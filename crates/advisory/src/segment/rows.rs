@@ -51,8 +51,11 @@ pub(crate) fn each(block: &[u8]) -> impl Iterator<Item = Result<Raw<'_>, Fault>>
     std::iter::from_fn(move || (!cursor.0.is_empty()).then(|| cursor.row()))
 }
 
+/// Where in a block a key and its value are.
+pub(super) type Places = (Range<usize>, Range<usize>);
+
 /// Where the row that begins at `at` has its key and its value.
-pub(super) fn places(block: &[u8], at: usize) -> Result<(Range<usize>, Range<usize>), Fault> {
+pub(super) fn places(block: &[u8], at: usize) -> Result<Places, Fault> {
     let rest = block.get(at..).ok_or("a row is outside of its block")?;
     let (mut cursor, mut behind_length) = (Cursor(rest), Cursor(rest));
     let row = cursor.row()?;

@@ -73,11 +73,11 @@ impl GroupPage {
             first.get_or_insert(key);
             before = Some(key);
         }
-        let least = least_key(last, first.ok_or("a block is empty")?);
+        let key = least_key(last, first.ok_or("a block is empty")?);
         if self.entries.is_empty() {
-            self.least = least.to_vec();
+            self.least = key.to_vec();
         }
-        self.keys.extend_from_slice(least);
+        self.keys.extend_from_slice(key);
         self.entries.extend_from_slice(&block_hash(block));
         for number in [block.len(), self.keys.len(), self.marks.len()] {
             self.entries.extend_from_slice(&(number as u32).to_le_bytes());
@@ -164,7 +164,10 @@ impl<'a> Group<'a> {
             |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let ends = |index: usize| {
             let entry = &self.entries[index];
-            Some((u32_at(entry, HASH + 4)? as usize, u32_at(entry, HASH + 8)? as usize))
+            Some((
+                u32_at(entry, HASH + 4)? as usize,
+                u32_at(entry, HASH + 8)? as usize,
+            ))
         };
         let entry = self.entries.get(index)?;
         let before = if index == 0 { (0, 0) } else { ends(index - 1)? };
@@ -292,5 +295,8 @@ pub(crate) fn read_meta(cursor: &mut Cursor<'_>) -> Result<Meta, Fault> {
 
 /// Whether meta data can be kept: few and short.
 pub(super) fn meta_fits(meta: &Meta) -> bool {
-    meta.len() <= MAX_META_ENTRIES && meta.iter().all(|(name, value)| name.len().max(value.len()) <= MAX_META)
+    meta.len() <= MAX_META_ENTRIES
+        && meta
+            .iter()
+            .all(|(name, value)| name.len().max(value.len()) <= MAX_META)
 }

@@ -9,9 +9,9 @@ use std::{
 };
 use tempfile::TempDir;
 
-type Model = BTreeSet<(u8, Vec<u8>, Vec<u8>)>;
+pub(crate) type Model = BTreeSet<(u8, Vec<u8>, Vec<u8>)>;
 
-fn build(path: &Path, rows: &Model, previous: Option<&Segment>) -> Segment {
+pub(crate) fn build(path: &Path, rows: &Model, previous: Option<&Segment>) -> Segment {
     let mut builder = Builder::new(previous);
     builder.meta("feed", "test");
     for (table, key, value) in rows {
@@ -23,7 +23,9 @@ fn build(path: &Path, rows: &Model, previous: Option<&Segment>) -> Segment {
     segment
 }
 
-fn all(mut rows: Rows<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SegmentError> {
+type Answer = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn all(mut rows: Rows<'_>) -> Result<Answer, SegmentError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next_row()? {
         found.push((row.key.to_vec(), row.value.to_vec()));
@@ -32,7 +34,7 @@ fn all(mut rows: Rows<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SegmentError> {
 }
 
 /// What the model answers.
-fn model(rows: &Model, table: u8, wanted: impl Fn(&[u8]) -> bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn model(rows: &Model, table: u8, wanted: impl Fn(&[u8]) -> bool) -> Answer {
     let found = rows.iter().filter(|(t, key, _)| *t == table && wanted(key));
     found
         .map(|(_, key, value)| (key.clone(), value.clone()))
@@ -62,7 +64,7 @@ fn agrees(segment: &Segment, rows: &Model) -> Result<(), TestCaseError> {
 }
 
 /// Few keys with many values, many keys with few, keys that begin alike.
-fn some_rows(most: usize) -> impl Strategy<Value = Model> {
+pub(crate) fn some_rows(most: usize) -> impl Strategy<Value = Model> {
     let key = prop_oneof![
         vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0xff)], 0..4),
         vec(any::<u8>(), 0..40),

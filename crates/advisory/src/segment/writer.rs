@@ -117,6 +117,7 @@ impl Writer {
         let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(Finished {
             root,
+            blocks: self.blocks,
             replacement: self.replacement,
             file,
         })
@@ -127,6 +128,7 @@ impl Writer {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) root: Digest,
+    pub(crate) blocks: u64,
     replacement: Replacement,
     file: File,
 }
