@@ -6,6 +6,7 @@
 mod boundary;
 mod catalog;
 mod images;
+mod segment;
 mod texts;
 
 pub use boundary::{file_index, frames};
@@ -13,6 +14,7 @@ pub use catalog::{
     accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
 };
 pub use images::{archive, assemble, layer, tarball};
+pub use segment::segment;
 pub use texts::{manifest, report, sbom, secrets};
 
 /// Splits off the first byte, which chooses one of several things.

@@ -1,5 +1,44 @@
 //! A segment: many sorted rows in one immutable file, which is mapped into memory and trusted only as far as it was
 //! checked. What the rows mean is not known here.
+//!
+//! ```text
+//!  ┌ header ─┬ dictionary ┬ block block block ... ┬ group page, places ... ┬ top page ┐
+//!  │ 72 B    │ ≤ 64 KiB   │ zstd, 15 rows each    │ 128 blocks each        │          │
+//!  └──┬──────┴────────────┴───────────────────────┴────────────────────────┴──────────┘
+//!     └ magic, format, root; dictionary length, where groups and top page begin, where the file ends: u64, little-endian
+//!
+//!  root = SHA-256 of the top page ─► hash of each group page ─► hash of each block ─► rows          (see `table`)
+//! ```
+//!
+//! **The root names the content.** It follows from rows and meta data alone: not from the order in which they came, nor from
+//! the dictionary, nor from the version of zstd. Whoever assembles the same rows in another way gets the same root,
+//! which is what is signed.
+//!
+//! **Checked at open:** the header against the length of the file, the top page against the root. **At first touch:** each
+//! group page, each block. So opening costs 0.02 ms for 160,000 rows and 0.14 ms for 4 million, and no byte that is not what
+//! was written ever becomes an answer - also not "there is no such row", as the table that says so is checked, too. What no hash covers
+//! (places, dictionary, header) leads to a block of the wrong hash if it is wrong. [`Segment::verify`] checks everything at once.
+//!
+//! **Why no FST.** A transducer over the keys must be checked as a whole before it may be asked: for 4 million rows (1.2
+//! million keys) it has 14.9 MB, of which the SHA-256 alone takes 8 ms, and all of it counts as our memory. The pages of the table
+//! are checked one by one; a search in one is a few comparisons; one byte a key (its mark) rejects 19 of 20 unknown ones.
+//!
+//! **How large a block is.** Larger ones compress better, smaller ones are faster to ask: one question decompresses and hashes one
+//! block. Over the 162,297 rows of the shared feeds (with JSON as a stand-in for values, on 2 busy cores):
+//!
+//! ```text
+//!  rows a block     on disk     3,000 questions, a third known     a day's change
+//!        7          6.63 MB               6 ms                         15 kB
+//!       15          5.12 MB              10 ms                         16 kB      <- this
+//!       30          4.30 MB              17 ms                         20 kB
+//!       53          3.90 MB              22 ms                         35 kB
+//! ```
+//!
+//! Why the day's change hardly depends on it is told in [`crate::transfer`].
+//!
+//! **Memory.** The kernel maps 64 KiB around each touched byte, so questions spread over a large file would soon make all of it
+//! count as ours. Of a file beyond 12 MiB the mapping is emptied every so often; its pages stay in the page cache.
+//!
 mod builder;
 pub(crate) mod codec;
 pub(crate) mod cut;

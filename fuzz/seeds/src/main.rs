@@ -5,6 +5,7 @@
 
 mod catalog;
 mod rpm;
+mod segment;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
 mod sample;
@@ -47,6 +48,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("report", reports),
         ("file_index", vec![index]),
         ("rpm", rpm::databases()),
+        ("segment", segment::files()?),
         ("java", jars()?),
         ("go", programs(&[(".go.buildinfo", &catalog::go_record()), (".gopclntab", &go_functions())])),
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
