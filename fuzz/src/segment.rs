@@ -12,9 +12,14 @@ use tempfile::TempDir;
 
 /// The first byte chooses: a file, the same with a root that fits, a delta, a manifest.
 pub fn segment(data: &[u8]) {
-    let kinds: [fn(&[u8]); 4] = [file, |data| file(&with_fitting_root(data)), delta, |data| {
-        let _ = Manifest::read(data);
-    }];
+    let kinds: [fn(&[u8]); 4] = [
+        file,
+        |data| file(&with_fitting_root(data)),
+        delta,
+        |data| {
+            let _ = Manifest::read(data);
+        },
+    ];
     if let Some((read, data)) = choose(&kinds, data) {
         read(data);
     }
@@ -40,12 +45,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     };
     publish(&first);
     let manifest = publish(&second);
-    World {
-        have: first,
-        manifest,
-        key,
-        dir,
-    }
+    World { have: first, manifest, key, dir }
 });
 
 /// As the seeds are made.
@@ -60,11 +60,7 @@ fn build(path: &Path, change: usize) -> Segment {
 }
 
 fn expected() -> Expected {
-    Expected {
-        now: "2026-11-22T06:00:00Z".parse().expect("a time"),
-        last: None,
-        allow_older: false,
-    }
+    Expected { now: "2026-11-22T06:00:00Z".parse().expect("a time"), last: None, allow_older: false }
 }
 
 /// Whatever is asked ends, with rows that were asked for or an error.
@@ -107,10 +103,7 @@ fn with_fitting_root(data: &[u8]) -> Vec<u8> {
 fn delta(data: &[u8]) {
     let world = &*WORLD;
     let mut offer = world.manifest.segments[0].clone();
-    let blob = Blob {
-        digest: Digest::sha256(Sha256::digest(data).into()),
-        size: data.len() as u64,
-    };
+    let blob = Blob { digest: Digest::sha256(Sha256::digest(data).into()), size: data.len() as u64 };
     if blob.size > offer.file.size {
         return;
     }
@@ -120,11 +113,7 @@ fn delta(data: &[u8]) {
     let signature = sign::sign(&bytes, &world.key.0, None, "c").expect("signed");
     let key = world.key.1.parse().expect("a key");
     let manifest = Manifest::verify(&bytes, &signature, &key, expected()).expect("ours");
-    let mut chunks = Fuzzed {
-        name: blob.name(),
-        data,
-        rest: Directory(world.dir.path().join("server")),
-    };
+    let mut chunks = Fuzzed { name: blob.name(), data, rest: Directory(world.dir.path().join("server")) };
     let target = world.dir.path().join("target");
     update(Some(&world.have), &manifest, "a", &mut chunks, &target).expect("falls back to the whole");
     assert_eq!(Segment::open(&target).expect("opens").root(), root);

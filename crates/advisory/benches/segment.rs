@@ -46,18 +46,11 @@ fn measure(name: &str, rows: Rows) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (first, second) = (directory.path().join("first"), directory.path().join("second"));
     let text: usize = rows.iter().map(|(_, key, value)| key.len() + value.len()).sum();
-    println!(
-        "{name}: {} rows, {} MB of keys and values",
-        rows.len(),
-        mega(text as u64)
-    );
+    println!("{name}: {} rows, {} MB of keys and values", rows.len(), mega(text as u64));
 
     let ((), build) = timed(|| write(&rows, None, &first));
     let old = Segment::open(&first).expect("opens");
-    println!(
-        "  build            {build:>10.1?}   {} MB on disk",
-        mega(old.size())
-    );
+    println!("  build            {build:>10.1?}   {} MB on disk", mega(old.size()));
 
     // A day's change: 0.3 % of the rows, half of them replaced and half of them added, spread at random.
     let mut keys: Vec<_> = rows.iter().map(|(table, key, _)| (*table, key.clone())).collect();
@@ -69,13 +62,7 @@ fn measure(name: &str, rows: Rows) {
         let at = random.below(changed.len());
         let (table, mut key, mut value) = changed[at].clone();
         value.extend(
-            format!(
-                " fixed {}.{}-{:x}",
-                random.below(99),
-                random.below(99),
-                random.below(1 << 30)
-            )
-            .bytes(),
+            format!(" fixed {}.{}-{:x}", random.below(99), random.below(99), random.below(1 << 30)).bytes(),
         );
         if n % 2 == 0 {
             changed[at].2 = value;
@@ -140,11 +127,7 @@ fn transfer(directory: &Path, old: &Segment, new: &Segment) {
     publish(old);
     let (_, published) = timed(|| publish(new));
     let mut chunks = Directory(server.clone());
-    let expected = Expected {
-        now,
-        last: None,
-        allow_older: false,
-    };
+    let expected = Expected { now, last: None, allow_older: false };
     let manifest = fetch_manifest(&mut chunks, &public.parse().expect("a key"), expected).expect("signed");
     let target = directory.join("client");
     let (updated, took) =
@@ -235,10 +218,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
 }
@@ -257,11 +237,7 @@ fn best<T>(runs: usize, mut work: impl FnMut() -> T) -> Duration {
 #[expect(clippy::cast_precision_loss, reason = "megabytes are no exact number")]
 fn resident() -> f64 {
     let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
-        .unwrap_or_default();
+    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
     (pages * 4096) as f64 / f64::from(1 << 20)
 }
 

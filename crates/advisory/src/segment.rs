@@ -146,13 +146,7 @@ impl Header {
         cursor.take(8)?;
         let root = Digest::sha256(cursor.array()?);
         let mut number = || cursor.array().map(u64::from_le_bytes);
-        let header = Self {
-            root,
-            dictionary: number()?,
-            groups: number()?,
-            top: number()?,
-            end: number()?,
-        };
+        let header = Self { root, dictionary: number()?, groups: number()?, top: number()?, end: number()? };
         if header.end != file.len() as u64 {
             return Err("it is longer or shorter than when it was written");
         }
@@ -160,9 +154,7 @@ impl Header {
             return Err("its dictionary is too long");
         }
         let ordered = [header.blocks(), header.groups, header.top, header.end].is_sorted();
-        ordered
-            .then_some(header)
-            .ok_or("its parts are not in their places")
+        ordered.then_some(header).ok_or("its parts are not in their places")
     }
 
     /// Where the blocks begin.
@@ -194,10 +186,7 @@ impl Segment {
 
     /// Maps a file and checks its header and the top page of its table.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
-        let map = Map::open(path).map_err(|source| SegmentError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let map = Map::open(path).map_err(|source| SegmentError::Io { path: path.to_owned(), source })?;
         if !map.starts_with(&Header::MAGIC) {
             return Err(SegmentError::Foreign(path.to_owned()));
         }
@@ -210,10 +199,7 @@ impl Segment {
                 });
             }
         }
-        let damaged = |fault| SegmentError::Damaged {
-            path: path.to_owned(),
-            fault,
-        };
+        let damaged = |fault| SegmentError::Damaged { path: path.to_owned(), fault };
         let header = Header::read(&map).map_err(damaged)?;
         let page = &map[header.top as usize..];
         if table::digest(page) != header.root {
@@ -296,11 +282,7 @@ impl Segment {
                 rows += 1;
             }
         }
-        if rows == self.len() {
-            Ok(())
-        } else {
-            Err(self.damaged("it has more or fewer rows than it says"))
-        }
+        if rows == self.len() { Ok(()) } else { Err(self.damaged("it has more or fewer rows than it says")) }
     }
 
     pub(crate) fn dictionary(&self) -> &[u8] {
@@ -329,18 +311,13 @@ impl Segment {
     }
 
     fn damaged(&self, fault: Fault) -> SegmentError {
-        SegmentError::Damaged {
-            path: self.path.clone(),
-            fault,
-        }
+        SegmentError::Damaged { path: self.path.clone(), fault }
     }
 
     /// The first block that may have a row with this key or a greater one.
     fn first(&self, key: &[u8]) -> Result<u64, SegmentError> {
         let groups = &self.top.groups;
-        let group = groups
-            .partition_point(|line| *line.least < *key)
-            .saturating_sub(1);
+        let group = groups.partition_point(|line| *line.least < *key).saturating_sub(1);
         if group == groups.len() {
             return Ok(0);
         }
@@ -350,18 +327,11 @@ impl Segment {
 
     fn group(&self, index: usize) -> Result<Group<'_>, SegmentError> {
         let read = || {
-            let line = self
-                .top
-                .groups
-                .get(index)
-                .ok_or("a part of its table is missing")?;
+            let line = self.top.groups.get(index).ok_or("a part of its table is missing")?;
             let blocks = self.top.in_group(index);
             // The parts were found to fill the file exactly when it was opened.
-            let mut cursor = rows::Cursor(
-                self.map
-                    .get(line.at as usize..)
-                    .ok_or("a part of its table is missing")?,
-            );
+            let mut cursor =
+                rows::Cursor(self.map.get(line.at as usize..).ok_or("a part of its table is missing")?);
             let page = cursor.take(line.length)?;
             let places = cursor.take(table::places_len(blocks))?;
             if !self.groups_checked.get(index) {

@@ -5,10 +5,10 @@
 
 mod catalog;
 mod rpm;
-mod segment;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
 mod sample;
+mod segment;
 mod texts;
 
 use gabion_model::{FileIndex, FileKind, NewFile};

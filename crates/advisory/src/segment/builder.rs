@@ -33,10 +33,7 @@ impl Place {
     fn row(self, text: &[u8]) -> Raw<'_> {
         let start = self.start as usize;
         let middle = start + self.key as usize;
-        Raw {
-            key: &text[start..middle],
-            value: &text[middle..middle + self.value as usize],
-        }
+        Raw { key: &text[start..middle], value: &text[middle..middle + self.value as usize] }
     }
 }
 
@@ -44,10 +41,7 @@ impl Builder {
     /// Takes the dictionary of the previous version, if there is one, so that rows which stay the same stay the same
     /// bytes on disk. Without one it is made from the rows.
     pub fn new(previous: Option<&Segment>) -> Self {
-        Self {
-            dictionary: previous.map(|segment| segment.dictionary().to_vec()),
-            ..Self::default()
-        }
+        Self { dictionary: previous.map(|segment| segment.dictionary().to_vec()), ..Self::default() }
     }
 
     /// Something to know about the segment as a whole: `feed`, `created`, `license`. It is part of the root.

@@ -58,10 +58,7 @@ impl Unpacker {
             [] => None,
             some => Some(DDict::try_create(some).ok_or("its dictionary is none")?),
         };
-        Ok(Self {
-            dictionary,
-            idle: Mutex::default(),
-        })
+        Ok(Self { dictionary, idle: Mutex::default() })
     }
 
     /// A block that is known to have `length` bytes.
@@ -106,9 +103,5 @@ pub(crate) fn unpack_against(base: &[u8], packed: &[u8], length: usize) -> Resul
     let bytes =
         Decompressor::with_dictionary(base).and_then(|mut unpacker| unpacker.decompress(packed, length));
     let bytes = bytes.map_err(|_| "it cannot be decompressed")?;
-    if bytes.len() == length {
-        Ok(bytes)
-    } else {
-        Err("it does not have the length it says")
-    }
+    if bytes.len() == length { Ok(bytes) } else { Err("it does not have the length it says") }
 }

@@ -6,10 +6,7 @@
 //! Whoever *truncates* it makes the kernel answer a read beyond the new end with `SIGBUS`, which ends the process; there
 //! is no way to read mapped memory that survives it, so the directory of the database must belong to who runs Gabion.
 
-#![allow(
-    unsafe_code,
-    reason = "mapping a file is unsafe by nature; see the module's documentation"
-)]
+#![allow(unsafe_code, reason = "mapping a file is unsafe by nature; see the module's documentation")]
 
 use memmap2::{Mmap, UncheckedAdvice};
 use std::{fs::File, io, ops::Deref, path::Path};
@@ -23,10 +20,7 @@ impl Map {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is not a regular file",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         // SAFETY: the mapping is read only, and finished segments are never written to (see above): the bytes do not change.
         unsafe { Mmap::map(&file) }.map(Self)

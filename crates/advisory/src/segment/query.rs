@@ -53,14 +53,7 @@ impl<'a> Rows<'a> {
 
     pub(super) fn beginning(segment: &'a Segment, table: u8, prefix: &[u8]) -> Result<Self, SegmentError> {
         let wanted = [&[table], prefix].concat();
-        Ok(Self {
-            segment,
-            next: segment.first(&wanted)?,
-            wanted,
-            mark: None,
-            block: Arc::default(),
-            at: 0,
-        })
+        Ok(Self { segment, next: segment.first(&wanted)?, wanted, mark: None, block: Arc::default(), at: 0 })
     }
 
     /// The next row.
@@ -68,10 +61,7 @@ impl<'a> Rows<'a> {
         let Some((key, value)) = self.find()? else {
             return Ok(None);
         };
-        Ok(Some(Row {
-            key: &self.block[key],
-            value: &self.block[value],
-        }))
+        Ok(Some(Row { key: &self.block[key], value: &self.block[value] }))
     }
 
     /// Where in the block the next row is.

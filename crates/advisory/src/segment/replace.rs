@@ -27,11 +27,7 @@ impl Replacement {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = beside(target, &format!("{NEW}{}-{number}", std::process::id()));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         let target = target.to_owned();
         Ok((Self { target, path }, file))
     }

@@ -79,10 +79,7 @@ pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Cursor<'a> {
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or("it ends in the middle of something")?;
+        let (taken, rest) = self.0.split_at_checked(length).ok_or("it ends in the middle of something")?;
         self.0 = rest;
         Ok(taken)
     }
@@ -99,11 +96,7 @@ impl<'a> Cursor<'a> {
             let [byte] = self.array()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return if value <= limit {
-                    Ok(value)
-                } else {
-                    Err("a number in it is out of bounds")
-                };
+                return if value <= limit { Ok(value) } else { Err("a number in it is out of bounds") };
             }
         }
         Err("a number in it does not end")

@@ -131,14 +131,9 @@ pub(super) struct Entry<'a> {
 impl<'a> Group<'a> {
     /// Reads a page with `blocks` blocks whose hash was found right, and what stands behind it.
     pub(super) fn new(page: &'a [u8], places: &'a [u8], blocks: usize) -> Result<Self, Fault> {
-        let (entries, rest) = page
-            .split_at_checked(blocks * ENTRY)
-            .ok_or("a page of its table is too short")?;
-        Ok(Self {
-            entries: entries.as_chunks().0,
-            rest,
-            places,
-        })
+        let (entries, rest) =
+            page.split_at_checked(blocks * ENTRY).ok_or("a page of its table is too short")?;
+        Ok(Self { entries: entries.as_chunks().0, rest, places })
     }
 
     pub(super) const fn len(self) -> usize {
@@ -164,10 +159,7 @@ impl<'a> Group<'a> {
             |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let ends = |index: usize| {
             let entry = &self.entries[index];
-            Some((
-                u32_at(entry, HASH + 4)? as usize,
-                u32_at(entry, HASH + 8)? as usize,
-            ))
+            Some((u32_at(entry, HASH + 4)? as usize, u32_at(entry, HASH + 8)? as usize))
         };
         let entry = self.entries.get(index)?;
         let before = if index == 0 { (0, 0) } else { ends(index - 1)? };
@@ -223,9 +215,7 @@ impl Top {
 
     /// Reads a page whose hash was found right. `at` is where the groups begin in the file.
     pub(super) fn read(page: &[u8], mut at: u64) -> Result<Self, Fault> {
-        let rest = page
-            .strip_prefix(b"gabion segment 1\n")
-            .ok_or("its table begins with something else")?;
+        let rest = page.strip_prefix(b"gabion segment 1\n").ok_or("its table begins with something else")?;
         let mut cursor = Cursor(rest);
         let meta = read_meta(&mut cursor)?;
         let rows = cursor.number(u64::MAX)?;
@@ -238,24 +228,14 @@ impl Top {
             let least = cursor.bytes(MAX_KEY + 1)?.into();
             let hash = Digest::sha256(cursor.array()?);
             let length = cursor.number(MAX_GROUP as u64)? as usize;
-            groups.push(GroupLine {
-                least,
-                hash,
-                length,
-                at,
-            });
+            groups.push(GroupLine { least, hash, length, at });
             at += (length + places_len(left.min(GROUP))) as u64;
             left = left.saturating_sub(GROUP);
         }
         if !cursor.0.is_empty() {
             return Err("something follows its table");
         }
-        Ok(Self {
-            meta,
-            rows,
-            blocks,
-            groups,
-        })
+        Ok(Self { meta, rows, blocks, groups })
     }
 
     /// Where the groups end in the file.
@@ -295,8 +275,5 @@ pub(crate) fn read_meta(cursor: &mut Cursor<'_>) -> Result<Meta, Fault> {
 
 /// Whether meta data can be kept: few and short.
 pub(super) fn meta_fits(meta: &Meta) -> bool {
-    meta.len() <= MAX_META_ENTRIES
-        && meta
-            .iter()
-            .all(|(name, value)| name.len().max(value.len()) <= MAX_META)
+    meta.len() <= MAX_META_ENTRIES && meta.iter().all(|(name, value)| name.len().max(value.len()) <= MAX_META)
 }

@@ -36,9 +36,7 @@ fn all(mut rows: Rows<'_>) -> Result<Answer, SegmentError> {
 /// What the model answers.
 fn model(rows: &Model, table: u8, wanted: impl Fn(&[u8]) -> bool) -> Answer {
     let found = rows.iter().filter(|(t, key, _)| *t == table && wanted(key));
-    found
-        .map(|(_, key, value)| (key.clone(), value.clone()))
-        .collect()
+    found.map(|(_, key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn agrees(segment: &Segment, rows: &Model) -> Result<(), TestCaseError> {
@@ -54,10 +52,7 @@ fn agrees(segment: &Segment, rows: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(found, model(rows, 1, |other| other.starts_with(prefix)));
     }
     for table in 0..4 {
-        prop_assert_eq!(
-            all(segment.rows(table).unwrap()).unwrap(),
-            model(rows, table, |_| true)
-        );
+        prop_assert_eq!(all(segment.rows(table).unwrap()).unwrap(), model(rows, table, |_| true));
     }
     segment.verify().unwrap();
     Ok(())
@@ -65,14 +60,10 @@ fn agrees(segment: &Segment, rows: &Model) -> Result<(), TestCaseError> {
 
 /// Few keys with many values, many keys with few, keys that begin alike.
 pub(crate) fn some_rows(most: usize) -> impl Strategy<Value = Model> {
-    let key = prop_oneof![
-        vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0xff)], 0..4),
-        vec(any::<u8>(), 0..40),
-    ];
-    let value = prop_oneof![
-        vec(any::<u8>(), 0..20),
-        (any::<u8>(), 0..3000usize).prop_map(|(b, n)| vec![b; n])
-    ];
+    let key =
+        prop_oneof![vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0xff)], 0..4), vec(any::<u8>(), 0..40),];
+    let value =
+        prop_oneof![vec(any::<u8>(), 0..20), (any::<u8>(), 0..3000usize).prop_map(|(b, n)| vec![b; n])];
     proptest::collection::btree_set((0..4u8, key, value), 0..most)
 }
 
@@ -81,11 +72,7 @@ pub(crate) fn many_rows(count: usize, change: usize) -> Model {
     (0..count)
         .map(|n| {
             let key = format!("debian:{}/package-{}", n % 3, n / 7);
-            let version = if change > 0 && n % 300 == change % 300 {
-                change
-            } else {
-                0
-            };
+            let version = if change > 0 && n % 300 == change % 300 { change } else { 0 };
             let value = format!("CVE-2024-{n} introduced 0 fixed 1.{n}.{version}-1+deb12u1");
             (1, key.into_bytes(), value.into_bytes())
         })
@@ -135,10 +122,7 @@ fn many_groups_are_searched() {
     let segment = build(&dir.path().join("s"), &rows, None);
     assert!(segment.blocks() > 1000, "{}", segment.blocks());
     for (_, key, _) in rows.iter().step_by(97) {
-        assert_eq!(
-            all(segment.get(1, key).unwrap()).unwrap(),
-            model(&rows, 1, |other| other == key)
-        );
+        assert_eq!(all(segment.get(1, key).unwrap()).unwrap(), model(&rows, 1, |other| other == key));
     }
     assert_eq!(all(segment.rows(1).unwrap()).unwrap().len(), rows.len());
     assert_eq!(segment.meta()["feed"], "test");
@@ -155,21 +139,13 @@ fn an_empty_segment_is_one() {
 #[test]
 fn large_rows_are_kept_and_too_large_ones_refused() {
     let dir = TempDir::new().unwrap();
-    let rows: Model = (0..3)
-        .map(|n| (1, vec![n; super::MAX_KEY], vec![n; super::MAX_VALUE]))
-        .collect();
+    let rows: Model = (0..3).map(|n| (1, vec![n; super::MAX_KEY], vec![n; super::MAX_VALUE])).collect();
     let segment = build(&dir.path().join("s"), &rows, None);
     agrees(&segment, &rows).unwrap();
     let mut builder = Builder::new(None);
     let long = vec![0; MAX_BLOCK];
-    assert_eq!(
-        builder.push(0, &long, &[]).unwrap_err(),
-        Oversize::Key(long.len())
-    );
-    assert_eq!(
-        builder.push(0, &[], &long).unwrap_err(),
-        Oversize::Value(long.len())
-    );
+    assert_eq!(builder.push(0, &long, &[]).unwrap_err(), Oversize::Key(long.len()));
+    assert_eq!(builder.push(0, &[], &long).unwrap_err(), Oversize::Value(long.len()));
 }
 
 /// Every byte of a file in turn, changed: opening it, or touching what is behind that byte, is an error, or nothing has
@@ -219,15 +195,9 @@ fn a_file_of_another_length_is_refused() {
     fs::write(&path, [&good[..], b"x"].concat()).unwrap();
     let error = Segment::open(&path).unwrap_err();
     assert!(error.to_string().contains("longer or shorter"), "{error}");
-    assert!(matches!(
-        Segment::open(dir.path()).unwrap_err(),
-        SegmentError::Io { .. }
-    ));
+    assert!(matches!(Segment::open(dir.path()).unwrap_err(), SegmentError::Io { .. }));
     fs::write(&path, [&good[..7], &[9], &good[8..]].concat()).unwrap();
-    assert!(matches!(
-        Segment::open(&path).unwrap_err(),
-        SegmentError::Format { found: 9, .. }
-    ));
+    assert!(matches!(Segment::open(&path).unwrap_err(), SegmentError::Format { found: 9, .. }));
 }
 
 #[test]

@@ -115,12 +115,7 @@ impl Writer {
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&header.write())?;
         let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(Finished {
-            root,
-            blocks: self.blocks,
-            replacement: self.replacement,
-            file,
-        })
+        Ok(Finished { root, blocks: self.blocks, replacement: self.replacement, file })
     }
 }
 

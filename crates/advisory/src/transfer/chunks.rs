@@ -23,8 +23,7 @@ impl Chunks for Directory {
         let mut file = File::open(self.0.join(name))?;
         file.seek(SeekFrom::Start(range.start))?;
         let mut bytes = Vec::new();
-        file.take(range.end.saturating_sub(range.start))
-            .read_to_end(&mut bytes)?;
+        file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

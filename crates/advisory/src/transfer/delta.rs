@@ -97,11 +97,7 @@ struct Run {
 impl Piece {
     fn run(&mut self, kind: u64) -> &mut Run {
         if self.runs.last().is_none_or(|run| run.kind != kind) {
-            self.runs.push(Run {
-                kind,
-                count: 0,
-                lengths: Vec::new(),
-            });
+            self.runs.push(Run { kind, count: 0, lengths: Vec::new() });
         }
         let last = self.runs.len() - 1;
         let run = &mut self.runs[last];

@@ -132,12 +132,7 @@ impl Manifest {
     /// Segments are put in order.
     pub fn new(sequence: u64, created: Timestamp, mut segments: Vec<Offer>) -> Self {
         segments.sort_by(|a, b| a.name.cmp(&b.name));
-        Self {
-            format: FORMAT,
-            sequence,
-            created,
-            segments,
-        }
+        Self { format: FORMAT, sequence, created, segments }
     }
 
     /// The offer of a segment.
@@ -186,16 +181,10 @@ impl Manifest {
             && manifest.sequence < last
             && !expected.allow_older
         {
-            return Err(ManifestError::Older {
-                found: manifest.sequence,
-                last,
-            });
+            return Err(ManifestError::Older { found: manifest.sequence, last });
         }
         if manifest.created.duration_since(expected.now) > SLACK {
-            return Err(ManifestError::Future {
-                created: manifest.created,
-                now: expected.now,
-            });
+            return Err(ManifestError::Future { created: manifest.created, now: expected.now });
         }
         Ok(Trusted(manifest))
     }

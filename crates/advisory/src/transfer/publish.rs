@@ -56,10 +56,7 @@ pub fn publish(
     sign: impl FnOnce(&[u8]) -> Result<String, Box<dyn std::error::Error + Send + Sync>>,
 ) -> Result<Manifest, PublishError> {
     let blobs = directory.join("blobs/sha256");
-    fs::create_dir_all(&blobs).map_err(|source| PublishError::Io {
-        path: blobs.clone(),
-        source,
-    })?;
+    fs::create_dir_all(&blobs).map_err(|source| PublishError::Io { path: blobs.clone(), source })?;
     let place = directory.join("manifest.json");
     let before = match fs::read(&place) {
         Ok(bytes) => Some(Manifest::read(&bytes)?),
@@ -108,30 +105,14 @@ fn offer(
             continue;
         };
         let worth = (delta.len() as u64) < file.size / 2;
-        let delta = if worth {
-            Some(store(directory, &delta)?)
-        } else {
-            None
-        };
-        older.push(Older {
-            root,
-            file: whole,
-            delta,
-        });
+        let delta = if worth { Some(store(directory, &delta)?) } else { None };
+        older.push(Older { root, file: whole, delta });
     }
-    Ok(Offer {
-        name: name.to_owned(),
-        root: segment.root(),
-        file,
-        older,
-    })
+    Ok(Offer { name: name.to_owned(), root: segment.root(), file, older })
 }
 
 fn store(directory: &Path, bytes: &[u8]) -> Result<Blob, PublishError> {
-    let blob = Blob {
-        digest: Digest::sha256(Sha256::digest(bytes).into()),
-        size: bytes.len() as u64,
-    };
+    let blob = Blob { digest: Digest::sha256(Sha256::digest(bytes).into()), size: bytes.len() as u64 };
     write(&directory.join(blob.name()), bytes)?;
     Ok(blob)
 }
@@ -142,10 +123,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
         file.write_all(bytes)?;
         replacement.commit(&file)
     };
-    write().map_err(|source| PublishError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(|source| PublishError::Io { path: path.to_owned(), source })
 }
 
 fn tidy<'a>(blobs: &Path, manifests: impl Iterator<Item = &'a Manifest>) -> Result<(), PublishError> {
@@ -153,29 +131,17 @@ fn tidy<'a>(blobs: &Path, manifests: impl Iterator<Item = &'a Manifest>) -> Resu
     for offer in manifests.flat_map(|manifest| &manifest.segments) {
         named.insert(offer.file.digest.hex());
         for older in &offer.older {
-            named.extend(
-                [Some(older.file), older.delta]
-                    .iter()
-                    .flatten()
-                    .map(|blob| blob.digest.hex()),
-            );
+            named.extend([Some(older.file), older.delta].iter().flatten().map(|blob| blob.digest.hex()));
         }
     }
     let tidy = || {
         for entry in fs::read_dir(blobs)? {
             let entry = entry?;
-            if !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| named.contains(name))
-            {
+            if !entry.file_name().to_str().is_some_and(|name| named.contains(name)) {
                 fs::remove_file(entry.path())?;
             }
         }
         Ok(())
     };
-    tidy().map_err(|source| PublishError::Io {
-        path: blobs.to_owned(),
-        source,
-    })
+    tidy().map_err(|source| PublishError::Io { path: blobs.to_owned(), source })
 }

@@ -54,9 +54,7 @@ impl PublicKey {
     /// Checks a signature (the content of a `.minisig`), and gives its trusted comment.
     pub fn verify(&self, bytes: &[u8], signature: &str) -> Result<String, SignatureError> {
         let signature = Signature::decode(signature).map_err(SignatureError::Unreadable)?;
-        self.0
-            .verify(bytes, &signature, false)
-            .map_err(SignatureError::Wrong)?;
+        self.0.verify(bytes, &signature, false).map_err(SignatureError::Wrong)?;
         Ok(signature.trusted_comment().to_owned())
     }
 }
@@ -88,19 +86,17 @@ pub fn sign(
 /// A secret key that has no password. The tool, up to version 0.11 at least, leaves the checksum of such a key empty, which
 /// the library does not expect.
 fn without_password(text: &str) -> Result<SecretKey, PError> {
-    SecretKeyBox::from_string(text)?
-        .into_unencrypted_secret_key()
-        .or_else(|error| {
-            let line = text.lines().nth(1).unwrap_or_default();
-            let bytes = Base64::decode_to_vec(line.trim(), None).unwrap_or_default();
-            // Algorithms (of key, password, checksum), salt and limits of the password; number, key and checksum.
-            let fields = bytes.split_at_checked(2 + 2 + 2 + 32 + 8 + 8);
-            let fields = fields.and_then(|(head, key)| Some((head.get(2..4)?, key.get(8 + 64..)?)));
-            match fields {
-                Some(([0, 0], checksum)) if checksum == [0; 32] => SecretKey::from_bytes(&bytes),
-                _ => Err(error),
-            }
-        })
+    SecretKeyBox::from_string(text)?.into_unencrypted_secret_key().or_else(|error| {
+        let line = text.lines().nth(1).unwrap_or_default();
+        let bytes = Base64::decode_to_vec(line.trim(), None).unwrap_or_default();
+        // Algorithms (of key, password, checksum), salt and limits of the password; number, key and checksum.
+        let fields = bytes.split_at_checked(2 + 2 + 2 + 32 + 8 + 8);
+        let fields = fields.and_then(|(head, key)| Some((head.get(2..4)?, key.get(8 + 64..)?)));
+        match fields {
+            Some(([0, 0], checksum)) if checksum == [0; 32] => SecretKey::from_bytes(&bytes),
+            _ => Err(error),
+        }
+    })
 }
 
 /// A new key: the content of the file with the secret key, and of the one with the public key.
@@ -109,11 +105,7 @@ pub fn generate(password: Option<&str>) -> Result<(String, String), SignatureErr
         None => KeyPair::generate_unencrypted_keypair(),
         Some(password) => KeyPair::generate_encrypted_keypair(Some(password.to_owned())),
     };
-    let texts = pair.and_then(|pair| {
-        Ok((
-            pair.sk.to_box(None)?.into_string(),
-            pair.pk.to_box()?.into_string(),
-        ))
-    });
+    let texts =
+        pair.and_then(|pair| Ok((pair.sk.to_box(None)?.into_string(), pair.pk.to_box()?.into_string())));
     texts.map_err(SignatureError::Signing)
 }

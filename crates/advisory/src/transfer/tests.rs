@@ -30,11 +30,7 @@ fn now() -> Timestamp {
 }
 
 fn expected() -> Expected {
-    Expected {
-        now: now(),
-        last: None,
-        allow_older: false,
-    }
+    Expected { now: now(), last: None, allow_older: false }
 }
 
 fn key() -> PublicKey {
@@ -107,13 +103,7 @@ fn a_days_change_is_fetched_as_a_delta() {
     let first = build(&dir.path().join("0"), &many_rows(20_000, 0), None);
     server.publish(&first);
     let updated = server.update(None, &target).unwrap();
-    assert_eq!(
-        updated.route,
-        Route::Whole {
-            resumed: 0,
-            because: None
-        }
-    );
+    assert_eq!(updated.route, Route::Whole { resumed: 0, because: None });
     assert_eq!(updated.bytes_fetched, first.size());
 
     let second = build(&dir.path().join("1"), &many_rows(20_000, 1), Some(&first));
@@ -122,12 +112,7 @@ fn a_days_change_is_fetched_as_a_delta() {
     let have = Segment::open(&target).unwrap();
     let updated = server.update(Some(&have), &target).unwrap();
     assert_eq!(updated.route, Route::Delta);
-    assert!(
-        updated.bytes_fetched < second.size() / 10,
-        "{} of {}",
-        updated.bytes_fetched,
-        second.size()
-    );
+    assert!(updated.bytes_fetched < second.size() / 10, "{} of {}", updated.bytes_fetched, second.size());
     assert!(updated.blocks_reused > updated.blocks * 9 / 10);
     assert!(same(&target, &dir.path().join("1")));
     have.verify().expect("the old version is still open");
@@ -159,9 +144,7 @@ fn some_versions_back_there_are_deltas_and_then_none() {
         assert!(n == 5 || same(&target, &path(5)));
     }
     // The newest, three older ones and their deltas, and what the manifest before named.
-    let blobs = fs::read_dir(server.0.path().join("blobs/sha256"))
-        .unwrap()
-        .count();
+    let blobs = fs::read_dir(server.0.path().join("blobs/sha256")).unwrap().count();
     assert!(blobs <= 2 * (1 + 2 * 3), "{blobs}");
 }
 
@@ -184,29 +167,16 @@ fn an_interrupted_download_goes_on_where_it_ended() {
     let segment = build(&dir.path().join("0"), &many_rows(20_000, 0), None);
     let blob = server.publish(&segment).segments[0].file;
     let manifest = server.manifest();
-    let mut broken = Broken {
-        inner: server.chunks(),
-        left: blob.size / 2,
-    };
+    let mut broken = Broken { inner: server.chunks(), left: blob.size / 2 };
     let error = update(None, &manifest, "test", &mut broken, &target).unwrap_err();
     assert!(matches!(error, UpdateError::Short { .. }), "{error}");
     assert!(!target.exists());
     let updated = server.update(None, &target).unwrap();
     let resumed = blob.size / 2;
-    assert_eq!(
-        updated.route,
-        Route::Whole {
-            resumed,
-            because: None
-        }
-    );
+    assert_eq!(updated.route, Route::Whole { resumed, because: None });
     assert_eq!(updated.bytes_fetched, blob.size - resumed);
     assert!(same(&target, &dir.path().join("0")));
-    assert_eq!(
-        fs::read_dir(dir.path()).unwrap().count(),
-        2,
-        "nothing else is left"
-    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left");
 
     // Part of it was damaged meanwhile: begin anew.
     let part = dir.path().join(format!("test.seg.part-{}", blob.digest.hex()));
@@ -237,10 +207,7 @@ fn two_updates_at_once_are_one_too_many() {
     let target = dir.path().join("test.seg");
     server.publish(&build(&dir.path().join("0"), &Model::new(), None));
     let held = crate::segment::replace::lock(&target).unwrap();
-    assert!(matches!(
-        server.update(None, &target).unwrap_err(),
-        UpdateError::Busy(_)
-    ));
+    assert!(matches!(server.update(None, &target).unwrap_err(), UpdateError::Busy(_)));
     drop(held);
     server.update(None, &target).unwrap();
 }

@@ -128,10 +128,7 @@ pub fn fetch_manifest(
     let mut attempt = || {
         let mut get = |name: &str| {
             let bytes = chunks.fetch(name, 0..MAX_MANIFEST + 1);
-            bytes.map_err(|source| UpdateError::Fetch {
-                name: name.to_owned(),
-                source,
-            })
+            bytes.map_err(|source| UpdateError::Fetch { name: name.to_owned(), source })
         };
         let signature = get("manifest.json.minisig")?;
         let manifest = get("manifest.json")?;
@@ -153,9 +150,7 @@ pub fn update(
     chunks: &mut dyn Chunks,
     target: &Path,
 ) -> Result<Updated, UpdateError> {
-    let offer = manifest
-        .offer(name)
-        .ok_or_else(|| UpdateError::Unknown(name.to_owned()))?;
+    let offer = manifest.offer(name).ok_or_else(|| UpdateError::Unknown(name.to_owned()))?;
     if let Some(have) = have
         && have.root() == offer.root
     {
@@ -243,19 +238,13 @@ impl Update<'_> {
     fn whole(&mut self) -> Result<(Segment, u64), UpdateError> {
         let blob = self.offer.file;
         let path = self.part.clone();
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(io_error(&path))?;
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(io_error(&path))?;
         let mut resumed = file.metadata().map_err(io_error(&path))?.len();
         if resumed > blob.size {
             file.set_len(0).map_err(io_error(&path))?;
             resumed = 0;
         }
-        self.fetch(blob, resumed, |more| {
-            file.write_all(&more).map_err(io_error(&path))
-        })?;
+        self.fetch(blob, resumed, |more| file.write_all(&more).map_err(io_error(&path)))?;
         file.sync_all().map_err(io_error(&path))?;
         if digest_of(&path).map_err(io_error(&path))? != blob.digest {
             fs::remove_file(&path).map_err(io_error(&path))?;
@@ -284,10 +273,7 @@ impl Update<'_> {
         while at < blob.size {
             let end = blob.size.min(at + STRIDE);
             let bytes = self.chunks.fetch(&name, at..end);
-            let bytes = bytes.map_err(|source| UpdateError::Fetch {
-                name: name.clone(),
-                source,
-            })?;
+            let bytes = bytes.map_err(|source| UpdateError::Fetch { name: name.clone(), source })?;
             let got = bytes.len() as u64;
             self.fetched += got;
             if got > end - at {
@@ -296,11 +282,7 @@ impl Update<'_> {
             at += got;
             take(bytes)?;
             if at < end {
-                return Err(UpdateError::Short {
-                    name,
-                    got: at,
-                    size: blob.size,
-                });
+                return Err(UpdateError::Short { name, got: at, size: blob.size });
             }
         }
         Ok(())

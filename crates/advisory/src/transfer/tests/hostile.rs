@@ -17,18 +17,12 @@ fn setting() -> Setting {
     let second = build(&dir.path().join("new"), &many_rows(5000, 1), Some(&have));
     server.publish(&have);
     let offer = server.publish(&second).segments[0].clone();
-    Setting {
-        server,
-        dir,
-        have,
-        offer,
-    }
+    Setting { server, dir, have, offer }
 }
 
 impl Setting {
     fn update(&self) -> Result<Updated, UpdateError> {
-        self.server
-            .update(Some(&self.have), &self.dir.path().join("test.seg"))
+        self.server.update(Some(&self.have), &self.dir.path().join("test.seg"))
     }
 
     fn delta(&self) -> PathBuf {
@@ -42,17 +36,10 @@ impl Setting {
 
 #[test]
 fn a_bad_delta_is_no_reason_not_to_update() {
-    for (damage, why) in [
-        (b"x".to_vec(), "ends after 1 of"),
-        (vec![0; 1 << 20], "another digest"),
-    ] {
+    for (damage, why) in [(b"x".to_vec(), "ends after 1 of"), (vec![0; 1 << 20], "another digest")] {
         let setting = setting();
         fs::write(setting.delta(), damage).unwrap();
-        let Route::Whole {
-            because: Some(because),
-            ..
-        } = setting.update().unwrap().route
-        else {
+        let Route::Whole { because: Some(because), .. } = setting.update().unwrap().route else {
             panic!("not whole");
         };
         assert!(because.contains(why), "{because}");
@@ -60,10 +47,7 @@ fn a_bad_delta_is_no_reason_not_to_update() {
     }
     let setting = setting();
     fs::remove_file(setting.delta()).unwrap();
-    assert!(matches!(
-        setting.update().unwrap().route,
-        Route::Whole { because: Some(_), .. }
-    ));
+    assert!(matches!(setting.update().unwrap().route, Route::Whole { because: Some(_), .. }));
     assert!(setting.is_new());
 }
 
@@ -77,11 +61,7 @@ fn damage_of_the_old_version_is_not_handed_down() {
     fs::write(setting.dir.path().join("rotten"), bytes).unwrap();
     let rotten = Segment::open(&setting.dir.path().join("rotten")).unwrap();
     let updated = setting.server.update(Some(&rotten), &path).unwrap();
-    let Route::Whole {
-        because: Some(because),
-        ..
-    } = updated.route
-    else {
+    let Route::Whole { because: Some(because), .. } = updated.route else {
         panic!("not whole");
     };
     assert!(because.contains("damaged"), "{because}");
@@ -99,10 +79,7 @@ fn a_file_that_is_not_the_signed_one_changes_nothing() {
     fs::write(&file, &bytes).unwrap();
     assert!(matches!(setting.update().unwrap_err(), UpdateError::Digest(_)));
     fs::write(&file, &bytes[..1000]).unwrap();
-    assert!(matches!(
-        setting.update().unwrap_err(),
-        UpdateError::Short { got: 1000, .. }
-    ));
+    assert!(matches!(setting.update().unwrap_err(), UpdateError::Short { got: 1000, .. }));
     assert_eq!(fs::read(setting.dir.path().join("test.seg")).unwrap(), old);
 }
 
@@ -115,13 +92,7 @@ fn a_signed_file_with_another_root_is_refused() {
     let signature = crate::transfer::sign::sign(&bytes, &KEY.0, None, "c").unwrap();
     let manifest = Manifest::verify(&bytes, &signature, &key(), expected()).unwrap();
     let target = setting.dir.path().join("other.seg");
-    let error = update(
-        Some(&setting.have),
-        &manifest,
-        "test",
-        &mut setting.server.chunks(),
-        &target,
-    );
+    let error = update(Some(&setting.have), &manifest, "test", &mut setting.server.chunks(), &target);
     assert!(matches!(error.unwrap_err(), UpdateError::Root { .. }));
     assert!(!target.exists());
     assert!(matches!(
@@ -170,13 +141,7 @@ proptest! {
 fn a_delta_of_billions_of_blocks_ends_at_once() {
     let setting = setting();
     let root = setting.offer.root;
-    let head = [
-        b"gabion delta 1\n",
-        &setting.have.root().as_bytes()[..],
-        root.as_bytes(),
-        &[0],
-    ]
-    .concat();
+    let head = [b"gabion delta 1\n", &setting.have.root().as_bytes()[..], root.as_bytes(), &[0]].concat();
     // Keep, drop and insert 2^60 blocks; keep all blocks a million times.
     let count = |kind: u64| {
         let mut run = Vec::new();

@@ -67,12 +67,7 @@ fn whenever_it_is_killed_there_is_the_old_version_or_the_new_one() {
         }
         let after = usual.as_micros() as u64 * u64::from(round) / 50;
         let status = Command::new(env::current_exe().unwrap())
-            .args([
-                "transfer::tests::killed::child",
-                "--exact",
-                "--ignored",
-                "--quiet",
-            ])
+            .args(["transfer::tests::killed::child", "--exact", "--ignored", "--quiet"])
             .envs([(DIR, home.path()), (SERVER, server.0.path())])
             .envs([(PUBLIC, KEY.1.clone()), (AFTER, after.to_string())])
             .stdout(std::process::Stdio::null())
