@@ -73,10 +73,21 @@ pub(crate) fn sweep(target: &Path, but: &Path) -> io::Result<()> {
 }
 
 /// Keeps other updates away from the directory of a target, until it is dropped.
-pub(crate) fn lock(target: &Path) -> io::Result<File> {
+pub(crate) fn lock(target: &Path) -> io::Result<Lock> {
     let directory = directory(target)?;
     directory.try_lock()?;
-    Ok(directory)
+    Ok(Lock(directory))
+}
+
+/// See [`lock`].
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started may still have a copy of the descriptor.
+        drop(self.0.unlock());
+    }
 }
 
 /// The path of a target with something appended to its name.
