@@ -27,7 +27,7 @@ lint:
 	cargo xtask layers
 	scripts/deny.sh
 
-# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it.
+# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it; the database.
 bench: tools-test
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	cargo build --release --locked
@@ -35,6 +35,7 @@ bench: tools-test
 	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
 	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
 	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
+	cargo bench --package gabion-advisory --bench segment
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60

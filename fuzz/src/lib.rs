@@ -7,6 +7,7 @@ mod boundary;
 mod catalog;
 mod feeds;
 mod images;
+mod segment;
 mod texts;
 
 pub use boundary::{file_index, frames};
@@ -18,6 +19,7 @@ pub use feeds::{
     feed_secdb, feed_updateinfo, feed_vulnrichment,
 };
 pub use images::{archive, assemble, layer, tarball};
+pub use segment::segment;
 pub use texts::{manifest, report, sbom, secrets};
 
 /// Splits off the first byte, which chooses one of several things.

@@ -1,4 +1,6 @@
 //! Chores of the repository: `cargo xtask layers`, `cargo xtask generate`.
+
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command-line tool for developers")]
 
 mod generate;

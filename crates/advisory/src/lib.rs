@@ -6,6 +6,8 @@ pub mod ecosystem;
 pub mod feed;
 pub mod judge;
 pub mod record;
+pub mod segment;
+pub mod transfer;
 pub mod version;
 
 pub use ecosystem::Ecosystem;

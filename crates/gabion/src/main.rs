@@ -4,6 +4,8 @@
 //! the report to [`gabion_report`]. Exit codes: 0 whatever was found, 1 when a gate that the user asked for
 //! fails, 2 when something could not be done.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod clock;
 mod diff;

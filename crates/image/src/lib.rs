@@ -17,6 +17,8 @@
 //! Everything below `layer` and `assemble` reads hostile bytes, and runs in a child process that has
 //! neither network nor credentials nor any file but its inputs (see [`sandbox`]).
 
+#![forbid(unsafe_code)]
+
 pub mod archive;
 pub mod assemble;
 pub mod cache;

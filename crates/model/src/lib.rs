@@ -11,6 +11,8 @@
 //!               └─ coverage                       what was not, and why
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod coverage;
 pub mod digest;
 pub mod file;

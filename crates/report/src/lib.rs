@@ -19,6 +19,8 @@
 //! - **Strings come from attackers.** What an image says about itself can neither steer a terminal nor break
 //!   the document it is put into (see `text.rs`).
 
+#![forbid(unsafe_code)]
+
 mod cyclonedx;
 mod json;
 mod junit;

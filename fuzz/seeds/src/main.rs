@@ -9,6 +9,7 @@ mod rpm;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
 mod sample;
+mod segment;
 mod texts;
 
 use gabion_model::{FileIndex, FileKind, NewFile};
@@ -48,6 +49,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("report", reports),
         ("file_index", vec![index]),
         ("rpm", rpm::databases()),
+        ("segment", segment::files()?),
         ("java", jars()?),
         ("go", programs(&[(".go.buildinfo", &catalog::go_record()), (".gopclntab", &go_functions())])),
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
