@@ -27,7 +27,7 @@
 //! what changed, whatever b is, plus a few bytes for each run:
 //!
 //! ```text
-//!  measured (0.3 % replaced or added at random)     feeds: 16 kB of 5.1 MB     4 million rows: 280 kB of 77 MB
+//!  measured (0.3 % replaced or added at random)     feeds: 16 kB of 5.1 MB     4 million rows: 332 kB of 77 MB
 //! ```
 //!
 //! The price: deltas exist only from the K versions that the publisher chose, so who has been away for longer fetches the
