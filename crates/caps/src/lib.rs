@@ -3,6 +3,8 @@
 //! Raw decoders are banned elsewhere by `clippy.toml`: whoever inflates goes through [`Capped`], which
 //! counts what comes out and stops, with an error that says which limit was met.
 
+#![forbid(unsafe_code)]
+
 use std::io::{self, BufRead, Read};
 
 /// A reader that refuses to give more than it may.
