@@ -1,6 +1,13 @@
 //! What is known to be wrong with a package, and whether it is wrong with this one.
 //!
-//! [`version`] is the ground it stands on: "fixed in 1.10" means nothing without the order of the ecosystem.
+//! ```text
+//!  feeds ─► feed ─► record ─┬► segment   rows in a mapped file, signed and brought up to date by transfer
+//!                           └► judge     record + version ─► affected, and because of what
+//!                                │
+//!                             version    "fixed in 1.10" means nothing without the order of the ecosystem
+//! ```
+//!
+//! The row form that joins records and segments, and the commands, are still to come.
 
 pub mod ecosystem;
 pub mod feed;

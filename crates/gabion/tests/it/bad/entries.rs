@@ -43,6 +43,21 @@ fn packages_without_end_meet_the_same_limit_in_a_layer_and_in_a_directory() {
 }
 
 #[test]
+fn layers_that_an_earlier_scan_kept_count_as_those_that_are_read() {
+    let desk = Desk::new();
+    let layer = |file: &str| {
+        let record = |n| format!("Package: {file}{n}\nVersion: 1\nArchitecture: all\n\n");
+        let status = (0..1500).map(record).collect::<Vec<_>>().concat();
+        Layer::gzip(Tar::default().file(&format!("var/lib/dpkg/status.d/{file}"), &status))
+    };
+    let limit = ["--max-entries", "2000"];
+    for image in [Image::of([layer("a")]), Image::of([layer("b")])] {
+        assert_eq!(desk.scan(&image.layout(&desk), &limit).report().packages.len(), 1500);
+    }
+    desk.scan(&Image::of([layer("a"), layer("b")]).layout(&desk), &limit).fails(&["more than 2000 packages"]);
+}
+
+#[test]
 fn an_entry_that_implies_a_thousand_directories_counts_as_a_thousand() {
     let desk = Desk::new();
     let mut tar = Tar::default();

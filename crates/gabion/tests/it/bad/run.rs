@@ -96,7 +96,7 @@ impl Ran {
 
     /// The error, which holds all these words; on its line nothing but printable text.
     pub(crate) fn fails(&self, words: &[&str]) {
-        assert_eq!(self.code, 2, "{self:?}");
+        assert_eq!(self.code, 2, "{}", self.err);
         assert!(self.err.starts_with("error: "), "{}", self.err);
         for word in words {
             assert!(self.err.contains(word), "no {word:?} in: {}", self.err);
