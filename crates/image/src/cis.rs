@@ -162,6 +162,8 @@ impl<'a> Report<'a> {
             severity,
             evidence,
             fix: rule.fix.to_owned(),
+            vulnerability: None,
+            suppressed: None,
         });
     }
 

@@ -1,6 +1,10 @@
 //! A finding: the unit of triage.
 
-use crate::{digest::Digest, package::PackageRef};
+use crate::{
+    digest::Digest,
+    package::PackageRef,
+    vulnerability::{Suppression, Vulnerability},
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -118,11 +122,17 @@ pub struct Finding {
     pub title: String,
     /// How much it matters.
     pub severity: Severity,
-    /// What shows it; several places of one rule are several pieces of evidence of one finding only for
-    /// misconfigurations. Never empty.
+    /// What shows it. Several places are several pieces of evidence of one finding only for misconfigurations, and
+    /// for a vulnerability, which has one for each affected package. Never empty.
     pub evidence: Vec<Evidence>,
     /// What to do about it, in one or two sentences.
     pub fix: String,
+    /// What it rests on, if it is a vulnerability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vulnerability: Option<Box<Vulnerability>>,
+    /// Why it does not count, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
 }
 
 impl Finding {

@@ -21,6 +21,7 @@ pub mod os;
 pub mod package;
 pub mod path;
 pub mod scan;
+pub mod vulnerability;
 
 pub use coverage::{Aspect, Coverage, Reason, Status};
 pub use digest::Digest;
@@ -29,3 +30,4 @@ pub use finding::{Evidence, Finding, FindingKind, Severity};
 pub use os::OsRelease;
 pub use package::{Location, Package, PackageKind, PackageRef, SourcePackage};
 pub use scan::{ImageConfig, ImageIdentity, Isolation, Layer, ScanReport, Target, Tool, Verification};
+pub use vulnerability::{DataSource, FixState, Match, Suppression, SuppressionKind, Vulnerability};

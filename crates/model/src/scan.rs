@@ -1,6 +1,9 @@
 //! The result of one scan.
 
-use crate::{coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package};
+use crate::{
+    coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package,
+    vulnerability::DataSource,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +39,9 @@ pub struct ScanReport {
     pub coverage: Coverage,
     /// How the reader of hostile bytes was confined.
     pub isolation: Isolation,
+    /// The database by which vulnerabilities were looked for; empty if they were not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub database: Vec<DataSource>,
 }
 
 /// The program that made a report.

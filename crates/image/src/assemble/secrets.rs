@@ -96,5 +96,7 @@ fn secret_finding(secret: &SecretMatch, evidence: Evidence) -> Finding {
         severity,
         evidence: vec![evidence],
         fix: about.fix.to_owned(),
+        vulnerability: None,
+        suppressed: None,
     }
 }

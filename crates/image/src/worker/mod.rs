@@ -263,6 +263,7 @@ impl Worker<'_> {
             files: assembled.files,
             coverage: assembled.coverage,
             isolation,
+            database: Vec::new(),
         };
         (report, assembled.tree)
     }

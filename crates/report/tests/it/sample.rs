@@ -107,6 +107,8 @@ fn finding(
         severity,
         evidence: evidence.to_vec(),
         fix: fix.to_owned(),
+        vulnerability: None,
+        suppressed: None,
     }
 }
 
@@ -262,6 +264,7 @@ pub(crate) fn rich() -> ScanReport {
         files: FileTotals { entries: 10_234, bytes: 310_400_000 },
         coverage: coverage(),
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
+        database: Vec::new(),
     }
 }
 
