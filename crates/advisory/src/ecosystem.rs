@@ -77,6 +77,11 @@ ecosystems! {
 }
 
 impl Ecosystem {
+    /// Whether it is that of a distribution, whose advisories are about releases and source packages.
+    pub const fn is_distribution(self) -> bool {
+        self.number() != 0 && self.number() < Self::Npm.number()
+    }
+
     /// The number on disk.
     pub const fn number(self) -> u8 {
         self as u8

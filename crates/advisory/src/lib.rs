@@ -9,7 +9,9 @@
 //!
 //! The row form that joins records and segments, and the commands, are still to come.
 
+pub mod database;
 pub mod ecosystem;
+pub mod evaluate;
 pub mod feed;
 pub mod judge;
 pub mod record;
@@ -17,5 +19,6 @@ pub mod segment;
 pub mod transfer;
 pub mod version;
 
+pub use database::Database;
 pub use ecosystem::Ecosystem;
 pub use version::{Order, Unparsable};

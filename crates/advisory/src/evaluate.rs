@@ -1,0 +1,210 @@
+//! Packages of a report against the database: which vulnerabilities they have, because of what, and how urgent each is.
+//!
+//! ```text
+//!  packages ─► question   what to ask: by source package, binary package, module; languages by their own name
+//!  os ───────► platform   whose advisories, about which release
+//!                  │
+//!  Database ─► statements ─► judge ─► finding   one for each vulnerability in a package, however many advisories tell it
+//!                                        └────► rating   severity, CVSS, KEV, EPSS, SSVC ─► priority
+//!  what could not be asked or judged ─► coverage
+//! ```
+//!
+//! Which ones are one? A finding is a vulnerability (its CVE, where it has one) in one version of the package that the
+//! advisories name: all binary packages of a source package are one finding, with a piece of evidence for each.
+
+mod coverage;
+mod finding;
+mod platform;
+mod question;
+mod rating;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    Database, Ecosystem,
+    database::{Source, Statement},
+    judge::{Verdict, judge},
+    record::{Advisory, Standing},
+    segment::SegmentError,
+};
+use finding::Hit;
+use gabion_model::{FindingKind, ScanReport};
+use jiff::Timestamp;
+use platform::Platform;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
+
+/// Puts the vulnerabilities of its packages into a report, and what could not be told into its coverage. What an earlier
+/// evaluation put there goes.
+pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) -> Result<(), SegmentError> {
+    report.findings.retain(|finding| finding.kind != FindingKind::Vulnerability);
+    let extended =
+        report.packages.iter().any(|package| package.kind.is_os() && package.version.contains("+esm"));
+    let platform = Platform::of(report.os.as_ref(), extended, database);
+    let (questions, passed) = question::all(report, &platform);
+    let mut matching = Matching::new(database, report);
+    let releases = match &platform {
+        Platform::Known { releases, .. } => releases.as_slice(),
+        Platform::Unknown(_) => &[],
+    };
+    for ((ecosystem, name), asked) in &questions {
+        matching.ask(*ecosystem, name, releases, asked)?;
+    }
+    let (mut findings, told) = matching.finish()?;
+    coverage::tell(report, database, &platform, &passed, &told, now);
+    report.database = database.data_sources();
+    report.findings.append(&mut findings);
+    report.findings.sort_by(|a, b| {
+        let priority = |f: &gabion_model::Finding| f.vulnerability.as_ref().map(|v| v.priority.score);
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.kind.cmp(&b.kind))
+            .then_with(|| priority(b).cmp(&priority(a)))
+            .then_with(|| a.rule.cmp(&b.rule))
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    Ok(())
+}
+
+/// What is to be told beside findings.
+#[derive(Debug, Default)]
+struct Told {
+    /// Versions that could not be compared: package and version, advisory, why.
+    unknown: BTreeSet<(String, String, String)>,
+    /// Vulnerabilities of others that the vendor denies for its own package.
+    denied: BTreeSet<(String, String)>,
+    /// CVEs that whoever assigned them took back.
+    rejected: BTreeSet<String>,
+}
+
+/// A vulnerability in one version of a package that advisories name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    id: String,
+    ecosystem: Ecosystem,
+    package: String,
+    version: String,
+}
+
+/// Collects what matches.
+struct Matching<'a> {
+    database: &'a Database,
+    report: &'a ScanReport,
+    advisories: HashMap<(usize, String), Rc<Advisory>>,
+    hits: BTreeMap<Subject, Vec<Hit>>,
+    denials: BTreeSet<Subject>,
+    told: Told,
+}
+
+impl<'a> Matching<'a> {
+    fn new(database: &'a Database, report: &'a ScanReport) -> Self {
+        Self {
+            database,
+            report,
+            advisories: HashMap::new(),
+            hits: BTreeMap::new(),
+            denials: BTreeSet::new(),
+            told: Told::default(),
+        }
+    }
+
+    /// Asks every source about one name.
+    fn ask(
+        &mut self,
+        ecosystem: Ecosystem,
+        name: &str,
+        releases: &[String],
+        asked: &[question::Asked<'_>],
+    ) -> Result<(), SegmentError> {
+        let none = [String::new()];
+        let releases = if ecosystem.is_distribution() { releases } else { &none };
+        let mut statements = Vec::new();
+        for (index, source) in self.database.sources().iter().enumerate() {
+            for release in releases {
+                source.statements(ecosystem, name, release, &mut |statement| {
+                    statements.push((index, statement));
+                })?;
+            }
+        }
+        for (index, statement) in statements {
+            self.compare(index, &statement, asked)?;
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        index: usize,
+        statement: &Statement,
+        asked: &[question::Asked<'_>],
+    ) -> Result<(), SegmentError> {
+        if statement.standing == Standing::Withdrawn {
+            return Ok(());
+        }
+        for asked in asked.iter().filter(|asked| asked.is_meant_by(statement)) {
+            let verdict = judge(&statement.affected, &asked.version);
+            let denied = match verdict {
+                Verdict::NotAffected => continue,
+                Verdict::Unknown(why) => {
+                    let package = format!("{} {}", statement.affected.package, asked.version);
+                    self.told.unknown.insert((package, statement.advisory.clone(), why.to_string()));
+                    continue;
+                }
+                Verdict::Denied => true,
+                Verdict::Affected(_) => false,
+            };
+            let advisory = self.advisory(index, &statement.advisory)?;
+            for id in finding::ids(&advisory) {
+                let subject = Subject {
+                    id,
+                    ecosystem: statement.affected.ecosystem,
+                    package: statement.affected.package.clone(),
+                    version: asked.version.clone().into_owned(),
+                };
+                if denied {
+                    self.denials.insert(subject);
+                } else if let Verdict::Affected(because) = &verdict {
+                    let hits = self.hits.entry(subject).or_default();
+                    Hit::add(hits, index, &advisory, statement, because, asked.package);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn advisory(&mut self, index: usize, id: &str) -> Result<Rc<Advisory>, SegmentError> {
+        if let Some(known) = self.advisories.get(&(index, id.to_owned())) {
+            return Ok(known.clone());
+        }
+        let found = self.source(index).advisory(id)?;
+        // A statement is never without its advisory, unless the advisory was too large to be kept.
+        let advisory =
+            Rc::new(found.unwrap_or_else(|| Advisory { id: id.to_owned(), ..Advisory::default() }));
+        self.advisories.insert((index, id.to_owned()), advisory.clone());
+        Ok(advisory)
+    }
+
+    fn source(&self, index: usize) -> &'a Source {
+        &self.database.sources()[index]
+    }
+
+    fn finish(mut self) -> Result<(Vec<gabion_model::Finding>, Told), SegmentError> {
+        let mut findings = Vec::new();
+        for (subject, hits) in std::mem::take(&mut self.hits) {
+            if self.denials.contains(&subject) {
+                self.told.denied.insert((subject.id, subject.package));
+                continue;
+            }
+            match finding::finding(self.report, self.database, &subject, hits)? {
+                Some(finding) => findings.push(finding),
+                None => {
+                    self.told.rejected.insert(subject.id);
+                }
+            }
+        }
+        Ok((findings, self.told))
+    }
+}

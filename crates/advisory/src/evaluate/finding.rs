@@ -1,0 +1,364 @@
+//! From all that matches to one finding.
+
+use super::{
+    Subject,
+    rating::{self, Known},
+};
+use crate::{
+    Database, Order,
+    database::Statement,
+    judge::Because,
+    record::{Advisory, Fix, Standing, Until},
+    segment::SegmentError,
+};
+use gabion_model::{
+    Digest, Evidence, Finding, FindingKind, FixState, Package, ScanReport, Severity, Vulnerability,
+    vulnerability::{Cvss, Epss, KnownExploited, Match, Share, Ssvc},
+};
+use sha2::{Digest as _, Sha256};
+use std::{collections::BTreeSet, rc::Rc};
+
+/// One statement that matches.
+#[derive(Debug)]
+pub(super) struct Hit {
+    source: usize,
+    advisory: Rc<Advisory>,
+    standing: Standing,
+    severity: Option<Severity>,
+    range: String,
+    order: Option<Order>,
+    state: FixState,
+    fixed: Option<String>,
+    /// Indices of the packages.
+    packages: BTreeSet<usize>,
+}
+
+impl Hit {
+    /// Adds a statement that matches a package, or the package to the statement.
+    pub(super) fn add(
+        hits: &mut Vec<Self>,
+        source: usize,
+        advisory: &Rc<Advisory>,
+        statement: &Statement,
+        because: &Because<'_>,
+        package: usize,
+    ) {
+        let affected = &statement.affected;
+        let (range, order, fixed) = match because {
+            Because::InRange { range, order } => {
+                let fixed = match &range.until {
+                    Until::Fixed(version) => Some(version.clone()),
+                    Until::Open | Until::LastAffected(_) => None,
+                };
+                (range.to_string(), Some(*order), fixed)
+            }
+            Because::Listed(version) => (format!("= {version}"), affected.ecosystem.order(), None),
+        };
+        let same =
+            |hit: &&mut Self| hit.source == source && hit.advisory.id == advisory.id && hit.range == range;
+        if let Some(known) = hits.iter_mut().find(same) {
+            known.packages.insert(package);
+            return;
+        }
+        let state = match affected.fix {
+            _ if fixed.is_some() => FixState::Fixed,
+            Fix::WillNotFix => FixState::WillNotFix,
+            Fix::EndOfLife => FixState::EndOfLife,
+            Fix::UnderInvestigation => FixState::UnderInvestigation,
+            Fix::Released | Fix::Pending | Fix::NotAffected => FixState::NotFixed,
+        };
+        hits.push(Self {
+            source,
+            advisory: advisory.clone(),
+            standing: statement.standing,
+            severity: affected.severity.or(advisory.severity),
+            range,
+            order,
+            state,
+            fixed,
+            packages: BTreeSet::from([package]),
+        });
+    }
+}
+
+/// The vulnerabilities that an advisory is about: its CVEs, or itself.
+pub(super) fn ids(advisory: &Advisory) -> Vec<String> {
+    let is_cve = |id: &&String| id.starts_with("CVE-");
+    if is_cve(&&advisory.id) {
+        return vec![advisory.id.clone()];
+    }
+    // Aliases are names of one vulnerability, of which the oldest CVE is the one that is known.
+    if let Some(cve) = advisory.aliases.iter().filter(is_cve).min() {
+        return vec![cve.clone()];
+    }
+    // One update may be for many.
+    let cves: BTreeSet<String> = advisory.upstream.iter().filter(is_cve).cloned().collect();
+    if !cves.is_empty() {
+        return cves.into_iter().collect();
+    }
+    let known = advisory.aliases.iter().chain(&advisory.upstream).find(|id| id.starts_with("GHSA-"));
+    vec![known.unwrap_or(&advisory.id).clone()]
+}
+
+/// None if the CVE was taken back.
+pub(super) fn finding(
+    report: &ScanReport,
+    database: &Database,
+    subject: &Subject,
+    mut hits: Vec<Hit>,
+) -> Result<Option<Finding>, SegmentError> {
+    let cve = &subject.id;
+    let assessment = database.assessment(cve)?;
+    if assessment.as_ref().is_some_and(|a| a.standing == Standing::Withdrawn) {
+        return Ok(None);
+    }
+    // The decisive one first: what is fixed says most, and sources come in the order of the database.
+    hits.sort_by_key(|hit| (hit.state != FixState::Fixed, hit.state, hit.source));
+    let name_of = |hit: &Hit| database.sources()[hit.source].about().name.clone();
+    let fixed_version = highest(&hits);
+    let state = hits.first().map_or(FixState::NotFixed, |hit| hit.state);
+    let informational = hits.iter().all(|hit| hit.standing == Standing::Informational);
+    let disputed = hits.iter().any(|hit| hit.standing == Standing::Disputed);
+
+    let mut cvss: Vec<Cvss> = Vec::new();
+    for hit in &hits {
+        let scored = rating::score(hit.advisory.cvss.iter().map(String::as_str), &name_of(hit));
+        // An advisory about many vulnerabilities has the score of the worst, which need not be this one.
+        if hit.advisory.upstream.len() < 2 {
+            cvss.extend(
+                scored
+                    .into_iter()
+                    .filter(|one| !cvss.iter().any(|c| c.vector == one.vector))
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+    if let Some(vector) = assessment.as_ref().and_then(|a| a.cvss.as_deref()) {
+        cvss.extend(rating::score(std::iter::once(vector), "CISA"));
+    }
+    let vendor = hits.iter().find_map(|hit| hit.severity.map(|severity| (severity, name_of(hit))));
+    let (severity, rated_by) = match (vendor, cvss.first()) {
+        _ if informational => (Severity::Info, String::new()),
+        (Some((severity, name)), _) => (severity, name),
+        (None, Some(first)) => (
+            rating::severity(first.score),
+            format!("CVSS {} {} of {}", first.version, first.score, first.source),
+        ),
+        (None, None) => (Severity::Unknown, String::new()),
+    };
+    let exploited = database.exploited(cve)?.map(|e| KnownExploited {
+        added: e.added,
+        due: e.due,
+        ransomware: e.ransomware,
+    });
+    let epss = database
+        .likelihood(cve)?
+        .map(|l| Epss { probability: Share(l.probability), percentile: Share(l.percentile) });
+    let ssvc = assessment
+        .as_ref()
+        .map(|a| Ssvc {
+            exploitation: a.exploitation.clone(),
+            automatable: a.automatable,
+            total_impact: a.total_impact,
+        })
+        .filter(|ssvc| *ssvc != Ssvc::default());
+    let priority = rating::priority(&Known {
+        severity,
+        rated_by: &rated_by,
+        exploited: exploited.as_ref(),
+        epss: epss.as_ref(),
+        ssvc: ssvc.as_ref(),
+        fix: state,
+        symbols: None,
+        disputed,
+    });
+
+    let packages: BTreeSet<usize> = hits.iter().flat_map(|hit| hit.packages.iter().copied()).collect();
+    let packages: Vec<&Package> = packages.into_iter().map(|index| &report.packages[index]).collect();
+    let release = hits.first().map(|_| subject.ecosystem.name().to_owned()).unwrap_or_default();
+    let mut aliases = BTreeSet::new();
+    let mut references: Vec<String> = Vec::new();
+    let mut cwe = BTreeSet::new();
+    for hit in &hits {
+        let Advisory { id, aliases: names, references: links, cwe: weaknesses, .. } = &*hit.advisory;
+        aliases.extend(std::iter::once(id).chain(names).filter(|name| *name != cve).cloned());
+        for link in links.iter().take(3) {
+            if !references.contains(link) {
+                references.push(link.clone());
+            }
+        }
+        cwe.extend(weaknesses.iter().copied());
+    }
+    cwe.extend(assessment.iter().flat_map(|a| a.cwe.iter().copied()));
+    references.truncate(5);
+    let published = hits.iter().filter_map(|hit| hit.advisory.published).min();
+    let mut refs: Vec<_> = packages.iter().map(|package| package.reference()).collect();
+    refs.dedup();
+    let summary = assessment.as_ref().map_or("", |a| a.summary.as_str());
+    let finding = Finding {
+        id: Finding::stable_id(
+            |bytes| Digest::sha256(Sha256::digest(bytes).into()),
+            FindingKind::Vulnerability,
+            cve,
+            &[subject.ecosystem.name(), &subject.package, &subject.version],
+        ),
+        kind: FindingKind::Vulnerability,
+        rule: cve.clone(),
+        title: title(subject, &hits, summary),
+        severity,
+        evidence: evidence(&packages),
+        fix: advice(subject, state, fixed_version.as_deref()),
+        suppressed: None,
+        vulnerability: Some(Box::new(Vulnerability {
+            aliases: aliases.into_iter().collect(),
+            packages: refs,
+            matches: hits
+                .iter()
+                .map(|hit| Match {
+                    advisory: hit.advisory.id.clone(),
+                    source: name_of(hit),
+                    ecosystem: release.clone(),
+                    package: subject.package.clone(),
+                    version: subject.version.clone(),
+                    range: hit.range.clone(),
+                    comparator: hit.order.map_or("", Order::name).to_owned(),
+                })
+                .collect(),
+            fix: state,
+            fixed_version,
+            disputed,
+            rated_by,
+            cvss,
+            cwe: cwe.into_iter().collect(),
+            exploited,
+            epss,
+            ssvc,
+            symbols: None,
+            published: published.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            references,
+            priority,
+        })),
+    };
+    Ok(Some(finding))
+}
+
+/// The version from which on no statement matches.
+fn highest(hits: &[Hit]) -> Option<String> {
+    let mut best: Option<(&str, Option<Order>)> = None;
+    for hit in hits {
+        let Some(fixed) = hit.fixed.as_deref() else { continue };
+        let higher = best.is_none_or(|(known, _)| {
+            hit.order.is_some_and(|order| order.compare(fixed, known).is_ok_and(std::cmp::Ordering::is_gt))
+        });
+        if higher {
+            best = Some((fixed, hit.order));
+        }
+    }
+    best.map(|(version, _)| version.to_owned())
+}
+
+/// One line about the vulnerability. An advisory about many says nothing of the one, so that what CISA says comes first then.
+fn title(subject: &Subject, hits: &[Hit], assessed: &str) -> String {
+    let own = hits.iter().find(|hit| hit.advisory.upstream.len() < 2 && hit.advisory.summary.contains(' '));
+    let own = own.map_or("", |hit| hit.advisory.summary.as_str());
+    let generic = ["security update", "security fix update", ""].contains(&own);
+    let text = if generic { assessed } else { own };
+    if !text.is_empty() {
+        return shorten(text);
+    }
+    let advisory = hits.first().map_or("", |hit| hit.advisory.id.as_str());
+    let by = if advisory == subject.id { String::new() } else { format!(", told by {advisory}") };
+    format!("Vulnerability in {}{by}", subject.package)
+}
+
+/// The first sentence, or as much as a line holds.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 160;
+    let line = text.lines().next().unwrap_or_default().trim();
+    let sentence = line.find(". ").map_or(line, |end| &line[..end]);
+    let sentence = sentence.trim_end_matches('.');
+    match sentence.char_indices().nth(MOST) {
+        None => sentence.to_owned(),
+        Some((end, _)) => {
+            let cut = sentence[..end].rfind(' ').unwrap_or(end);
+            format!("{}…", &sentence[..cut])
+        }
+    }
+}
+
+fn advice(subject: &Subject, state: FixState, fixed: Option<&str>) -> String {
+    let package = &subject.package;
+    match (state, fixed) {
+        (FixState::Fixed, Some(version)) => format!("Upgrade {package} to {version} or later."),
+        (FixState::WillNotFix, _) => {
+            format!(
+                "The vendor will not fix it in this release: remove {package}, or move to another release."
+            )
+        }
+        (FixState::EndOfLife, _) => "The release gets no fixes any more: move to a newer one.".to_owned(),
+        (FixState::UnderInvestigation, _) => "The vendor is looking into it; there is no fix yet.".to_owned(),
+        _ => format!("No fixed version of {package} is known."),
+    }
+}
+
+/// One for each package and place.
+fn evidence(packages: &[&Package]) -> Vec<Evidence> {
+    const PLACES: usize = 10;
+    let mut all = Vec::new();
+    for package in packages {
+        let detail = format!("{} {}", package.name, package.version);
+        let at = |place: String, layer, detail| Evidence {
+            place,
+            line: None,
+            layer,
+            detail,
+            package: Some(package.reference()),
+            removed: false,
+        };
+        let more = package.locations.len().saturating_sub(PLACES);
+        for (number, location) in package.locations.iter().take(PLACES).enumerate() {
+            // Where it first appeared, for the place that the package belongs to.
+            let layer = if number == 0 { package.layer.or(location.layer) } else { location.layer };
+            let text = if more > 0 && number + 1 == PLACES {
+                format!("{detail} (and {more} more places)")
+            } else {
+                detail.clone()
+            };
+            all.push(at(location.path.clone(), layer, text));
+        }
+        if package.locations.is_empty() {
+            all.push(at(format!("package:{}", package.name), package.layer, detail));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advisory(id: &str, aliases: &[&str], upstream: &[&str]) -> Advisory {
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Advisory { id: id.into(), aliases: own(aliases), upstream: own(upstream), ..Advisory::default() }
+    }
+
+    #[test]
+    fn a_vulnerability_is_named_by_its_cve() {
+        assert_eq!(ids(&advisory("CVE-2024-1", &[], &[])), ["CVE-2024-1"]);
+        assert_eq!(ids(&advisory("GHSA-x", &["CVE-2024-2", "CVE-2024-1"], &[])), ["CVE-2024-1"]);
+        assert_eq!(
+            ids(&advisory("DSA-1-1", &[], &["CVE-2024-2", "CVE-2024-1"])),
+            ["CVE-2024-1", "CVE-2024-2"]
+        );
+        assert_eq!(ids(&advisory("PYSEC-1", &["GHSA-x"], &[])), ["GHSA-x"]);
+        assert_eq!(ids(&advisory("MAL-1", &[], &[])), ["MAL-1"]);
+    }
+
+    #[test]
+    fn titles_are_one_sentence_of_a_line() {
+        assert_eq!(shorten("A flaw. It is bad.\nMore"), "A flaw");
+        assert_eq!(shorten("Ends here."), "Ends here");
+        let long = shorten(&"word ".repeat(60));
+        assert!(long.ends_with("word…") && long.chars().count() <= 161, "{long}");
+    }
+}
