@@ -35,7 +35,7 @@ bench: tools-test
 	scripts/bench.py $(GABION) $(CACHE)/bench $(CACHE)/yardsticks
 	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
 	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
-	cargo bench --package gabion-advisory --bench segment
+	cargo bench --package gabion-advisory --bench database
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60
