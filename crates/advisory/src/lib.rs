@@ -16,6 +16,7 @@ pub mod feed;
 pub mod judge;
 pub mod record;
 pub mod segment;
+pub mod store;
 pub mod transfer;
 pub mod version;
 

@@ -41,8 +41,7 @@
 //!
 //! # For a database of several segments
 //!
-//! Each is replaced on its own. To switch all at once, name the targets by their root, and let the manifest that is kept beside
-//! them, replaced last, say which ones count.
+//! Each is replaced on its own here. [`crate::store`] names the targets by their root and switches all at once.
 
 mod chunks;
 mod delta;
@@ -55,6 +54,7 @@ mod update;
 mod tests;
 
 pub use chunks::{Chunks, Directory};
+pub(crate) use manifest::is_segment_name;
 pub use manifest::{Blob, Expected, Manifest, ManifestError, Offer, Older, Trusted};
 pub use publish::{PublishError, publish};
 pub use update::{Route, UpdateError, Updated, fetch_manifest, update};

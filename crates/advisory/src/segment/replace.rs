@@ -27,6 +27,7 @@ impl Replacement {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = beside(target, &format!("{NEW}{}-{number}", std::process::id()));
+        step();
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         let target = target.to_owned();
         Ok((Self { target, path }, file))
@@ -34,6 +35,7 @@ impl Replacement {
 
     /// Puts the file in the place of its target. All that was written is on the disk before and after that.
     pub(crate) fn commit(self, file: &File) -> io::Result<()> {
+        step();
         file.sync_all()?;
         settle(&self.path, &self.target)
     }
@@ -53,7 +55,9 @@ pub(crate) const PART: &str = ".part-";
 
 /// Renames a file that is on the disk, and makes sure that its new name is, too.
 pub(crate) fn settle(from: &Path, target: &Path) -> io::Result<()> {
+    step();
     fs::rename(from, target)?;
+    step();
     directory(target)?.sync_all()
 }
 
@@ -66,10 +70,22 @@ pub(crate) fn sweep(target: &Path, but: &Path) -> io::Result<()> {
         let rest = rest.strip_prefix(name.as_encoded_bytes()).unwrap_or_default();
         let left = [NEW, PART].iter().any(|kind| rest.starts_with(kind.as_bytes()));
         if left && path.file_name() != but.file_name() {
-            fs::remove_file(path)?;
+            remove(&path)?;
         }
     }
     Ok(())
+}
+
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    step();
+    fs::remove_file(path)
+}
+
+/// Comes before each change of the disk, so that a test may end its process just there.
+pub(crate) fn step() {
+    #[cfg(test)]
+    crate::store::tests::killed::step();
 }
 
 /// Keeps other updates away from the directory of a target, until it is dropped.

@@ -84,6 +84,12 @@ impl Blob {
     }
 }
 
+/// Whether a segment may be called so: it becomes the name of a file.
+pub(crate) fn is_segment_name(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// What must hold for a manifest besides its signature.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
@@ -138,6 +144,14 @@ impl Manifest {
     /// The offer of a segment.
     pub fn offer(&self, name: &str) -> Option<&Offer> {
         self.segments.iter().find(|offer| offer.name == name)
+    }
+
+    /// All blobs it names; one may come more than once.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> {
+        self.segments.iter().flat_map(|offer| {
+            let older = offer.older.iter().flat_map(|older| [Some(older.file), older.delta]);
+            [Some(offer.file)].into_iter().chain(older).flatten()
+        })
     }
 
     /// The canonical bytes, which are signed.
@@ -197,8 +211,7 @@ impl Manifest {
             return Err("its segments are not in order, or one is there twice");
         }
         for offer in &self.segments {
-            let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-            if !(1..=64).contains(&offer.name.len()) || !offer.name.bytes().all(plain) {
+            if !is_segment_name(&offer.name) {
                 return Err("the name of a segment is not made of letters, digits and `-`");
             }
             if offer.older.len() > MAX_OLDER {

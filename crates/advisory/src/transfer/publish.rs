@@ -127,13 +127,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
 }
 
 fn tidy<'a>(blobs: &Path, manifests: impl Iterator<Item = &'a Manifest>) -> Result<(), PublishError> {
-    let mut named = BTreeSet::new();
-    for offer in manifests.flat_map(|manifest| &manifest.segments) {
-        named.insert(offer.file.digest.hex());
-        for older in &offer.older {
-            named.extend([Some(older.file), older.delta].iter().flatten().map(|blob| blob.digest.hex()));
-        }
-    }
+    let named: BTreeSet<_> = manifests.flat_map(Manifest::blobs).map(|blob| blob.digest.hex()).collect();
     let tidy = || {
         for entry in fs::read_dir(blobs)? {
             let entry = entry?;

@@ -33,28 +33,36 @@ pub enum SignatureError {
 
 /// Who is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey(minisign_verify::PublicKey);
+pub struct PublicKey {
+    key: minisign_verify::PublicKey,
+    id: String,
+}
 
 impl FromStr for PublicKey {
     type Err = SignatureError;
 
     /// The content of `minisign.pub`, or its second line alone.
     fn from_str(text: &str) -> Result<Self, SignatureError> {
-        let text = text.trim();
-        let key = if text.contains('\n') {
-            minisign_verify::PublicKey::decode(text)
-        } else {
-            minisign_verify::PublicKey::from_base64(text)
-        };
-        key.map(Self).map_err(SignatureError::PublicKey)
+        let line = text.trim().lines().next_back().unwrap_or_default().trim();
+        let key = minisign_verify::PublicKey::from_base64(line).map_err(SignatureError::PublicKey)?;
+        // Algorithm, number, key; the tool shows the number as one in little-endian.
+        let bytes = Base64::decode_to_vec(line, None).unwrap_or_default();
+        let number = bytes.get(2..10).and_then(|bytes| bytes.try_into().ok());
+        let id = format!("{:016X}", u64::from_le_bytes(number.unwrap_or_default()));
+        Ok(Self { key, id })
     }
 }
 
 impl PublicKey {
+    /// The number of the key as `minisign` shows it: sixteen hexadecimal digits.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Checks a signature (the content of a `.minisig`), and gives its trusted comment.
     pub fn verify(&self, bytes: &[u8], signature: &str) -> Result<String, SignatureError> {
         let signature = Signature::decode(signature).map_err(SignatureError::Unreadable)?;
-        self.0.verify(bytes, &signature, false).map_err(SignatureError::Wrong)?;
+        self.key.verify(bytes, &signature, false).map_err(SignatureError::Wrong)?;
         Ok(signature.trusted_comment().to_owned())
     }
 }

@@ -19,12 +19,12 @@ use super::{
 };
 use crate::segment::{
     Segment, SegmentError,
-    replace::{PART, beside, lock, settle, sweep},
+    replace::{PART, beside, lock, remove, settle, step, sweep},
 };
 use gabion_model::Digest;
 use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -244,10 +244,13 @@ impl Update<'_> {
             file.set_len(0).map_err(io_error(&path))?;
             resumed = 0;
         }
-        self.fetch(blob, resumed, |more| file.write_all(&more).map_err(io_error(&path)))?;
+        self.fetch(blob, resumed, |more| {
+            step();
+            file.write_all(&more).map_err(io_error(&path))
+        })?;
         file.sync_all().map_err(io_error(&path))?;
         if digest_of(&path).map_err(io_error(&path))? != blob.digest {
-            fs::remove_file(&path).map_err(io_error(&path))?;
+            remove(&path).map_err(io_error(&path))?;
             return Err(UpdateError::Digest(blob.name()));
         }
         let segment = Segment::open(&path)?;

@@ -4,11 +4,13 @@
 //! the `Retry-After` of a refusal, a limit on the size of manifests and tokens, and identity tokens.
 //!
 //! ```text
-//!   get ──► send ──► 200, 206 ─────────────────────────────► response
+//!   ask ──► send ──► 200, 201, 202, 206 ───────────────────► response
 //!    ▲       │ 401, first time: Challenge ──► token, again
 //!    │       │ 429, 5xx, silence, reset ──► wait ──┐
 //!    └───────┴─────────────────────────────────────┘        anything else is an error
 //! ```
+
+mod upload;
 
 use super::{
     Progress, SourceError,
@@ -42,14 +44,16 @@ pub(super) struct Endpoint<'a> {
     pub(super) host: String,
     /// Without `https://` and without `/v2`.
     authority: String,
-    /// Repository there: a mirror may keep it under a prefix.
+    /// Repository there: a mirror may keep it under a prefix. Credentials may be kept for it.
     repository: String,
+    /// What precedes each path: `v2/REPOSITORY/`.
+    root: String,
     /// What it stands in for, if it is a mirror.
     mirror_of: Option<String>,
     /// As errors name the image.
     reference: String,
     insecure: bool,
-    /// Speaks plain HTTP: allowed only where `insecure`.
+    /// Speaks plain HTTP: allowed only where `insecure`, or asked for.
     plain: AtomicBool,
     /// A mirror that could not be reached: it is not tried again, as every try may take long.
     lost: AtomicBool,
@@ -62,6 +66,9 @@ enum Login {
     Basic(String, Secret),
     Bearer(Secret),
 }
+
+/// Makes a request anew for each attempt.
+type Request<'a> = dyn Fn() -> Result<RequestBuilder, SourceError> + Sync + 'a;
 
 /// Why an attempt did not succeed.
 enum Failure {
@@ -105,6 +112,7 @@ impl<'a> Endpoint<'a> {
             host: place.host.to_owned(),
             authority: place.authority.to_owned(),
             repository: place.repository.to_owned(),
+            root: format!("v2/{}/", place.repository),
             mirror_of: place.mirror_of.map(str::to_owned),
             reference: place.reference.to_owned(),
             insecure,
@@ -112,6 +120,25 @@ impl<'a> Endpoint<'a> {
             lost: AtomicBool::new(false),
             login: Mutex::new(None),
         })
+    }
+
+    /// A directory of a web server: login, waiting and trust are as for a registry.
+    pub(super) fn web(
+        url: &'a Url,
+        options: &'a RegistryOptions,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, SourceError> {
+        let directory = url.path().trim_matches('/');
+        let place = Place {
+            host: url.authority(),
+            authority: url.authority(),
+            repository: directory,
+            mirror_of: None,
+            reference: url.as_str(),
+        };
+        let root = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+        let plain = AtomicBool::new(url.scheme() == "http");
+        Ok(Self { root, plain, ..Self::new(place, options, progress)? })
     }
 
     /// A whole document, `manifests/latest` for instance, of at most `limit` bytes.
@@ -147,9 +174,24 @@ impl<'a> Endpoint<'a> {
         accept: Option<&str>,
         from: u64,
     ) -> Result<Response, SourceError> {
+        self.ask(path, &|| {
+            let mut request = self.client.get(self.url(path)).header(header::ACCEPT_ENCODING, "identity");
+            if let Some(accept) = accept {
+                request = request.header(header::ACCEPT, accept);
+            }
+            if from > 0 {
+                request = request.header(header::RANGE, format!("bytes={from}-"));
+            }
+            Ok(request)
+        })
+        .await
+    }
+
+    /// The answer to a request for `what`, once it succeeds.
+    async fn ask(&self, what: &str, request: &Request<'_>) -> Result<Response, SourceError> {
         let mut backoff = Backoff::new(&self.options.retry);
         loop {
-            match self.attempt(path, accept, from).await {
+            match self.attempt(what, request).await {
                 Ok(response) => return Ok(response),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Passing(error, asked)) => self.pause(&mut backoff, error, asked).await?,
@@ -186,13 +228,13 @@ impl<'a> Endpoint<'a> {
         SourceError::Interrupted { host, what, reason }
     }
 
-    async fn attempt(&self, path: &str, accept: Option<&str>, from: u64) -> Result<Response, Failure> {
+    async fn attempt(&self, what: &str, request: &Request<'_>) -> Result<Response, Failure> {
         let mut challenged = false;
         loop {
             let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let response = self.send(path, accept, from, login.as_ref()).await?;
+            let response = self.send(what, request, login.as_ref()).await?;
             if response.status() != StatusCode::UNAUTHORIZED {
-                return self.judge(path, response).await;
+                return self.judge(what, response).await;
             }
             if challenged {
                 return Err(self.unauthorized("the credentials are not accepted").into());
@@ -209,9 +251,8 @@ impl<'a> Endpoint<'a> {
 
     async fn send(
         &self,
-        path: &str,
-        accept: Option<&str>,
-        from: u64,
+        what: &str,
+        request: &Request<'_>,
         login: Option<&Login>,
     ) -> Result<Response, Failure> {
         if self.lost.load(Ordering::Relaxed) {
@@ -222,21 +263,7 @@ impl<'a> Endpoint<'a> {
         }
         loop {
             let plain = self.plain.load(Ordering::Relaxed);
-            let scheme = if plain { "http" } else { "https" };
-            let mut url = format!("{scheme}://{}/v2/{}/{path}", self.authority, self.repository);
-            if let Some(origin) = &self.mirror_of {
-                // As containerd does: a mirror of several registries needs to be told which.
-                url.push_str("?ns=");
-                url.push_str(origin);
-            }
-            let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, "identity");
-            if let Some(accept) = accept {
-                request = request.header(header::ACCEPT, accept);
-            }
-            if from > 0 {
-                request = request.header(header::RANGE, format!("bytes={from}-"));
-            }
-            match with(request, login).send().await {
+            match with(request()?, login).send().await {
                 Ok(response) => return Ok(response),
                 Err(error) if error.is_connect() && self.insecure && !plain => {
                     self.plain.store(true, Ordering::Relaxed);
@@ -244,20 +271,35 @@ impl<'a> Endpoint<'a> {
                 Err(error) => {
                     let reached = !error.is_connect();
                     self.lost.store(!reached && self.mirror_of.is_some(), Ordering::Relaxed);
-                    return Err(self.unsent(path, &error));
+                    return Err(self.unsent(what, &error));
                 }
             }
         }
     }
 
+    fn url(&self, path: &str) -> String {
+        let scheme = if self.plain.load(Ordering::Relaxed) { "http" } else { "https" };
+        let mut url = format!("{scheme}://{}/{}{path}", self.authority, self.root);
+        if let Some(origin) = &self.mirror_of {
+            // As containerd does: a mirror of several registries needs to be told which.
+            url.push_str("?ns=");
+            url.push_str(origin);
+        }
+        url
+    }
+
     /// What the status of an answer means.
-    async fn judge(&self, path: &str, response: Response) -> Result<Response, Failure> {
+    async fn judge(&self, what: &str, response: Response) -> Result<Response, Failure> {
         let host = self.host.clone();
         let reference = self.reference.clone();
         let status = response.status();
         let asked = retry_after(&response);
         match status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            StatusCode::OK
+            | StatusCode::CREATED
+            | StatusCode::ACCEPTED
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             StatusCode::NOT_FOUND => Err(SourceError::NotFound { host, reference }.into()),
             StatusCode::FORBIDDEN => Err(SourceError::Forbidden { host, reference }.into()),
             StatusCode::TOO_MANY_REQUESTS => {
@@ -267,7 +309,7 @@ impl<'a> Endpoint<'a> {
                 let error = SourceError::Status {
                     host,
                     status: explained(response).await,
-                    what: format!("{path} of {reference}"),
+                    what: format!("{what} of {reference}"),
                 };
                 if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
                     return Err(Failure::Passing(error, asked));
@@ -319,6 +361,11 @@ impl<'a> Endpoint<'a> {
     }
 
     async fn log_in(&self, challenge: Challenge) -> Result<Login, Failure> {
+        if self.plain.load(Ordering::Relaxed) && !self.insecure {
+            return Err(self
+                .unauthorized("it wants a login over plain HTTP, where everyone could read it")
+                .into());
+        }
         let credentials = self.credentials().await?;
         match (challenge, credentials) {
             (_, Credentials::Token(token)) => Ok(Login::Bearer(token)),

@@ -151,6 +151,28 @@ pub enum SourceError {
         /// Media type of its configuration.
         media_type: String,
     },
+    /// What names no place where a database is published.
+    #[error("{text:?} is no place of a database: {reason}")]
+    Place {
+        /// As given.
+        text: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// A place where there is no database, or not all of it.
+    #[error("{place} does not have it")]
+    Unpublished {
+        /// The place.
+        place: String,
+    },
+    /// An image, or some other artifact.
+    #[error("{reference} is not a database of Gabion but of type {found:?}")]
+    NotADatabase {
+        /// The reference.
+        reference: String,
+        /// Its artifact type.
+        found: String,
+    },
     /// Not for the wanted machine.
     #[error("{reference} is not there for {wanted}, only for {}", available.join(", "))]
     Platform {

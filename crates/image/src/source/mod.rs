@@ -15,6 +15,7 @@
 pub mod auth;
 pub mod blobs;
 pub mod containerd;
+pub mod database;
 pub mod docker;
 mod endpoint;
 mod error;
@@ -27,6 +28,7 @@ pub mod spec;
 pub mod task;
 
 pub use blobs::BlobStore;
+pub use database::DatabasePlace;
 pub use error::SourceError;
 pub use platform::Platform;
 pub use reference::Reference;

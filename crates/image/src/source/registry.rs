@@ -394,7 +394,7 @@ impl Transfer<'_> {
 }
 
 /// Whether the body continues at byte `start`.
-fn goes_on(response: &reqwest::Response, start: u64) -> bool {
+pub(super) fn goes_on(response: &reqwest::Response, start: u64) -> bool {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return start == 0 && response.status() == StatusCode::OK;
     }

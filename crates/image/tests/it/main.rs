@@ -3,6 +3,8 @@
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
 mod containerd;
+mod database;
+mod database_registry;
 mod docker;
 mod registry;
 mod registry_tls;

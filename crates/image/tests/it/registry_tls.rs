@@ -24,15 +24,11 @@ fn certificates(directory: &Path) {
     );
 }
 
-#[test]
-fn a_real_registry_with_tls_and_a_login() {
-    let tools = [&["docker-registry", "skopeo", "htpasswd", "openssl"][..], &LAYOUT_TOOLS].concat();
-    if !can_run("a_real_registry_with_tls_and_a_login", &tools) {
-        return;
-    }
-    let home = directory();
-    let at = home.path();
-    layout(at);
+/// What [`start`] needs.
+pub(crate) const TOOLS: [&str; 3] = ["docker-registry", "htpasswd", "openssl"];
+
+/// Starts the registry for the user `ann` with the password `s3cret`, and a certificate by `ca.crt`.
+pub(crate) fn start(at: &Path) -> (Daemon, String) {
     certificates(at);
     let users = run(Command::new("htpasswd").args(["-Bbn", "ann", "s3cret"]));
     fs::write(at.join("users"), users + "\n").expect("writes");
@@ -49,6 +45,20 @@ fn a_real_registry_with_tls_and_a_login() {
         at.join("log"),
     );
     registry.until("the registry listens", || TcpStream::connect(&host).is_ok());
+    (registry, host)
+}
+
+#[test]
+fn a_real_registry_with_tls_and_a_login() {
+    let tools = [&["skopeo"][..], &TOOLS, &LAYOUT_TOOLS].concat();
+    if !can_run("a_real_registry_with_tls_and_a_login", &tools) {
+        return;
+    }
+    let home = directory();
+    let at = home.path();
+    layout(at);
+    let (_registry, host) = start(at);
+    let root = at.display();
     fs::create_dir(at.join("trust")).expect("creates");
     fs::copy(at.join("ca.crt"), at.join("trust/ca.crt")).expect("copies");
     for (name, format) in [("oci", "oci"), ("docker", "v2s2")] {

@@ -24,6 +24,7 @@ fn a_signature_holds_for_its_bytes_key_and_comment_only() {
     assert!(matches!(sign(b"", &KEY.0, None, "two\nlines"), Err(SignatureError::Comment)));
     let bare: PublicKey = KEY.1.lines().nth(1).unwrap().parse().unwrap();
     assert!(bare.verify(b"text", &signature).is_ok());
+    assert!(KEY.1.lines().next().unwrap().ends_with(bare.id()), "{} {}", KEY.1, bare.id());
 }
 
 #[test]
