@@ -28,10 +28,12 @@ use crate::{
     record::{Advisory, Standing},
     segment::SegmentError,
 };
+pub(crate) use platform::{Platform, covers};
+pub(crate) use question::Asked;
+
 use finding::Hit;
 use gabion_model::{FindingKind, ScanReport};
 use jiff::Timestamp;
-use platform::Platform;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
@@ -67,6 +69,11 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
             .then_with(|| a.id.cmp(&b.id))
     });
     Ok(())
+}
+
+/// What would be asked about the packages of a report.
+pub(crate) fn questions<'a>(report: &'a ScanReport, platform: &Platform) -> question::Questions<'a> {
+    question::all(report, platform).0
 }
 
 /// What is to be told beside findings.

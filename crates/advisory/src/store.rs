@@ -79,6 +79,11 @@ impl Store {
         names.zip(&self.segments)
     }
 
+    /// The segments alone, in the order of their names.
+    pub fn into_segments(self) -> Vec<Segment> {
+        self.segments
+    }
+
     /// One segment.
     pub fn segment(&self, name: &str) -> Option<&Segment> {
         self.segments().find_map(|(found, segment)| (found == name).then_some(segment))

@@ -23,6 +23,10 @@ pub(crate) enum Command {
     /// Tell what changed between two images
     #[command(override_usage = "gabion diff [OPTIONS] <OLD> <NEW>")]
     Diff(DiffArgs),
+    /// Tell why a finding is one: advisory, range, package, file, layer, line of the Dockerfile, priority
+    Explain(ExplainArgs),
+    /// Build, update, share and search the database of vulnerabilities
+    Db(crate::db::cli::DbArgs),
     /// Show or prune what earlier scans kept
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -72,10 +76,32 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     pub(crate) fail_on: Vec<Gate>,
 
+    /// The database of vulnerabilities, or `none` [default: $XDG_DATA_HOME/gabion/db or ~/.local/share/gabion/db, and where
+    /// there is none the starter database in this program]
+    #[arg(long, value_name = "DIR", env = "GABION_DB")]
+    pub(crate) db: Option<PathBuf>,
+
     /// Do not look for secrets
     #[arg(long)]
     pub(crate) no_secrets: bool,
 
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The finding: its id, or a CVE, another name of it, or a rule
+    pub(crate) id: String,
+    /// An image as for `scan`, or a report that `scan --format json` wrote [default: the last scan]
+    #[arg(value_name = "IMAGE|SCAN.json")]
+    pub(crate) target: Option<String>,
+    /// Format of what is printed
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) format: crate::db::cli::TextFormat,
+    /// The database of vulnerabilities, or `none`
+    #[arg(long, value_name = "DIR", env = "GABION_DB")]
+    pub(crate) db: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -8,10 +8,13 @@
 
 mod cli;
 mod clock;
+mod db;
 mod diff;
+mod explain;
 mod gate;
 mod output;
 mod progress;
+mod saved;
 mod scan;
 mod storage;
 mod target;
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         cli::Command::Scan(args) => scan::run(&args),
         cli::Command::Diff(args) => diff::run(&args),
+        cli::Command::Db(args) => db::run(&args),
+        cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),
         cli::Command::Man => output::man(),

@@ -44,6 +44,11 @@ pub(crate) fn note(text: &str) {
     eprintln!("{text}");
 }
 
+/// A text that may come from an image: nothing in it steers a terminal.
+pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    gabion_report::printable(text)
+}
+
 /// Prints a line of results.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     to_stdout(|out| writeln!(out, "{text}"))

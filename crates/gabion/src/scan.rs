@@ -2,9 +2,9 @@
 
 use crate::{
     cli::{Common, ScanArgs},
-    clock, gate, output,
+    clock, db, gate, output,
     progress::Progress,
-    storage, target,
+    saved, storage, target,
 };
 use anyhow::anyhow;
 use gabion_image::{
@@ -14,8 +14,10 @@ use gabion_image::{
     source::Platform,
     worker::{Job, SbomContent},
 };
+use gabion_model::ScanReport;
 use gabion_report::Options;
 use std::{
+    path::Path,
     process::{Command, ExitCode},
     time::Instant,
 };
@@ -23,7 +25,8 @@ use std::{
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     output::check(&args.outputs)?;
-    let scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
+    let mut scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
+    match_vulnerabilities(&mut scanned.report, args.db.as_deref(), &args.common)?;
     let report = &scanned.report;
     let gates = gate::results(&args.fail_on, report);
     let color = output::color(args.common.color);
@@ -48,6 +51,23 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Matches the packages of a report against the database.
+pub(crate) fn match_vulnerabilities(
+    report: &mut ScanReport,
+    db: Option<&Path>,
+    common: &Common,
+) -> anyhow::Result<()> {
+    let cache = usable_cache(common)?;
+    let root = cache.as_ref().map(Cache::root);
+    if let Some(database) = db::for_scan(db, root)? {
+        gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
+    }
+    if let Some(cache) = &cache {
+        saved::keep(cache, report);
+    }
+    Ok(())
 }
 
 /// Scans one target; with the index of all files if that is wanted.

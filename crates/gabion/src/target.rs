@@ -34,6 +34,16 @@ pub(crate) struct Local {
 /// A file or directory that goes when this is dropped.
 pub(crate) struct Temporary(PathBuf);
 
+impl Temporary {
+    pub(crate) const fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         // What cannot be removed lies in the cache's `tmp`, where `gabion cache prune` finds it.

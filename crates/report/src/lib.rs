@@ -35,6 +35,7 @@ mod text;
 #[doc(hidden)]
 pub use license::cyclonedx_ids;
 pub use sbom::{SbomContent, SbomError, read_sbom};
+pub use text::safe as printable;
 
 use gabion_model::ScanReport;
 use std::{fmt, io, str::FromStr};

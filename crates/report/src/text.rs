@@ -23,7 +23,7 @@ pub(crate) fn is_unprintable(c: char) -> bool {
 }
 
 /// The text with every unprintable character as an escape: `\x1b` below U+0100, `\u{202e}` above.
-pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }

@@ -5,7 +5,7 @@ use gabion_model::OsRelease;
 
 /// Whose advisories count for the packages of the distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Platform {
+pub(crate) enum Platform {
     /// These, about these releases.
     Known {
         ecosystem: Ecosystem,
@@ -28,6 +28,14 @@ enum Naming {
 }
 
 impl Platform {
+    /// The platform by its name alone, whatever the database has.
+    pub(crate) fn named(os: Option<&OsRelease>) -> Self {
+        match os.and_then(|os| ecosystem(&os.id)) {
+            Some(ecosystem) => Self::Known { ecosystem, releases: Vec::new(), doubt: None },
+            None => Self::Unknown(String::new()),
+        }
+    }
+
     /// Of an image. `extended` tells that it has packages of a paid extension, so that advisories about those count.
     pub(super) fn of(os: Option<&OsRelease>, extended: bool, database: &Database) -> Self {
         let Some(os) = os else {
@@ -48,11 +56,7 @@ impl Platform {
         let known = database.releases(ecosystem);
         let releases: Vec<String> = known
             .keys()
-            .filter(|release| match &naming {
-                Naming::Rolling => release.is_empty(),
-                Naming::Exact(name) => *release == name,
-                Naming::Accepts(accepts) => accepts(release),
-            })
+            .filter(|release| naming.accepts(release))
             .map(|release| (*release).to_owned())
             .collect();
         if releases.is_empty() {
@@ -71,6 +75,22 @@ impl Platform {
             stream.then(|| format!("{} is matched by the advisories of Red Hat Enterprise Linux", os.name));
         Self::Known { ecosystem, releases, doubt }
     }
+}
+
+impl Naming {
+    fn accepts(&self, release: &str) -> bool {
+        match self {
+            Self::Rolling => release.is_empty(),
+            Self::Exact(name) => release == name,
+            Self::Accepts(accepts) => accepts(release),
+        }
+    }
+}
+
+/// Whether advisories about a release count for a distribution.
+pub(crate) fn covers(os: &OsRelease, extended: bool, release: &str) -> bool {
+    let naming = ecosystem(&os.id).and_then(|ecosystem| naming(ecosystem, os, extended));
+    naming.is_some_and(|naming| naming.accepts(release))
 }
 
 /// Whose advisories are about a distribution, by the `ID` of os-release.
@@ -175,12 +195,7 @@ mod tests {
             end_of_life: None,
             path: String::new(),
         };
-        match naming(ecosystem(id).expect("known"), &os, extended) {
-            Some(Naming::Rolling) => release.is_empty(),
-            Some(Naming::Exact(name)) => release == name,
-            Some(Naming::Accepts(accepts)) => accepts(release),
-            None => false,
-        }
+        covers(&os, extended, release)
     }
 
     #[test]

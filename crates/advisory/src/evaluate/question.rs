@@ -7,20 +7,20 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 /// One version of a package, as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// Index of the package in the report.
-    pub(super) package: usize,
-    pub(super) version: Cow<'a, str>,
+    pub(crate) package: usize,
+    pub(crate) version: Cow<'a, str>,
     /// Whether it stands for a binary package; of languages all do.
-    binary: bool,
+    pub(crate) binary: bool,
     /// RPM module stream: `nodejs:18`.
-    module: Option<&'a str>,
-    arch: Option<&'a str>,
+    pub(crate) module: Option<&'a str>,
+    pub(crate) arch: Option<&'a str>,
 }
 
 /// What is asked of the database: for each name, who wants to know. Sorted, so that neighbours in the database are asked
 /// one after the other.
-pub(super) type Questions<'a> = BTreeMap<(Ecosystem, String), Vec<Asked<'a>>>;
+pub(crate) type Questions<'a> = BTreeMap<(Ecosystem, String), Vec<Asked<'a>>>;
 
 /// Why a package cannot be asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +117,7 @@ fn module(package: &Package) -> Option<&str> {
 
 impl Asked<'_> {
     /// Whether a statement under its name is about it.
-    pub(super) fn is_meant_by(&self, statement: &Statement) -> bool {
+    pub(crate) fn is_meant_by(&self, statement: &Statement) -> bool {
         let affected = &statement.affected;
         if affected.ecosystem.is_distribution() && affected.binary != self.binary {
             return false;

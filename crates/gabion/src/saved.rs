@@ -1,0 +1,100 @@
+//! Reports that were saved: JSON of an earlier scan, or an SBOM.
+
+use crate::clock;
+use anyhow::{Context, bail};
+use gabion_image::cache::Cache;
+use gabion_model::{
+    Aspect, Coverage, ScanReport, Status,
+    scan::{FileTotals, Isolation, SCHEMA_VERSION, Target, Tool},
+};
+use serde::Deserialize;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The last scan, in the cache.
+const LAST: &str = "last-scan.json";
+
+/// Reads a report of `gabion scan --format json`, or what an SBOM says.
+pub(crate) fn parse(bytes: &[u8], file: &Path) -> anyhow::Result<ScanReport> {
+    #[derive(Deserialize)]
+    struct Shape {
+        schema_version: Option<String>,
+        tool: Option<serde::de::IgnoredAny>,
+        findings: Option<serde::de::IgnoredAny>,
+    }
+    if let Ok(Shape { schema_version: Some(version), tool: Some(_), findings: Some(_) }) =
+        serde_json::from_slice(bytes)
+    {
+        let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+        if major(&version) != major(SCHEMA_VERSION) {
+            bail!("it is a report in format {version}, this program reads {SCHEMA_VERSION}");
+        }
+        let mut report: ScanReport =
+            serde_json::from_slice(bytes).context("it is no report of this format")?;
+        for finding in &report.findings {
+            let layers = finding.evidence.iter().filter_map(|evidence| evidence.layer);
+            if layers.into_iter().any(|layer| layer as usize >= report.layers.len().max(1)) {
+                bail!("it names a layer that it does not have");
+            }
+        }
+        let layers = u32::try_from(report.layers.len()).unwrap_or(u32::MAX);
+        for package in &mut report.packages {
+            package.layer = package.layer.filter(|layer| *layer < layers);
+        }
+        return Ok(report);
+    }
+    let content = gabion_report::read_sbom(bytes)?;
+    let packages = Aspect::named("packages");
+    let mut coverage = Coverage::default();
+    coverage.full(packages.clone());
+    content.gaps.into_iter().for_each(|gap| coverage.gap(packages.clone(), gap));
+    content.skipped.into_iter().for_each(|reason| coverage.skip(packages.clone(), reason));
+    for aspect in [Aspect::FILES, Aspect::SECRETS, Aspect::CONFIG] {
+        coverage.set(aspect, Status::NotEvaluated { reason: "an SBOM does not hold it".into() });
+    }
+    coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
+    Ok(ScanReport {
+        schema_version: SCHEMA_VERSION.into(),
+        tool: Tool { name: "gabion".into(), version: env!("CARGO_PKG_VERSION").into() },
+        created: clock::now()?,
+        target: Target { source: "sbom".into(), reference: file.display().to_string(), image: None },
+        os: content.os,
+        config: None,
+        layers: Vec::new(),
+        packages: content.packages,
+        findings: Vec::new(),
+        files: FileTotals::default(),
+        coverage,
+        isolation: Isolation::default(),
+        database: Vec::new(),
+    })
+}
+
+/// Reads one from a file.
+pub(crate) fn read(file: &Path) -> anyhow::Result<ScanReport> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    parse(&bytes, file).with_context(|| file.display().to_string())
+}
+
+/// Keeps a scan for `gabion explain`. It is a convenience: where it cannot be written, the scan is no worse.
+pub(crate) fn keep(cache: &Cache, report: &ScanReport) {
+    let attempt = || -> std::io::Result<()> {
+        let temporary = cache.root().join(format!("tmp/{LAST}.{}", std::process::id()));
+        let mut out = std::io::BufWriter::new(fs::File::create(&temporary)?);
+        serde_json::to_writer(&mut out, report)?;
+        std::io::Write::flush(&mut out)?;
+        fs::rename(temporary, cache.root().join(LAST))
+    };
+    let _ = attempt();
+}
+
+/// The last scan.
+pub(crate) fn last(cache: &Path) -> anyhow::Result<ScanReport> {
+    let path: PathBuf = cache.join(LAST);
+    if !path.exists() {
+        bail!("there is no last scan\nhint: name an image or a saved scan: gabion explain ID IMAGE");
+    }
+    read(&path)
+}
