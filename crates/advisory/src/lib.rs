@@ -1,7 +1,7 @@
 //! What is known to be wrong with a package, and whether it is wrong with this one.
 //!
 //! ```text
-//!  feeds ─► feed ─► record ─┬► segment   rows in a mapped file, signed and brought up to date by transfer
+//!  feeds ─► feed ─► record ─┬► segment   rows in a mapped file; store keeps several, transfer brings new versions
 //!                           └► judge     record + version ─► affected, and because of what
 //!                                │
 //!                             version    "fixed in 1.10" means nothing without the order of the ecosystem

@@ -8,6 +8,8 @@
 //!                                         blobs/sha256/…  delta from each of K older ones    ─►  update: assemble, root, rename
 //! ```
 //!
+//! [`mirror`] copies all of it, for a network of one's own or a publisher with an empty disk.
+//!
 //! A day's change is three requests: manifest, signature, one delta. Everything is named by its digest, as in an OCI layout, and
 //! never changes; only the manifest does. Whether a file comes by HTTP, out of a registry or from a disk is decided by who
 //! implements [`Chunks`].
@@ -45,7 +47,9 @@
 
 mod chunks;
 mod delta;
+mod download;
 mod manifest;
+mod mirror;
 mod publish;
 pub mod sign;
 mod update;
@@ -56,5 +60,6 @@ mod tests;
 pub use chunks::{Chunks, Directory};
 pub(crate) use manifest::is_segment_name;
 pub use manifest::{Blob, Expected, Manifest, ManifestError, Offer, Older, Trusted};
+pub use mirror::{Mirrored, mirror};
 pub use publish::{PublishError, publish};
 pub use update::{Route, UpdateError, Updated, fetch_manifest, update};

@@ -9,7 +9,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -52,6 +52,13 @@ impl Drop for Replacement {
 const NEW: &str = ".new-";
 /// ... or fetched.
 pub(crate) const PART: &str = ".part-";
+
+/// Replaces a small file.
+pub(crate) fn write(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (replacement, mut file) = Replacement::new(target)?;
+    file.write_all(bytes)?;
+    replacement.commit(&file)
+}
 
 /// Renames a file that is on the disk, and makes sure that its new name is, too.
 pub(crate) fn settle(from: &Path, target: &Path) -> io::Result<()> {

@@ -10,13 +10,13 @@
 //! so they are looked at.
 
 use super::StoreError;
-use crate::{segment::replace::Replacement, transfer::is_segment_name};
+use crate::{segment::replace::write, transfer::is_segment_name};
 use gabion_model::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -123,11 +123,7 @@ impl Current {
     /// From here on this is what the directory says.
     pub(super) fn write(&self, directory: &Path) -> Result<(), StoreError> {
         let path = Self::place(directory);
-        let write = || {
-            let (replacement, mut file) = Replacement::new(&path)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            replacement.commit(&file)
-        };
-        write().map_err(StoreError::io(&path))
+        let bytes = serde_json::to_vec(self).expect("strings, numbers and digests can be written as JSON");
+        write(&path, &bytes).map_err(StoreError::io(&path))
     }
 }

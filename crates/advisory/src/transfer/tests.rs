@@ -2,6 +2,7 @@
 
 mod hostile;
 mod killed;
+mod mirrored;
 mod signing;
 
 use super::{

@@ -14,23 +14,19 @@
 use super::{
     chunks::Chunks,
     delta::{self, DeltaError},
+    download::Download,
     manifest::{Blob, Expected, MAX_MANIFEST, Manifest, ManifestError, Offer, Trusted},
     sign::PublicKey,
 };
 use crate::segment::{
     Segment, SegmentError,
-    replace::{PART, beside, lock, remove, settle, step, sweep},
+    replace::{PART, beside, lock, settle, sweep},
 };
 use gabion_model::Digest;
-use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io,
     path::{Path, PathBuf},
 };
-
-/// Bytes that are asked for at once.
-const STRIDE: u64 = 1 << 20;
 
 /// What an update did.
 #[derive(Debug)]
@@ -125,6 +121,15 @@ pub fn fetch_manifest(
     key: &PublicKey,
     expected: Expected,
 ) -> Result<Trusted, UpdateError> {
+    fetch_signed(chunks, key, expected).map(|(manifest, _)| manifest)
+}
+
+/// The manifest, and the content of its signature file.
+pub(super) fn fetch_signed(
+    chunks: &mut dyn Chunks,
+    key: &PublicKey,
+    expected: Expected,
+) -> Result<(Trusted, Vec<u8>), UpdateError> {
     let mut attempt = || {
         let mut get = |name: &str| {
             let bytes = chunks.fetch(name, 0..MAX_MANIFEST + 1);
@@ -132,8 +137,8 @@ pub fn fetch_manifest(
         };
         let signature = get("manifest.json.minisig")?;
         let manifest = get("manifest.json")?;
-        let signature = String::from_utf8_lossy(&signature);
-        Ok(Manifest::verify(&manifest, &signature, key, expected)?)
+        let manifest = Manifest::verify(&manifest, &String::from_utf8_lossy(&signature), key, expected)?;
+        Ok((manifest, signature))
     };
     match attempt() {
         // Perhaps it was published between the two.
@@ -165,13 +170,8 @@ pub fn update(
         io::ErrorKind::WouldBlock => UpdateError::Busy(target.to_owned()),
         _ => io_error(target)(source),
     })?;
-    let mut update = Update {
-        offer,
-        chunks,
-        target,
-        part: beside(target, &format!("{PART}{}", offer.file.digest.hex())),
-        fetched: 0,
-    };
+    let part = beside(target, &format!("{PART}{}", offer.file.digest.hex()));
+    let mut update = Update { offer, download: Download::new(chunks), target, part };
     sweep(target, &update.part).map_err(io_error(target))?;
     let done = update.run(have);
     drop(held);
@@ -180,10 +180,9 @@ pub fn update(
 
 struct Update<'a> {
     offer: &'a Offer,
-    chunks: &'a mut dyn Chunks,
+    download: Download<'a>,
     target: &'a Path,
     part: PathBuf,
-    fetched: u64,
 }
 
 impl Update<'_> {
@@ -198,15 +197,10 @@ impl Update<'_> {
                 }
             }
         }
-        let begun = self.part.exists();
-        let (segment, resumed) = match self.whole() {
-            // What an earlier attempt left may have been damaged since.
-            Err(UpdateError::Digest(_)) if begun => self.whole()?,
-            other => other?,
-        };
+        let (segment, resumed) = self.whole()?;
         Ok(Updated {
             route: Route::Whole { resumed, because },
-            bytes_fetched: self.fetched,
+            bytes_fetched: self.download.fetched,
             blocks_reused: 0,
             blocks: segment.blocks(),
         })
@@ -214,22 +208,14 @@ impl Update<'_> {
 
     /// An error here is no more than a reason to fetch all of it.
     fn delta(&mut self, have: &Segment, blob: Blob) -> Result<Updated, String> {
-        let mut bytes = Vec::new();
-        self.fetch(blob, 0, |more| {
-            bytes.extend(more);
-            Ok(())
-        })
-        .map_err(tell)?;
-        if Digest::sha256(Sha256::digest(&bytes).into()) != blob.digest {
-            return Err(UpdateError::Digest(blob.name()).to_string());
-        }
+        let bytes = self.download.bytes(blob).map_err(tell)?;
         let applied = delta::apply(have, &bytes, self.offer.root, self.target);
         let applied = applied.map_err(tell::<DeltaError>)?;
         let blocks = applied.finished.blocks;
         applied.finished.commit().map_err(tell)?;
         Ok(Updated {
             route: Route::Delta,
-            bytes_fetched: self.fetched,
+            bytes_fetched: self.download.fetched,
             blocks_reused: applied.reused,
             blocks,
         })
@@ -237,23 +223,8 @@ impl Update<'_> {
 
     fn whole(&mut self) -> Result<(Segment, u64), UpdateError> {
         let blob = self.offer.file;
-        let path = self.part.clone();
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(io_error(&path))?;
-        let mut resumed = file.metadata().map_err(io_error(&path))?.len();
-        if resumed > blob.size {
-            file.set_len(0).map_err(io_error(&path))?;
-            resumed = 0;
-        }
-        self.fetch(blob, resumed, |more| {
-            step();
-            file.write_all(&more).map_err(io_error(&path))
-        })?;
-        file.sync_all().map_err(io_error(&path))?;
-        if digest_of(&path).map_err(io_error(&path))? != blob.digest {
-            remove(&path).map_err(io_error(&path))?;
-            return Err(UpdateError::Digest(blob.name()));
-        }
-        let segment = Segment::open(&path)?;
+        let resumed = self.download.file(blob, &self.part)?;
+        let segment = Segment::open(&self.part)?;
         if segment.root() != self.offer.root {
             return Err(UpdateError::Root {
                 name: blob.name(),
@@ -261,50 +232,12 @@ impl Update<'_> {
                 root: self.offer.root,
             });
         }
-        settle(&path, self.target).map_err(io_error(self.target))?;
+        settle(&self.part, self.target).map_err(io_error(self.target))?;
         Ok((segment, resumed))
     }
-
-    /// Fetches a blob from `at` on, piece by piece.
-    fn fetch(
-        &mut self,
-        blob: Blob,
-        mut at: u64,
-        mut take: impl FnMut(Vec<u8>) -> Result<(), UpdateError>,
-    ) -> Result<(), UpdateError> {
-        let name = blob.name();
-        while at < blob.size {
-            let end = blob.size.min(at + STRIDE);
-            let bytes = self.chunks.fetch(&name, at..end);
-            let bytes = bytes.map_err(|source| UpdateError::Fetch { name: name.clone(), source })?;
-            let got = bytes.len() as u64;
-            self.fetched += got;
-            if got > end - at {
-                return Err(UpdateError::Digest(name));
-            }
-            at += got;
-            take(bytes)?;
-            if at < end {
-                return Err(UpdateError::Short { name, got: at, size: blob.size });
-            }
-        }
-        Ok(())
-    }
 }
 
-fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Digest::sha256(hash.finalize().into())),
-            n => hash.update(&buffer[..n]),
-        }
-    }
-}
-
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> UpdateError {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> UpdateError {
     let path = path.to_owned();
     |source| UpdateError::Io { path, source }
 }

@@ -77,7 +77,8 @@ impl fmt::Display for DatabasePlace {
 }
 
 impl DatabasePlace {
-    /// Makes ready to fetch from there; nothing is asked yet. What this gives waits for the network, so it is not for async code.
+    /// Makes ready to fetch from there; nothing is asked yet. If the place wants a login, it gets that of `options.keychain`,
+    /// the given one first. What this gives waits for the network, so it is not for async code.
     pub fn open<'a>(
         &'a self,
         options: &'a RegistryOptions,

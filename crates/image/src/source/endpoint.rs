@@ -10,20 +10,16 @@
 //!    └───────┴─────────────────────────────────────┘        anything else is an error
 //! ```
 
+mod answer;
+mod login;
 mod upload;
 
-use super::{
-    Progress, SourceError,
-    auth::{Challenge, Credentials, Secret},
-    error::innermost,
-    printable,
-    registry::RegistryOptions,
-    retry::Backoff,
-};
+use super::{Progress, SourceError, auth::Challenge, registry::RegistryOptions, retry::Backoff};
+use answer::{read, reason};
 use http::{StatusCode, header};
+use login::{Login, with};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use std::{
-    error::Error as _,
     fs,
     sync::{
         Mutex, PoisonError,
@@ -31,9 +27,6 @@ use std::{
     },
     time::Duration,
 };
-
-/// A token answer or an error page larger than this is not read.
-const MAX_ANSWER: u64 = 1 << 20;
 
 /// A registry, or one of its mirrors.
 pub(super) struct Endpoint<'a> {
@@ -58,13 +51,6 @@ pub(super) struct Endpoint<'a> {
     /// A mirror that could not be reached: it is not tried again, as every try may take long.
     lost: AtomicBool,
     login: Mutex<Option<Login>>,
-}
-
-/// What goes with each request after the first challenge.
-#[derive(Clone, Debug)]
-enum Login {
-    Basic(String, Secret),
-    Bearer(Secret),
 }
 
 /// Makes a request anew for each attempt.
@@ -216,18 +202,6 @@ impl<'a> Endpoint<'a> {
         Ok(())
     }
 
-    /// The error for a body that broke off.
-    pub(super) fn broken(&self, what: &str, error: &reqwest::Error) -> SourceError {
-        let what = what.to_owned();
-        let host = self.host.clone();
-        if error.is_timeout() {
-            let after = self.options.read_timeout;
-            return SourceError::Timeout { host, after, what };
-        }
-        let reason = reason(error);
-        SourceError::Interrupted { host, what, reason }
-    }
-
     async fn attempt(&self, what: &str, request: &Request<'_>) -> Result<Response, Failure> {
         let mut challenged = false;
         loop {
@@ -288,37 +262,6 @@ impl<'a> Endpoint<'a> {
         url
     }
 
-    /// What the status of an answer means.
-    async fn judge(&self, what: &str, response: Response) -> Result<Response, Failure> {
-        let host = self.host.clone();
-        let reference = self.reference.clone();
-        let status = response.status();
-        let asked = retry_after(&response);
-        match status {
-            StatusCode::OK
-            | StatusCode::CREATED
-            | StatusCode::ACCEPTED
-            | StatusCode::PARTIAL_CONTENT
-            | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
-            StatusCode::NOT_FOUND => Err(SourceError::NotFound { host, reference }.into()),
-            StatusCode::FORBIDDEN => Err(SourceError::Forbidden { host, reference }.into()),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(Failure::Passing(SourceError::RateLimited { host, wait: asked }, asked))
-            }
-            _ => {
-                let error = SourceError::Status {
-                    host,
-                    status: explained(response).await,
-                    what: format!("{what} of {reference}"),
-                };
-                if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-                    return Err(Failure::Passing(error, asked));
-                }
-                Err(error.into())
-            }
-        }
-    }
-
     fn unauthorized(&self, reason: &str) -> SourceError {
         SourceError::Unauthorized {
             host: self.host.clone(),
@@ -326,129 +269,6 @@ impl<'a> Endpoint<'a> {
             reason: reason.to_owned(),
         }
     }
-
-    /// The error for a request that got no answer.
-    fn unsent(&self, what: &str, error: &reqwest::Error) -> Failure {
-        let host = self.host.clone();
-        let reason = reason(error);
-        if error.is_connect() {
-            // The TLS library's error is not part of reqwest's interface; its text begins like this.
-            return Failure::Final(if reason.contains("certificate") {
-                SourceError::Tls { host, reason }
-            } else {
-                SourceError::Connect { host, reason }
-            });
-        }
-        if error.is_redirect() || error.is_builder() {
-            return Failure::Final(SourceError::Connect { host, reason });
-        }
-        Failure::Passing(self.broken(what, error), None)
-    }
-
-    async fn credentials(&self) -> Result<Credentials, SourceError> {
-        if self.mirror_of.is_none()
-            && let Some(given) = &self.options.keychain.given
-        {
-            return Ok(given.clone());
-        }
-        let keychain = self.options.keychain.clone();
-        let (host, repository) = (self.host.clone(), self.repository.clone());
-        // A credential helper is a program, and may take its time.
-        tokio::task::spawn_blocking(move || keychain.find(&host, &repository))
-            .await
-            .unwrap_or_else(|_| Err("the credential helper crashed".to_owned()))
-            .map_err(|reason| self.unauthorized(&reason))
-    }
-
-    async fn log_in(&self, challenge: Challenge) -> Result<Login, Failure> {
-        if self.plain.load(Ordering::Relaxed) && !self.insecure {
-            return Err(self
-                .unauthorized("it wants a login over plain HTTP, where everyone could read it")
-                .into());
-        }
-        let credentials = self.credentials().await?;
-        match (challenge, credentials) {
-            (_, Credentials::Token(token)) => Ok(Login::Bearer(token)),
-            (Challenge::Basic, Credentials::Basic { user, password }) => Ok(Login::Basic(user, password)),
-            (Challenge::Basic, _) => Err(self.unauthorized("it wants a user and a password").into()),
-            (Challenge::Bearer { realm, service, scope }, credentials) => {
-                let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-                self.token(&realm, service.as_deref(), &scope, credentials).await.map(Login::Bearer)
-            }
-        }
-    }
-
-    /// Asks the token service of a challenge: with GET as everyone does, or for an identity token with the
-    /// form of OAuth 2.
-    async fn token(
-        &self,
-        realm: &str,
-        service: Option<&str>,
-        scope: &str,
-        credentials: Credentials,
-    ) -> Result<Secret, Failure> {
-        let mut url =
-            Url::parse(realm).map_err(|_| self.unauthorized("its token service has no valid address"))?;
-        if url.scheme() != "https" && !(self.insecure && url.scheme() == "http") {
-            return Err(self.unauthorized("its token service is not reached over TLS").into());
-        }
-        let mut query: Vec<(&str, &str)> = vec![("scope", scope)];
-        query.extend(service.map(|service| ("service", service)));
-        let anonymous = credentials == Credentials::Anonymous;
-        let request = match &credentials {
-            Credentials::Identity(token) => {
-                query.extend([
-                    ("grant_type", "refresh_token"),
-                    ("client_id", "gabion"),
-                    ("refresh_token", token.expose()),
-                ]);
-                let mut form = url.clone();
-                form.query_pairs_mut().clear().extend_pairs(query);
-                self.client
-                    .post(url)
-                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(form.query().unwrap_or_default().to_owned())
-            }
-            Credentials::Basic { user, password } => {
-                url.query_pairs_mut().extend_pairs(query);
-                self.client.get(url).basic_auth(user, Some(password.expose()))
-            }
-            Credentials::Anonymous | Credentials::Token(_) => {
-                url.query_pairs_mut().extend_pairs(query);
-                self.client.get(url)
-            }
-        };
-        let response = request.send().await.map_err(|e| self.unsent("a token", &e))?;
-        let response = match response.status() {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
-                return Err(self.refused(anonymous).into());
-            }
-            _ => self.judge("a token", response).await?,
-        };
-        let bytes = read(response, MAX_ANSWER)
-            .await
-            .map_err(|e| Failure::Passing(self.broken("a token", &e), None))?;
-        bytes
-            .and_then(|bytes| serde_json::from_slice::<TokenAnswer>(&bytes).ok())
-            .and_then(|answer| answer.token.or(answer.access_token))
-            .filter(|token| !token.is_empty())
-            .map(Secret::new)
-            .ok_or_else(|| self.unauthorized("its token service gives no token").into())
-    }
-
-    fn refused(&self, anonymous: bool) -> SourceError {
-        self.unauthorized(if anonymous {
-            "it wants credentials and there are none for it"
-        } else {
-            "the credentials are not accepted"
-        })
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-    access_token: Option<String>,
 }
 
 /// A document, and the digest that the registry says it has.
@@ -483,60 +303,4 @@ fn client(host: &str, options: &RegistryOptions, insecure: bool) -> Result<Clien
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(|error| SourceError::Tls { host: host.to_owned(), reason: reason(&error) })
-}
-
-fn with(request: RequestBuilder, login: Option<&Login>) -> RequestBuilder {
-    match login {
-        None => request,
-        Some(Login::Basic(user, password)) => request.basic_auth(user, Some(password.expose())),
-        Some(Login::Bearer(token)) => request.bearer_auth(token.expose()),
-    }
-}
-
-/// The body, unless it has more than `limit` bytes.
-async fn read(mut response: Response, limit: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Some(bytes))
-}
-
-/// The status, and the first message of the body if it is an error document of the specification.
-async fn explained(response: Response) -> String {
-    #[derive(serde::Deserialize)]
-    struct Answer {
-        errors: Vec<Problem>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Problem {
-        #[serde(default)]
-        message: String,
-    }
-    let status = response.status().to_string();
-    let body = read(response, MAX_ANSWER).await.ok().flatten().unwrap_or_default();
-    match serde_json::from_slice::<Answer>(&body).ok().and_then(|a| a.errors.into_iter().next()) {
-        Some(problem) if !problem.message.is_empty() => format!("{status} ({})", printable(&problem.message)),
-        _ => status,
-    }
-}
-
-/// `Retry-After`: seconds, or a date, which counts from the server's own `Date`.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = |name| response.headers().get(name)?.to_str().ok();
-    let value = text(header::RETRY_AFTER)?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
-    let wait = date(value)?.duration_since(date(text(header::DATE)?)?);
-    Some(Duration::try_from(wait).unwrap_or_default())
-}
-
-/// Why a request failed, without its URL, which may hold a signature: only the outermost error tells that.
-fn reason(error: &reqwest::Error) -> String {
-    error.source().map_or_else(|| "the request failed".to_owned(), innermost)
 }

@@ -13,6 +13,7 @@ use gabion_image::source::{
     DatabasePlace, Retry, SourceError,
     auth::{Credentials, Keychain, Secret},
     blobs::digest_of,
+    database::push,
     registry::RegistryOptions,
 };
 use std::{
@@ -279,6 +280,30 @@ fn an_image_is_no_database() {
     world.options.insecure.push(server.host.clone());
     let told = world.fails(&format!("oci://{}/app:v1", server.host));
     assert!(told.contains("/app:v1 is not a database of Gabion but of type"), "{told}");
+}
+
+#[test]
+fn a_push_goes_to_the_registry_itself_and_needs_the_right_to() {
+    let mut world = World::new();
+    world.publish(0);
+    let elsewhere = Server::tcp(|_| Answer::status(201));
+    let session = Answer::status(202).with("Location", &format!("http://{}/upload", elsewhere.host));
+    for (begin, expected) in [
+        (Answer::status(403), "the login does not allow to push there"),
+        (session, "answered no place of its own"),
+        (Answer::status(202), "answered no place of its own"),
+    ] {
+        let server = Server::tcp(move |asked| match asked.method.as_str() {
+            "POST" => begin.clone(),
+            _ => Answer::status(404),
+        });
+        world.options.insecure = vec![server.host.clone()];
+        let reference = format!("{}/db", server.host).parse().expect("a reference");
+        let error =
+            push(&world.published(), &reference, &world.options, &Heard::default()).expect_err("refused");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert!(elsewhere.paths().is_empty());
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn push(
     let endpoint = endpoint(reference, options, progress)?;
     let artifact = Artifact::new(files.iter().map(|file| (file.name.clone(), file.digest, file.size)));
     let artifact = artifact.to_bytes();
-    runtime()?.block_on(async {
+    let pushed = runtime()?.block_on(async {
         let mut missing = Vec::new();
         for file in &files {
             if !endpoint.has(&file.digest).await? {
@@ -61,8 +61,14 @@ pub fn push(
             endpoint.upload(&nothing, NOTHING.len() as u64, &|| Ok(NOTHING.into())).await?;
         }
         endpoint.tag(&reference.locator(), MANIFEST, &artifact).await
-    })?;
-    Ok(digest_of(&artifact))
+    });
+    pushed.map(|()| digest_of(&artifact)).map_err(|error| match error {
+        SourceError::Forbidden { host, reference } => {
+            let reason = "the login does not allow to push there".to_owned();
+            SourceError::Unauthorized { host, reference, reason }
+        }
+        other => other,
+    })
 }
 
 /// Manifest, signature and all that the manifest names.

@@ -1,7 +1,7 @@
 //! The writing half of the distribution specification: a blob in two requests, then a manifest.
 
-use super::{Endpoint, Failure, SourceError};
-use crate::source::retry::Backoff;
+use super::{Endpoint, Failure};
+use crate::source::{SourceError, retry::Backoff};
 use gabion_model::Digest;
 use http::header;
 use reqwest::{Body, Response, Url};
