@@ -32,6 +32,7 @@ mod owners;
 mod pattern;
 mod policy;
 mod subject;
+mod vex;
 mod yaml;
 
 pub use config::{PROJECT_FILE, ProjectConfig};
@@ -47,3 +48,4 @@ pub use owners::Owners;
 pub use pattern::Pattern;
 pub use policy::{Action, DEFAULT_POLICY, Policy, Rule, Scope, Stage, Trigger};
 pub use subject::image_names;
+pub use vex::{Product, Statement, VexApplied, VexDocument, VexStatus, apply_vex, to_openvex};

@@ -1,6 +1,6 @@
 //! Documents that are wrong or mean harm: refused with the place and the reason, soon, and without a panic.
 
-use gabion_policy::{DocumentError, Exception, Owners, Policy, ProjectConfig};
+use gabion_policy::{DocumentError, Exception, Owners, Policy, ProjectConfig, VexDocument};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -52,12 +52,13 @@ fn errors_name_the_place_and_the_reason() {
 #[test]
 fn deep_and_huge_documents_are_refused() {
     let deep = format!("version: 1\nrules: {}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let blocks: String = (0..2_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let blocks = (0..2_000).map(|n| " ".repeat(n) + "a:\n").collect::<String>();
     let huge = format!("version: 1\nname: {}\nrules: []", "x".repeat(2 << 20));
     for text in [deep, blocks, huge] {
         refused(&text);
     }
-    let many: String = (0..501).map(|n| format!("\n  - {{ id: r{n}, action: warn, image: {{}} }}")).collect();
+    let many: Vec<_> = (0..501).map(|n| format!("\n  - {{ id: r{n}, action: warn, image: {{}} }}")).collect();
+    let many = many.concat();
     refused(&format!("version: 1\nrules:{many}"));
 }
 
@@ -68,7 +69,7 @@ fn aliases_can_be_used_but_not_as_bombs() {
     let mut bomb = "version: 1\nx0: &x0 [a,a,a,a,a,a,a,a,a,a]\n".to_owned();
     for n in 1..12 {
         let previous = format!("*x{}", n - 1);
-        bomb.push_str(&format!("x{n}: &x{n} [{}]\n", vec![previous; 10].join(",")));
+        bomb = format!("{bomb}x{n}: &x{n} [{}]\n", vec![previous; 10].join(","));
     }
     refused(&bomb);
     let inside = format!(
@@ -126,6 +127,7 @@ proptest! {
         let _ = Exception::parse("p", &text);
         let _ = ProjectConfig::parse("p", &text);
         let _ = Owners::parse("p", &text);
+        let _ = VexDocument::parse("p", &text);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use gabion_model::{
 };
 use jiff::{Timestamp, civil::Date};
 
-pub const TODAY: Date = Date::constant(2026, 11, 22);
+pub(crate) const TODAY: Date = Date::constant(2026, 11, 22);
 
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().expect("valid")
 }
 
@@ -30,7 +30,7 @@ fn finding(id: &str, kind: FindingKind, rule: &str, severity: Severity, place: &
 }
 
 /// A vulnerability of these packages, without a fix and anything else that is known.
-pub fn vulnerability(rule: &str, severity: Severity, packages: &[&Package]) -> Finding {
+pub(crate) fn vulnerability(rule: &str, severity: Severity, packages: &[&Package]) -> Finding {
     let id = format!("V-{rule}");
     let mut finding = finding(&id, FindingKind::Vulnerability, rule, severity, "var/lib/dpkg/status");
     finding.vulnerability = Some(Box::new(Vulnerability {
@@ -42,11 +42,11 @@ pub fn vulnerability(rule: &str, severity: Severity, packages: &[&Package]) -> F
 }
 
 /// What only vulnerabilities have.
-pub fn of(finding: &mut Finding) -> &mut Vulnerability {
+pub(crate) fn of(finding: &mut Finding) -> &mut Vulnerability {
     finding.vulnerability.as_mut().expect("a vulnerability")
 }
 
-pub fn openssl(name: &str) -> Package {
+pub(crate) fn openssl(name: &str) -> Package {
     let mut package = Package::new(PackageKind::Deb, name, "3.0.11-1~deb12u2", "dpkg");
     package.arch = Some("amd64".into());
     package.licenses = vec!["Apache-2.0".into()];
@@ -54,14 +54,14 @@ pub fn openssl(name: &str) -> Package {
     package
 }
 
-pub fn lodash() -> Package {
+pub(crate) fn lodash() -> Package {
     let mut package = Package::new(PackageKind::Npm, "lodash", "4.17.20", "npm");
     package.licenses = vec!["(MIT OR GPL-3.0-only)".into()];
     package
 }
 
 /// An image with nothing wrong in it.
-pub fn clean() -> ScanReport {
+pub(crate) fn clean() -> ScanReport {
     let digest = Digest::sha256([0xab; 32]);
     let mut coverage = Coverage::default();
     for aspect in [Aspect::FILES, Aspect::OS, Aspect::PACKAGES_OS, Aspect::SECRETS, Aspect::CONFIG] {
@@ -130,9 +130,9 @@ pub fn clean() -> ScanReport {
 
 /// One finding of each kind: a high vulnerability of both packages of openssl with everything that can be known, a low
 /// one of lodash with nothing, a secret, a misconfiguration.
-pub fn rich() -> ScanReport {
+pub(crate) fn rich() -> ScanReport {
     let mut report = clean();
-    let [ssl, openssl, lodash] = report.packages.as_slice() else { panic!("three packages") };
+    let [ssl, openssl, lodash] = [0, 1, 2].map(|n| &report.packages[n]);
     let mut high = vulnerability("CVE-2026-1000", Severity::High, &[ssl, openssl]);
     let v = of(&mut high);
     v.aliases = vec!["DSA-6000-1".into()];
@@ -158,7 +158,7 @@ pub fn rich() -> ScanReport {
 }
 
 /// The same with an aspect that was only looked at in part.
-pub fn partial(mut report: ScanReport, aspect: Aspect) -> ScanReport {
+pub(crate) fn partial(mut report: ScanReport, aspect: Aspect) -> ScanReport {
     report.coverage.set(
         aspect,
         Status::Partial { reasons: vec![Reason::at("var/big", "too large")], skipped: Vec::new() },
