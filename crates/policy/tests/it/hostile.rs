@@ -4,6 +4,28 @@ use gabion_policy::{DocumentError, Exception, Owners, Policy, ProjectConfig, Vex
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
+#[path = "../../../../fuzz/seeds/src/policy.rs"]
+mod seeds;
+
+#[test]
+fn fuzzing_starts_from_what_is_accepted() {
+    for (target, texts) in seeds::seeds() {
+        for text in texts {
+            let text = String::from_utf8(text).expect("text");
+            let accepted = match target {
+                "policy" => {
+                    Policy::parse("p", &text).is_ok()
+                        || Owners::parse("p", &text).is_ok()
+                        || ProjectConfig::parse("p", &text).is_ok()
+                }
+                "exceptions" => Exception::parse("p", &text).is_ok(),
+                _ => VexDocument::parse("p", &text).is_ok_and(|vex| !vex.statements.is_empty()),
+            };
+            assert!(accepted, "{target}: {text}");
+        }
+    }
+}
+
 fn refused(text: &str) -> DocumentError {
     let started = Instant::now();
     let error = Policy::parse("policy.yaml", text).expect_err("refused");

@@ -1,6 +1,7 @@
 //! The public surface of the crate, by the rules it promises.
 
 mod criteria;
+mod documents;
 mod exceptions;
 mod gates;
 mod hostile;

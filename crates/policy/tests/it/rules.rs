@@ -214,3 +214,17 @@ fn unknown_severity_is_below_low() {
     says("finding: { severity: low, kinds: [vulnerability] }", &report, Passed);
     says("finding: { kinds: [vulnerability] }", &report, Failed);
 }
+
+#[test]
+fn an_empty_criterion_is_met_by_every_image() {
+    let report = sample::clean();
+    says("image: {}", &report, Failed);
+    says("image: {}, scope: { images: ['registry.example/**'] }", &report, Failed);
+    says("image: {}, scope: { images: ['elsewhere/**'] }", &report, NotApplicable);
+}
+
+#[test]
+fn a_policy_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Policy>();
+}

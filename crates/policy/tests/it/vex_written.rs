@@ -5,14 +5,14 @@ use gabion_model::{Suppression, SuppressionKind};
 use gabion_policy::{VexDocument, apply_vex, to_openvex};
 use jiff::civil::Date;
 
-fn suppression(kind: SuppressionKind, reason: &str) -> Option<Suppression> {
-    Some(Suppression {
+fn suppression(kind: SuppressionKind, reason: &str) -> Suppression {
+    Suppression {
         kind,
         source: "x".into(),
         reason: reason.into(),
         owner: "shop".into(),
         expires: (kind == SuppressionKind::Deferral).then_some(Date::constant(2026, 12, 31)),
-    })
+    }
 }
 
 #[test]
@@ -21,28 +21,28 @@ fn each_verdict_has_what_the_specification_demands() {
     let mut report = sample::rich();
     for (by, status, key, value) in [
         (None, "affected", "action_statement", "Do something about it."),
-        (suppression(FalsePositive, "wrong name"), "not_affected", "impact_statement", "wrong name"),
+        (Some(suppression(FalsePositive, "wrong name")), "not_affected", "impact_statement", "wrong name"),
         (
-            suppression(NotAffected, "component_not_present: gone"),
+            Some(suppression(NotAffected, "component_not_present: gone")),
             "not_affected",
             "justification",
             "component_not_present",
         ),
         (
-            suppression(NotAffected, "code_not_reachable"),
+            Some(suppression(NotAffected, "code_not_reachable")),
             "not_affected",
             "impact_statement",
             "code_not_reachable",
         ),
-        (suppression(Fixed, "patched"), "fixed", "status_notes", "patched"),
+        (Some(suppression(Fixed, "patched")), "fixed", "status_notes", "patched"),
         (
-            suppression(Deferral, "later"),
+            Some(suppression(Deferral, "later")),
             "affected",
             "status_notes",
             "Deferred by shop (x) until 2026-12-31: later",
         ),
         (
-            suppression(RiskAcceptance, "so be it"),
+            Some(suppression(RiskAcceptance, "so be it")),
             "affected",
             "status_notes",
             "Accepted by shop (x): so be it",
@@ -78,8 +78,8 @@ fn it_names_the_image_and_the_packages_and_is_the_same_bytes_each_time() {
 #[test]
 fn what_is_written_suppresses_the_same_when_it_is_read() {
     let mut report = sample::rich();
-    report.findings[0].suppressed = suppression(SuppressionKind::FalsePositive, "wrong name");
-    report.findings[3].suppressed = suppression(SuppressionKind::Fixed, "patched");
+    report.findings[0].suppressed = Some(suppression(SuppressionKind::FalsePositive, "wrong name"));
+    report.findings[3].suppressed = Some(suppression(SuppressionKind::Fixed, "patched"));
     for named in [true, false] {
         if !named {
             report.target.image = None;
@@ -95,7 +95,7 @@ fn what_is_written_suppresses_the_same_when_it_is_read() {
 #[test]
 fn an_expired_suppression_is_none() {
     let mut report = sample::rich();
-    report.findings[0].suppressed = suppression(SuppressionKind::FalsePositive, "wrong name");
+    report.findings[0].suppressed = Some(suppression(SuppressionKind::FalsePositive, "wrong name"));
     report.findings[0].suppressed.as_mut().expect("some").expires = Some(Date::constant(2026, 11, 21));
     let document = to_openvex(&report, "shop", sample::now()).expect("statements");
     assert_eq!(document["statements"][0]["status"], "affected");
