@@ -75,41 +75,36 @@ pub struct FindingCriteria {
 }
 
 impl FindingCriteria {
-    /// The kinds that can meet the criteria: what only vulnerabilities have is asked of these only.
+    /// The kinds that are looked for: what only vulnerabilities have is asked of these only, and what happens at run
+    /// time must be named.
     pub(crate) fn kinds(&self) -> Vec<FindingKind> {
-        let of_vulnerabilities = self.fixable.is_some()
+        match self.kinds.as_slice() {
+            _ if self.asks_of_vulnerabilities() => vec![FindingKind::Vulnerability],
+            [] => vec![FindingKind::Vulnerability, FindingKind::Secret, FindingKind::Misconfiguration],
+            kinds => kinds.to_vec(),
+        }
+    }
+
+    fn asks_of_vulnerabilities(&self) -> bool {
+        self.fixable.is_some()
             || self.exploited.is_some()
             || self.epss.is_some()
             || self.cvss.is_some()
-            || self.published_days.is_some();
-        match (self.kinds.as_slice(), of_vulnerabilities) {
-            (_, true) => vec![FindingKind::Vulnerability],
-            ([], false) => {
-                vec![FindingKind::Vulnerability, FindingKind::Secret, FindingKind::Misconfiguration]
-            }
-            (kinds, false) => kinds.to_vec(),
-        }
+            || self.published_days.is_some()
     }
 
     pub(crate) fn hold(&self, finding: &Finding, today: Date) -> Holds {
         // Every field is named, so that none is forgotten.
-        let Self { kinds, severity, ids, paths, fixable, exploited, epss, cvss, published_days } = self;
-        if !kinds.is_empty() && !kinds.contains(&finding.kind) {
-            return Holds::No;
-        }
+        let Self { kinds: _, severity, ids, paths, fixable, exploited, epss, cvss, published_days } = self;
         let v = finding.vulnerability.as_deref();
         let aliases = v.map_or(&[][..], |v| &v.aliases).iter().map(String::as_str);
         let names = std::iter::once(finding.rule.as_str()).chain(aliases);
-        let certain = severity.is_none_or(|least| finding.severity >= least)
+        let places = finding.evidence.iter().map(|evidence| evidence.place.as_str());
+        let certain = self.kinds().contains(&finding.kind)
+            && severity.is_none_or(|least| finding.severity >= least)
             && (ids.is_empty() || pattern::any(ids, names))
-            && (paths.is_empty() || pattern::any(paths, finding.evidence.iter().map(|e| e.place.as_str())));
+            && (paths.is_empty() || pattern::any(paths, places));
         if !certain {
-            return Holds::No;
-        }
-        if v.is_none()
-            && self.kinds() == [FindingKind::Vulnerability]
-            && finding.kind != FindingKind::Vulnerability
-        {
             return Holds::No;
         }
         let certain = fixable.is_none_or(|want| want == v.is_some_and(|v| v.fix == FixState::Fixed))
