@@ -7,6 +7,7 @@ mod boundary;
 mod catalog;
 mod feeds;
 mod images;
+mod policy;
 mod segment;
 mod texts;
 
@@ -19,6 +20,7 @@ pub use feeds::{
     feed_secdb, feed_updateinfo, feed_vulnrichment,
 };
 pub use images::{archive, assemble, layer, tarball};
+pub use policy::{exceptions, policy, vex};
 pub use segment::segment;
 pub use texts::{manifest, report, sbom, secrets};
 

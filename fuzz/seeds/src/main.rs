@@ -5,6 +5,7 @@
 
 mod catalog;
 mod feeds;
+mod policy;
 mod rpm;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
@@ -55,6 +56,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
         ("binary", binaries()),
     ];
+    all.extend(policy::seeds());
     all.extend(texts::seeds());
     all.extend(feeds::all()?);
     let egg = zip(&[("EGG-INFO/PKG-INFO", texts::PYTHON.as_bytes())])?;
