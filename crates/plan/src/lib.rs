@@ -1,0 +1,3 @@
+//! plan
+#![forbid(unsafe_code)]
+pub mod optimum;
