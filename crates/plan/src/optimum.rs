@@ -1,11 +1,11 @@
 //! Which changes clear the most: the problem without images and packages, and its exact solution.
 //!
 //! What is open is a set of [`Instance`]s: something of weight *w* that came with node *origin*, seen in an image
-//! that ends at node *image*, beneath it. There are two kinds of changes, and each costs one:
+//! that ends at node *image*, at or below it (a base is above what is built on it). There are two kinds of changes, and each costs one:
 //!
-//! - **fix** a node that is ours: clears every instance that came with it, in all images beneath;
-//! - **patch** a node that is ours: clears, in all images beneath it, what came from nodes above it that are
-//!   *not* ours, as far as it can be replaced from above (`patchable`).
+//! - **fix** a node that is ours: clears every instance that came with it, in all images below;
+//! - **patch** a node that is ours: clears, in all images at or below it, what came from nodes above it that are
+//!   *not* ours, as far as a later layer can replace it (`patchable`).
 //!
 //! So an instance is cleared by a fix of its origin or, if its origin is not ours, by a patch anywhere strictly
 //! below the origin on the way to the image:
@@ -68,19 +68,19 @@ impl Problem {
         let budget = budget.unwrap_or(usize::MAX);
         let mut fixes = self.fixes();
         fixes.truncate(budget);
-        let patches = Patches::of(self, budget);
+        let tree = Patches::of(self, budget);
 
         let mut gained = vec![0];
         gained.extend(fixes.iter().scan(0, |sum, (weight, _)| {
             *sum += weight;
             Some(*sum)
         }));
-        let (curve, split) = merge(&patches.best, &gained, budget);
+        let (curve, split) = merge(&tree.best, &gained, budget);
         let changes = curve.len() - 1;
         let patched = split[changes];
         let mut fix: Vec<usize> = fixes[..changes - patched].iter().map(|&(_, node)| node).collect();
         fix.sort_unstable();
-        Optimum { fix, patch: patches.chosen(patched), curve }
+        Optimum { fix, patch: tree.chosen(patched), curve }
     }
 
     /// What fixing each node of ours clears, the most first; only where it clears anything.
@@ -157,8 +157,16 @@ impl Patches {
         }
         let above = came_from_above(problem, &depth);
         let ours = problem.ours.clone();
-        let mut patches =
-            Self { children, roots, depth, above, ours, budget, tables: vec![Vec::new(); nodes], best: vec![] };
+        let mut patches = Self {
+            children,
+            roots,
+            depth,
+            above,
+            ours,
+            budget,
+            tables: vec![Vec::new(); nodes],
+            best: vec![],
+        };
         for node in (0..nodes).rev() {
             patches.fill(node);
         }
@@ -226,13 +234,7 @@ impl Patches {
     }
 
     /// How many patches each of these subtrees gets, where it gets any.
-    fn distribute(
-        &self,
-        nodes: &[usize],
-        open: usize,
-        count: usize,
-        todo: &mut Vec<(usize, usize, usize)>,
-    ) {
+    fn distribute(&self, nodes: &[usize], open: usize, count: usize, todo: &mut Vec<(usize, usize, usize)>) {
         let (_, splits) = self.merged(nodes, open);
         let mut left = count;
         for (&node, split) in nodes.iter().zip(&splits).rev() {
