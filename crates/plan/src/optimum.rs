@@ -188,10 +188,11 @@ impl Patches {
             let mut table = self.merged(&self.children[node], open).0;
             let gain = self.gain(node, open);
             if gain > 0 && self.budget > 0 {
-                let last = table[table.len() - 1];
-                let most = table.len().max(patched.len() + 1).min(self.budget.saturating_add(1));
-                table.resize(most.max(table.len()), last);
-                for (best, with) in table.iter_mut().skip(1).zip(&patched) {
+                let most = table.len().max((patched.len() + 1).min(self.budget.saturating_add(1)));
+                table.resize(most, table[table.len() - 1]);
+                // More patches than of use clear no less.
+                let rest = std::iter::repeat(&patched[patched.len() - 1]);
+                for (best, with) in table.iter_mut().skip(1).zip(patched.iter().chain(rest)) {
                     *best = (*best).max(gain + with);
                 }
             }

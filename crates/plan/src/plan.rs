@@ -1,6 +1,7 @@
 //! The plan: what a reader gets. Also its JSON form, described by `schema/plan-1.schema.json`.
 
 mod build;
+mod change;
 mod gap;
 
 pub(crate) use build::build;
@@ -20,7 +21,7 @@ pub struct Plan {
     pub schema_version: String,
     /// The sums.
     pub totals: Totals,
-    /// What to change, bases first; of equally deep ones the change that clears most first.
+    /// What to change: what clears most first, but bases before what is built on them.
     pub changes: Vec<Change>,
     /// The nodes to build anew after the changes: each wave needs those before it, and nothing of itself.
     pub waves: Vec<Vec<usize>>,

@@ -108,6 +108,9 @@ fn assume(report: &ScanReport, rules: &Rules<'_>, assumption: &Assumption<'_>) -
         assumed.cleared += usize::from(counts && fixed == Some(true));
         assumed.undecided += usize::from(counts && fixed.is_none());
         // What stays must still find its packages.
+        for decisive in vulnerability.matches.iter_mut().take(1) {
+            assumption.version.clone_into(&mut decisive.version);
+        }
         for package in vulnerability.packages.iter_mut().filter(|package| bumped.contains(package)) {
             assumption.version.clone_into(&mut package.version);
         }

@@ -14,12 +14,12 @@ use unicode_width::UnicodeWidthChar;
 const STYLE: &str = "\
 .bg{fill:#fff}text{font:12px system-ui,'Segoe UI',Helvetica,Arial,'DejaVu Sans',sans-serif;fill:#1f2328}\
 .h{font-size:17px;font-weight:600}.d{fill:#59636e}.b{font-weight:600}.s{font-size:11px}.w{fill:#9a6700}\
-.box{fill:#f6f8fa;stroke:#d1d9e0}.fix{fill:#ddf4ff;stroke:#0969da;stroke-width:2}.ext{stroke-dasharray:4 3}\
+.box{fill:#f6f8fa;stroke:#d1d9e0}.fix{fill:#ddf4ff;stroke:#0969da;stroke-width:2}.ext{stroke:#818b98;stroke-dasharray:4 3}\
 .more{fill:none;stroke:#d1d9e0;stroke-dasharray:1 3}.e{fill:none;stroke:#d1d9e0;stroke-width:1.5}\
 .r{stroke:#0969da}.n{fill:#0969da}.nt{fill:#fff;font-size:11px;font-weight:600}\
 .ok{fill:#1a7f37}.bad{fill:#d4a72c}.okt{fill:#1a7f37;font-weight:600}\
 @media (prefers-color-scheme:dark){.bg{fill:#0d1117}text{fill:#f0f6fc}.d{fill:#9198a1}.w{fill:#d29922}\
-.box{fill:#151b23;stroke:#3d444d}.fix{fill:#0c2240;stroke:#4493f8}.more,.e{stroke:#3d444d}.r{stroke:#4493f8}\
+.box{fill:#151b23;stroke:#3d444d}.ext{stroke:#656c76}.fix{fill:#0c2240;stroke:#4493f8}.more,.e{stroke:#3d444d}.r{stroke:#4493f8}\
 .n{fill:#1f6feb}.nt{fill:#fff}.ok{fill:#3fb950}.bad{fill:#9e6a03}.okt{fill:#3fb950}}";
 
 const MARGIN: usize = 24;
@@ -89,7 +89,7 @@ impl Page<'_> {
     fn edge(&self, out: &mut String, from: &Item, to: &Item) {
         let anew = match to.what {
             What::Node(node) => self.plan.waves.iter().any(|wave| wave.contains(&node)),
-            What::More { .. } => false,
+            What::More { changes, .. } => changes > 0,
         };
         let class = if anew { "e r" } else { "e" };
         let (x1, y1, x2, y2) = (from.x + BOX, from.y + from.height / 2, to.x, to.y + to.height / 2);
@@ -111,13 +111,15 @@ impl Page<'_> {
         );
         let single = height < layout::INNER;
         let right = self.right(node);
-        let room = BOX - 34 - right.as_ref().map_or(0, |(_, text)| width(text) * 7 + 10);
+        // The second badge is inside the box.
+        let left = 18 + 20 * changes.len().saturating_sub(1);
+        let room = BOX - left - 16 - right.as_ref().map_or(0, |(_, text)| width(text) * 7 + 10);
         let base = if single { y + 17 } else { y + 19 };
         let weight = if changes.is_empty() { "" } else { " class=\"b\"" };
         // Semi-bold letters are wider.
         let letter = if changes.is_empty() { 70 } else { 76 };
         let name = escape(&fit(&label(node), room * 10 / letter)).into_owned();
-        let _ = writeln!(out, "<text{weight} x=\"{}\" y=\"{base}\">{name}</text>", x + 18);
+        let _ = writeln!(out, "<text{weight} x=\"{}\" y=\"{base}\">{name}</text>", x + left);
         if let Some((class, text)) = right {
             let end = x + BOX - 10;
             let _ = writeln!(
@@ -126,7 +128,7 @@ impl Page<'_> {
             );
         }
         if !single {
-            self.brought(out, item, node);
+            self.brought(out, x + left, y, node);
         }
         for (nth, (number, action)) in changes.iter().enumerate() {
             badge(out, x + nth * 20, y + height / 2, *number, *action);
@@ -149,8 +151,8 @@ impl Page<'_> {
     }
 
     /// What the node brought, as a bar and in words.
-    fn brought(&self, out: &mut String, item: &Item, node: &Node) {
-        let (x, y) = (item.x + 18, item.y + 29);
+    fn brought(&self, out: &mut String, x: usize, y: usize, node: &Node) {
+        let y = y + 29;
         let length = |tally: &Tally| (tally.places * BAR).div_ceil(self.most);
         let (all, cleared) = (length(&node.brought), length(&node.cleared).min(length(&node.brought)));
         let _ = writeln!(
@@ -160,7 +162,7 @@ impl Page<'_> {
         );
         let text = match node.brought.places {
             0 => "brings none".to_owned(),
-            n => format!("brings {}", thousands(n as u64)),
+            n => format!("brings {}", count(n as u64, "finding")),
         };
         let _ = writeln!(
             out,
@@ -209,7 +211,7 @@ fn legend(out: &mut String, y: usize) {
     text(out, 484, 4, "not ours to change");
     out.push_str("<rect class=\"bad\" x=\"0\" y=\"20\" width=\"40\" height=\"7\" rx=\"2\"/><rect class=\"ok\" x=\"0\" y=\"20\" width=\"26\" height=\"7\" rx=\"2\"/>\n");
     text(out, 50, 28, "findings its layers bring, all images: cleared, and staying");
-    text(out, 450, 28, "9 → 2  findings of the image, before and after");
+    text(out, 450, 28, "9 → 2: findings of the image, before and after");
     out.push_str("</g>\n");
 }
 
@@ -248,8 +250,10 @@ fn fit(name: &str, columns: usize) -> String {
         room = room.saturating_sub(columns);
         fits
     };
-    let tail: Vec<char> = name.chars().rev().take_while(fits).collect();
-    std::iter::once('…').chain(tail.into_iter().rev()).collect()
+    let cut = name.len() - name.chars().rev().take_while(fits).map(char::len_utf8).sum::<usize>();
+    let tail = &name[cut..];
+    let whole = tail.find('/').filter(|&at| at < tail.len() / 2).map_or(tail, |at| &tail[at..]);
+    format!("…{whole}")
 }
 
 /// Safe text as XML character data.

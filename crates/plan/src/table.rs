@@ -11,6 +11,9 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 
+/// Changes that are shown with their lines, and those that are shown at all.
+const DETAILED: usize = 10;
+const CHANGES: usize = 30;
 /// Packages of a history line, other rows of it, and reasons that are shown.
 const UPDATES: usize = 6;
 const STAYS: usize = 12;
@@ -23,14 +26,19 @@ pub fn table(plan: &Plan, width: usize, color: bool) -> String {
     for note in words::notes(plan) {
         page.text(0, DIM, &note);
     }
-    for change in &plan.changes {
+    for change in plan.changes.iter().take(CHANGES) {
         write_change(&mut page, plan, change);
+    }
+    if let Some(rest @ [_, ..]) = plan.changes.get(CHANGES..) {
+        let places: usize = rest.iter().map(|change| change.clears.places).sum();
+        let (changes, findings) = (count(rest.len() as u64, "change"), count(places as u64, "finding"));
+        page.text(0, DIM, &format!("and {changes} more for {findings}; --format json has all"));
     }
     if !plan.waves.is_empty() {
         page.heading("Build anew, in this order");
         for (number, wave) in (1..).zip(&plan.waves) {
             let names = wave.iter().map(|&node| &*plan.nodes[node].name);
-            page.text(2, PLAIN, &format!("{number}. {}", words::some(names, 8)));
+            page.item(&format!("{number:>3}. "), PLAIN, &words::some(names, 8));
         }
     }
     write_stays(&mut page, plan);
@@ -39,7 +47,8 @@ pub fn table(plan: &Plan, width: usize, color: bool) -> String {
         page.heading("Not looked at");
         for gap in &plan.gaps {
             let images = count(gap.images.len() as u64, "image");
-            page.text(2, WARNING, &format!("{}: {} in {images}: {}", gap.aspect, gap.status, gap.reason));
+            let text = format!("{}: {} in {images}: {}", gap.aspect, gap.status, gap.reason);
+            page.item("  ", WARNING, &text);
         }
     }
     page.out
@@ -86,7 +95,9 @@ pub fn simulation_table(simulation: &Simulation, width: usize, color: bool) -> S
 
 fn write_change(page: &mut Page, plan: &Plan, change: &Change) {
     let node = &plan.nodes[change.node];
-    page.blank();
+    if change.number <= DETAILED + 1 {
+        page.blank();
+    }
     let lead = format!("{:>2}. {} ", change.number, words::verb(plan, change));
     let room = page.width.saturating_sub(lead.len());
     page.line(&[(DIM, &lead), (BOLD, &truncate(&safe(&node.name), room))]);
@@ -101,7 +112,7 @@ fn write_change(page: &mut Page, plan: &Plan, change: &Change) {
             words::owners(node)
         ),
     );
-    for line in &change.lines {
+    for line in change.lines.iter().filter(|_| change.number <= DETAILED) {
         let of = &plan.nodes[line.node];
         let from = if line.node == change.node { String::new() } else { format!("of {}: ", of.name) };
         let place = words::place(of, line.layer).unwrap_or_default();
@@ -201,8 +212,14 @@ impl Page {
 
     /// A wrapped text.
     fn text(&mut self, indent: usize, style: Style, text: &str) {
-        for line in wrap(&safe(text), self.width - indent) {
-            self.line(&[(PLAIN, &" ".repeat(indent)), (style, &line)]);
+        self.item(&" ".repeat(indent), style, text);
+    }
+
+    /// A wrapped text that begins after a lead, and continues below at the same column.
+    fn item(&mut self, lead: &str, style: Style, text: &str) {
+        let blank = " ".repeat(lead.len());
+        for (number, line) in wrap(&safe(text), self.width - lead.len()).iter().enumerate() {
+            self.line(&[(PLAIN, if number == 0 { lead } else { &blank }), (style, line)]);
         }
     }
 

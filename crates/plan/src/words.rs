@@ -110,7 +110,7 @@ pub(crate) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usiz
     }
 }
 
-/// `to 1.2`, `to one of 1.2, 1.3 or later`.
+/// `1.2`; `the latest of 1.2, 1.3` where nobody could tell which that is.
 pub(crate) fn target(to: &[String]) -> String {
     match to {
         [one] => one.clone(),

@@ -1,25 +1,25 @@
 //! Puts a plan together: places, the optimum over them, and what each change, line and image gets of it.
 
 use super::{
-    Action, Change, ImageSummary, Line, Node, NodeLayer, Other, Plan, SCHEMA_VERSION, Stay, Tally, Totals,
-    Update, gap,
+    Action, Change, ImageSummary, Node, NodeLayer, Plan, SCHEMA_VERSION, Stay, Tally, Totals,
+    change::changes, gap::gaps,
 };
 use crate::{
-    Compare, Options, Rules, StayReason, Subject, image,
+    Options, Rules, StayReason, Subject, image,
     image::Image,
     lineage::Lineage,
     optimum::{Instance, Optimum, Problem},
     place::{self, Aside, Place},
 };
-use gabion_model::{Finding, PackageKind, Severity};
+use gabion_model::{Finding, Layer};
 use std::{
-    cmp::{Ordering, Reverse},
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
 
 /// What becomes of a place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+#[derive(Clone, Copy)]
+pub(super) enum Fate {
     Cleared(usize, Action),
     Stays(StayReason),
 }
@@ -50,7 +50,7 @@ pub(crate) fn build(subjects: &[Subject<'_>], rules: &Rules<'_>, options: &Optio
         stays: stays(&lineage, &places, &fates),
         nodes: nodes(&images, &lineage, &places, &fates),
         images: images_done,
-        gaps: gap::gaps(&images),
+        gaps: gaps(&images),
         changes,
     }
 }
@@ -93,137 +93,15 @@ fn curve(optimum: &Optimum) -> Vec<u16> {
 }
 
 /// The layer of a place among those of its node.
-fn layer(lineage: &Lineage, place: &Place<'_>) -> Option<usize> {
+pub(super) fn layer(lineage: &Lineage, place: &Place<'_>) -> Option<usize> {
     let span = &lineage.spans[place.node];
     place.layer.and_then(|layer| layer.checked_sub(span.first)).filter(|layer| *layer < span.end - span.first)
 }
 
-fn changes(lineage: &Lineage, places: &[Place<'_>], fates: &[Fate], compare: Compare<'_>) -> Vec<Change> {
-    let mut by_change: BTreeMap<(usize, Action), Vec<&Place<'_>>> = BTreeMap::new();
-    for (place, fate) in places.iter().zip(fates) {
-        if let Fate::Cleared(node, action) = *fate {
-            by_change.entry((node, action)).or_default().push(place);
-        }
-    }
-    let mut changes: Vec<(usize, u64, Change)> = by_change
-        .into_iter()
-        .map(|((node, action), places)| {
-            let weight = places.iter().map(|place| place.weight()).sum();
-            let images: BTreeSet<usize> = places.iter().map(|place| place.image).collect();
-            let lines = lines(lineage, &places, compare);
-            let clears = tally(places.iter().map(|place| place.finding));
-            let change =
-                Change { number: 0, node, action, clears, images: images.into_iter().collect(), lines };
-            (lineage.way(node).count(), weight, change)
-        })
-        .collect();
-    changes.sort_by_key(|(depth, weight, change)| (*depth, Reverse(*weight), change.node, change.action));
-    let numbered = |(number, (_, _, change))| Change { number, ..change };
-    (1..).zip(changes).map(numbered).collect()
-}
-
-fn tally<'a>(findings: impl Iterator<Item = &'a Finding>) -> Tally {
+pub(super) fn tally<'a>(findings: impl Iterator<Item = &'a Finding>) -> Tally {
     let mut tally = Tally::default();
     findings.for_each(|finding| tally.add(finding.severity));
     tally
-}
-
-/// What a change is about, by the line that brought it.
-fn lines(lineage: &Lineage, places: &[&Place<'_>], compare: Compare<'_>) -> Vec<Line> {
-    let mut by_line: BTreeMap<(usize, bool, Option<usize>), Vec<&Place<'_>>> = BTreeMap::new();
-    for place in places {
-        // The configuration comes last: it is written after all layers.
-        let layer = layer(lineage, place);
-        by_line.entry((place.node, layer.is_none(), layer)).or_default().push(place);
-    }
-    let line = |((node, _, layer), places): (_, Vec<&Place<'_>>)| Line {
-        node,
-        layer,
-        updates: updates(&places, compare),
-        others: others(&places),
-    };
-    by_line.into_iter().map(line).collect()
-}
-
-/// An [`Update`] in the making.
-#[derive(Default)]
-struct Bump<'a> {
-    packages: BTreeSet<&'a str>,
-    to: Vec<(&'a str, &'a str)>,
-    vulnerabilities: BTreeSet<&'a str>,
-    clears: Tally,
-}
-
-fn updates(places: &[&Place<'_>], compare: Compare<'_>) -> Vec<Update> {
-    let mut bumps: BTreeMap<(PackageKind, &str, &str), Bump<'_>> = BTreeMap::new();
-    for place in places {
-        let Some(vulnerability) = place.finding.vulnerability.as_deref() else { continue };
-        let Some(package) = place.packages.first() else { continue };
-        let decisive = vulnerability.matches.first();
-        let name = decisive.map_or(&*package.name, |m| &m.package);
-        let from = decisive.map_or(&*package.version, |m| &m.version);
-        let bump = bumps.entry((package.kind, name, from)).or_default();
-        bump.packages.extend(place.packages.iter().map(|package| &*package.name));
-        let comparator = decisive.map_or("", |m| &m.comparator);
-        let to = vulnerability.fixed_version.as_deref().unwrap_or_default();
-        if !bump.to.contains(&(comparator, to)) {
-            bump.to.push((comparator, to));
-        }
-        bump.vulnerabilities.insert(&place.finding.rule);
-        bump.clears.add(place.finding.severity);
-    }
-    let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
-    let mut updates: Vec<Update> = bumps
-        .into_iter()
-        .map(|((kind, package, from), bump)| Update {
-            kind,
-            package: package.to_owned(),
-            packages: owned(bump.packages),
-            from: from.to_owned(),
-            to: newest(bump.to, compare),
-            vulnerabilities: owned(bump.vulnerabilities),
-            clears: bump.clears,
-        })
-        .collect();
-    updates.sort_by_key(|update| Reverse(update.clears.places));
-    updates
-}
-
-/// The newest of these versions; all of them, if they cannot be compared.
-fn newest(mut versions: Vec<(&str, &str)>, compare: Compare<'_>) -> Vec<String> {
-    versions.sort_unstable();
-    let newest = versions.iter().copied().try_fold(None, |newest, (comparator, version)| match newest {
-        None => Some(Some((comparator, version))),
-        Some((other, _)) if other != comparator => None,
-        Some((_, best)) => compare(comparator, best, version)
-            .map(|order| Some((comparator, if order == Ordering::Less { version } else { best }))),
-    });
-    match newest {
-        Some(newest) => newest.into_iter().map(|(_, version)| version.to_owned()).collect(),
-        None => {
-            versions.into_iter().map(|(_, v)| v.to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
-        }
-    }
-}
-
-fn others(places: &[&Place<'_>]) -> Vec<Other> {
-    let mut others: BTreeMap<(Reverse<Severity>, &str, &str), Other> = BTreeMap::new();
-    for finding in places.iter().map(|place| place.finding).filter(|finding| finding.vulnerability.is_none())
-    {
-        let place = finding.evidence.first().map_or("", |evidence| &evidence.place);
-        let other =
-            others.entry((Reverse(finding.severity), &finding.rule, place)).or_insert_with(|| Other {
-                kind: finding.kind,
-                rule: finding.rule.clone(),
-                title: finding.title.clone(),
-                severity: finding.severity,
-                place: place.to_owned(),
-                fix: finding.fix.clone(),
-                clears: 0,
-            });
-        other.clears += 1;
-    }
-    others.into_values().collect()
 }
 
 /// What is built anew: what is changed, and what is built on it if something is cleared there or below.
@@ -282,10 +160,8 @@ fn nodes(images: &[Image<'_>], lineage: &Lineage, places: &[Place<'_>], fates: &
         .zip(&lineage.kin)
         .map(|(span, kin)| {
             let layers = images[span.sample].report.layers.get(span.first..span.end).unwrap_or_default();
-            let layer = |layer: &gabion_model::Layer| NodeLayer {
-                diff_id: layer.diff_id,
-                created_by: layer.created_by.clone(),
-            };
+            let layer =
+                |layer: &Layer| NodeLayer { diff_id: layer.diff_id, created_by: layer.created_by.clone() };
             Node {
                 parent: span.parent,
                 name: kin.name.clone(),

@@ -4,7 +4,7 @@ use crate::{NamedBy, Plan};
 use std::collections::BTreeSet;
 
 /// Width of a box, and the space to the next column.
-pub(super) const BOX: usize = 270;
+pub(super) const BOX: usize = 300;
 const COLUMN: usize = BOX + 52;
 /// Heights: of a base, which has a bar, and of a leaf.
 pub(super) const INNER: usize = 46;

@@ -10,12 +10,16 @@ use gabion_model::{
 
 /// A digest that is another for another text.
 pub(crate) fn digest(text: &str) -> Digest {
-    let mut bytes = [0; 32];
-    for (at, slot) in bytes.iter_mut().enumerate() {
-        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        *slot = (text.bytes().fold(0xcbf2_9ce4_8422_2325 ^ at as u64, mix) >> 24) as u8;
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut mix = |byte: u8| {
+        state = (state ^ u64::from(byte)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        state ^= state >> 29;
+        (state >> 32) as u8
+    };
+    for byte in text.bytes() {
+        mix(byte);
     }
-    Digest::sha256(bytes)
+    Digest::sha256([0; 32].map(&mut mix))
 }
 
 /// An image of layers named by their history lines, looked at in full, with nothing in it.
