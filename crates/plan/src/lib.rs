@@ -43,7 +43,7 @@ pub use svg::svg;
 pub use table::{simulation_table, table};
 pub use ticket::{Ticket, tickets};
 
-use gabion_model::{Digest, FindingKind, ScanReport, Severity};
+use gabion_model::{Digest, Finding, FindingKind, ScanReport, Severity};
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -122,6 +122,13 @@ impl Default for Options {
     fn default() -> Self {
         let kinds = vec![FindingKind::Vulnerability, FindingKind::Secret, FindingKind::Misconfiguration];
         Self { max_changes: None, least: Severity::Unknown, kinds }
+    }
+}
+
+impl Options {
+    /// Whether a finding is asked for.
+    fn want(&self, finding: &Finding) -> bool {
+        finding.severity >= self.least && self.kinds.contains(&finding.kind)
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn places<'a>(
     for finding in &image.report.findings {
         if finding.suppressed.is_some() {
             aside.suppressed += 1;
-        } else if finding.severity < options.least || !options.kinds.contains(&finding.kind) {
+        } else if !options.want(finding) {
             aside.left_out += 1;
         } else {
             let place = |(node, mut part): (usize, Part<'a>)| {

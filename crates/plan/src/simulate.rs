@@ -1,9 +1,12 @@
 //! What if a package had another version: the same plan over the same images, without what that version fixes.
 
-use crate::{Options, Plan, Rules, Subject, plan};
-use gabion_model::{Finding, PackageRef, ScanReport, Vulnerability};
+use crate::{Options, Plan, Rules, Subject, image, plan};
+use gabion_model::{Finding, Package, PackageRef, ScanReport, Vulnerability};
 use serde::{Deserialize, Serialize};
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashSet},
+};
 
 /// The findings that come with a package at another version: looked up again by the caller.
 pub type Reevaluate<'a> = &'a dyn Fn(&ScanReport, &PackageRef) -> Vec<Finding>;
@@ -49,7 +52,7 @@ pub(crate) fn run(
     assumption: &Assumption<'_>,
 ) -> Simulation {
     let assumed: Vec<Assumed> =
-        subjects.iter().map(|subject| assume(subject.report, rules, assumption)).collect();
+        subjects.iter().map(|subject| assume(subject.report, rules, options, assumption)).collect();
     let changed: Vec<Subject<'_>> = subjects
         .iter()
         .zip(&assumed)
@@ -58,11 +61,21 @@ pub(crate) fn run(
             hints: subject.hints.clone(),
         })
         .collect();
-    let sum = |of: fn(&Assumed) -> usize| assumed.iter().map(of).sum();
+    // Several scans of one image are one image.
+    let images = image::images(subjects, rules);
+    let counted: HashSet<*const ScanReport> =
+        images.iter().map(|image| std::ptr::from_ref(image.report)).collect();
+    let each = || {
+        let scans = subjects.iter().zip(&assumed);
+        scans
+            .filter(|(subject, _)| counted.contains(&std::ptr::from_ref(subject.report)))
+            .map(|(_, assumed)| assumed)
+    };
+    let sum = |of: fn(&Assumed) -> usize| each().map(of).sum();
     Simulation {
         package: assumption.package.to_owned(),
         version: assumption.version.to_owned(),
-        images: assumed.iter().filter(|assumed| assumed.report.is_some()).count(),
+        images: each().filter(|assumed| assumed.report.is_some()).count(),
         cleared: sum(|assumed| assumed.cleared),
         brought: assumption.reevaluate.map(|_| sum(|assumed| assumed.brought)),
         undecided: sum(|assumed| assumed.undecided),
@@ -79,11 +92,9 @@ struct Assumed {
     undecided: usize,
 }
 
-fn assume(report: &ScanReport, rules: &Rules<'_>, assumption: &Assumption<'_>) -> Assumed {
+fn assume(report: &ScanReport, rules: &Rules<'_>, options: &Options, assumption: &Assumption<'_>) -> Assumed {
     let mut assumed = Assumed { report: None, cleared: 0, brought: 0, undecided: 0 };
-    let source = |package: &gabion_model::Package| {
-        package.source.as_ref().is_some_and(|s| s.name == assumption.package)
-    };
+    let source = |package: &Package| package.source.as_ref().is_some_and(|s| s.name == assumption.package);
     let meant: Vec<bool> =
         report.packages.iter().map(|package| package.name == assumption.package || source(package)).collect();
     if !meant.contains(&true) {
@@ -99,7 +110,7 @@ fn assume(report: &ScanReport, rules: &Rules<'_>, assumption: &Assumption<'_>) -
         }
     }
     changed.findings.retain_mut(|finding| {
-        let counts = finding.suppressed.is_none();
+        let counts = finding.suppressed.is_none() && options.want(finding);
         let Some(vulnerability) = &mut finding.vulnerability else { return true };
         if !vulnerability.packages.iter().any(|package| bumped.contains(package)) {
             return true;
@@ -132,7 +143,8 @@ fn assume(report: &ScanReport, rules: &Rules<'_>, assumption: &Assumption<'_>) -
             .collect();
         new.sort_by(|a, b| a.id.cmp(&b.id));
         new.dedup_by(|a, b| a.id == b.id);
-        assumed.brought = new.iter().filter(|finding| finding.suppressed.is_none()).count();
+        assumed.brought =
+            new.iter().filter(|finding| finding.suppressed.is_none() && options.want(finding)).count();
         changed.findings.extend(new);
     }
     assumed.report = Some(changed);

@@ -1,6 +1,6 @@
 //! Sentences that several outputs share, as plain text that is not yet safe for any of them.
 
-use crate::{Action, Change, Node, Plan, Tally};
+use crate::{Action, Change, NamedBy, Node, Plan, Tally};
 use gabion_model::Severity;
 use gabion_report::text::{self, count, thousands};
 
@@ -70,7 +70,7 @@ pub(crate) fn verb(plan: &Plan, change: &Change) -> &'static str {
     match change.action {
         Action::Patch => "upgrade what is inherited, in",
         Action::Fix if node.layers.is_empty() => "update",
-        Action::Fix if node.images_below > 1 => "rebuild base",
+        Action::Fix if node.images_below > 1 && node.named_by != NamedBy::Nobody => "rebuild base",
         Action::Fix => "change",
     }
 }

@@ -47,6 +47,17 @@ fn a_base_nobody_scanned_is_named_by_those_built_on_it_if_they_agree() {
 }
 
 #[test]
+fn a_base_without_a_name_is_called_after_what_is_built_on_it() {
+    let mut fleet = [image("x", &["a", "b"]), image("y", &["a", "c"])];
+    for report in &mut fleet {
+        package(report, gabion_model::PackageKind::Deb, "zlib", "1", 0);
+        vulnerable(report, "CVE-1", gabion_model::Severity::High, "zlib", "2");
+    }
+    let table = gabion_plan::table(&planned(&fleet), 100, false);
+    assert!(table.contains(" 1. change base of x and 1 more\n"), "{table}");
+}
+
+#[test]
 fn what_an_image_that_is_not_ours_is_built_on_is_not_ours() {
     let plan = planned(&[image("docker.io/library/python:3", &["a", "p"]), image("x", &["a", "b"])]);
     let external: Vec<_> = plan.nodes.iter().map(|node| (&*node.name, node.external)).collect();
