@@ -109,8 +109,7 @@ impl Problem {
         if !instance.patchable {
             return None;
         }
-        let way = std::iter::successors(Some(instance.image), |&node| self.parent[node]);
-        way.take_while(|&node| node != instance.origin)
+        self.built_on_origin(instance)
             .filter(|&node| chosen(&optimum.patch, node))
             .last()
             .map(|node| (node, true))
@@ -118,12 +117,14 @@ impl Problem {
 
     /// Whether any changes at all could clear it.
     pub fn clearable(&self, instance: &Instance) -> bool {
-        if self.ours[instance.origin] {
-            return true;
-        }
-        let mut way = std::iter::successors(Some(instance.image), |&node| self.parent[node]);
-        instance.patchable
-            && way.by_ref().take_while(|&node| node != instance.origin).any(|node| self.ours[node])
+        let patchable = || instance.patchable && self.built_on_origin(instance).any(|node| self.ours[node]);
+        self.ours[instance.origin] || patchable()
+    }
+
+    /// The nodes from the image up to its origin, without that.
+    fn built_on_origin(&self, instance: &Instance) -> impl Iterator<Item = usize> {
+        let way = std::iter::successors(Some(instance.image), |&node| self.parent[node]);
+        way.take_while(move |&node| node != instance.origin)
     }
 }
 

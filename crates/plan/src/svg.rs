@@ -8,7 +8,7 @@ mod layout;
 use crate::{Action, NamedBy, Node, Plan, Tally, words};
 use gabion_report::text::{count, safe, thousands, width};
 use layout::{BOX, Item, Layout, What};
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 use unicode_width::UnicodeWidthChar;
 
 const STYLE: &str = "\
@@ -31,9 +31,12 @@ const BAR: usize = 120;
 /// Draws the forest.
 pub fn svg(plan: &Plan) -> String {
     let layout = Layout::of(plan);
-    let page =
-        Page { most: plan.nodes.iter().map(|node| node.brought.places).max().unwrap_or(0).max(1), plan };
-    let (w, h) = ((layout.width + 2 * MARGIN).max(760), layout.height + HEAD + FOOT);
+    let page = Page {
+        plan,
+        most: plan.nodes.iter().map(|node| node.brought.places).max().unwrap_or(0).max(1),
+        blind: plan.gaps.iter().flat_map(|gap| gap.images.iter().copied()).collect(),
+    };
+    let (w, h) = ((layout.width + 2 * MARGIN).max(980), layout.height + HEAD + FOOT);
     let title = words::headline(plan);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\">\n\
@@ -64,6 +67,8 @@ struct Page<'a> {
     plan: &'a Plan,
     /// The most findings that one node brought.
     most: usize,
+    /// Images that were not looked at as a whole.
+    blind: BTreeSet<usize>,
 }
 
 impl Page<'_> {
@@ -75,10 +80,7 @@ impl Page<'_> {
             (0, 0) => ("d", String::from("Every scan covered everything.")),
             (0, n) => ("d", format!("{} stay; every scan covered everything.", count(n as u64, "finding"))),
             (_, n) => {
-                let mut images: Vec<usize> = plan.gaps.iter().flat_map(|gap| gap.images.clone()).collect();
-                images.sort_unstable();
-                images.dedup();
-                let images = count(images.len() as u64, "image");
+                let images = count(self.blind.len() as u64, "image");
                 let findings = count(n as u64, "finding");
                 ("w", format!("{findings} stay, and not everything was looked at: gaps in {images}."))
             }
@@ -147,6 +149,9 @@ impl Page<'_> {
             (_, _, 0) => thousands(findings as u64),
             _ => format!("{} → {}", thousands(findings as u64), thousands((findings - cleared) as u64)),
         };
+        if node.images.iter().any(|image| self.blind.contains(image)) {
+            return Some(("w s", format!("{text} ?")));
+        }
         Some((if findings > 0 && findings == cleared { "okt s" } else { "d s" }, text))
     }
 
@@ -211,7 +216,7 @@ fn legend(out: &mut String, y: usize) {
     text(out, 484, 4, "not ours to change");
     out.push_str("<rect class=\"bad\" x=\"0\" y=\"20\" width=\"40\" height=\"7\" rx=\"2\"/><rect class=\"ok\" x=\"0\" y=\"20\" width=\"26\" height=\"7\" rx=\"2\"/>\n");
     text(out, 50, 28, "findings its layers bring, all images: cleared, and staying");
-    text(out, 450, 28, "9 → 2: findings of the image, before and after");
+    text(out, 450, 28, "9 → 2: findings of the image, before and after; ?: not everything was looked at");
     out.push_str("</g>\n");
 }
 
@@ -252,7 +257,7 @@ fn fit(name: &str, columns: usize) -> String {
     };
     let cut = name.len() - name.chars().rev().take_while(fits).map(char::len_utf8).sum::<usize>();
     let tail = &name[cut..];
-    let whole = tail.find('/').filter(|&at| at < tail.len() / 2).map_or(tail, |at| &tail[at..]);
+    let whole = tail.find('/').map_or(tail, |at| &tail[at..]);
     format!("…{whole}")
 }
 

@@ -33,6 +33,13 @@ pub(super) struct Item {
     pub(super) height: usize,
 }
 
+impl Item {
+    /// The space to the next sibling.
+    const fn gap(&self) -> usize {
+        if self.height == LEAF { GAP } else { TREE_GAP }
+    }
+}
+
 /// All boxes, parents first.
 pub(super) struct Layout {
     pub(super) items: Vec<Item>,
@@ -46,9 +53,10 @@ impl Layout {
         // Rows, from the leaves to the roots.
         let mut rows: Vec<usize> = vec![0; items.len()];
         for at in (0..items.len()).rev() {
-            rows[at] = rows[at].saturating_sub(GAP).max(items[at].height);
+            rows[at] = rows[at].max(items[at].height);
             if let Some(parent) = items[at].parent {
-                rows[parent] += rows[at] + GAP;
+                // The last child comes first, and has no gap after it.
+                rows[parent] += rows[at] + if rows[parent] == 0 { 0 } else { items[at].gap() };
             }
         }
         // Places, from the roots to the leaves; `next` is where the next child of an item begins.
@@ -58,14 +66,14 @@ impl Layout {
             let top = match items[at].parent {
                 Some(parent) => {
                     let top = next[parent];
-                    next[parent] += rows[at] + GAP;
+                    next[parent] += rows[at] + items[at].gap();
                     items[at].x = items[parent].x + COLUMN;
                     top
                 }
                 None => bottom,
             };
             if items[at].parent.is_none() {
-                bottom += rows[at] + if items[at].height == LEAF { GAP } else { TREE_GAP };
+                bottom += rows[at] + items[at].gap();
             }
             items[at].y = top + (rows[at] - items[at].height) / 2;
             next[at] = top;
