@@ -27,7 +27,7 @@ lint:
 	cargo xtask layers
 	scripts/deny.sh
 
-# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it; the database.
+# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it; the database; plans.
 bench: tools-test
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	cargo build --release --locked
@@ -36,6 +36,7 @@ bench: tools-test
 	scripts/bench-entries.sh $(GABION) $(CACHE)/bench
 	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
 	cargo bench --package gabion-advisory --bench database
+	cargo bench --package gabion-plan --bench plan
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60

@@ -30,7 +30,7 @@ pub mod sbom;
 mod spdx;
 mod subject;
 mod table;
-mod text;
+pub mod text;
 
 #[doc(hidden)]
 pub use license::cyclonedx_ids;

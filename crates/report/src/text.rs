@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// True for characters that act on a display instead of being shown by it.
-pub(crate) fn is_unprintable(c: char) -> bool {
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}'              // soft hyphen, Arabic and Mongolian marks
@@ -40,12 +40,12 @@ pub fn safe(text: &str) -> Cow<'_, str> {
 }
 
 /// Columns a text takes on a terminal.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.width()
 }
 
 /// The text in at most `max` columns, its end replaced by `…` where it is longer.
-pub(crate) fn truncate(text: &str, max: usize) -> Cow<'_, str> {
+pub fn truncate(text: &str, max: usize) -> Cow<'_, str> {
     if width(text) <= max {
         return Cow::Borrowed(text);
     }
@@ -65,7 +65,7 @@ pub(crate) fn truncate(text: &str, max: usize) -> Cow<'_, str> {
 
 /// Breaks a text at spaces into lines of at most `max` columns. A word longer than that stays whole, so that
 /// a path can still be copied.
-pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
+pub fn wrap(text: &str, max: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut room = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -86,7 +86,7 @@ pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
 }
 
 /// `1 file`, `2 files`, `12,345 files`.
-pub(crate) fn count(n: u64, noun: &str) -> String {
+pub fn count(n: u64, noun: &str) -> String {
     let plural = match (n, noun.strip_suffix('y')) {
         (1, _) => return format!("1 {noun}"),
         (_, Some(stem)) => format!("{stem}ies"),
@@ -96,7 +96,7 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
 }
 
 /// `12,345`.
-pub(crate) fn thousands(n: u64) -> String {
+pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -122,7 +122,7 @@ pub(crate) fn bytes(n: u64) -> String {
 
 /// A history line as a Dockerfile would have it: the builder's wrapping (`/bin/sh -c #(nop)`, `# buildkit`)
 /// and runs of white space are dropped. Not yet [`safe`].
-pub(crate) fn history(created_by: &str) -> String {
+pub fn history(created_by: &str) -> String {
     let line = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.strip_suffix("# buildkit").unwrap_or(&line).trim_end();
     if let Some(instruction) = line.strip_prefix("/bin/sh -c #(nop) ") {

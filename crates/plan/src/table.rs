@@ -1,0 +1,243 @@
+//! The plan for a person at a terminal: what to do first, then what to build anew, what stays, what was not seen.
+
+use crate::{BaseStanding, Change, Plan, Simulation, Stay, words};
+use anstyle::{AnsiColor, Style};
+use gabion_report::text::{count, safe, thousands, truncate, wrap};
+use std::fmt::Write as _;
+
+const PLAIN: Style = Style::new();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// Changes that are shown with their lines, and those that are shown at all.
+const DETAILED: usize = 10;
+const CHANGES: usize = 30;
+/// Packages of a history line, other rows of it, and reasons that are shown.
+const UPDATES: usize = 6;
+const STAYS: usize = 12;
+
+/// Renders a plan; less than 60 columns are treated as 60.
+pub fn table(plan: &Plan, width: usize, color: bool) -> String {
+    let mut page = Page { out: String::new(), width: width.max(60), color };
+    let style = if plan.is_clean() { GOOD } else { BOLD };
+    page.text(0, style, &words::headline(plan));
+    for note in words::notes(plan) {
+        page.text(0, DIM, &note);
+    }
+    for change in plan.changes.iter().take(CHANGES) {
+        write_change(&mut page, plan, change);
+    }
+    if let Some(rest @ [_, ..]) = plan.changes.get(CHANGES..) {
+        let places: usize = rest.iter().map(|change| change.clears.places).sum();
+        let (changes, findings) = (count(rest.len() as u64, "change"), count(places as u64, "finding"));
+        page.text(0, DIM, &format!("and {changes} more for {findings}; --format json has all"));
+    }
+    if !plan.waves.is_empty() {
+        page.heading("Build anew, in this order");
+        for (number, wave) in (1..).zip(&plan.waves) {
+            let names = wave.iter().map(|&node| &*plan.nodes[node].name);
+            page.item(&format!("{number:>3}. "), PLAIN, &words::some(names, 8));
+        }
+    }
+    write_stays(&mut page, plan);
+    write_bases(&mut page, plan);
+    if !plan.gaps.is_empty() {
+        page.heading("Not looked at");
+        for gap in &plan.gaps {
+            let images = count(gap.images.len() as u64, "image");
+            let text = format!("{}: {} in {images}: {}", gap.aspect, gap.status, gap.reason);
+            page.item("  ", WARNING, &text);
+        }
+    }
+    page.out
+}
+
+/// Renders a simulation: what would be, beside what is.
+pub fn simulation_table(simulation: &Simulation, width: usize, color: bool) -> String {
+    let mut page = Page { out: String::new(), width: width.max(60), color };
+    let Simulation { package, version, before, after, .. } = simulation;
+    let images = count(simulation.images as u64, "image");
+    page.text(
+        0,
+        BOLD,
+        &format!(
+            "With {package} {version} in {images}: {} would go away",
+            count(simulation.cleared as u64, "finding")
+        ),
+    );
+    let row = |what: &str, plan: &Plan| {
+        let totals = &plan.totals;
+        format!(
+            "{what}  {}, {} to clear {} of them",
+            count(totals.findings as u64, "finding"),
+            count(plan.changes.len() as u64, "change"),
+            thousands(totals.cleared as u64)
+        )
+    };
+    page.text(2, PLAIN, &row("before", before));
+    page.text(2, PLAIN, &row("after ", after));
+    if simulation.undecided > 0 {
+        let findings = count(simulation.undecided as u64, "finding");
+        page.text(
+            0,
+            WARNING,
+            &format!("{findings} stay in the count: their fixed versions cannot be compared with {version}."),
+        );
+    }
+    match simulation.brought {
+        None => page.text(0, WARNING, "Nobody looked for what the new version brings of its own."),
+        Some(n) => page.text(0, PLAIN, &format!("The new version brings {}.", count(n as u64, "finding"))),
+    }
+    page.out
+}
+
+fn write_change(page: &mut Page, plan: &Plan, change: &Change) {
+    let node = &plan.nodes[change.node];
+    if change.number <= DETAILED + 1 {
+        page.blank();
+    }
+    let lead = format!("{:>2}. {} ", change.number, words::verb(plan, change));
+    let room = page.width.saturating_sub(lead.len());
+    page.line(&[(DIM, &lead), (BOLD, &truncate(&safe(&node.name), room))]);
+    page.text(
+        4,
+        PLAIN,
+        &format!(
+            "clears {} ({}) in {}; owner: {}",
+            count(change.clears.places as u64, "finding"),
+            words::severities(&change.clears),
+            count(change.images.len() as u64, "image"),
+            words::owners(node)
+        ),
+    );
+    for line in change.lines.iter().filter(|_| change.number <= DETAILED) {
+        let of = &plan.nodes[line.node];
+        let from = if line.node == change.node { String::new() } else { format!("of {}: ", of.name) };
+        let place = words::place(of, line.layer).unwrap_or_default();
+        page.row(4, DIM, &format!("{from}{place}"));
+        for update in line.updates.iter().take(UPDATES) {
+            let what = format!(
+                "{} {} → {}  {}",
+                update.package,
+                update.from,
+                words::target(&update.to),
+                count(update.vulnerabilities.len() as u64, "vulnerability"),
+            );
+            page.row(6, PLAIN, &what);
+        }
+        for other in line.others.iter().take(UPDATES) {
+            page.row(
+                6,
+                PLAIN,
+                &format!("{} {}, {}: {}", other.severity, other.title, other.place, other.fix),
+            );
+        }
+        let more = line.updates.len().saturating_sub(UPDATES) + line.others.len().saturating_sub(UPDATES);
+        if more > 0 {
+            page.row(6, DIM, &format!("and {} more", thousands(more as u64)));
+        }
+    }
+}
+
+fn write_stays(page: &mut Page, plan: &Plan) {
+    if plan.stays.is_empty() {
+        return;
+    }
+    page.heading("What stays");
+    for stay in plan.stays.iter().take(STAYS) {
+        let Stay { reason, node, layer, tally, rules, packages, images } = stay;
+        let node = &plan.nodes[*node];
+        page.text(
+            2,
+            PLAIN,
+            &format!(
+                "{} ({}) in {}: {}",
+                count(tally.places as u64, "finding"),
+                words::severities(tally),
+                count(images.len() as u64, "image"),
+                reason.as_str()
+            ),
+        );
+        let place = words::place(node, *layer).map_or_else(String::new, |place| format!(", {place}"));
+        page.row(4, DIM, &format!("{}{place}", node.name));
+        let names = if packages.is_empty() { rules } else { packages };
+        page.row(4, DIM, &words::some(names.iter().map(String::as_str), 6));
+    }
+    if plan.stays.len() > STAYS {
+        page.text(2, DIM, &format!("and {} more groups; --format json has all", plan.stays.len() - STAYS));
+    }
+}
+
+fn write_bases(page: &mut Page, plan: &Plan) {
+    let mut titled = false;
+    for image in &plan.images {
+        for claim in &image.bases {
+            let said = claim.hint.name.clone().or_else(|| claim.hint.digest.map(|digest| digest.to_string()));
+            let verdict = match claim.standing {
+                BaseStanding::Stale => "was rebuilt since: build on the new one",
+                BaseStanding::Contradicted => "is not what it is built on",
+                BaseStanding::Confirmed | BaseStanding::Unseen => continue,
+            };
+            if !std::mem::replace(&mut titled, true) {
+                page.heading("Bases");
+            }
+            let said = said.unwrap_or_default();
+            page.text(
+                2,
+                WARNING,
+                &format!("{}: {said}, named by its {}, {verdict}", image.name, claim.hint.source),
+            );
+        }
+    }
+}
+
+/// Lines of text; the one place where strings of images become safe.
+struct Page {
+    out: String,
+    width: usize,
+    color: bool,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.out.push('\n');
+    }
+
+    fn heading(&mut self, title: &str) {
+        self.blank();
+        self.line(&[(BOLD, title)]);
+    }
+
+    /// A wrapped text.
+    fn text(&mut self, indent: usize, style: Style, text: &str) {
+        self.item(&" ".repeat(indent), style, text);
+    }
+
+    /// A wrapped text that begins after a lead, and continues below at the same column.
+    fn item(&mut self, lead: &str, style: Style, text: &str) {
+        let blank = " ".repeat(lead.len());
+        for (number, line) in wrap(&safe(text), self.width - lead.len()).iter().enumerate() {
+            self.line(&[(PLAIN, if number == 0 { lead } else { &blank }), (style, line)]);
+        }
+    }
+
+    /// One line, cut where it is too long; nothing for an empty one.
+    fn row(&mut self, indent: usize, style: Style, text: &str) {
+        let text = safe(text);
+        if !text.is_empty() {
+            self.line(&[(PLAIN, &" ".repeat(indent)), (style, &truncate(&text, self.width - indent))]);
+        }
+    }
+
+    fn line(&mut self, pieces: &[(Style, &str)]) {
+        for (style, piece) in pieces {
+            let piece = safe(piece);
+            // Writing to a String cannot fail.
+            let style = if self.color { *style } else { PLAIN };
+            let _ = write!(self.out, "{style}{piece}{style:#}");
+        }
+        self.out.push('\n');
+    }
+}
