@@ -2,7 +2,7 @@
 //
 //	go run . DIR RECORDS...      writes DIR/db/trivy.db and DIR/db/metadata.json
 //
-// Trivy then runs with --cache-dir DIR --skip-db-update --offline-scan. RECORDS are JSON lines, plain or .gz.
+// Trivy then runs with --cache-dir DIR --skip-db-update --offline-scan. RECORDS are files of JSON lines; - is what comes in.
 //
 //	bucket                     key        value
 //	"debian 12" / PACKAGE      CVE        {"FixedVersion": "1.2-3"}; without one there is no fix
@@ -10,11 +10,13 @@
 //	"npm::Gabion" / PACKAGE    CVE        {"VulnerableVersions": [">=1.0.0, <1.2.3"], "PatchedVersions": ["1.2.3"]}
 //	data-source                bucket     who says so
 //	vulnerability              CVE        title and severity; Trivy drops what it has no entry for
+//
+// Trivy keeps one value for a package and a CVE: the ranges of several records add up; of the fixed versions of a
+// distribution, the last one told stands.
 package main
 
 import (
 	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,10 +167,19 @@ func put(tx *bolt.Tx, value any, path ...string) error {
 	return bucket.Put([]byte(path[len(path)-1]), text)
 }
 
-func (r record) write(tx *bolt.Tx) (int, error) {
-	rows := 0
+// The path of a value in the database.
+type place struct{ bucket, name, id string }
+
+// What is written in the end.
+type content struct {
+	rows    map[place]*advisory
+	titles  map[string]string
+	sources map[string]source
+}
+
+func (c content) add(r record) {
 	if r.Withdrawn != "" {
-		return 0, nil
+		return
 	}
 	for i := range r.Affected {
 		bucket, of, row := r.row(i)
@@ -176,39 +187,55 @@ func (r record) write(tx *bolt.Tx) (int, error) {
 			continue
 		}
 		name := r.Affected[i].Package.Name
+		// As Trivy itself writes names.
 		if strings.HasPrefix(bucket, "pip::") {
-			name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+			name = strings.ReplaceAll(name, "_", "-")
 		}
-		if err := put(tx, of, "data-source", bucket); err != nil {
-			return rows, err
+		if strings.Contains(bucket, "::") && !strings.HasPrefix(bucket, "go::") {
+			name = strings.ToLower(name)
 		}
+		c.sources[bucket] = of
 		for _, id := range r.ids() {
-			err := errors.Join(
-				put(tx, row, bucket, name, id),
-				put(tx, map[string]any{"Title": r.Summary, "Severity": "UNKNOWN"}, "vulnerability", id),
-			)
-			if err != nil {
-				return rows, err
+			if id == "" || name == "" {
+				continue
 			}
-			rows++
+			c.titles[id] = r.Summary
+			at := place{bucket, name, id}
+			if before, ok := c.rows[at]; ok && len(row.VulnerableVersions) > 0 {
+				before.VulnerableVersions = append(before.VulnerableVersions, row.VulnerableVersions...)
+				before.PatchedVersions = append(before.PatchedVersions, row.PatchedVersions...)
+				continue
+			}
+			one := *row
+			c.rows[at] = &one
 		}
 	}
-	return rows, nil
 }
 
-func read(path string, each func(record) error) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
+func (c content) write(tx *bolt.Tx) error {
+	var err error
+	for bucket, of := range c.sources {
+		err = errors.Join(err, put(tx, of, "data-source", bucket))
 	}
-	defer file.Close()
-	var from io.Reader = bufio.NewReaderSize(file, 1<<20)
-	if strings.HasSuffix(path, ".gz") {
-		if from, err = gzip.NewReader(from); err != nil {
+	for id, title := range c.titles {
+		err = errors.Join(err, put(tx, map[string]any{"Title": title, "Severity": "UNKNOWN"}, "vulnerability", id))
+	}
+	for at, row := range c.rows {
+		err = errors.Join(err, put(tx, row, at.bucket, at.name, at.id))
+	}
+	return err
+}
+
+func read(path string, each func(record)) error {
+	file := os.Stdin
+	if path != "-" {
+		var err error
+		if file, err = os.Open(path); err != nil {
 			return err
 		}
+		defer file.Close()
 	}
-	decoder := json.NewDecoder(from)
+	decoder := json.NewDecoder(bufio.NewReaderSize(file, 1<<20))
 	for {
 		var one record
 		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
@@ -216,9 +243,7 @@ func read(path string, each func(record) error) error {
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		if err := each(one); err != nil {
-			return fmt.Errorf("%s: %s: %w", path, one.ID, err)
-		}
+		each(one)
 	}
 }
 
@@ -235,21 +260,17 @@ func run(dir string, paths []string) error {
 	if err != nil {
 		return err
 	}
-	records, rows := 0, 0
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, path := range paths {
-			err := read(path, func(one record) error {
-				records++
-				more, err := one.write(tx)
-				rows += more
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	records := 0
+	all := content{map[place]*advisory{}, map[string]string{}, map[string]source{}}
+	for _, path := range paths {
+		err = errors.Join(err, read(path, func(one record) {
+			records++
+			all.add(one)
+		}))
+	}
+	if err == nil {
+		err = db.Update(all.write)
+	}
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
@@ -260,7 +281,7 @@ func run(dir string, paths []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d records, %d rows\n", records, rows)
+	fmt.Printf("%d records, %d rows\n", records, len(all.rows))
 	return os.WriteFile(filepath.Join(dir, "metadata.json"), metadata, 0o644)
 }
 
