@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds a forest of real images, and rebuilds some of it.
 
-    forest.py build DIR              6 bases and 50 applications on them, from the release of Debian 12 alone
+    forest.py build DIR [PLAN]       6 bases and 50 applications on them, from the release of Debian 12 alone
     forest.py rebuild DIR OUT TAG... the same forest after the images TAG... were rebuilt with the security suite
 
     base-1  Debian 12 ─┬─ base-2  python ─┬─ app-01 … app-12        base-5  Debian 12 with TLS and Perl
@@ -11,7 +11,7 @@
                        └─ app-35 … app-38
 
 DIR/oci is one OCI layout with the tags base-1 to base-6 and app-01 to app-50; DIR/forest.json says for each the image it
-is FROM and its steps. A layer is made once, so what two images have in common is the same blob with the same diffID.
+is FROM and its steps, and is the form of a PLAN for other images. A layer is made once, so what two images have in common is the same blob with the same diffID.
 Some name their base in org.opencontainers.image.base.name, as annotations and labels are never everywhere.
 
 A rebuild does what a team would do with a plan: the steps of TAG are run again with the security suite on (an image that
@@ -83,7 +83,7 @@ def plan():
             tag = f"app-{number:02}"
             installs = [f"install {packages}" for packages in choices[i % len(choices)]]
             forest[tag] = {"from": base, "steps": [*installs, f"copy {tag}"], "named": number % 3 == 0}
-    return {tag: {"named": False, "secure": False, **entry} for tag, entry in forest.items()}
+    return forest
 
 
 class Layout:
@@ -351,6 +351,7 @@ class Builder:
 def build(forest, out, stay):
     """Builds the images of a forest; those in `stay` (tag -> descriptor) are in the layout already."""
     start = time.monotonic()
+    forest = {tag: {"named": False, "secure": False, **entry} for tag, entry in forest.items()}
     layout, work = Layout(out / "oci"), out / "work"
     work.mkdir()
     with mounts() as mount:
@@ -405,7 +406,9 @@ def rebuild(old, out, tags):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build").add_argument("dir", type=pathlib.Path)
+    building = commands.add_parser("build")
+    building.add_argument("dir", type=pathlib.Path)
+    building.add_argument("plan", type=pathlib.Path, nargs="?")
     rebuilding = commands.add_parser("rebuild")
     rebuilding.add_argument("dir", type=pathlib.Path)
     rebuilding.add_argument("out", type=pathlib.Path)
@@ -415,10 +418,11 @@ def main():
     if (out / "oci/index.json").exists():
         say(f"{out} is there")
         return
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    shutil.rmtree(out / "oci", ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
     if arguments.command == "build":
-        build(plan(), out.resolve(), {})
+        forest = json.loads(arguments.plan.read_text()) if arguments.plan else plan()
+        build(forest, out.resolve(), {})
     else:
         rebuild(arguments.dir.resolve(), out.resolve(), arguments.tags)
 
