@@ -1,0 +1,3 @@
+//! The public surface of the crate, on what it ships and what others publish.
+
+mod starter;
