@@ -8,7 +8,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 /// Secures what runs in containers, from the image to the running process
 #[derive(Debug, Parser)]
 #[command(name = "gabion", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, whatever was found; 1 a gate asked for with --fail-on failed; \
+#[command(after_help = "Exit codes: 0 done, whatever was found; 1 a gate or a policy that was asked for failed; \
     2 something could not be done.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell what is in an image: packages, secrets, departures from the CIS Docker Benchmark
+    /// Tell what is in an image: packages, vulnerabilities, secrets, departures from the CIS Docker Benchmark
     #[command(override_usage = "gabion scan [OPTIONS] <TARGET>")]
     Scan(ScanArgs),
     /// Tell what changed between two images
@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Tell why a finding is one: advisory, range, package, file, layer, line of the Dockerfile, priority
     Explain(ExplainArgs),
+    /// Plan which base images to rebuild and which lines to change, to clear the most of many images
+    Plan(crate::plan::PlanArgs),
+    /// Try policies on saved scans
+    Policy(crate::policy::PolicyArgs),
     /// Build, update, share and search the database of vulnerabilities
     Db(crate::db::cli::DbArgs),
     /// Show or prune what earlier scans kept
@@ -71,11 +75,6 @@ pub(crate) struct ScanArgs {
     #[arg(short, long)]
     pub(crate) all: bool,
 
-    /// Exit with 1 if there is any of these, separated by commas: secret, cis-SEVERITY (cis-high is high or worse),
-    /// coverage (anything that could not be looked at)
-    #[arg(long, value_name = "GATE", value_delimiter = ',')]
-    pub(crate) fail_on: Vec<Gate>,
-
     /// The database of vulnerabilities, or `none` [default: $XDG_DATA_HOME/gabion/db or ~/.local/share/gabion/db, and where
     /// there is none the starter database in this program]
     #[arg(long, value_name = "DIR", env = "GABION_DB")]
@@ -84,6 +83,9 @@ pub(crate) struct ScanArgs {
     /// Do not look for secrets
     #[arg(long)]
     pub(crate) no_secrets: bool,
+
+    #[command(flatten)]
+    pub(crate) verdict: crate::verdict::VerdictArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,
@@ -252,43 +254,6 @@ pub(crate) enum CacheCommand {
         all: bool,
     },
 }
-
-/// A gate that the user asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// Any secret in content that is not the distribution's own.
-    Secret,
-    /// Any misconfiguration of this severity or worse.
-    Cis(gabion_model::Severity),
-    /// Any aspect that was asked for and is not fully covered.
-    Coverage,
-}
-
-impl fmt::Display for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Secret => f.write_str("secret"),
-            Self::Cis(severity) => write!(f, "cis-{severity}"),
-            Self::Coverage => f.write_str("coverage"),
-        }
-    }
-}
-
-impl FromStr for Gate {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        match s.split_once('-') {
-            None if s == "secret" => Ok(Self::Secret),
-            None if s == "coverage" => Ok(Self::Coverage),
-            Some(("cis", severity)) => severity.parse().map(Self::Cis).map_err(|_| GATES.into()),
-            _ => Err(GATES.into()),
-        }
-    }
-}
-
-const GATES: &str =
-    "expected secret, coverage, or cis-SEVERITY (cis-critical, cis-high, cis-medium, cis-low, cis-info)";
 
 /// `--output FORMAT=FILE`.
 #[derive(Clone, Debug)]

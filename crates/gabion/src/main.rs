@@ -11,13 +11,15 @@ mod clock;
 mod db;
 mod diff;
 mod explain;
-mod gate;
 mod output;
+mod plan;
+mod policy;
 mod progress;
 mod saved;
 mod scan;
 mod storage;
 mod target;
+mod verdict;
 
 use clap::Parser;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         cli::Command::Scan(args) => scan::run(&args),
         cli::Command::Diff(args) => diff::run(&args),
         cli::Command::Db(args) => db::run(&args),
+        cli::Command::Plan(args) => plan::run(&args),
+        cli::Command::Policy(args) => policy::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),

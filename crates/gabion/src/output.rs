@@ -46,7 +46,7 @@ pub(crate) fn note(text: &str) {
 
 /// A text that may come from an image: nothing in it steers a terminal.
 pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    gabion_report::printable(text)
+    gabion_report::text::safe(text)
 }
 
 /// Prints a line of results.

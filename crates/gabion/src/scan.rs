@@ -2,9 +2,10 @@
 
 use crate::{
     cli::{Common, ScanArgs},
-    clock, db, gate, output,
+    clock, db, output,
     progress::Progress,
     saved, storage, target,
+    verdict::Verdict,
 };
 use anyhow::anyhow;
 use gabion_image::{
@@ -25,10 +26,16 @@ use std::{
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     output::check(&args.outputs)?;
+    let verdict = Verdict::read(&args.verdict)?;
     let mut scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
-    match_vulnerabilities(&mut scanned.report, args.db.as_deref(), &args.common)?;
+    let db = args.db.as_deref().or(verdict.db.as_deref());
+    match_vulnerabilities(&mut scanned.report, db, &args.common)?;
+    let now = scanned.report.created;
+    verdict.suppress(&mut scanned.report, now, args.common.quiet);
+    keep(&scanned.report, &args.common);
+    let gates = verdict.results(&scanned.report, now);
+    verdict.filter(&mut scanned.report, args.common.quiet);
     let report = &scanned.report;
-    let gates = gate::results(&args.fail_on, report);
     let color = output::color(args.common.color);
     let options = Options { color, all: args.all, width: output::width(), gates: &gates };
     for file in &args.outputs {
@@ -64,10 +71,14 @@ pub(crate) fn match_vulnerabilities(
     if let Some(database) = db::for_scan(db, root)? {
         gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
     }
-    if let Some(cache) = &cache {
-        saved::keep(cache, report);
-    }
     Ok(())
+}
+
+/// Keeps the report for `gabion explain`.
+fn keep(report: &ScanReport, common: &Common) {
+    if let Ok(Some(cache)) = usable_cache(common) {
+        saved::keep(&cache, report);
+    }
 }
 
 /// Scans one target; with the index of all files if that is wanted.
@@ -124,7 +135,7 @@ fn worker() -> Command {
 
 /// The cache. One that the user named must be usable; without the usual one (no home directory, or one that is not
 /// writable, as for a service or in CI) the scan goes on, only slower.
-fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
+pub(crate) fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
     if common.no_cache {
         return Ok(None);
     }

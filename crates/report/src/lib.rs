@@ -35,7 +35,6 @@ pub mod text;
 #[doc(hidden)]
 pub use license::cyclonedx_ids;
 pub use sbom::{SbomContent, SbomError, read_sbom};
-pub use text::safe as printable;
 
 use gabion_model::ScanReport;
 use std::{fmt, io, str::FromStr};

@@ -1,0 +1,75 @@
+//! `gabion policy`: policies tried on saved scans.
+
+use crate::{clock, db::cli::TextFormat, output, saved, verdict};
+use clap::{Args, Subcommand};
+use gabion_policy::{Decision, DEFAULT_POLICY, Policy, decide};
+use serde::Serialize;
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Say what a policy decides of saved scans; exit with 1 if it stops any of them
+    Test {
+        /// The policy, or `default`
+        policy: PathBuf,
+        /// Reports that `scan --format json` wrote
+        #[arg(required = true)]
+        scans: Vec<PathBuf>,
+        /// Format of what is printed
+        #[arg(short, long, value_enum, default_value = "table")]
+        format: TextFormat,
+    },
+    /// Say whether policies can be read
+    Check {
+        /// The policies
+        #[arg(required = true)]
+        policies: Vec<PathBuf>,
+    },
+    /// Print the default policy, to start your own from
+    Show,
+}
+
+#[derive(Serialize)]
+struct Tested {
+    scan: String,
+    #[serde(flatten)]
+    decision: Decision,
+}
+
+pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        PolicyCommand::Show => output::line(DEFAULT_POLICY.trim_end())?,
+        PolicyCommand::Check { policies } => {
+            for path in policies {
+                let policy = verdict::read_policy(path)?;
+                output::line(&format!("{}: {} rules", path.display(), policy.rules.len()))?;
+            }
+        }
+        PolicyCommand::Test { policy, scans, format } => return test(&verdict::read_policy(policy)?, scans, *format),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn test(policy: &Policy, scans: &[PathBuf], format: TextFormat) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let mut tested = Vec::new();
+    for path in scans {
+        let report = saved::read(path)?;
+        tested.push(Tested { scan: path.display().to_string(), decision: decide(&report, policy, now) });
+    }
+    match format {
+        TextFormat::Json => output::line(&serde_json::to_string_pretty(&tested)?)?,
+        TextFormat::Table => {
+            for Tested { scan, decision } in &tested {
+                output::line(&format!("{}\n{}", output::printable(scan), verdict::told(decision).join("\n")))?;
+            }
+        }
+    }
+    Ok(if tested.iter().all(|one| one.decision.passed) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

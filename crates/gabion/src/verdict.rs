@@ -1,0 +1,223 @@
+//! What counts, and whether it passes: exceptions and VEX, gates and policies, from flags, environment and `.gabion.yaml`.
+
+#![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
+
+use crate::output;
+use anyhow::{Context, bail};
+use clap::Args;
+use gabion_model::ScanReport;
+use gabion_policy::{
+    Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
+    Severities, VexDocument, apply, apply_vex, decide, is_suppressed,
+};
+use gabion_report::GateResult;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Bytes of a file that the user names.
+const MAX_FILE: u64 = 64 << 20;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What counts, and what fails")]
+pub(crate) struct VerdictArgs {
+    /// Exit with 1 if there is any of these, separated by commas: critical, high, medium, low (a vulnerability so severe or
+    /// worse), fixable, kev (known to be exploited), epss-PERCENT (epss-10), secret, cis-SEVERITY (cis-high), coverage
+    /// (anything that could not be looked at), eol (no free security updates any more), any
+    #[arg(long, value_name = "GATE", value_delimiter = ',', env = "GABION_FAIL_ON")]
+    pub(crate) fail_on: Vec<Gate>,
+
+    /// Exit with 1 if the image does not meet this policy; without a file, the default one (see `gabion policy show`)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "", env = "GABION_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Only findings of these severities, separated by commas
+    #[arg(long, value_name = "LEVELS", env = "GABION_SEVERITY")]
+    pub(crate) severity: Option<Severities>,
+
+    /// No vulnerabilities without a fix
+    #[arg(long, env = "GABION_IGNORE_UNFIXED")]
+    pub(crate) ignore_unfixed: bool,
+
+    /// Exceptions: who answers for what, until when (see docs/exceptions.md); may be repeated
+    #[arg(long, value_name = "FILE", env = "GABION_EXCEPTIONS", value_delimiter = ',')]
+    pub(crate) exceptions: Vec<PathBuf>,
+
+    /// VEX documents in OpenVEX, CSAF or CycloneDX: vulnerabilities that do not matter in this image; may be repeated
+    #[arg(long, value_name = "FILE", env = "GABION_VEX", value_delimiter = ',')]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// What this project asks of its scans [default: .gabion.yaml in this directory, if there is one]
+    #[arg(long, value_name = "FILE", env = "GABION_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What was asked for, read and checked before anything is scanned.
+pub(crate) struct Verdict {
+    gates: Vec<Gate>,
+    policy: Option<Policy>,
+    filter: Filter,
+    exceptions: Vec<Exception>,
+    vex: Vec<VexDocument>,
+    /// The database that the project names.
+    pub(crate) db: Option<PathBuf>,
+    /// Who owns images, as the project says.
+    pub(crate) owners: Option<PathBuf>,
+}
+
+impl Verdict {
+    pub(crate) fn read(args: &VerdictArgs) -> anyhow::Result<Self> {
+        let project = project(args.config.as_deref())?;
+        let chosen = |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
+        let policy = match args.policy.clone().or(project.policy) {
+            Some(path) => Some(read_policy(&path)?),
+            None => None,
+        };
+        let mut exceptions: Vec<Exception> = Vec::new();
+        for path in chosen(&args.exceptions, project.exceptions) {
+            for exception in Exception::parse(&path.display().to_string(), &read(&path)?)? {
+                if exceptions.iter().any(|known| known.id == exception.id) {
+                    bail!("{}: the exception {} is in another file, too", path.display(), exception.id);
+                }
+                exceptions.push(exception);
+            }
+        }
+        let vex = chosen(&args.vex, project.vex);
+        let vex = vex.iter().map(|path| Ok(VexDocument::parse(&path.display().to_string(), &read(path)?)?));
+        Ok(Self {
+            gates: if args.fail_on.is_empty() { project.fail_on } else { args.fail_on.clone() },
+            policy,
+            filter: Filter {
+                severities: args.severity.clone().unwrap_or(project.severity),
+                ignore_unfixed: args.ignore_unfixed || project.ignore_unfixed,
+            },
+            exceptions,
+            vex: vex.collect::<anyhow::Result<_>>()?,
+            db: project.db,
+            owners: project.owners,
+        })
+    }
+
+    /// Marks what does not count, and tells of exceptions that do nothing.
+    pub(crate) fn suppress(&self, report: &mut ScanReport, now: Timestamp, quiet: bool) {
+        let today = day(now);
+        let applied = apply(report, &self.exceptions, today);
+        let vex = apply_vex(report, &self.vex);
+        if quiet {
+            return;
+        }
+        for id in &applied.expired {
+            output::note(&format!("note: the exception {id} has expired, and does nothing"));
+        }
+        for id in &applied.unused {
+            output::note(&format!("note: the exception {id} is for nothing in this image"));
+        }
+        for id in &vex.unused {
+            output::note(&format!("note: the VEX document {id} is for nothing in this image"));
+        }
+    }
+
+    /// What gates and policy say.
+    pub(crate) fn results(&self, report: &ScanReport, now: Timestamp) -> Vec<GateResult> {
+        let today = day(now);
+        let mut results: Vec<GateResult> = self
+            .gates
+            .iter()
+            .map(|gate| gate.check(report, &self.filter, today))
+            .map(|outcome| GateResult { gate: outcome.gate, passed: outcome.passed, detail: outcome.detail })
+            .collect();
+        if let Some(policy) = &self.policy {
+            results.extend(decide(report, policy, now).rules.iter().filter_map(gate_result));
+        }
+        results
+    }
+
+    /// Takes away what was not asked for, and says how much.
+    pub(crate) fn filter(&self, report: &mut ScanReport, quiet: bool) {
+        let before = report.findings.len();
+        report.findings.retain(|finding| self.filter.counts(finding));
+        let hidden = before - report.findings.len();
+        if hidden > 0 && !quiet {
+            output::note(&format!("note: {hidden} findings are left out by --severity or --ignore-unfixed"));
+        }
+    }
+}
+
+/// A rule as a gate; one that is for other images is none.
+fn gate_result(rule: &RuleOutcome) -> Option<GateResult> {
+    let stops = !breaks(rule);
+    let gate = format!("policy rule {}", rule.id);
+    match rule.outcome {
+        Outcome::NotApplicable => None,
+        outcome => Some(GateResult {
+            gate,
+            passed: stops,
+            detail: if outcome == Outcome::Passed { String::new() } else { format!("{}: {}", outcome.as_str(), rule.reason) },
+        }),
+    }
+}
+
+/// Whether a rule makes the verdict a failure.
+fn breaks(rule: &RuleOutcome) -> bool {
+    match rule.outcome {
+        Outcome::Failed => true,
+        Outcome::CannotTell => rule.action == Action::Fail,
+        Outcome::Passed | Outcome::Warned | Outcome::NotApplicable => false,
+    }
+}
+
+/// A policy as a person reads it.
+pub(crate) fn told(decision: &Decision) -> Vec<String> {
+    let verdict = if decision.passed { "passed" } else { "failed" };
+    let mut lines = vec![format!("policy {}: {verdict}", decision.policy)];
+    for rule in &decision.rules {
+        let reason = if rule.reason.is_empty() { String::new() } else { format!(": {}", rule.reason) };
+        lines.push(format!("  {:<15} {}{reason}", rule.outcome.as_str(), rule.id));
+    }
+    lines
+}
+
+pub(crate) fn day(time: Timestamp) -> Date {
+    time.to_zoned(TimeZone::UTC).date()
+}
+
+/// Counts findings that count.
+pub(crate) fn open_findings(report: &ScanReport, now: Timestamp) -> usize {
+    report.findings.iter().filter(|finding| !is_suppressed(finding, day(now))).count()
+}
+
+/// A policy from a file; the default one if the path is empty.
+pub(crate) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+    if path.as_os_str().is_empty() || path == Path::new("default") {
+        return Ok(Policy::default_policy());
+    }
+    Ok(Policy::parse(&path.display().to_string(), &read(path)?)?)
+}
+
+/// What the project asks for; its paths are relative to its file.
+fn project(named: Option<&Path>) -> anyhow::Result<ProjectConfig> {
+    let path = named.unwrap_or(Path::new(PROJECT_FILE));
+    if named.is_none() && !path.is_file() {
+        return Ok(ProjectConfig::default());
+    }
+    let mut config = ProjectConfig::parse(&path.display().to_string(), &read(path)?)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let all = config.exceptions.iter_mut().chain(&mut config.vex);
+    let all = all.chain(&mut config.owners).chain(&mut config.policy).chain(&mut config.db);
+    for path in all.filter(|path| *path != Path::new("default") && *path != Path::new("none")) {
+        *path = base.join(&path);
+    }
+    Ok(config)
+}
+
+/// A text file of the user, of a size that one has.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+    let fail = || format!("cannot read {}", path.display());
+    let size = fs::metadata(path).with_context(fail)?.len();
+    if size > MAX_FILE {
+        bail!("{} is larger than {} MiB", path.display(), MAX_FILE >> 20);
+    }
+    fs::read_to_string(path).with_context(fail)
+}
