@@ -156,3 +156,14 @@ fn nothing_is_no_problem() {
     assert_eq!(Problem::default().solve(None), Optimum { curve: vec![0], ..Optimum::default() });
     assert_eq!(Problem::default().solve(Some(0)).curve, [0]);
 }
+
+#[test]
+fn one_patch_of_a_base_is_better_than_one_of_each_leaf() {
+    // debian (not ours) - base - four leaves: what is open in the base itself makes the one patch clear more.
+    let problem = Problem {
+        parent: vec![None, Some(0), Some(1), Some(1), Some(1), Some(1)],
+        ours: vec![false, true, true, true, true, true],
+        instances: (1..6).map(|image| instance(0, image, 2)).collect(),
+    };
+    assert_eq!(problem.solve(None), Optimum { fix: vec![], patch: vec![1], curve: vec![0, 10] });
+}
