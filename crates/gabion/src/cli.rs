@@ -3,13 +3,15 @@
 #![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr};
 
 /// Secures what runs in containers, from the image to the running process
 #[derive(Debug, Parser)]
 #[command(name = "gabion", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, whatever was found; 1 a gate or a policy that was asked for failed; \
-    2 something could not be done.")]
+#[command(
+    after_help = "Exit codes: 0 done, whatever was found; 1 a gate or a policy that was asked for failed; \
+    2 something could not be done."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -150,7 +150,7 @@ fn explain(out: &mut Chain, report: &ScanReport, v: &Vulnerability) {
         Some(Symbols::Absent(names)) => out
             .add("symbols", &format!("none of the vulnerable ones is in the program: {}", names.join(", "))),
         Some(Symbols::Unknown) => {
-            out.add("symbols", "the program does not tell whether the vulnerable ones are in it")
+            out.add("symbols", "the program does not tell whether the vulnerable ones are in it");
         }
         None => {}
     }

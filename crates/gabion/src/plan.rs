@@ -1,7 +1,5 @@
 //! `gabion plan`: which base to rebuild, or which line to change, and what that clears.
 
-#![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
-
 use crate::{
     cli::Common,
     db, output, saved, scan,
@@ -11,7 +9,10 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::Order;
 use gabion_model::{ScanReport, Severity};
-use gabion_plan::{Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table, tickets};
+use gabion_plan::{
+    Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
+    tickets,
+};
 use gabion_policy::{Owners, Pattern};
 use std::{
     collections::BTreeMap,
@@ -95,7 +96,7 @@ impl FromStr for PlanOutput {
 
 /// A plan, or a plan and what it would be.
 enum Planned {
-    Is(gabion_plan::Plan),
+    Is(Box<gabion_plan::Plan>),
     Would(Box<Simulation>),
 }
 
@@ -106,8 +107,11 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         None => Owners::default(),
     };
     let assumption = match &args.simulate {
-        Some(text) => Some(text.split_once('=').filter(|(package, version)| !package.is_empty() && !version.is_empty())
-            .context("--simulate: expected PACKAGE=VERSION, for example openssl=3.0.15-1~deb12u1")?),
+        Some(text) => Some(
+            text.split_once('=')
+                .filter(|(package, version)| !package.is_empty() && !version.is_empty())
+                .context("--simulate: expected PACKAGE=VERSION, for example openssl=3.0.15-1~deb12u1")?,
+        ),
         None => None,
     };
     let reports = reports(args, &verdict)?;
@@ -127,7 +131,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
             let assumption = Assumption { package, version, reevaluate: None };
             Planned::Would(Box::new(simulate(&subjects, &rules, &options, &assumption)))
         }
-        None => Planned::Is(plan(&subjects, &rules, &options)),
+        None => Planned::Is(Box::new(plan(&subjects, &rules, &options))),
     };
     for PlanOutput { format, path } in &args.outputs {
         if *format == PlanFormat::Markdown && path.is_dir() {
@@ -156,7 +160,8 @@ impl Planned {
             (PlanFormat::Json, Self::Is(plan)) => serde_json::to_string_pretty(plan)?,
             (PlanFormat::Json, Self::Would(simulation)) => serde_json::to_string_pretty(simulation)?,
             (PlanFormat::Markdown, planned) => {
-                let tickets: Vec<_> = tickets(planned.after()).into_iter().map(|ticket| ticket.markdown).collect();
+                let tickets: Vec<_> =
+                    tickets(planned.after()).into_iter().map(|ticket| ticket.markdown).collect();
                 tickets.join("\n")
             }
             (PlanFormat::Svg, planned) => svg(planned.after()),
@@ -168,8 +173,8 @@ impl Planned {
 fn write_tickets(plan: &gabion_plan::Plan, directory: &Path) -> anyhow::Result<()> {
     for ticket in tickets(plan) {
         let owner = ticket.owner.as_deref().unwrap_or("nobody");
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
-        let path = directory.join(format!("{}.md", owner.chars().map(plain).collect::<String>()));
+        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
+        let path = directory.join(format!("{}.md", owner.chars().map(safe).collect::<String>()));
         fs::write(&path, ticket.markdown).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
@@ -177,7 +182,7 @@ fn write_tickets(plan: &gabion_plan::Plan, directory: &Path) -> anyhow::Result<(
 
 /// All names that patterns are held against.
 fn names(name: &str) -> Vec<String> {
-    gabion_policy::names_of(name)
+    gabion_policy::names_of([name])
 }
 
 /// Two versions by the order that a finding names.
@@ -204,10 +209,11 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
     for (mut report, fresh) in reports.into_values() {
         // A report that was matched when it was made stays what it is, unless a database is named.
         let matched = !report.database.is_empty();
+        let now = report.created;
         if let Some(database) = database.as_ref().filter(|_| fresh || !matched || args.db.is_some()) {
-            gabion_advisory::evaluate::evaluate(&mut report, database, report.created)?;
+            gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
-        verdict.suppress(&mut report, report.created, true);
+        verdict.suppress(&mut report, now, true);
         verdict.filter(&mut report, true);
         all.push(report);
     }
@@ -240,7 +246,9 @@ fn expand(target: &str) -> anyhow::Result<Vec<String>> {
         }
     }
     if files.is_empty() {
-        bail!("{target} holds no reports (*.json)\nhint: to plan for a directory as an image, write dir:{target}");
+        bail!(
+            "{target} holds no reports (*.json)\nhint: to plan for a directory as an image, write dir:{target}"
+        );
     }
     files.sort();
     Ok(files)
@@ -249,14 +257,17 @@ fn expand(target: &str) -> anyhow::Result<Vec<String>> {
 /// The tags of an image layout.
 fn images(layout: &str, index: &Path) -> anyhow::Result<Vec<String>> {
     let text = verdict::read(index)?;
-    let index: serde_json::Value = serde_json::from_str(&text).with_context(|| index.display().to_string())?;
+    let index: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| index.display().to_string())?;
     let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let name = |manifest: &serde_json::Value| manifest["annotations"]["org.opencontainers.image.ref.name"].as_str().map(str::to_owned);
-    let mut tags: Vec<String> = manifests.iter().filter_map(name).map(|tag| format!("oci:{layout}:{tag}")).collect();
+    let name = |manifest: &serde_json::Value| {
+        manifest["annotations"]["org.opencontainers.image.ref.name"].as_str().map(str::to_owned)
+    };
+    let mut tags: Vec<String> =
+        manifests.iter().filter_map(name).map(|tag| format!("oci:{layout}:{tag}")).collect();
     tags.sort();
     if tags.is_empty() {
         bail!("{layout} is an image layout without named images");
     }
     Ok(tags)
 }
-

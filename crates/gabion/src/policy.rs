@@ -2,7 +2,7 @@
 
 use crate::{clock, db::cli::TextFormat, output, saved, verdict};
 use clap::{Args, Subcommand};
-use gabion_policy::{Decision, DEFAULT_POLICY, Policy, decide};
+use gabion_policy::{DEFAULT_POLICY, Decision, Policy, decide};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -51,7 +51,9 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
                 output::line(&format!("{}: {} rules", path.display(), policy.rules.len()))?;
             }
         }
-        PolicyCommand::Test { policy, scans, format } => return test(&verdict::read_policy(policy)?, scans, *format),
+        PolicyCommand::Test { policy, scans, format } => {
+            return test(&verdict::read_policy(policy)?, scans, *format);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,7 +69,11 @@ fn test(policy: &Policy, scans: &[PathBuf], format: TextFormat) -> anyhow::Resul
         TextFormat::Json => output::line(&serde_json::to_string_pretty(&tested)?)?,
         TextFormat::Table => {
             for Tested { scan, decision } in &tested {
-                output::line(&format!("{}\n{}", output::printable(scan), verdict::told(decision).join("\n")))?;
+                output::line(&format!(
+                    "{}\n{}",
+                    output::printable(scan),
+                    verdict::told(decision).join("\n")
+                ))?;
             }
         }
     }

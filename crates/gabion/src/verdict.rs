@@ -1,14 +1,12 @@
 //! What counts, and whether it passes: exceptions and VEX, gates and policies, from flags, environment and `.gabion.yaml`.
 
-#![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
-
 use crate::output;
 use anyhow::{Context, bail};
 use clap::Args;
 use gabion_model::ScanReport;
 use gabion_policy::{
     Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
-    Severities, VexDocument, apply, apply_vex, decide, is_suppressed,
+    Severities, VexDocument, apply, apply_vex, decide,
 };
 use gabion_report::GateResult;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -70,7 +68,8 @@ pub(crate) struct Verdict {
 impl Verdict {
     pub(crate) fn read(args: &VerdictArgs) -> anyhow::Result<Self> {
         let project = project(args.config.as_deref())?;
-        let chosen = |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
+        let chosen =
+            |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
         let policy = match args.policy.clone().or(project.policy) {
             Some(path) => Some(read_policy(&path)?),
             None => None,
@@ -154,7 +153,11 @@ fn gate_result(rule: &RuleOutcome) -> Option<GateResult> {
         outcome => Some(GateResult {
             gate,
             passed: stops,
-            detail: if outcome == Outcome::Passed { String::new() } else { format!("{}: {}", outcome.as_str(), rule.reason) },
+            detail: if outcome == Outcome::Passed {
+                String::new()
+            } else {
+                format!("{}: {}", outcome.as_str(), rule.reason)
+            },
         }),
     }
 }
@@ -181,11 +184,6 @@ pub(crate) fn told(decision: &Decision) -> Vec<String> {
 
 pub(crate) fn day(time: Timestamp) -> Date {
     time.to_zoned(TimeZone::UTC).date()
-}
-
-/// Counts findings that count.
-pub(crate) fn open_findings(report: &ScanReport, now: Timestamp) -> usize {
-    report.findings.iter().filter(|finding| !is_suppressed(finding, day(now))).count()
 }
 
 /// A policy from a file; the default one if the path is empty.

@@ -47,5 +47,5 @@ pub use gate::{GATES, Gate, GateOutcome, UnknownGate};
 pub use owners::Owners;
 pub use pattern::Pattern;
 pub use policy::{Action, DEFAULT_POLICY, Policy, Rule, Scope, Stage, Trigger};
-pub use subject::image_names;
+pub use subject::{image_names, names_of};
 pub use vex::{Product, Statement, VexApplied, VexDocument, VexStatus, apply_vex, to_openvex};

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Longer patterns are refused.
 const MAX_BYTES: usize = 512;
@@ -24,6 +24,14 @@ impl Pattern {
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_owned().try_into()
     }
 }
 

@@ -93,10 +93,15 @@ pub fn image_names(report: &ScanReport) -> Vec<String> {
     let is_path = ["archive", "layout", "dir", "sbom"].iter().any(|kind| report.target.source.contains(kind))
         || report.target.source == "oci";
     let reference = (!is_path).then_some(&report.target.reference);
+    names_of(reference.into_iter().chain(&image.tags).map(String::as_str))
+}
+
+/// Every way to write some names; see [`image_names`].
+pub fn names_of<'a>(written: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut names = BTreeSet::new();
-    for name in reference.into_iter().chain(&image.tags) {
+    for name in written {
         let full = with_host(name);
-        for name in [name.as_str(), &full] {
+        for name in [name, &full] {
             names.insert(name.to_owned());
             names.insert(repository(name).to_owned());
         }
