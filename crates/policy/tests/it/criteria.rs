@@ -120,6 +120,8 @@ fn criteria_of_images() {
         report.os.as_mut().expect("debian").end_of_life = Some(end(date));
         says("image: { end_of_life: true }", &report, expected);
     }
+    report.config.as_mut().expect("some").created = Some(jiff::Timestamp::UNIX_EPOCH);
+    says("image: { age_days: 1 }", &report, CannotTell);
     report.config = None;
     for criteria in ["root: true", "users: ['*']", "bases: ['*']", "age_days: 1"] {
         says(&format!("image: {{ {criteria} }}"), &report, CannotTell);

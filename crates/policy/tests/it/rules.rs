@@ -114,6 +114,10 @@ fn suppressed_findings_do_not_count_but_are_told_until_their_last_day() {
     assert_eq!((passed.reason.as_str(), passed.findings.len()), ("nothing found; 1 more is excepted", 0));
     let failed = says("finding: { severity: low }", &report, Failed);
     assert_eq!(failed.reason, "3 findings; 1 more is excepted");
+    assert_eq!(
+        says("finding: { kinds: [secret], severity: critical }", &report, Passed).reason,
+        "nothing found"
+    );
     report.findings[0].suppressed = suppression(Some(Date::constant(2026, 11, 21)));
     says("finding: { exploited: true }", &report, Failed);
     report.findings[0].suppressed = suppression(None);

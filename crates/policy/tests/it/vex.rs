@@ -95,6 +95,10 @@ fn every_package_of_a_finding_must_be_covered() {
     assert!(says(&[format!("{}?distro=debian-12", deb("openssl"))]));
     assert!(!says(&[format!("{}?distro=debian-11", deb("openssl"))]));
     assert!(!says(&[format!("{}?arch=arm64", deb("openssl"))]));
+    // Both are spoken of, but of one it is said that it is affected.
+    let of = |name: &str, status| statement(OPENSSL, &json!({ "@id": deb(name) }), status);
+    let mixed = [of("openssl", "not_affected"), of("libssl3", "affected")];
+    assert!(suppressed(&[openvex(&mixed)]).is_empty());
     assert!(!says(&["pkg:deb/ubuntu/openssl@3.0.11-1~deb12u2".into()]));
 }
 
