@@ -70,7 +70,7 @@ fn samples() -> [ScanReport; 4] {
         package.licenses.push("see \u{1b} COPYING".to_owned());
         package.version.clear();
     });
-    [sample::rich(), sample::vulnerable(), sample::clean(), archive]
+    [sample::rich(), sample::wall(), sample::clean(), archive]
 }
 
 fn check(validator: &Validator, format: Format) {
