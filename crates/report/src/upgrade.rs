@@ -206,7 +206,7 @@ pub(crate) fn summary(findings: &[&Finding]) -> Option<String> {
     let fixable = findings.iter().filter(|f| fixable(f)).count() as u64;
     let all = text::count(findings.len() as u64, FindingKind::Vulnerability.as_str());
     let words = match fixable {
-        0 => format!("none of {all} fixable by an upgrade"),
+        0 => format!("none of {all} known to be fixable by an upgrade"),
         n => format!(
             "{} of {all} fixable by upgrading {}",
             text::thousands(n),

@@ -12,7 +12,13 @@ const FORMATS: &str = "\\`*_{}[]|~!$^";
 
 /// A text in a sentence or a table cell, cut where it is too long.
 pub(crate) fn prose(content: &str) -> String {
-    escaped(&text::truncate(&text::safe(content), LONGEST))
+    escaped(&cut(content))
+}
+
+/// As much as a cell holds, in columns and in characters, of which some have none.
+fn cut(content: &str) -> String {
+    let content: String = text::safe(content).chars().take(4 * LONGEST).collect();
+    text::truncate(&content, LONGEST).into_owned()
 }
 
 /// A text as it is, however long.
@@ -42,8 +48,7 @@ fn ends_with_www(out: &str) -> bool {
 
 /// A name, a version or a path: shown as it is, in a fixed width.
 pub(crate) fn code(content: &str) -> String {
-    let content = text::safe(content);
-    let content = text::truncate(&content, LONGEST);
+    let content = cut(content);
     let content = content.trim();
     if content.is_empty() {
         return String::new();

@@ -96,6 +96,19 @@ fn table_of_a_wall_of_vulnerabilities_is_a_page_of_packages() {
 }
 
 #[test]
+fn a_vulnerability_of_which_nothing_is_known_is_told_by_its_evidence() {
+    let mut report = sample::rich();
+    report.findings.iter_mut().for_each(|finding| finding.vulnerability = None);
+    let table = plain(&report, Format::Table);
+    let told =
+        "  high      libwebp7 1.2.4-0.2  deb\n            fix not told: 1 high\n               CVE-2023-4863";
+    assert!(table.contains(told), "{table}");
+    assert!(table.contains("none of 8 vulnerabilities known to be fixable by an upgrade"), "{table}");
+    let markdown = plain(&report, Format::Markdown);
+    assert!(markdown.contains("| `libwebp7` | `1.2.4-0.2` | fix not told | 1 high |"), "{markdown}");
+}
+
+#[test]
 fn markdown_tells_what_it_leaves_out() {
     let report = sample::wall();
     let options = |all| Options { all, ..Options::default() };
