@@ -76,7 +76,7 @@ fn shared(files: &[(Kind, PathBuf)]) {
         for (number, (kind, feed)) in files.iter().enumerate() {
             let path = directory.path().join(number.to_string());
             let mut tell = |_: &Rejected| {};
-            let mut compiler = Compiler::new(None, &mut tell);
+            let mut compiler = Compiler::new(None, jiff::Timestamp::MAX, &mut tell);
             compiler.import(*kind, feed, &FeedLimits::DEFAULT).expect("imports");
             compiler.finish(&number.to_string(), None, &path).expect("writes");
             paths.push(path);
@@ -247,7 +247,7 @@ fn transfer(directory: &Path, old: &Segment, new: &Segment) {
 
 fn write(advisories: &[Advisory], previous: Option<&Segment>, path: &Path) {
     let mut tell = |_: &Rejected| {};
-    let mut compiler = Compiler::new(previous, &mut tell);
+    let mut compiler = Compiler::new(previous, jiff::Timestamp::MAX, &mut tell);
     for advisory in advisories {
         compiler.advisory(advisory.clone());
     }

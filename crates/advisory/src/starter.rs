@@ -6,6 +6,7 @@ use crate::{
     feed::{FeedLimits, Kind, Rejected},
 };
 use gabion_model::Digest;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub fn id() -> Digest {
 /// Writes them as a source.
 pub fn compile(path: &Path) -> Result<Compiled, CompileError> {
     let mut tell = |_: &Rejected| {};
-    let mut compiler = Compiler::new(None, &mut tell);
+    let mut compiler = Compiler::new(None, Timestamp::MAX, &mut tell);
     for (name, bytes) in RECORDS {
         compiler.import_bytes(Kind::Osv, name, bytes, &FeedLimits::DEFAULT)?;
     }

@@ -279,6 +279,6 @@ impl FromStr for OutputFile {
 
 fn format_parser() -> impl clap::builder::TypedValueParser<Value = gabion_report::Format> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
-    PossibleValuesParser::new(["table", "json", "cyclonedx", "spdx", "sarif", "junit"])
+    PossibleValuesParser::new(["table", "json", "cyclonedx", "spdx", "sarif", "junit", "markdown"])
         .try_map(|s| s.parse::<gabion_report::Format>())
 }

@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::Order;
-use gabion_model::{ScanReport, Severity};
+use gabion_model::{FindingKind, ScanReport, Severity};
 use gabion_plan::{
     Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
     tickets,
@@ -49,6 +49,10 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_changes: Option<usize>,
 
+    /// Findings of these kinds, separated by commas: vulnerability, secret, misconfiguration
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "vulnerability,secret")]
+    pub(crate) kind: Vec<Kind>,
+
     /// Only findings that are so severe or worse
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) least: Option<Severity>,
@@ -76,6 +80,23 @@ pub(crate) enum PlanFormat {
     Markdown,
     /// A picture of the tree
     Svg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Vulnerability,
+    Secret,
+    Misconfiguration,
+}
+
+impl From<Kind> for FindingKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Vulnerability => Self::Vulnerability,
+            Kind::Secret => Self::Secret,
+            Kind::Misconfiguration => Self::Misconfiguration,
+        }
+    }
 }
 
 /// `FORMAT=FILE`.
@@ -124,7 +145,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let options = Options {
         max_changes: args.max_changes,
         least: args.least.unwrap_or(Severity::Unknown),
-        ..Options::default()
+        kinds: args.kind.iter().copied().map(FindingKind::from).collect(),
     };
     let planned = match assumption {
         Some((package, version)) => {

@@ -3,20 +3,23 @@
 //! What `CycloneDX` has no field for goes where its readers look for the rest: layers, owners and catalogers are
 //! `gabion:…` properties of a component; coverage is a property of the document for each aspect; secrets and
 //! misconfigurations, which are no vulnerabilities, are annotations of the image. Vulnerabilities go to
-//! `vulnerabilities`.
+//! `vulnerabilities` (see `vulnerability.rs`), excepted ones with the analysis that says why.
 //!
 //! Field meanings: <https://cyclonedx.org/docs/1.6/json/>.
 
 #![expect(clippy::struct_field_names, reason = "the names are those of the format")]
+
+mod vulnerability;
 
 use crate::{
     license::License,
     subject::{self, Packages, Refs, Subject},
     text,
 };
-use gabion_model::{Finding, FindingKind, OsRelease, Package, ScanReport, Severity};
+use gabion_model::{Finding, FindingKind, OsRelease, Package, ScanReport};
 use serde::Serialize;
 use std::{fmt::Display, io};
+use vulnerability::{Vulnerability, vulnerability};
 
 /// A BOM.
 #[derive(Serialize)]
@@ -112,30 +115,6 @@ struct Dependency {
 }
 
 #[derive(Serialize)]
-struct Vulnerability {
-    #[serde(rename = "bom-ref")]
-    bom_ref: String,
-    id: String,
-    ratings: Vec<Rating>,
-    description: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    recommendation: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    affects: Vec<Affected>,
-}
-
-#[derive(Serialize)]
-struct Rating {
-    severity: Severity,
-}
-
-#[derive(Serialize)]
-struct Affected {
-    #[serde(rename = "ref")]
-    reference: String,
-}
-
-#[derive(Serialize)]
 struct Annotation {
     #[serde(rename = "bom-ref")]
     bom_ref: String,
@@ -192,7 +171,7 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Bom> {
         dependencies,
         vulnerabilities: vulnerabilities
             .into_iter()
-            .map(|finding| vulnerability(finding, &packages, &package_refs, &mut refs))
+            .map(|finding| vulnerability(finding, &report.packages, &packages, &package_refs, &mut refs))
             .collect(),
         annotations: others
             .into_iter()
@@ -335,37 +314,16 @@ fn licenses(declared: &[String]) -> Vec<LicenseChoice> {
         .collect()
 }
 
-/// `gabion:coverage:ASPECT` = `full`, or the status and the reasons for it.
+/// `gabion:coverage:ASPECT` = `full`, or the status and the reasons for it; `gabion:database:SOURCE` = how old it is.
 fn coverage(report: &ScanReport) -> Vec<Property> {
     let mut properties = Properties::default();
     for (aspect, status) in report.coverage.iter() {
         properties.add(&format!("gabion:coverage:{aspect}"), text::status(status));
     }
-    properties.0
-}
-
-fn vulnerability(
-    finding: &Finding,
-    packages: &Packages<'_>,
-    package_refs: &[String],
-    refs: &mut Refs,
-) -> Vulnerability {
-    let mut affected: Vec<String> = finding
-        .evidence
-        .iter()
-        .filter_map(|evidence| packages.find(evidence.package.as_ref()?))
-        .filter_map(|i| package_refs.get(i).cloned())
-        .collect();
-    affected.sort();
-    affected.dedup();
-    Vulnerability {
-        bom_ref: refs.unique(&finding.id),
-        id: finding.rule.clone(),
-        ratings: vec![Rating { severity: finding.severity }],
-        description: finding.title.clone(),
-        recommendation: finding.fix.clone(),
-        affects: affected.into_iter().map(|reference| Affected { reference }).collect(),
+    for source in &report.database {
+        properties.add(&format!("gabion:database:{}", source.name), text::source(source));
     }
+    properties.0
 }
 
 fn annotation(report: &ScanReport, finding: &Finding, root: &str, refs: &mut Refs) -> Annotation {

@@ -3,6 +3,7 @@
 //! | in the report | test case |
 //! |---|---|
 //! | a finding | failure |
+//! | an excepted finding | skipped, with who says why |
 //! | an aspect looked at in full | success |
 //! | an aspect not evaluated | skipped, with the reason |
 //! | an aspect covered in part, unsupported or failed | error, with the reasons |
@@ -13,7 +14,10 @@
 //! So a pipeline that only looks at the counts cannot mistake "not looked at" for "fine". Text passes
 //! [`safe`], since XML has no way at all to write most control characters.
 
-use crate::text::{self, safe};
+use crate::{
+    known,
+    text::{self, safe},
+};
 use gabion_model::{Finding, FindingKind, ScanReport, Status};
 use quick_xml::{
     Writer,
@@ -92,14 +96,24 @@ fn suites(report: &ScanReport) -> Vec<Suite> {
 }
 
 fn case(finding: &Finding) -> Case {
-    let place = finding.evidence.first().map(text::place).unwrap_or_default();
+    // The path of a package database tells nothing; the package does.
+    let matched = finding.vulnerability.as_deref().and_then(|v| v.matches.first());
+    let place = match matched {
+        Some(matched) => format!("{} {}", matched.package, matched.version),
+        None => finding.evidence.first().map(text::place).unwrap_or_default(),
+    };
     Case {
         class: format!("{}.{}", finding.kind.as_str(), finding.rule),
         name: format!("{} {place}", finding.title).trim_end().to_owned(),
-        outcome: Outcome::Failure {
-            kind: finding.severity.to_string(),
-            message: format!("{}: {}", finding.severity, finding.title),
-            text: format!("{}\n{}", text::finding(finding), finding.id),
+        outcome: match &finding.suppressed {
+            Some(suppression) => {
+                Outcome::Skipped { message: format!("excepted: {}", known::excepted(suppression)) }
+            }
+            None => Outcome::Failure {
+                kind: finding.severity.to_string(),
+                message: format!("{}: {}", finding.severity, finding.title),
+                text: format!("{}\n{}", text::finding(finding), finding.id),
+            },
         },
     }
 }

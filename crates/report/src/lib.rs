@@ -7,8 +7,13 @@
 //!   ScanReport ────┼─► cyclonedx  SBOM, CycloneDX 1.6 ──┐
 //!                  ├─► spdx       SBOM, SPDX 2.3 ───────┼─► sbom::read_sbom ─► packages, OS, what is missing
 //!                  ├─► sarif      code scanning         │
-//!                  └─► junit      CI                  other tools
+//!                  ├─► junit      CI                  other tools
+//!                  └─► markdown   a pull request
 //! ```
+//!
+//! Vulnerabilities are told by what clears them where people read (see `upgrade.rs`), one by one where programs do.
+//! What an exception or a VEX statement sets aside stays in every format, marked and with its reason, and counts in
+//! none.
 //!
 //! Three rules hold in every format:
 //!
@@ -24,13 +29,16 @@
 mod cyclonedx;
 mod json;
 mod junit;
+mod known;
 mod license;
+mod markdown;
 mod sarif;
 pub mod sbom;
 mod spdx;
 mod subject;
 mod table;
 pub mod text;
+mod upgrade;
 
 #[doc(hidden)]
 pub use license::cyclonedx_ids;
@@ -54,17 +62,19 @@ pub enum Format {
     Sarif,
     /// `JUnit` XML.
     Junit,
+    /// Markdown for a pull request: a summary, not longer than GitHub takes.
+    Markdown,
 }
 
 /// Not the name of a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?} (expected table, json, cyclonedx, spdx, sarif or junit)")]
+#[error("unknown format {0:?} (expected table, json, cyclonedx, spdx, sarif, junit or markdown)")]
 pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 6] =
-        [Self::Table, Self::Json, Self::CycloneDx, Self::Spdx, Self::Sarif, Self::Junit];
+    pub const ALL: [Self; 7] =
+        [Self::Table, Self::Json, Self::CycloneDx, Self::Spdx, Self::Sarif, Self::Junit, Self::Markdown];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -75,6 +85,7 @@ impl Format {
             Self::Spdx => "spdx",
             Self::Sarif => "sarif",
             Self::Junit => "junit",
+            Self::Markdown => "markdown",
         }
     }
 }
@@ -102,7 +113,7 @@ impl FromStr for Format {
     }
 }
 
-/// How a report is rendered. Only the table heeds anything of it.
+/// How a report is rendered. Only the table heeds all of it; `markdown` heeds `all` and `gates`, the others nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// Colour, by ANSI escapes.
@@ -111,7 +122,7 @@ pub struct Options<'a> {
     pub all: bool,
     /// Columns of the terminal; less than 40 is treated as 40.
     pub width: usize,
-    /// What the caller's gates said, in the caller's order.
+    /// What the caller's gates said, in the caller's order; those that failed are shown first.
     pub gates: &'a [GateResult],
 }
 
@@ -146,5 +157,6 @@ pub fn render(
         Format::Spdx => json::write(&spdx::document(report)?, out),
         Format::Sarif => json::write(&sarif::log(report), out),
         Format::Junit => junit::render(report, out),
+        Format::Markdown => markdown::render(report, options, out),
     }
 }

@@ -5,6 +5,8 @@
 //!   configuration has no file: it is a logical location, and the physical one, without which services drop a
 //!   result, is the image itself.
 //! - `partialFingerprints` carry [`Finding::id`], so that a service recognises the same finding tomorrow.
+//! - What an exception or a VEX statement sets aside has a suppression that says who does, and why. Consumers that
+//!   do not read suppressions show such a result like any other.
 //! - Coverage gaps are notifications of the invocation. `executionSuccessful` stays true: the run ended as it
 //!   should, and tells what it could not see.
 //!
@@ -13,8 +15,14 @@
 
 #![expect(clippy::struct_field_names, reason = "the names are those of the format")]
 
-use crate::{subject, text};
-use gabion_model::{Evidence, Finding, FindingKind, ScanReport, Severity, Status};
+mod rule;
+
+use crate::{known, subject, text};
+use gabion_model::{
+    Evidence, Finding, FindingKind, FixState, Match, ScanReport, Severity, Status, Suppression,
+    Vulnerability, vulnerability::Share,
+};
+use rule::{Rule, rule};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -52,30 +60,8 @@ struct Driver<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule<'a> {
-    id: &'a str,
-    short_description: Message,
-    help: Message,
-    default_configuration: Configuration,
-    properties: RuleProperties,
-}
-
-#[derive(Serialize)]
-struct RuleProperties {
-    tags: Vec<&'static str>,
-    #[serde(rename = "security-severity", skip_serializing_if = "Option::is_none")]
-    security_severity: Option<&'static str>,
-}
-
-#[derive(Serialize)]
 struct Message {
     text: String,
-}
-
-#[derive(Serialize)]
-struct Configuration {
-    level: &'static str,
 }
 
 #[derive(Serialize)]
@@ -119,7 +105,16 @@ struct Outcome<'a> {
     message: Message,
     locations: Vec<Location<'a>>,
     partial_fingerprints: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressions: Option<Vec<SarifSuppression>>,
     properties: ResultProperties<'a>,
+}
+
+#[derive(Serialize)]
+struct SarifSuppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -128,6 +123,38 @@ struct ResultProperties<'a> {
     severity: Severity,
     #[serde(skip_serializing_if = "str::is_empty")]
     fix: &'a str,
+    #[serde(flatten)]
+    vulnerability: Option<VulnerabilityProperties<'a>>,
+}
+
+/// What a query over results asks for; the rest is told by the rule, and in full by the JSON report.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VulnerabilityProperties<'a> {
+    priority: u8,
+    fix_state: FixState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed_version: Option<&'a str>,
+    known_exploited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epss: Option<Share>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disputed: bool,
+    matches: &'a [Match],
+}
+
+impl<'a> From<&'a Vulnerability> for VulnerabilityProperties<'a> {
+    fn from(known: &'a Vulnerability) -> Self {
+        Self {
+            priority: known.priority.score,
+            fix_state: known.fix,
+            fixed_version: known.fixed_version.as_deref(),
+            known_exploited: known.exploited.is_some(),
+            epss: known.epss.map(|epss| epss.probability),
+            disputed: known.disputed,
+            matches: &known.matches,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -193,6 +220,8 @@ struct RunProperties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<&'a str>,
     coverage: &'a gabion_model::Coverage,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    database: &'a [gabion_model::DataSource],
 }
 
 const ROOTFS: &str = "ROOTFS";
@@ -202,13 +231,15 @@ const FINGERPRINT: &str = "gabionFindingId/v1";
 pub(crate) fn log(report: &ScanReport) -> Log<'_> {
     let mut rules: Vec<Rule<'_>> = Vec::new();
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
+    // Results either all have suppressions, be it none, or none has (section 3.27.23).
+    let any_suppressed = report.findings.iter().any(|finding| finding.suppressed.is_some());
     let mut results = Vec::with_capacity(report.findings.len());
     for finding in &report.findings {
         let rule_index = *index.entry(&finding.rule).or_insert_with(|| {
             rules.push(rule(finding));
             rules.len() - 1
         });
-        results.push(result(report, finding, rule_index));
+        results.push(result(report, finding, rule_index, any_suppressed));
     }
     let image = report.target.image.as_ref();
     Log {
@@ -235,64 +266,38 @@ pub(crate) fn log(report: &ScanReport) -> Log<'_> {
                 manifest_digest: image.and_then(|image| image.manifest).map(|d| d.to_string()),
                 platform: image.map(|image| image.platform.as_str()),
                 coverage: &report.coverage,
+                database: &report.database,
             },
         }],
     }
 }
 
-/// The first finding of a rule speaks for the rule; findings come worst first.
-fn rule(finding: &Finding) -> Rule<'_> {
-    let help = if finding.fix.is_empty() { &finding.title } else { &finding.fix };
-    Rule {
-        id: &finding.rule,
-        short_description: Message { text: finding.title.clone() },
-        help: Message { text: help.clone() },
-        default_configuration: Configuration { level: level(finding.severity) },
-        properties: RuleProperties {
-            tags: vec!["security", finding.kind.as_str()],
-            security_severity: security_severity(finding.severity),
-        },
-    }
-}
-
-const fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical | Severity::High => "error",
-        Severity::Medium | Severity::Unknown => "warning",
-        Severity::Low | Severity::Info => "note",
-    }
-}
-
-/// The middle of the CVSS band by which GitHub names severities.
-const fn security_severity(severity: Severity) -> Option<&'static str> {
-    match severity {
-        Severity::Critical => Some("9.5"),
-        Severity::High => Some("8.0"),
-        Severity::Medium => Some("5.5"),
-        Severity::Low => Some("2.0"),
-        Severity::Info | Severity::Unknown => None,
-    }
-}
-
-fn result<'a>(report: &'a ScanReport, finding: &'a Finding, rule_index: usize) -> Outcome<'a> {
-    let mut message = finding.title.clone();
-    if let Some(first) = finding.evidence.first() {
-        message.push('\n');
-        message.push_str(&text::evidence(first));
-        if let more @ 1.. = finding.evidence.len() - 1 {
-            message.push_str("\nand ");
-            message.push_str(&text::count(more as u64, "more place"));
-        }
-    }
+fn result<'a>(
+    report: &'a ScanReport,
+    finding: &'a Finding,
+    rule_index: usize,
+    any_suppressed: bool,
+) -> Outcome<'a> {
     Outcome {
         rule_id: &finding.rule,
         rule_index,
-        level: level(finding.severity),
-        message: Message { text: message },
+        level: rule::level(finding.severity),
+        message: Message { text: rule::message(finding) },
         locations: finding.evidence.iter().map(|e| location(report, e)).collect(),
         partial_fingerprints: BTreeMap::from([(FINGERPRINT, finding.id.as_str())]),
-        properties: ResultProperties { kind: finding.kind, severity: finding.severity, fix: &finding.fix },
+        properties: ResultProperties {
+            kind: finding.kind,
+            severity: finding.severity,
+            fix: &finding.fix,
+            vulnerability: finding.vulnerability.as_deref().map(Into::into),
+        },
+        suppressions: any_suppressed.then(|| finding.suppressed.iter().map(suppression).collect()),
     }
+}
+
+/// Decided outside of what was scanned, by whoever the justification names.
+fn suppression(suppression: &Suppression) -> SarifSuppression {
+    SarifSuppression { kind: "external", status: "accepted", justification: known::excepted(suppression) }
 }
 
 fn location<'a>(report: &'a ScanReport, evidence: &'a Evidence) -> Location<'a> {

@@ -1,7 +1,7 @@
 //! SPDX 2.3 in JSON: the document describes the image, the image contains the packages.
 //!
-//! Where a package came from is its `sourceInfo`; findings are annotations of the image; coverage is the
-//! document's comment. Licences that are no SPDX licences are extracted (see [`crate::license`]). SPDX wants
+//! Where a package came from is its `sourceInfo`; findings are annotations of the image, and where to read about
+//! its vulnerabilities are external references of a package; coverage is the document's comment. Licences that are no SPDX licences are extracted (see [`crate::license`]). SPDX wants
 //! every claim made or declined, hence the many `NOASSERTION`s: Gabion reads what packages declare, and
 //! concludes nothing.
 //!
@@ -10,13 +10,17 @@
 #![expect(clippy::struct_field_names, reason = "the names are those of the format")]
 
 use crate::{
+    known,
     license::License,
     subject::{self, Packages, Refs, Subject},
     text,
 };
-use gabion_model::{Finding, OsRelease, Package, ScanReport};
+use gabion_model::{Finding, FindingKind, OsRelease, Package, ScanReport, SuppressionKind};
 use serde::Serialize;
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 const NO_ASSERTION: &str = "NOASSERTION";
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -135,12 +139,15 @@ pub(crate) fn document(report: &ScanReport) -> io::Result<Document> {
         packages.push(operating_system(os));
         relationships.push(relationship(ROOT, "CONTAINS", OS));
     }
-    for (package, id) in report.packages.iter().zip(&ids) {
+    let advisories = advisories(report, &index);
+    for (i, (package, id)) in report.packages.iter().zip(&ids).enumerate() {
+        let mut external_refs = vec![purl_ref(package.purl(report.os.as_ref()))];
+        external_refs.extend(advisories.get(&i).into_iter().flatten().cloned().map(advisory_ref));
         packages.push(SpdxPackage {
             version_info: Some(package.version.clone()).filter(|version| !version.is_empty()),
             source_info: Some(source_info(report, package)),
             license_declared: declared(&package.licenses, &mut extracted),
-            external_refs: vec![purl_ref(package.purl(report.os.as_ref()))],
+            external_refs,
             ..SpdxPackage::new(id.clone(), package.name.clone())
         });
         relationships.push(relationship(ROOT, "CONTAINS", id));
@@ -278,6 +285,30 @@ fn purl_ref(purl: String) -> ExternalRef {
     ExternalRef { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: purl }
 }
 
+/// SPDX 2.3, annex F.2.1: a place on the web that tells about a vulnerability of the package.
+fn advisory_ref(url: String) -> ExternalRef {
+    ExternalRef { reference_category: "SECURITY", reference_type: "advisory", reference_locator: url }
+}
+
+/// Where to read about the vulnerabilities of each package, by its place in the report. What is said not to be true
+/// of it is left out; the finding itself, with what is said, is an annotation of the image.
+fn advisories(report: &ScanReport, index: &Packages<'_>) -> BTreeMap<usize, BTreeSet<String>> {
+    let mut advisories: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for finding in report.findings.iter().filter(|f| f.kind == FindingKind::Vulnerability) {
+        let denied = finding
+            .suppressed
+            .as_ref()
+            .is_some_and(|s| !matches!(s.kind, SuppressionKind::Deferral | SuppressionKind::RiskAcceptance));
+        let link = known::link(&finding.rule, finding.vulnerability.as_deref()).filter(|_| !denied);
+        if let Some(link) = link {
+            for i in index.affected(finding) {
+                advisories.entry(i).or_default().insert(link.clone());
+            }
+        }
+    }
+    advisories
+}
+
 fn relationship(from: &str, kind: &'static str, to: &str) -> Relationship {
     Relationship {
         spdx_element_id: from.to_owned(),
@@ -299,7 +330,9 @@ fn coverage(report: &ScanReport) -> String {
     let title = "coverage (what was, and what was not, looked at):".to_owned();
     let aspects =
         report.coverage.iter().map(|(aspect, status)| format!("{aspect}: {}", text::status(status)));
-    std::iter::once(title).chain(aspects).collect::<Vec<_>>().join("\n")
+    let sources =
+        report.database.iter().map(|s| format!("database {}: {}", text::safe(&s.name), text::source(s)));
+    std::iter::once(title).chain(aspects).chain(sources).collect::<Vec<_>>().join("\n")
 }
 
 fn creator(report: &ScanReport) -> String {

@@ -1,9 +1,14 @@
 //! What a document is about, and the identifiers it needs: derived from the content, never drawn at random.
 
-use gabion_model::{Digest, Layer, Package, PackageRef, ScanReport, Verification};
+use gabion_model::{
+    Aspect, Digest, Finding, Layer, Package, PackageKind, PackageRef, ScanReport, Verification,
+};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 /// SHA-256 of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
@@ -123,6 +128,11 @@ pub(crate) fn layer(report: &ScanReport, index: Option<u32>) -> Option<&Layer> {
     report.layers.get(usize::try_from(index?).ok()?)
 }
 
+/// Whether everything was looked at, vulnerabilities included: a report that does not even mention them has not.
+pub(crate) fn everything_seen(report: &ScanReport) -> bool {
+    report.coverage.is_full() && report.coverage.get(&Aspect::VULNERABILITIES).is_some()
+}
+
 /// The word for content that was not checked against the digests that the document gives for it; none where it was,
 /// in this scan or an earlier one, which is the same claim.
 pub(crate) fn unverified(report: &ScanReport) -> Option<&'static str> {
@@ -132,23 +142,35 @@ pub(crate) fn unverified(report: &ScanReport) -> Option<&'static str> {
     }
 }
 
-/// Finds packages by name. Several packages may share one (two copies of a library): the first is meant.
-pub(crate) struct Packages<'a>(BTreeMap<(gabion_model::PackageKind, &'a str, &'a str), usize>);
+/// Finds packages by name. Several may share one: two copies of a library.
+pub(crate) struct Packages<'a>(BTreeMap<(PackageKind, &'a str, &'a str), Vec<usize>>);
 
 impl<'a> Packages<'a> {
     /// Of a list.
     pub(crate) fn of(packages: &'a [Package]) -> Self {
-        let mut index = BTreeMap::new();
+        let mut index: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (i, p) in packages.iter().enumerate() {
-            index.entry((p.kind, p.name.as_str(), p.version.as_str())).or_insert(i);
+            index.entry((p.kind, p.name.as_str(), p.version.as_str())).or_default().push(i);
         }
         Self(index)
     }
 
-    /// Its place in the list.
-    pub(crate) fn find(&self, reference: &PackageRef) -> Option<usize> {
+    fn copies<'s>(&'s self, reference: &'s PackageRef) -> &'s [usize] {
         let key = (reference.kind, reference.name.as_str(), reference.version.as_str());
-        self.0.get(&key).copied()
+        self.0.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of the first in the list.
+    pub(crate) fn find(&self, reference: &PackageRef) -> Option<usize> {
+        self.copies(reference).first().copied()
+    }
+
+    /// The places of all that a finding is about, in order.
+    pub(crate) fn affected(&self, finding: &Finding) -> Vec<usize> {
+        let told = finding.vulnerability.iter().flat_map(|v| &v.packages);
+        let shown = finding.evidence.iter().filter_map(|evidence| evidence.package.as_ref());
+        let all: BTreeSet<usize> = told.chain(shown).flat_map(|r| self.copies(r)).copied().collect();
+        all.into_iter().collect()
     }
 }
 

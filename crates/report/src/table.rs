@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   verdict     counts by severity, coverage, gates             can be read alone
-//!   header      target, image, operating system
+//!   header      target, image, operating system, database
+//!   upgrades    vulnerabilities by package and fixed version    (vulnerabilities)
 //!   findings    secrets, misconfigurations, ...; worst first    (findings)
+//!   excepted    with `all`, what does not count, and why        (excepted)
 //!   packages    counts by ecosystem, with `all` every one       (packages)
 //!   coverage    every aspect, with reasons                      (coverage)
 //!   hints       how to see the rest
@@ -13,14 +15,16 @@
 //! was looked at*, and says what was not.
 
 mod coverage;
+mod excepted;
 mod findings;
 mod packages;
 mod page;
 mod verdict;
+mod vulnerabilities;
 
 use crate::{Options, text};
-use gabion_model::{ScanReport, Verification, os::EndOfLife};
-use jiff::{civil::Date, tz::TimeZone};
+use gabion_model::{DataSource, ScanReport, Verification, os::EndOfLife};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use page::{Page, style};
 use std::io;
 
@@ -29,7 +33,9 @@ pub(crate) fn render(report: &ScanReport, options: &Options<'_>, out: &mut dyn i
     let mut page = Page::new(out, options);
     verdict::write(&mut page, report, options)?;
     header(&mut page, report)?;
-    let mut cut = findings::write(&mut page, report, options.all)?;
+    let mut cut = vulnerabilities::write(&mut page, report, options.all)?;
+    cut |= findings::write(&mut page, report, options.all)?;
+    cut |= excepted::write(&mut page, report, options.all)?;
     cut |= packages::write(&mut page, report, options.all)?;
     cut |= coverage::write(&mut page, report, options.all)?;
     hints(&mut page, cut)
@@ -89,6 +95,9 @@ fn header(page: &mut Page<'_>, report: &ScanReport) -> io::Result<()> {
             page.styled_field("", style, &support(end, today))?;
         }
     }
+    if !report.database.is_empty() {
+        page.field("database", &database(&report.database, report.created))?;
+    }
     let confinement = [("landlock", &report.isolation.landlock), ("seccomp", &report.isolation.seccomp)];
     for (name, state) in confinement {
         if !state.is_empty() && !state.starts_with("enforced") {
@@ -116,10 +125,25 @@ fn support(end: &EndOfLife, today: Date) -> String {
     format!("{lead}{}", parts.join("; "))
 }
 
+/// `cisa-kev 2 days old, debian 4 hours old, govulndb of unknown age`.
+fn database(sources: &[DataSource], now: Timestamp) -> String {
+    let sources = sources.iter().map(|source| {
+        let Some(as_of) = source.as_of else { return format!("{} of unknown age", source.name) };
+        let hours = now.duration_since(as_of).as_hours();
+        let age = match u64::try_from(hours) {
+            Err(_) => return format!("{} of the future ({as_of})", source.name),
+            Ok(hours @ 0..48) => text::count(hours, "hour"),
+            Ok(hours) => text::count(hours / 24, "day"),
+        };
+        format!("{} {age} old", source.name)
+    });
+    sources.collect::<Vec<_>>().join(", ")
+}
+
 fn hints(page: &mut Page<'_>, cut: bool) -> io::Result<()> {
     page.blank()?;
     if cut {
         page.hint("gabion scan --all", "every finding, package and reason")?;
     }
-    page.hint("gabion scan --format FORMAT", "json, cyclonedx, spdx, sarif, junit")
+    page.hint("gabion scan --format FORMAT", "json, cyclonedx, spdx, sarif, junit, markdown")
 }

@@ -5,7 +5,8 @@
 //! what was printed before), bidirectional overrides and invisible characters (which make two different names
 //! look alike) become visible escapes.
 
-use gabion_model::{Evidence, Finding, Status};
+use crate::known;
+use gabion_model::{DataSource, Evidence, Finding, Status};
 use std::{borrow::Cow, fmt::Write as _};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -85,11 +86,11 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// `1 file`, `2 files`, `12,345 files`.
+/// `1 file`, `2 files`, `12,345 files`, `2 entries`, `2 days`.
 pub fn count(n: u64, noun: &str) -> String {
     let plural = match (n, noun.strip_suffix('y')) {
         (1, _) => return format!("1 {noun}"),
-        (_, Some(stem)) => format!("{stem}ies"),
+        (_, Some(stem)) if !stem.ends_with('a') => format!("{stem}ies"),
         _ => format!("{noun}s"),
     };
     format!("{} {plural}", thousands(n))
@@ -136,7 +137,18 @@ pub fn history(created_by: &str) -> String {
     line.to_owned()
 }
 
-/// A finding with all its evidence and its fix, as safe text of several lines.
+/// The verdict where nothing counts. That there are no problems is said only if everything was looked at, and nothing
+/// had to be excepted.
+pub(crate) const fn nothing(excepted: u64, everything_seen: bool) -> &'static str {
+    match (excepted, everything_seen) {
+        (0, true) => "no problems found, and everything was looked at",
+        (_, true) => "nothing but what is excepted, and everything was looked at",
+        (0, false) => "no findings in what was looked at, which was not everything",
+        (_, false) => "nothing but what is excepted in what was looked at, which was not everything",
+    }
+}
+
+/// A finding with all its evidence, what is known of it, its fix and its exception, as safe text of several lines.
 pub(crate) fn finding(finding: &Finding) -> String {
     let mut text = format!(
         "{} {}, {}: {}",
@@ -149,11 +161,20 @@ pub(crate) fn finding(finding: &Finding) -> String {
         text.push_str("\n- ");
         text.push_str(&evidence(piece));
     }
-    if !finding.fix.is_empty() {
+    let known = finding.vulnerability.as_deref().map(known::lines).unwrap_or_default();
+    let excepted = finding.suppressed.iter().map(|s| format!("excepted: {}", known::excepted(s)));
+    let fix = Some(finding.fix.clone()).filter(|fix| !fix.is_empty());
+    for line in known.into_iter().chain(fix).chain(excepted) {
         text.push('\n');
-        text.push_str(&safe(&finding.fix));
+        text.push_str(&safe(&line));
     }
     text
+}
+
+/// `as of 2026-11-22T12:14:00Z, 48,211 records, osv`: how much a source of the database says, and how new it is.
+pub(crate) fn source(source: &DataSource) -> String {
+    let as_of = source.as_of.map_or_else(|| "of unknown age".to_owned(), |time| format!("as of {time}"));
+    format!("{as_of}, {}, {}", count(source.records, "record"), safe(&source.kind))
 }
 
 /// `full`, or the status and the reasons for it, as safe text of one line.
@@ -225,6 +246,7 @@ mod tests {
         assert_eq!(bytes(u64::MAX), "18.4 EB");
         assert_eq!(count(1_234_567, "entry"), "1,234,567 entries");
         assert_eq!(count(1, "entry"), "1 entry");
+        assert_eq!(count(2, "day"), "2 days");
     }
 
     #[test]

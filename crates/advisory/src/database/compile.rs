@@ -64,19 +64,22 @@ pub struct Compiler<'a> {
     kinds: BTreeSet<&'static str>,
     records: u64,
     as_of: Option<Timestamp>,
+    now: Timestamp,
     rejected: u64,
     tell: &'a mut dyn FnMut(&Rejected),
 }
 
 impl<'a> Compiler<'a> {
-    /// Takes the dictionary of an earlier version of the source. `tell` hears what is wrong in the feeds.
-    pub fn new(previous: Option<&Segment>, tell: &'a mut dyn FnMut(&Rejected)) -> Self {
+    /// Takes the dictionary of an earlier version of the source. Dates after `now` are slips of a feed, and do not make it
+    /// younger. `tell` hears what is wrong in the feeds.
+    pub fn new(previous: Option<&Segment>, now: Timestamp, tell: &'a mut dyn FnMut(&Rejected)) -> Self {
         Self {
             builder: Builder::new(previous),
             releases: BTreeMap::new(),
             kinds: BTreeSet::new(),
             records: 0,
             as_of: None,
+            now,
             rejected: 0,
             tell,
         }
@@ -142,9 +145,9 @@ impl<'a> Compiler<'a> {
         self.rejected(Rejected { place: id.to_owned(), why: why.to_string(), kept: false });
     }
 
-    /// The newest date counts. One of the future is a slip of the feed, but whoever reads it has the clock to tell.
+    /// The newest date counts.
     fn dated(&mut self, time: Option<Timestamp>) {
-        self.as_of = self.as_of.max(time);
+        self.as_of = self.as_of.max(time.filter(|time| *time <= self.now));
     }
 }
 

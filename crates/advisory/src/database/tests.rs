@@ -24,7 +24,7 @@ fn database(dir: &Path) -> Database {
 fn compile(dir: &Path, name: &str, kind: Kind, text: &str) -> PathBuf {
     let path = dir.join(name);
     let mut tell = |rejected: &crate::feed::Rejected| panic_on(rejected);
-    let mut compiler = Compiler::new(None, &mut tell);
+    let mut compiler = Compiler::new(None, jiff::Timestamp::MAX, &mut tell);
     compiler.import_bytes(kind, name, text.as_bytes(), &FeedLimits::DEFAULT).expect("imports");
     let done = compiler.finish(name, None, &path).expect("writes");
     assert_eq!(done.rejected, 0);

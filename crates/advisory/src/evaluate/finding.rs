@@ -24,6 +24,7 @@ pub(super) struct Hit {
     source: usize,
     advisory: Rc<Advisory>,
     standing: Standing,
+    release: String,
     severity: Option<Severity>,
     range: String,
     order: Option<Order>,
@@ -71,6 +72,7 @@ impl Hit {
             source,
             advisory: advisory.clone(),
             standing: statement.standing,
+            release: affected.release.clone(),
             severity: affected.severity.or(advisory.severity),
             range,
             order,
@@ -175,7 +177,6 @@ pub(super) fn finding(
 
     let packages: BTreeSet<usize> = hits.iter().flat_map(|hit| hit.packages.iter().copied()).collect();
     let packages: Vec<&Package> = packages.into_iter().map(|index| &report.packages[index]).collect();
-    let release = hits.first().map(|_| subject.ecosystem.name().to_owned()).unwrap_or_default();
     let mut aliases = BTreeSet::new();
     let mut references: Vec<String> = Vec::new();
     let mut cwe = BTreeSet::new();
@@ -217,7 +218,10 @@ pub(super) fn finding(
                 .map(|hit| Match {
                     advisory: hit.advisory.id.clone(),
                     source: name_of(hit),
-                    ecosystem: release.clone(),
+                    ecosystem: match hit.release.as_str() {
+                        "" => subject.ecosystem.name().to_owned(),
+                        release => format!("{}:{release}", subject.ecosystem.name()),
+                    },
                     package: subject.package.clone(),
                     version: subject.version.clone(),
                     range: hit.range.clone(),

@@ -27,7 +27,7 @@ fn database(osv: &[&str], others: &[(Kind, &str)]) -> (tempfile::TempDir, Databa
     for (kind, text) in feeds {
         let path = dir.path().join(kind.name());
         let mut tell = |_: &crate::feed::Rejected| {};
-        let mut compiler = Compiler::new(None, &mut tell);
+        let mut compiler = Compiler::new(None, now(), &mut tell);
         compiler.import_bytes(kind, "feed.json", text.as_bytes(), &FeedLimits::DEFAULT).expect("imports");
         compiler.finish(kind.name(), None, &path).expect("writes");
         paths.push(path);

@@ -46,7 +46,7 @@ pub(super) fn run(args: &BuildArgs, directory: &Path, quiet: bool) -> anyhow::Re
             }
         };
         let before = change.before(name);
-        let mut compiler = Compiler::new(before.as_ref(), &mut tell);
+        let mut compiler = Compiler::new(before.as_ref(), now, &mut tell);
         for feed in feeds {
             let fetched = fetched(feed, directory, &args.remote)?;
             let path = fetched.as_ref().map_or_else(|| PathBuf::from(&feed.place), |f| f.path().to_owned());

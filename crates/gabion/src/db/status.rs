@@ -131,7 +131,9 @@ pub(super) fn verify(directory: &Path, quiet: bool) -> anyhow::Result<ExitCode> 
     let progress = Progress::new(quiet, "verifying");
     for (name, result) in store.verify() {
         result?;
-        progress.note(&format!("{name}: all rows are what its root says"));
+        if !quiet {
+            progress.note(&format!("{name}: all rows are what its root says"));
+        }
     }
     drop(progress);
     output::line(&format!("{} is whole", directory.display()))?;

@@ -6,8 +6,8 @@ use super::{
     purl::{self, Named},
     unsupported,
 };
-use gabion_model::{Location, OsRelease, Package, SourcePackage};
-use serde::Deserialize;
+use gabion_model::{Location, OsRelease, Package, Reason, SourcePackage};
+use serde::{Deserialize, de::IgnoredAny};
 
 #[derive(Deserialize)]
 struct Bom {
@@ -15,6 +15,9 @@ struct Bom {
     metadata: Metadata,
     #[serde(default)]
     components: Vec<Component>,
+    /// Counted, not read: Gabion asks its own database, and does not repeat what another tool's said on its day.
+    #[serde(default)]
+    vulnerabilities: Option<Vec<IgnoredAny>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -82,6 +85,10 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
     while let Some(mut component) = stack.pop() {
         stack.extend(std::mem::take(&mut component.components).into_iter().rev());
         take(component, &mut content, &mut os);
+    }
+    if let Some(n @ 1..) = bom.vulnerabilities.map(|all| all.len() as u64) {
+        let text = "vulnerabilities that the document lists; packages are matched anew".to_owned();
+        content.skipped.push(Reason { text, path: None, count: n });
     }
     os.settle(&mut content);
     Ok(content)

@@ -31,9 +31,9 @@ const PLACES: usize = 3;
 const NAMED: usize = 8;
 
 /// Columns before the rule.
-const SEVERITY: usize = 10;
+pub(super) const SEVERITY: usize = 10;
 /// Columns before everything below it.
-const INDENT: &str = "            ";
+pub(super) const INDENT: &str = "            ";
 
 /// Findings of one rule and severity.
 struct Group<'a> {
@@ -92,11 +92,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Writes a section for each kind; true if anything was left out.
+/// Writes a section for each kind but vulnerabilities, which have their own; true if anything was left out.
 pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::Result<bool> {
     let mut cut = false;
-    for kind in KINDS {
-        let findings: Vec<&Finding> = report.findings.iter().filter(|f| f.kind == kind).collect();
+    for kind in KINDS.into_iter().filter(|kind| *kind != FindingKind::Vulnerability) {
+        let counts = |f: &&Finding| f.kind == kind && f.suppressed.is_none();
+        let findings: Vec<&Finding> = report.findings.iter().filter(counts).collect();
         if findings.is_empty() {
             continue;
         }
@@ -218,10 +219,10 @@ fn write_evidence(page: &mut Page<'_>, evidence: &Evidence, id: Option<&str>) ->
 
 /// Where a piece of evidence came from.
 #[derive(PartialEq)]
-struct Origin<'a> {
-    layer: Option<u32>,
-    package: Option<&'a PackageRef>,
-    removed: bool,
+pub(super) struct Origin<'a> {
+    pub(super) layer: Option<u32>,
+    pub(super) package: Option<&'a PackageRef>,
+    pub(super) removed: bool,
 }
 
 impl<'a> Origin<'a> {
@@ -230,7 +231,11 @@ impl<'a> Origin<'a> {
     }
 }
 
-fn write_origin(page: &mut Page<'_>, report: &ScanReport, origin: Option<Origin<'_>>) -> io::Result<()> {
+pub(super) fn write_origin(
+    page: &mut Page<'_>,
+    report: &ScanReport,
+    origin: Option<Origin<'_>>,
+) -> io::Result<()> {
     let Some(origin) = origin else { return Ok(()) };
     if let Some(layer) = subject::layer(report, origin.layer) {
         let name = format!("layer {}", layer.diff_id.short());

@@ -1,21 +1,44 @@
 //! The first lines: what was found, what was not looked at, what the gates said.
 
 use super::page::{self, Page, style};
-use crate::{Options, text};
+use crate::{GateResult, Options, text, upgrade};
 use anstyle::Style;
-use gabion_model::{Aspect, FindingKind, ScanReport, Severity, Status};
+use gabion_model::{Aspect, Finding, FindingKind, ScanReport, Severity, Status};
 use std::io;
+
+/// Gates that passed and have a line each, without `all`.
+const PASSED: usize = 3;
 
 pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<'_>) -> io::Result<()> {
     let unseen = unseen(report);
-    if report.findings.is_empty() {
-        if unseen.is_empty() {
-            page.line(&[(style::GOOD, "no problems found, and everything was looked at")])?;
+    let excepted = report.findings.iter().filter(|f| f.suppressed.is_some()).count() as u64;
+    if report.findings.len() as u64 > excepted {
+        let (severities, kinds) = counts(report);
+        let mut pieces: Vec<(Style, &str)> = severities.iter().map(|(s, t)| (*s, t.as_str())).collect();
+        let used = pieces.iter().map(|(_, piece)| text::width(piece)).sum::<usize>() + text::width(&kinds);
+        if used < page.width() {
+            pieces.extend([(style::PLAIN, " "), (style::DIM, kinds.as_str())]);
+            page.line(&pieces)?;
         } else {
-            page.line(&[(style::WARNING, "no findings in what was looked at, which was not everything")])?;
+            page.line(&pieces)?;
+            page.block(&[], style::DIM, &kinds)?;
         }
     } else {
-        page.line(&counts(report).iter().map(|(s, t)| (*s, t.as_str())).collect::<Vec<_>>())?;
+        let style = match (excepted, unseen.is_empty()) {
+            (0, true) => style::GOOD,
+            (_, true) => style::PLAIN,
+            (_, false) => style::WARNING,
+        };
+        let words = text::nothing(excepted, unseen.is_empty());
+        page.block(&[], style, words)?;
+    }
+    let mut more = Vec::from_iter(upgrade::summary(&upgrade::vulnerabilities(report)));
+    if excepted > 0 {
+        let shown = if options.all { "" } else { " (shown with --all)" };
+        more.push(format!("{} excepted{shown}", text::thousands(excepted)));
+    }
+    if !more.is_empty() {
+        page.block(&[], style::PLAIN, &more.join("; "))?;
     }
     if unseen.is_empty() {
         page.line(&[(style::PLAIN, "coverage full")])?;
@@ -23,27 +46,37 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, options: &Options<
         let lead = [(style::WARNING, "coverage partial: ")];
         page.block(&lead, style::PLAIN, &unseen.join("; "))?;
     }
-    for gate in options.gates {
-        let (style, word) =
-            if gate.passed { (style::GOOD, "gate passed: ") } else { (style::BAD, "gate failed: ") };
-        page.block(
-            &[(style, word)],
-            style::PLAIN,
-            &if gate.detail.is_empty() {
-                gate.gate.clone()
-            } else {
-                format!("{} ({})", gate.gate, gate.detail)
-            },
-        )?;
+    gates(page, options)
+}
+
+/// What failed first, then what passed; many that passed share a line.
+fn gates(page: &mut Page<'_>, options: &Options<'_>) -> io::Result<()> {
+    let (passed, failed): (Vec<&GateResult>, Vec<&GateResult>) =
+        options.gates.iter().partition(|gate| gate.passed);
+    for gate in failed {
+        page.block(&[(style::BAD, "gate failed: ")], style::PLAIN, &told(gate))?;
+    }
+    if passed.len() > PASSED && !options.all {
+        let names: Vec<&str> = passed.iter().map(|gate| gate.gate.as_str()).collect();
+        let lead = format!("{} gates passed: ", names.len());
+        return page.block(&[(style::GOOD, &lead)], style::PLAIN, &names.join(", "));
+    }
+    for gate in passed {
+        page.block(&[(style::GOOD, "gate passed: ")], style::PLAIN, &told(gate))?;
     }
     Ok(())
 }
 
-/// `2 critical, 1 low (2 secrets, 1 misconfiguration)`.
-fn counts(report: &ScanReport) -> Vec<(Style, String)> {
+fn told(gate: &GateResult) -> String {
+    if gate.detail.is_empty() { gate.gate.clone() } else { format!("{} ({})", gate.gate, gate.detail) }
+}
+
+/// `2 critical, 1 low` and `(2 secrets, 1 misconfiguration)`.
+fn counts(report: &ScanReport) -> (Vec<(Style, String)>, String) {
+    let counts = |f: &&Finding| f.suppressed.is_none();
     let mut pieces = Vec::new();
     for severity in Severity::WORST_FIRST {
-        let n = report.findings.iter().filter(|f| f.severity == severity).count() as u64;
+        let n = report.findings.iter().filter(|f| counts(f) && f.severity == severity).count() as u64;
         if n > 0 {
             if !pieces.is_empty() {
                 pieces.push((style::PLAIN, ", ".to_owned()));
@@ -54,12 +87,11 @@ fn counts(report: &ScanReport) -> Vec<(Style, String)> {
     let kinds: Vec<String> = KINDS
         .into_iter()
         .filter_map(|kind| {
-            let n = report.findings.iter().filter(|f| f.kind == kind).count() as u64;
+            let n = report.findings.iter().filter(|f| counts(f) && f.kind == kind).count() as u64;
             (n > 0).then(|| text::count(n, kind.as_str()))
         })
         .collect();
-    pieces.push((style::DIM, format!(" ({})", kinds.join(", "))));
-    pieces
+    (pieces, format!("({})", kinds.join(", ")))
 }
 
 /// Kinds of findings in the order in which they are shown.

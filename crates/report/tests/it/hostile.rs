@@ -1,13 +1,13 @@
 //! Whatever the image says about itself, the document stays well-formed and the terminal stays ours.
 
 use crate::{sample, text};
-use gabion_model::{Aspect, Reason, ScanReport, Status};
+use gabion_model::{Aspect, Reason, ScanReport, Status, vulnerability::Symbols};
 use gabion_report::{Format, Options, read_sbom};
 use proptest::prelude::*;
 
 /// Puts the text wherever a report has a string that may come from outside.
 fn poisoned(evil: &str) -> ScanReport {
-    let mut report = sample::vulnerable();
+    let mut report = sample::rich();
     let s = || evil.to_owned();
     report.target.reference = s();
     if let Some(image) = &mut report.target.image {
@@ -49,6 +49,33 @@ fn poisoned(evil: &str) -> ScanReport {
             evidence.detail = s();
         }
     }
+    for finding in &mut report.findings {
+        if let Some(known) = &mut finding.vulnerability {
+            known.aliases = vec![s(), s()];
+            known.fixed_version = known.fixed_version.as_ref().map(|_| s());
+            known.rated_by = s();
+            known.references = vec![s(), format!("https://example.org/{evil}")];
+            known.packages.iter_mut().for_each(|package| (package.name, package.version) = (s(), s()));
+            for m in &mut known.matches {
+                [&mut m.advisory, &mut m.source, &mut m.ecosystem, &mut m.package, &mut m.version]
+                    .into_iter()
+                    .chain([&mut m.range, &mut m.comparator])
+                    .for_each(|field| *field = s());
+            }
+            for cvss in &mut known.cvss {
+                (cvss.vector, cvss.version, cvss.source) = (s(), s(), s());
+            }
+            if let Some(ssvc) = &mut known.ssvc {
+                ssvc.exploitation = Some(s());
+            }
+            known.symbols = Some(Symbols::Present(vec![s()]));
+            known.priority.factors.iter_mut().for_each(|factor| (factor.name, factor.why) = (s(), s()));
+        }
+        if let Some(suppression) = &mut finding.suppressed {
+            (suppression.source, suppression.reason, suppression.owner) = (s(), s(), s());
+        }
+    }
+    report.database.iter_mut().for_each(|source| (source.name, source.kind) = (s(), s()));
     report.coverage.gap(Aspect::FILES, Reason::at(s(), s()));
     report.coverage.set(Aspect::CONFIG, Status::Failed { reason: s() });
     report.isolation.landlock = s();
@@ -82,6 +109,11 @@ proptest! {
             prop_assert!(!document.chars().any(|c| c != '\n' && c.is_control()), "{format}: {document:?}");
             match format {
                 Format::Table => {}
+                Format::Markdown => {
+                    prop_assert!(document.len() <= 65_536);
+                    let bare = outside_of_code(&document);
+                    prop_assert!(!bare.contains(['<', '@', '#']), "{bare}\n{document}");
+                }
                 Format::Junit => {
                     let mut xml = quick_xml::Reader::from_str(&document);
                     let mut depth = 0i64;
@@ -139,6 +171,35 @@ proptest! {
         bytes.truncate(cut.index(bytes.len()));
         let _ = read_sbom(&bytes);
     }
+}
+
+/// What Markdown reads, without what it shows as it is, our own headings and comments, and where links lead to, which
+/// must be the web.
+fn outside_of_code(document: &str) -> String {
+    let (mut bare, mut code) = (String::new(), false);
+    let mut chars = document.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if !code => drop(chars.next()),
+            '`' => code = !code,
+            c if !code => bare.push(c),
+            _ => {}
+        }
+    }
+    assert!(!code, "{document}");
+    for (broken, whole) in
+        [("@<!-- -->", ""), ("#<!-- -->", ""), ("<!-- -->", ""), ("\n### ", ""), ("## ", "")]
+    {
+        bare = bare.replace(broken, whole);
+    }
+    let mut parts = bare.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (link, rest) = part.split_once(')').expect("a whole link");
+        assert!(link.starts_with("http"), "{document}");
+        text.push_str(rest);
+    }
+    text
 }
 
 fn attributes(element: &quick_xml::events::BytesStart<'_>) -> Result<(), TestCaseError> {

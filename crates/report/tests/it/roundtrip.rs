@@ -32,6 +32,12 @@ fn the_sample_comes_back() {
         assert_eq!(read, purls(&report));
     }
     let content = read_sbom(plain(&report, Format::CycloneDx).as_bytes()).expect("our own");
+    let skipped: Vec<String> = content.skipped.iter().map(ToString::to_string).collect();
+    assert!(
+        skipped
+            .contains(&"vulnerabilities that the document lists; packages are matched anew (10×)".to_owned()),
+        "{skipped:?}"
+    );
     let mut os = report.os.expect("named");
     os.end_of_life = None;
     assert_eq!(content.os, Some(os));

@@ -1,9 +1,14 @@
 //! A report that has one of everything, and reports that have next to nothing.
 
+mod vulnerabilities;
+mod wall;
+
+pub(crate) use wall::wall;
+
 use gabion_model::{
     Aspect, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity, Isolation, Layer,
-    Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Status, Target,
-    Tool, Verification,
+    Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Target, Tool,
+    Verification,
     os::{EndOfLife, Extension},
     scan::FileTotals,
     scan::SCHEMA_VERSION,
@@ -61,7 +66,7 @@ fn packages() -> Vec<Package> {
     );
     yaml.owned_by = Some(python.reference());
     let lodash = |path| package(PackageKind::Npm, "lodash", "4.17.21", &["MIT"], path, 2);
-    vec![
+    let mut packages = vec![
         gpg,
         ssl,
         python,
@@ -86,7 +91,10 @@ fn packages() -> Vec<Package> {
         ),
         package(PackageKind::Golang, "stdlib", "1.22.1", &["BSD-3-Clause"], "usr/local/bin/healthz", 1),
         package(PackageKind::Generic, "redis", "", &["SSPL-1.0 or so"], "usr/local/bin/redis-server", 1),
-    ]
+    ];
+    packages.extend(vulnerabilities::packages());
+    packages.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    packages
 }
 
 fn finding(
@@ -150,7 +158,8 @@ fn findings() -> Vec<Finding> {
             &[evidence(place, None, None, detail)],
         )
     };
-    vec![
+    let mut findings = vulnerabilities::findings(&packages());
+    findings.extend([
         key(3, "AWS_ACCESS_KEY_ID=AKIA****"),
         key(9, "OLD_KEY=AKIA****"),
         finding(FindingKind::Secret, "private-key", "Private key", Severity::High, rotate, &[removed]),
@@ -178,7 +187,9 @@ fn findings() -> Vec<Finding> {
             "config:Healthcheck",
             "",
         ),
-    ]
+    ]);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
 }
 
 fn coverage() -> Coverage {
@@ -197,10 +208,10 @@ fn coverage() -> Coverage {
         Reason { text: "binary file".to_owned(), path: Some("usr/bin/bash".to_owned()), count: 1_874 },
     );
     coverage.full(Aspect::CONFIG);
-    coverage.set(
-        Aspect::VULNERABILITIES,
-        Status::NotEvaluated { reason: "no vulnerability database".to_owned() },
-    );
+    let starter = "ghsa: a starter set, of which most is missing, 2000 records";
+    coverage.gap(Aspect::VULNERABILITIES, Reason::new(starter));
+    let older = "ghsa: nothing in it is younger than 52 days";
+    coverage.gap(Aspect::VULNERABILITIES, Reason::new(older));
     coverage
 }
 
@@ -264,26 +275,8 @@ pub(crate) fn rich() -> ScanReport {
         files: FileTotals { entries: 10_234, bytes: 310_400_000 },
         coverage: coverage(),
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
-        database: Vec::new(),
+        database: vulnerabilities::database(),
     }
-}
-
-/// A vulnerability, which Gabion does not report yet but every format can tell.
-pub(crate) fn vulnerable() -> ScanReport {
-    let mut report = rich();
-    let mut evidence = evidence("var/lib/dpkg/status", None, Some(0), "installed 3.0.11-1~deb12u2");
-    evidence.package = report.packages.iter().find(|p| p.name == "libssl3").map(Package::reference);
-    let vulnerability = finding(
-        FindingKind::Vulnerability,
-        "CVE-2024-5535",
-        "Buffer overread in SSL_select_next_proto",
-        Severity::Critical,
-        "Upgrade openssl to 3.0.15-1~deb12u1.",
-        &[evidence],
-    );
-    report.findings.insert(0, vulnerability);
-    report.coverage.set(Aspect::VULNERABILITIES, Status::full());
-    report
 }
 
 /// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
@@ -332,6 +325,7 @@ pub(crate) fn clean() -> ScanReport {
         packages: vec![],
         findings: vec![],
         coverage,
+        database: vec![],
         ..rich()
     }
 }

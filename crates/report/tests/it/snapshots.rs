@@ -13,7 +13,7 @@ fn machine_formats() {
 
 #[test]
 fn machine_formats_of_a_directory() {
-    for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit] {
+    for format in [Format::CycloneDx, Format::Spdx, Format::Sarif, Format::Junit, Format::Markdown] {
         insta::assert_snapshot!(format!("clean-{format}"), plain(&sample::clean(), format));
     }
 }
@@ -59,7 +59,7 @@ fn table_with_everything() {
         GateResult { gate: "coverage=full for files".to_owned(), passed: true, detail: "full".to_owned() },
     ];
     let options = Options { all: true, gates: &gates, ..Options::default() };
-    insta::assert_snapshot!(text(&sample::vulnerable(), Format::Table, &options));
+    insta::assert_snapshot!(text(&sample::rich(), Format::Table, &options));
 }
 
 #[test]
@@ -73,13 +73,77 @@ fn table_of_many_findings_is_a_page_by_rule() {
     let options = |all| Options { width: 80, all, ..Options::default() };
     let report = sample::crowded();
     let table = text(&report, Format::Table, &options(false));
-    assert!(table.lines().count() < 130, "{table}");
+    assert!(table.lines().count() < 170, "{table}");
     insta::assert_snapshot!(table);
     // Nothing is lost that was asked for.
     let everything = text(&report, Format::Table, &options(true));
     for finding in &report.findings {
         assert!(everything.contains(&finding.id), "{}", finding.id);
     }
+}
+
+#[test]
+fn table_of_a_wall_of_vulnerabilities_is_a_page_of_packages() {
+    let options = |all| Options { width: 80, all, ..Options::default() };
+    let report = sample::wall();
+    let table = text(&report, Format::Table, &options(false));
+    assert!(table.lines().count() < 220, "{table}");
+    insta::assert_snapshot!(table);
+    let everything = text(&report, Format::Table, &options(true));
+    for finding in &report.findings {
+        assert!(everything.contains(&finding.id) && everything.contains(&finding.rule), "{}", finding.id);
+    }
+}
+
+#[test]
+fn a_vulnerability_of_which_nothing_is_known_is_told_by_its_evidence() {
+    let mut report = sample::rich();
+    report.findings.iter_mut().for_each(|finding| finding.vulnerability = None);
+    let table = plain(&report, Format::Table);
+    let told =
+        "  high      libwebp7 1.2.4-0.2  deb\n            fix not told: 1 high\n               CVE-2023-4863";
+    assert!(table.contains(told), "{table}");
+    assert!(table.contains("none of 8 vulnerabilities known to be fixable by an upgrade"), "{table}");
+    let markdown = plain(&report, Format::Markdown);
+    assert!(markdown.contains("| `libwebp7` | `1.2.4-0.2` | fix not told | 1 high |"), "{markdown}");
+}
+
+#[test]
+fn markdown_tells_what_it_leaves_out() {
+    let report = sample::wall();
+    let options = |all| Options { all, ..Options::default() };
+    let short = text(&report, Format::Markdown, &options(false));
+    let told = "Not shown: 7 more upgrades, 141 more lines without a fix.";
+    assert!(short.contains(told), "{short}");
+    let long = text(&report, Format::Markdown, &options(true));
+    assert!(!long.contains("Not shown") && long.len() < 65_536, "{long}");
+}
+
+#[test]
+fn what_is_excepted_counts_in_no_format_but_is_in_every_one() {
+    let mut report = sample::rich();
+    report.findings.retain(|finding| finding.suppressed.is_some());
+    report.coverage = sample::clean().coverage;
+    for format in Format::ALL {
+        let document = text(&report, format, &Options { all: true, ..Options::default() });
+        assert!(document.contains("CVE-2024-24790") && document.contains("healthz listens"), "{format}");
+        assert!(!document.contains("no problems found"), "{format}");
+    }
+    let table = plain(&report, Format::Table);
+    assert!(table.starts_with("nothing but what is excepted, and everything was looked at\n2 excepted"));
+    assert!(plain(&report, Format::Junit).contains("failures=\"0\""));
+    assert!(plain(&report, Format::Markdown).contains("**Nothing but what is excepted"));
+}
+
+#[test]
+fn gates_that_failed_come_first_and_many_that_passed_share_a_line() {
+    let gate = |name: &str, passed| GateResult { gate: name.to_owned(), passed, detail: String::new() };
+    let gates = [gate("a", true), gate("b", true), gate("c", false), gate("d", true), gate("e", true)];
+    let options = Options { gates: &gates, ..Options::default() };
+    let table = text(&sample::clean(), Format::Table, &options);
+    assert!(table.contains("\ngate failed: c\n4 gates passed: a, b, d, e\n"), "{table}");
+    let all = text(&sample::clean(), Format::Table, &Options { all: true, ..options });
+    assert!(all.contains("\ngate failed: c\ngate passed: a\ngate passed: b\n"), "{all}");
 }
 
 #[test]
