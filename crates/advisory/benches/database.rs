@@ -14,10 +14,14 @@
 
 use gabion_advisory::{
     Database, Ecosystem, Order,
-    database::Compiler,
+    database::{Compiler, Statement},
     evaluate::evaluate,
     feed::{self, FeedLimits, Kind, Rejected, Sink},
-    record::{Advisory, Affected, Assessment, Edition, Exploited, Fix, Lifecycle, Likelihood, Range, Until},
+    inventory::{Collector, Inventory},
+    record::{
+        Advisory, Affected, Assessment, Edition, Exploited, Fix, Lifecycle, Likelihood, Range, Standing,
+        Until,
+    },
     segment::Segment,
     transfer::{Directory, Expected, Route, fetch_manifest, publish, sign, update},
 };
@@ -27,7 +31,7 @@ use gabion_model::{
 };
 use std::{
     cmp::Ordering::{Greater, Less},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -54,6 +58,52 @@ fn main() {
         matched(&[path], &advisories);
         change(directory.path(), advisories);
     }
+}
+
+/// Which of 10,000 images the advisories of a day affect.
+fn fleet(directory: &Path, advisories: &[Advisory]) {
+    let affected: Vec<&Affected> = advisories.iter().flat_map(|advisory| &advisory.affected).collect();
+    let mut random = Random(5);
+    let template = image(advisories, true);
+    let mut collector = Collector::default();
+    let ((), took) = timed(|| {
+        for number in 0..10_000 {
+            // 300 packages, most of them those of the company's base images.
+            let among = |n| if n < 250 { 1000 } else { template.packages.len() };
+            let packages = (0..300).map(|n| template.packages[random.below(among(n))].clone()).collect();
+            let name = format!("registry.example/team/app-{number}:1");
+            collector.add(&name, &ScanReport { packages, ..template.clone() });
+        }
+    });
+    let path = directory.join("fleet");
+    let ((), write) = timed(|| collector.finish(&path).expect("writes"));
+    let size = fs::metadata(&path).map_or(0, |m| m.len());
+    println!(
+        "fleet: 10,000 SBOMs of 300 packages, indexed in {took:.1?} and written in {write:.1?}, {} MB",
+        mega(size)
+    );
+    // A day: 0.3 % of all statements are new, each about a package that somebody may have.
+    let day: Vec<Statement> = (0..affected.len() * 3 / 1000)
+        .map(|n| Statement {
+            advisory: format!("NEW-{n}"),
+            standing: Standing::Active,
+            affected: Affected {
+                ranges: vec![Range { introduced: None, until: Until::Open }],
+                ..affected[random.below(affected.len())].clone()
+            },
+        })
+        .collect();
+    let (affects, took) = timed(|| {
+        let inventory = Inventory::open(&path).expect("opens");
+        day.iter().flat_map(|statement| inventory.affected(statement).expect("reads")).collect::<Vec<_>>()
+    });
+    let images: BTreeSet<&String> = affects.iter().flat_map(|one| &one.images).collect();
+    println!(
+        "  affected         {took:>10.1?}   open and ask about {} new statements; {} packages in {} images",
+        day.len(),
+        affects.len(),
+        images.len()
+    );
 }
 
 /// The feeds of a directory, with what they are.
@@ -94,6 +144,7 @@ fn shared(files: &[(Kind, PathBuf)]) {
     matched(&paths, &all.0);
     let ((), took) = timed(|| write(&all.0, None, &directory.path().join("first")));
     println!("  all advisories as one source, built in {took:.1?}");
+    fleet(directory.path(), &all.0);
     change(directory.path(), all.0);
 }
 

@@ -19,7 +19,7 @@ mod question;
 mod rating;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     Database, Ecosystem,

@@ -9,6 +9,9 @@
 //! The file is a segment: one row for each version of a package, with all images that have it. Ten thousand images of one
 //! company share most of their packages, so there are far fewer rows than packages in images.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     Ecosystem,
     database::Statement,

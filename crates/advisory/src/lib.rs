@@ -1,13 +1,14 @@
 //! What is known to be wrong with a package, and whether it is wrong with this one.
 //!
 //! ```text
-//!  feeds ─► feed ─► record ─┬► segment   rows in a mapped file; store keeps several, transfer brings new versions
-//!                           └► judge     record + version ─► affected, and because of what
-//!                                │
-//!                             version    "fixed in 1.10" means nothing without the order of the ecosystem
+//!  feeds ─► feed ─► record ─► database   rows in a mapped file (segment); several of them on disk (store), signed and
+//!                    │           │       brought up to date by what changed (transfer)
+//!                    │           ├► evaluate   packages of a report ─► findings with their because, coverage
+//!                    └► judge ◄──┤             (version: "fixed in 1.10" means nothing without an order)
+//!                                └► inventory  an advisory ─► which of many images
 //! ```
 //!
-//! The row form that joins records and segments, and the commands, are still to come.
+//! Where there is no database yet, the records of [`starter`] serve.
 
 pub mod database;
 pub mod ecosystem;

@@ -14,12 +14,12 @@ use gabion_model::{
 
 const NOW: &str = "2026-11-22T00:00:00Z";
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     NOW.parse().expect("valid")
 }
 
 /// OSV records, one a line, and other feeds.
-fn database(osv: &[&str], others: &[(Kind, &str)]) -> (tempfile::TempDir, Database) {
+pub(crate) fn database(osv: &[&str], others: &[(Kind, &str)]) -> (tempfile::TempDir, Database) {
     let dir = tempfile::tempdir().expect("tempdir");
     let osv = osv.join("\n");
     let feeds = std::iter::once((Kind::Osv, osv.as_str())).chain(others.iter().copied());
@@ -37,14 +37,14 @@ fn database(osv: &[&str], others: &[(Kind, &str)]) -> (tempfile::TempDir, Databa
 }
 
 /// An OSV record about one package, fixed in one version.
-fn osv(id: &str, ecosystem: &str, package: &str, fixed: &str, more: &str) -> String {
+pub(crate) fn osv(id: &str, ecosystem: &str, package: &str, fixed: &str, more: &str) -> String {
     let fixed = if fixed.is_empty() { String::new() } else { format!(r#",{{"fixed":"{fixed}"}}"#) };
     format!(
         r#"{{"id":"{id}","modified":"2026-11-20T00:00:00Z","affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{package}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}}{fixed}]}}]}}]{more}}}"#
     )
 }
 
-fn report(os: Option<(&str, &str)>, packages: Vec<Package>) -> ScanReport {
+pub(crate) fn report(os: Option<(&str, &str)>, packages: Vec<Package>) -> ScanReport {
     let mut coverage = Coverage::default();
     coverage.full(Aspect::PACKAGES_OS);
     ScanReport {
@@ -72,13 +72,13 @@ fn report(os: Option<(&str, &str)>, packages: Vec<Package>) -> ScanReport {
     }
 }
 
-fn package(kind: PackageKind, name: &str, version: &str) -> Package {
+pub(crate) fn package(kind: PackageKind, name: &str, version: &str) -> Package {
     let mut package = Package::new(kind, name, version, "test");
     package.locations.push(Location { path: format!("opt/{name}"), layer: Some(0) });
     package
 }
 
-fn deb(name: &str, version: &str, source: &str) -> Package {
+pub(crate) fn deb(name: &str, version: &str, source: &str) -> Package {
     let mut package = package(PackageKind::Deb, name, version);
     package.source = Some(SourcePackage { name: source.into(), version: version.into() });
     package
