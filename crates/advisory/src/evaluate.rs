@@ -47,13 +47,14 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
         report.packages.iter().any(|package| package.kind.is_os() && package.version.contains("+esm"));
     let platform = Platform::of(report.os.as_ref(), extended, database);
     let (questions, passed) = question::all(report, &platform);
-    let mut matching = Matching::new(database, report);
     let releases = match &platform {
         Platform::Known { releases, .. } => releases.as_slice(),
         Platform::Unknown(_) => &[],
     };
-    for ((ecosystem, name), asked) in &questions {
-        matching.ask(*ecosystem, name, releases, asked)?;
+    let questions: Vec<Question<'_>> = questions.into_iter().collect();
+    let mut matching = Matching::new(database, report);
+    for (source, statement, asked) in ask_all(database, &questions, releases)? {
+        matching.compare(source, &statement, asked)?;
     }
     let (mut findings, told) = matching.finish()?;
     coverage::tell(report, database, &platform, &passed, &told, now);
@@ -74,6 +75,65 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
 /// What would be asked about the packages of a report.
 pub(crate) fn questions<'a>(report: &'a ScanReport, platform: &Platform) -> question::Questions<'a> {
     question::all(report, platform).0
+}
+
+/// A name, and who wants to know about it.
+type Question<'a> = ((Ecosystem, String), Vec<Asked<'a>>);
+
+/// A statement of a source that says something to those who asked.
+type Answer<'q> = (usize, Statement, &'q [Asked<'q>]);
+
+/// Fewer questions are not worth a thread.
+const SHARE: usize = 256;
+
+/// Asks every source about every name, on all processors: most of the time goes into unpacking and checking blocks.
+fn ask_all<'q>(
+    database: &Database,
+    questions: &'q [Question<'q>],
+    releases: &[String],
+) -> Result<Vec<Answer<'q>>, SegmentError> {
+    let processors = std::thread::available_parallelism().map_or(1, Into::into).min(8);
+    let share = questions.len().div_ceil(processors).max(SHARE);
+    std::thread::scope(|scope| {
+        let ask = |part: &'q [Question<'q>]| scope.spawn(move || ask(database, part, releases));
+        let threads: Vec<_> = questions.chunks(share).map(ask).collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            // It does not panic; if it did, so must this.
+            all.append(&mut thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
+}
+
+fn ask<'q>(
+    database: &Database,
+    questions: &'q [Question<'q>],
+    releases: &[String],
+) -> Result<Vec<Answer<'q>>, SegmentError> {
+    let none = [String::new()];
+    let mut answers = Vec::new();
+    for ((ecosystem, name), asked) in questions {
+        let releases = if ecosystem.is_distribution() { releases } else { &none };
+        for (index, source) in database.sources().iter().enumerate() {
+            for release in releases {
+                source.statements(*ecosystem, name, release, &mut |statement| {
+                    if says_something(&statement, asked) {
+                        answers.push((index, statement, asked.as_slice()));
+                    }
+                })?;
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// Whether a statement is more than that nobody who asked is affected.
+fn says_something(statement: &Statement, asked: &[Asked<'_>]) -> bool {
+    statement.standing != Standing::Withdrawn
+        && asked.iter().any(|asked| {
+            asked.is_meant_by(statement) && judge(&statement.affected, &asked.version) != Verdict::NotAffected
+        })
 }
 
 /// What is to be told beside findings.
@@ -118,39 +178,12 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Asks every source about one name.
-    fn ask(
-        &mut self,
-        ecosystem: Ecosystem,
-        name: &str,
-        releases: &[String],
-        asked: &[question::Asked<'_>],
-    ) -> Result<(), SegmentError> {
-        let none = [String::new()];
-        let releases = if ecosystem.is_distribution() { releases } else { &none };
-        let mut statements = Vec::new();
-        for (index, source) in self.database.sources().iter().enumerate() {
-            for release in releases {
-                source.statements(ecosystem, name, release, &mut |statement| {
-                    statements.push((index, statement));
-                })?;
-            }
-        }
-        for (index, statement) in statements {
-            self.compare(index, &statement, asked)?;
-        }
-        Ok(())
-    }
-
     fn compare(
         &mut self,
         index: usize,
         statement: &Statement,
-        asked: &[question::Asked<'_>],
+        asked: &[Asked<'_>],
     ) -> Result<(), SegmentError> {
-        if statement.standing == Standing::Withdrawn {
-            return Ok(());
-        }
         for asked in asked.iter().filter(|asked| asked.is_meant_by(statement)) {
             let verdict = judge(&statement.affected, &asked.version);
             let denied = match verdict {
