@@ -20,8 +20,8 @@ use crate::{
     record::Standing,
     segment::{Builder, Segment, SegmentError},
 };
-use gabion_model::{OsRelease, ScanReport};
-use serde::{Deserialize, Serialize};
+use gabion_model::{OsRelease, ScanReport, Status};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -49,6 +49,8 @@ struct Version {
 #[derive(Debug, Default)]
 pub struct Collector {
     images: BTreeMap<String, u32>,
+    /// Of them, those that were not looked at in full.
+    partial: BTreeSet<u32>,
     versions: BTreeMap<(Ecosystem, String), BTreeMap<Version, BTreeSet<u32>>>,
 }
 
@@ -59,13 +61,17 @@ impl Collector {
         let mut rows = inventory.segment.rows(IMAGES)?;
         while let Some(row) = rows.next_row()? {
             let number = row.key.try_into().map(u32::from_be_bytes).unwrap_or_default();
-            collector.images.insert(String::from_utf8_lossy(row.value).into_owned(), number);
+            let (name, partial): (String, bool) = inventory.read(row.value)?;
+            collector.images.insert(name, number);
+            if partial {
+                collector.partial.insert(number);
+            }
         }
         let mut rows = inventory.segment.rows(PACKAGES)?;
         while let Some(row) = rows.next_row()? {
             let (ecosystem, name) = row.key.split_first().unwrap_or((&0, &[]));
             let key = (Ecosystem::from_number(*ecosystem), String::from_utf8_lossy(name).into_owned());
-            let (version, images) = inventory.read(row.value)?;
+            let (version, images): (Version, BTreeSet<u32>) = inventory.read(row.value)?;
             collector.versions.entry(key).or_default().entry(version).or_default().extend(images);
         }
         Ok(collector)
@@ -81,6 +87,9 @@ impl Collector {
             None => self.images.values().max().map_or(0, |last| last + 1),
         };
         self.images.insert(name.to_owned(), number);
+        if is_partial(report) {
+            self.partial.insert(number);
+        }
         let os = report.os.as_ref();
         for ((ecosystem, package), asked) in questions(report, &Platform::named(os)) {
             let versions = self.versions.entry((ecosystem, package)).or_default();
@@ -99,6 +108,7 @@ impl Collector {
     }
 
     fn forget(&mut self, number: u32) {
+        self.partial.remove(&number);
         for versions in self.versions.values_mut() {
             versions.retain(|_, images| !(images.remove(&number) && images.is_empty()));
         }
@@ -120,16 +130,17 @@ impl Collector {
         let mut builder = Builder::new(None);
         let refused = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         for (name, number) in &self.images {
-            builder.push(IMAGES, &number.to_be_bytes(), name.as_bytes()).map_err(refused)?;
+            let value = written(&(name, self.partial.contains(number)))?;
+            builder.push(IMAGES, &number.to_be_bytes(), &value).map_err(refused)?;
         }
         for ((ecosystem, package), versions) in &self.versions {
             let key = [&[ecosystem.number()], package.as_bytes()].concat();
             for row in versions {
-                let value = postcard::to_stdvec(&row).map_err(|e| io::Error::other(e.to_string()))?;
-                builder.push(PACKAGES, &key, &value).map_err(refused)?;
+                builder.push(PACKAGES, &key, &written(&row)?).map_err(refused)?;
             }
         }
         builder.meta("kind", "inventory").meta("images", &self.images.len().to_string());
+        builder.meta("partial", &self.partial.len().to_string());
         builder.finish(path).map(drop)
     }
 }
@@ -170,6 +181,11 @@ impl Inventory {
         self.segment.meta().get("images").and_then(|n| n.parse().ok()).unwrap_or_default()
     }
 
+    /// How many of them were not looked at in full, so that they may have packages that are not in here.
+    pub fn partial(&self) -> u64 {
+        self.segment.meta().get("partial").and_then(|n| n.parse().ok()).unwrap_or_default()
+    }
+
     /// Asks about one statement.
     pub fn affected(&self, statement: &Statement) -> Result<Vec<Affects>, SegmentError> {
         let affected = &statement.affected;
@@ -180,7 +196,7 @@ impl Inventory {
         let mut rows = self.segment.get(PACKAGES, &key)?;
         let mut hits = Vec::new();
         while let Some(row) = rows.next_row()? {
-            let (version, images) = self.read(row.value)?;
+            let (version, images): (Version, BTreeSet<u32>) = self.read(row.value)?;
             if version.is_meant_by(statement)
                 && matches!(judge(affected, &version.text), Verdict::Affected(_))
             {
@@ -202,15 +218,25 @@ impl Inventory {
 
     fn name(&self, number: u32) -> Result<String, SegmentError> {
         let mut rows = self.segment.get(IMAGES, &number.to_be_bytes())?;
-        let name = rows.next_row()?.map(|row| String::from_utf8_lossy(row.value).into_owned());
-        Ok(name.unwrap_or_default())
+        let named: Option<(String, bool)> = rows.next_row()?.map(|row| self.read(row.value)).transpose()?;
+        Ok(named.map(|(name, _)| name).unwrap_or_default())
     }
 
-    fn read(&self, value: &[u8]) -> Result<(Version, BTreeSet<u32>), SegmentError> {
+    fn read<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, SegmentError> {
         let damaged =
             |_| SegmentError::Damaged { path: self.segment.path().to_owned(), fault: "a row is no version" };
         postcard::from_bytes(value).map_err(damaged)
     }
+}
+
+fn written(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    postcard::to_stdvec(value).map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Whether there may be packages that were not found.
+fn is_partial(report: &ScanReport) -> bool {
+    let mut packages = report.coverage.iter().filter(|(aspect, _)| aspect.as_str().starts_with("packages"));
+    packages.any(|(_, status)| !matches!(status, Status::Full { .. } | Status::NotEvaluated { .. }))
 }
 
 impl Version {

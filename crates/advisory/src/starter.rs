@@ -17,7 +17,8 @@ const RECORDS: [(&str, &[u8]); 2] = [
 ];
 
 /// Why a scan by them is partial.
-const PARTIAL: &str = "only the starter database, which holds a few well-known vulnerabilities; get one with gabion db update or build";
+const PARTIAL: &str =
+    "only the starter records, which are a few of all (gabion db update or build brings more)";
 
 /// Names the records: of two programs with the same ones it is the same.
 pub fn id() -> Digest {

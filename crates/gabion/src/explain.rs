@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::bail;
 use gabion_model::{
-    Finding, FindingKind, Package, PackageRef, ScanReport, Vulnerability, vulnerability::Symbols,
+    Aspect, Finding, FindingKind, Package, PackageRef, ScanReport, Vulnerability, vulnerability::Symbols,
 };
 use std::{fmt::Write, path::Path, process::ExitCode};
 
@@ -23,8 +23,15 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     };
     let found: Vec<&Finding> = report.findings.iter().filter(wanted).collect();
     if found.is_empty() {
-        let status = report.coverage.worst();
-        let not_full = status.filter(|(_, status)| !status.is_full());
+        // Of what the name is of, if it says so.
+        let upper = args.id.to_ascii_uppercase();
+        let aspect = if ["CVE-", "GHSA-", "V-"].iter().any(|start| upper.starts_with(start)) {
+            let aspect = Aspect::VULNERABILITIES;
+            report.coverage.get(&aspect).map(|status| (aspect, status))
+        } else {
+            report.coverage.worst().map(|(aspect, status)| (aspect.clone(), status))
+        };
+        let not_full = aspect.filter(|(_, status)| !status.is_full());
         let honest = not_full.map_or(String::new(), |(aspect, status)| {
             format!(
                 "\nnote: {aspect} is {} in this scan, so that it may be there all the same",
@@ -46,18 +53,13 @@ fn report(args: &ExplainArgs) -> anyhow::Result<ScanReport> {
     let Common { cache_dir, .. } = &args.common;
     match &args.target {
         None => saved::last(&storage::directory(cache_dir.as_ref())?),
-        Some(file) if is_report(file) => saved::read(Path::new(file)),
+        Some(file) if saved::is_scan(Path::new(file)) => saved::read(Path::new(file)),
         Some(target) => {
             let mut scanned = scan::one(target, &args.common, true, false)?;
             scan::match_vulnerabilities(&mut scanned.report, args.db.as_deref(), &args.common)?;
             Ok(scanned.report)
         }
     }
-}
-
-/// A file that an earlier scan wrote, not something to scan.
-fn is_report(file: &str) -> bool {
-    Path::new(file).is_file() && Path::new(file).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))
 }
 
 fn target(report: &ScanReport) -> String {

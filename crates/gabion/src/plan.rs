@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Common,
-    db, output, saved, scan,
+    clock, db, output, saved, scan,
     verdict::{self, Verdict, VerdictArgs},
 };
 use anyhow::{Context, bail};
@@ -33,7 +33,8 @@ pub(crate) struct PlanArgs {
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) format: PlanFormat,
 
-    /// Also write the plan to a file; for markdown to a directory, a ticket for each owner; may be repeated
+    /// Also write the plan to a file; for markdown to a directory with a ticket for each owner, or to one file if its name
+    /// ends in .md; may be repeated
     #[arg(short, long = "output", value_name = "FORMAT=FILE")]
     pub(crate) outputs: Vec<PlanOutput>,
 
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         ),
         None => None,
     };
-    let reports = reports(args, &verdict)?;
+    let (reports, passed) = reports(args, &verdict)?;
     let subjects: Vec<Subject<'_>> = reports.iter().map(Subject::new).collect();
     let owner = |claim: &Claim<'_>| owners.owner_of(&names(claim.name), claim.labels).map(str::to_owned);
     let external = |claim: &Claim<'_>| {
@@ -155,15 +156,20 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         None => Planned::Is(Box::new(plan(&subjects, &rules, &options))),
     };
     for PlanOutput { format, path } in &args.outputs {
-        if *format == PlanFormat::Markdown && path.is_dir() {
+        if *format == PlanFormat::Markdown && path.extension().is_none_or(|e| e != "md") {
             write_tickets(planned.after(), path)?;
             continue;
         }
         let text = planned.render(*format, 120, false)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    if let Planned::Would(simulation) = &planned
+        && simulation.images == 0
+    {
+        output::note(&format!("note: no image has a package {}", simulation.package));
+    }
     output::line(planned.render(args.format, output::width(), output::color(args.common.color))?.trim_end())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 impl Planned {
@@ -192,6 +198,8 @@ impl Planned {
 
 /// A file for each owner.
 fn write_tickets(plan: &gabion_plan::Plan, directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
     for ticket in tickets(plan) {
         let owner = ticket.owner.as_deref().unwrap_or("nobody");
         let safe = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
@@ -211,8 +219,8 @@ fn compare(comparator: &str, a: &str, b: &str) -> Option<std::cmp::Ordering> {
     Order::ALL.iter().find(|order| order.name() == comparator)?.compare(a, b).ok()
 }
 
-/// Everything to plan for, scanned or read, matched, and without what does not count.
-fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>> {
+/// Everything to plan for, scanned or read, matched, and without what does not count; and whether all of it passes the gates.
+fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<(Vec<ScanReport>, bool)> {
     let mut reports = BTreeMap::new();
     for target in &args.targets {
         for one in expand(target)? {
@@ -226,8 +234,8 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
     let cache = scan::usable_cache(&args.common)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
     let database = db::for_scan(db, cache.as_ref().map(gabion_image::cache::Cache::root))?;
-    let mut all = Vec::new();
-    for (mut report, fresh) in reports.into_values() {
+    let (mut all, mut passed) = (Vec::new(), true);
+    for (name, (mut report, fresh)) in reports {
         // A report that was matched when it was made stays what it is, unless a database is named.
         let matched = !report.database.is_empty();
         let now = report.created;
@@ -235,10 +243,15 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
             gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
         verdict.suppress(&mut report, now, true);
-        verdict.filter(&mut report, true);
+        for gate in verdict.results(&report, now).iter().filter(|gate| !gate.passed) {
+            passed = false;
+            output::note(&format!("gate failed: {name}: {}: {}", gate.gate, gate.detail));
+        }
+        verdict.filter(&mut report);
         all.push(report);
     }
-    Ok(all)
+    verdict.tell_expired(clock::now()?);
+    Ok((all, passed))
 }
 
 /// The report in a file, if there is one: a saved scan or an SBOM.

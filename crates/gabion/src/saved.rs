@@ -18,15 +18,7 @@ const LAST: &str = "last-scan.json";
 
 /// Reads a report of `gabion scan --format json`, or what an SBOM says.
 pub(crate) fn parse(bytes: &[u8], file: &Path) -> anyhow::Result<ScanReport> {
-    #[derive(Deserialize)]
-    struct Shape {
-        schema_version: Option<String>,
-        tool: Option<serde::de::IgnoredAny>,
-        findings: Option<serde::de::IgnoredAny>,
-    }
-    if let Ok(Shape { schema_version: Some(version), tool: Some(_), findings: Some(_) }) =
-        serde_json::from_slice(bytes)
-    {
+    if let Some(version) = version(bytes) {
         let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
         if major(&version) != major(SCHEMA_VERSION) {
             bail!("it is a report in format {version}, this program reads {SCHEMA_VERSION}");
@@ -70,6 +62,24 @@ pub(crate) fn parse(bytes: &[u8], file: &Path) -> anyhow::Result<ScanReport> {
         isolation: Isolation::default(),
         database: Vec::new(),
     })
+}
+
+/// The version of a report of `gabion scan`; none if it is something else.
+fn version(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Shape {
+        schema_version: String,
+        #[serde(rename = "tool")]
+        _tool: serde::de::IgnoredAny,
+        #[serde(rename = "findings")]
+        _findings: serde::de::IgnoredAny,
+    }
+    serde_json::from_slice(bytes).ok().map(|Shape { schema_version, .. }| schema_version)
+}
+
+/// Whether a file is a report of `gabion scan`, and not something to scan.
+pub(crate) fn is_scan(file: &Path) -> bool {
+    file.is_file() && fs::read(file).is_ok_and(|bytes| version(&bytes).is_some())
 }
 
 /// Reads one from a file.

@@ -20,6 +20,7 @@ use gabion_report::Options;
 use std::{
     path::Path,
     process::{Command, ExitCode},
+    sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
     keep(&scanned.report, &args.common);
     let gates = verdict.results(&scanned.report, now);
-    verdict.filter(&mut scanned.report, args.common.quiet);
+    verdict.filter(&mut scanned.report);
     let report = &scanned.report;
     let color = output::color(args.common.color);
     let options = Options { color, all: args.all, width: output::width(), gates: &gates };
@@ -106,7 +107,11 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
             facts: common.max_entries,
             ..Limits::DEFAULT
         },
-        jobs: common.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)),
+        // More threads than this only cost memory and descriptors.
+        jobs: common
+            .jobs
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
+            .min(256),
         cache: cache.as_ref().map(|c| c.root().to_owned()),
         temporary,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -153,7 +158,8 @@ pub(crate) fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
         Ok(cache) => Ok(Some(cache)),
         Err(error) if common.cache_dir.is_some() => Err(error),
         Err(error) => {
-            if !common.quiet {
+            static TOLD: AtomicBool = AtomicBool::new(false);
+            if !common.quiet && !TOLD.swap(true, Ordering::Relaxed) {
                 output::note(&format!("note: nothing is kept for the next scan: {error}"));
             }
             Ok(None)

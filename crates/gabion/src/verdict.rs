@@ -1,9 +1,9 @@
 //! What counts, and whether it passes: exceptions and VEX, gates and policies, from flags, environment and `.gabion.yaml`.
 
 use crate::output;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use gabion_model::ScanReport;
+use gabion_model::{Aspect, FindingKind, Reason, ScanReport};
 use gabion_policy::{
     Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
     Severities, VexDocument, apply, apply_vex, decide,
@@ -23,12 +23,12 @@ const MAX_FILE: u64 = 64 << 20;
 pub(crate) struct VerdictArgs {
     /// Exit with 1 if there is any of these, separated by commas: critical, high, medium, low (a vulnerability so severe or
     /// worse), fixable, kev (known to be exploited), epss-PERCENT (epss-10), secret, cis-SEVERITY (cis-high), coverage
-    /// (anything that could not be looked at), eol (no free security updates any more), any
-    #[arg(long, value_name = "GATE", value_delimiter = ',', env = "GABION_FAIL_ON")]
-    pub(crate) fail_on: Vec<Gate>,
+    /// (what was asked for and could not be looked at), eol (no free security updates any more), any
+    #[arg(long, value_name = "GATES", env = "GABION_FAIL_ON")]
+    pub(crate) fail_on: Vec<String>,
 
     /// Exit with 1 if the image does not meet this policy; without a file, the default one (see `gabion policy show`)
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "", env = "GABION_POLICY")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "default", env = "GABION_POLICY")]
     pub(crate) policy: Option<PathBuf>,
 
     /// Only findings of these severities, separated by commas
@@ -36,7 +36,7 @@ pub(crate) struct VerdictArgs {
     pub(crate) severity: Option<Severities>,
 
     /// No vulnerabilities without a fix
-    #[arg(long, env = "GABION_IGNORE_UNFIXED")]
+    #[arg(long, env = "GABION_IGNORE_UNFIXED", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) ignore_unfixed: bool,
 
     /// Exceptions: who answers for what, until when (see docs/exceptions.md); may be repeated
@@ -70,6 +70,7 @@ impl Verdict {
         let project = project(args.config.as_deref())?;
         let chosen =
             |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
+        let gates = gates(&args.fail_on)?;
         let policy = match args.policy.clone().or(project.policy) {
             Some(path) => Some(read_policy(&path)?),
             None => None,
@@ -86,7 +87,7 @@ impl Verdict {
         let vex = chosen(&args.vex, project.vex);
         let vex = vex.iter().map(|path| Ok(VexDocument::parse(&path.display().to_string(), &read(path)?)?));
         Ok(Self {
-            gates: if args.fail_on.is_empty() { project.fail_on } else { args.fail_on.clone() },
+            gates: if gates.is_empty() { project.fail_on } else { gates },
             policy,
             filter: Filter {
                 severities: args.severity.clone().unwrap_or(project.severity),
@@ -133,15 +134,37 @@ impl Verdict {
         results
     }
 
-    /// Takes away what was not asked for, and says how much.
-    pub(crate) fn filter(&self, report: &mut ScanReport, quiet: bool) {
-        let before = report.findings.len();
-        report.findings.retain(|finding| self.filter.counts(finding));
-        let hidden = before - report.findings.len();
-        if hidden > 0 && !quiet {
-            output::note(&format!("note: {hidden} findings are left out by --severity or --ignore-unfixed"));
+    /// Takes away what was not asked for. What is left is not all: the coverage says so, so that nobody takes the report
+    /// for a clean one later.
+    pub(crate) fn filter(&self, report: &mut ScanReport) {
+        let (kept, hidden): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut report.findings).into_iter().partition(|finding| self.filter.counts(finding));
+        report.findings = kept;
+        for (kind, aspect) in [
+            (FindingKind::Vulnerability, Aspect::VULNERABILITIES),
+            (FindingKind::Secret, Aspect::SECRETS),
+            (FindingKind::Misconfiguration, Aspect::CONFIG),
+        ] {
+            let count = hidden.iter().filter(|finding| finding.kind == kind).count() as u64;
+            if count > 0 {
+                let text = "a finding that was left out by --severity or --ignore-unfixed".to_owned();
+                report.coverage.gap(aspect, Reason { text, path: None, count });
+            }
         }
     }
+
+    /// Tells which exceptions have expired.
+    pub(crate) fn tell_expired(&self, now: Timestamp) {
+        for exception in self.exceptions.iter().filter(|exception| exception.expires < day(now)) {
+            output::note(&format!("note: the exception {} has expired, and does nothing", exception.id));
+        }
+    }
+}
+
+/// Gates, separated by commas; what is empty, as of a variable that is set to nothing, is none.
+fn gates(texts: &[String]) -> anyhow::Result<Vec<Gate>> {
+    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|error| anyhow!("--fail-on: {error}"))).collect()
 }
 
 /// A rule as a gate; one that is for other images is none.

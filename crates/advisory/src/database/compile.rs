@@ -39,6 +39,8 @@ pub struct Compiled {
     pub root: Digest,
     /// How many records of the feed are wrong.
     pub rejected: u64,
+    /// No record says anything of a package, a CVE or a release.
+    pub says_nothing: bool,
 }
 
 /// Why a source could not be compiled.
@@ -63,6 +65,8 @@ pub struct Compiler<'a> {
     releases: BTreeMap<(Ecosystem, String), u64>,
     kinds: BTreeSet<&'static str>,
     records: u64,
+    /// Of them, those about a CVE or a release.
+    knows: u64,
     as_of: Option<Timestamp>,
     now: Timestamp,
     rejected: u64,
@@ -78,6 +82,7 @@ impl<'a> Compiler<'a> {
             releases: BTreeMap::new(),
             kinds: BTreeSet::new(),
             records: 0,
+            knows: 0,
             as_of: None,
             now,
             rejected: 0,
@@ -110,6 +115,7 @@ impl<'a> Compiler<'a> {
         partial: Option<&str>,
         path: &Path,
     ) -> Result<Compiled, CompileError> {
+        let says_nothing = self.releases.is_empty() && self.knows == 0;
         for ((ecosystem, release), count) in std::mem::take(&mut self.releases) {
             self.push(
                 Table::Release,
@@ -132,7 +138,7 @@ impl<'a> Compiler<'a> {
             .builder
             .finish(path)
             .map_err(|source| CompileError::Write { path: path.to_owned(), source })?;
-        Ok(Compiled { about, root, rejected })
+        Ok(Compiled { about, root, rejected, says_nothing })
     }
 
     fn push(&mut self, table: Table, key: &[u8], value: &[u8], id: &str) {
@@ -177,23 +183,27 @@ impl Sink for Compiler<'_> {
 
     fn exploited(&mut self, exploited: Exploited) {
         self.records += 1;
+        self.knows += 1;
         self.dated(exploited.added.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp()));
         self.push(Table::Exploited, exploited.cve.as_bytes(), &rows::write(&exploited), &exploited.cve);
     }
 
     fn likelihood(&mut self, likelihood: Likelihood) {
         self.records += 1;
+        self.knows += 1;
         let value = rows::write(&(likelihood.probability, likelihood.percentile));
         self.push(Table::Likelihood, likelihood.cve.as_bytes(), &value, &likelihood.cve);
     }
 
     fn assessment(&mut self, assessment: Assessment) {
         self.records += 1;
+        self.knows += 1;
         self.push(Table::Assessment, assessment.cve.as_bytes(), &rows::write(&assessment), &assessment.cve);
     }
 
     fn lifecycle(&mut self, lifecycle: Lifecycle) {
         self.records += 1;
+        self.knows += 1;
         let key = rows::lifecycle_key(&lifecycle.product, &lifecycle.cycle);
         self.push(Table::Lifecycle, &key, &rows::write(&lifecycle), &lifecycle.product);
     }

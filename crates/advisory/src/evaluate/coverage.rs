@@ -42,7 +42,13 @@ pub(super) fn tell(
     };
     match platform {
         Platform::Unknown(why) if os_packages > 0 => {
-            gap(format!("{why}, so packages of the distribution were not matched"), None, os_packages);
+            let owned = passed.iter().filter(|(_, why)| *why == Passed::Owned).count();
+            let too = if owned > 0 { ", nor were language packages that they own" } else { "" };
+            gap(
+                format!("{why}, so packages of the distribution were not matched{too}"),
+                None,
+                os_packages + owned,
+            );
         }
         Platform::Known { doubt: Some(doubt), .. } => gap(doubt.clone(), None, 1),
         Platform::Unknown(_) | Platform::Known { .. } => {}
@@ -118,7 +124,9 @@ pub(super) fn tell(
         }
     };
     let owned = passed.iter().filter(|(_, why)| *why == Passed::Owned).count();
-    skip("a language package that a package of the distribution owns is matched through that", owned);
+    if matches!(platform, Platform::Known { .. }) {
+        skip("a language package that a package of the distribution owns is matched through that", owned);
+    }
     skip("a vulnerability that the vendor denies for its own package", told.denied.len());
     skip("a CVE that was taken back", told.rejected.len());
 }

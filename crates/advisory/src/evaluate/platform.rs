@@ -60,7 +60,8 @@ impl Platform {
             .map(|release| (*release).to_owned())
             .collect();
         if releases.is_empty() {
-            let others: Vec<_> = known.keys().filter(|release| !release.is_empty()).copied().collect();
+            let mut others: Vec<_> = known.keys().filter(|release| !release.is_empty()).copied().collect();
+            others.sort_by_key(|release| numbers(release));
             let others = match others[..] {
                 [] => String::new(),
                 [.., last] if others.len() > 8 => {
@@ -91,6 +92,11 @@ impl Naming {
 pub(crate) fn covers(os: &OsRelease, extended: bool, release: &str) -> bool {
     let naming = ecosystem(&os.id).and_then(|ecosystem| naming(ecosystem, os, extended));
     naming.is_some_and(|naming| naming.accepts(release))
+}
+
+/// The numbers in a name, by which a person would sort releases.
+fn numbers(release: &str) -> Vec<u64> {
+    release.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Whose advisories are about a distribution, by the `ID` of os-release.

@@ -46,22 +46,31 @@ pub(super) fn run(args: &AffectedArgs, directory: &Path, quiet: bool) -> anyhow:
     if args.format == TextFormat::Json {
         return super::print_json(&affects);
     }
-    print(&affects, inventory.images())?;
+    print(&affects, inventory.images(), inventory.partial())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The advisories that are called so, or that are about what is called so.
 fn named(database: &Database, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
+    let mut unknown = Vec::new();
     for name in names {
+        let upper = name.to_ascii_uppercase();
+        let name = if upper.starts_with("CVE-") { &upper } else { name };
         let before = ids.len();
         for source in database.sources() {
             ids.extend(source.named(name)?);
             ids.extend(source.advisory(name)?.map(|advisory| advisory.id));
         }
         if ids.len() == before {
-            bail!("the database says nothing of {name}");
+            unknown.push(name.as_str().to_owned());
         }
+    }
+    if ids.is_empty() {
+        bail!("the database says nothing of {}", unknown.join(", "));
+    }
+    for name in unknown {
+        output::note(&format!("note: the database says nothing of {name}"));
     }
     Ok(ids)
 }
@@ -82,7 +91,7 @@ fn statements(database: &Database, ids: Option<&BTreeSet<String>>) -> anyhow::Re
     Ok(wanted)
 }
 
-fn print(affects: &[Affects], all: u64) -> anyhow::Result<()> {
+fn print(affects: &[Affects], all: u64, partial: u64) -> anyhow::Result<()> {
     let images: BTreeSet<&String> = affects.iter().flat_map(|one| &one.images).collect();
     for one in affects {
         output::line(&format!("{}  {} {} ({})", one.advisory, one.package, one.version, one.ecosystem))?;
@@ -91,6 +100,11 @@ fn print(affects: &[Affects], all: u64) -> anyhow::Result<()> {
         }
     }
     output::line(&format!("{} of {all} images are affected", images.len()))?;
+    if partial > 0 {
+        output::line(&format!(
+            "{partial} of {all} images were not looked at in full when they were scanned: what was not found in them is not known"
+        ))?;
+    }
     Ok(())
 }
 
@@ -102,6 +116,9 @@ fn add(args: &AffectedArgs, quiet: bool) -> anyhow::Result<()> {
         Collector::default()
     };
     let files = files(&args.add)?;
+    if files.is_empty() {
+        bail!("there is no report (*.json) to add");
+    }
     let progress = Progress::new(quiet, "indexing");
     let mut refused = BTreeMap::new();
     for file in &files {

@@ -59,6 +59,11 @@ pub(super) fn run(args: &BuildArgs, directory: &Path, quiet: bool) -> anyhow::Re
         if done.rejected > SHOWN && !quiet {
             progress.note(&format!("{name}: and {} more records that are not right", done.rejected - SHOWN));
         }
+        if done.says_nothing && !quiet {
+            output::note(&format!(
+                "note: {name}: none of its records says anything of a package or a CVE; is the kind right?"
+            ));
+        }
         told.push(format!("  {name:<24} {:>10} records", done.about.records));
     }
     drop(progress);

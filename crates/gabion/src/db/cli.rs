@@ -139,8 +139,8 @@ pub(crate) struct AffectedArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) index: PathBuf,
 
-    /// Put scans (JSON of `gabion scan`) and SBOMs, or directories of them, into the index
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// Put scans (JSON of `gabion scan`) and SBOMs, or a directory of them, into the index; may be repeated
+    #[arg(long, value_name = "PATH")]
     pub(crate) add: Vec<PathBuf>,
 
     /// Ask about what is new since this database

@@ -10,7 +10,7 @@ mod share;
 mod status;
 
 use crate::output;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cli::{DbArgs, DbCommand, DbRemote};
 use gabion_advisory::{
     Database,
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DbArgs) -> anyhow::Result<ExitCode> {
 
 /// Where the database is: the option, else below the user's data directory.
 pub(crate) fn directory(option: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(directory) = option {
+    if let Some(directory) = option.filter(|path| !path.as_os_str().is_empty()) {
         return Ok(std::path::absolute(directory)?);
     }
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
@@ -65,11 +65,11 @@ fn store(directory: &Path) -> anyhow::Result<Store> {
     Store::open(directory).map_err(|error| {
         let hint = match &error {
             StoreError::Absent(_) => {
-                "make one: gabion db build --from osv=FILE, or gabion db update PLACE --key KEY"
+                "scans use the starter records until there is one. Make one: gabion db build --from osv=FILE, or gabion db update PLACE --key KEY"
             }
             _ => "fetch or build it again: gabion db update, gabion db build",
         };
-        anyhow::Error::new(error).context(format!("the database cannot be used\nhint: {hint}"))
+        anyhow!("{:#}\nhint: {hint}", anyhow::Error::new(error))
     })
 }
 
@@ -80,6 +80,7 @@ pub(crate) fn from_store(store: Store) -> anyhow::Result<Database> {
 
 /// Opens the database that a scan uses; none if the user wants none. Where there is none yet, the starter serves.
 pub(crate) fn for_scan(option: Option<&Path>, cache: Option<&Path>) -> anyhow::Result<Option<Database>> {
+    let option = option.filter(|path| !path.as_os_str().is_empty());
     if option == Some(Path::new("none")) {
         return Ok(None);
     }

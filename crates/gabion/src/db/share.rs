@@ -36,7 +36,7 @@ pub(super) fn update(args: &UpdateArgs, directory: &Path, quiet: bool) -> anyhow
         Some(Origin::Built) | None => None,
     };
     let from = args.from.clone().or(earlier).context(
-        "nobody said where to update from\nhint: gabion db update PLACE --key KEY, with a directory, https:// or oci:// as the place",
+        "it is not known where to update from\nhint: gabion db update PLACE --key KEY, with a directory, https:// or oci:// as the place",
     )?;
     let from =
         if Path::new(&from).is_dir() && !from.starts_with(['/', '.']) { format!("./{from}") } else { from };
@@ -66,7 +66,8 @@ pub(super) fn update(args: &UpdateArgs, directory: &Path, quiet: bool) -> anyhow
     let age = now.duration_since(report.created).as_hours() / 24;
     let age = if age > 7 { format!("; its publisher put it together {age} days ago") } else { String::new() };
     if report.unchanged() {
-        output::line(&format!("{} is at version {}, the newest{age}", directory.display(), report.sequence))?;
+        let newest = if args.allow_older { "" } else { ", the newest" };
+        output::line(&format!("{} is at version {}{newest}{age}", directory.display(), report.sequence))?;
     } else {
         let fetched = HumanBytes(report.bytes_fetched());
         output::line(&format!(
@@ -90,7 +91,7 @@ fn key(args: &UpdateArgs, directory: &Path) -> anyhow::Result<(minisign::PublicK
     });
     let text = match (known, given.transpose()?) {
         (None, None) => bail!(
-            "nobody said who is believed\nhint: give the publisher's public key with --key; it is remembered"
+            "it is not known whose signature to accept\nhint: give the publisher's public key with --key; it is remembered"
         ),
         (Some(known), None) => known,
         (None, Some(given)) => given,

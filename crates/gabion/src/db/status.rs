@@ -2,11 +2,11 @@
 
 use super::cli::TextFormat;
 use crate::{clock, output, progress::Progress};
-use gabion_advisory::{database::Source, store::Origin};
+use gabion_advisory::{Ecosystem, database::Source, store::Origin};
 use indicatif::{HumanBytes, HumanCount};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 #[derive(Serialize)]
 struct Status {
@@ -70,7 +70,7 @@ pub(super) fn run(directory: &Path, format: TextFormat) -> anyhow::Result<ExitCo
     output::line("")?;
     output::line(&format!(
         "  {:<20} {:<16} {:>9} {:>10}  {:<16} {}",
-        "SOURCE", "KIND", "RECORDS", "SIZE", "NEWEST RECORD", "ABOUT"
+        "SOURCE", "KIND", "RECORDS", "SIZE", "NEWEST RECORD", "STATEMENTS ABOUT"
     ))?;
     for s in &status.sources {
         let newest = s.as_of.map_or("unknown".to_owned(), |time| ago(now, time));
@@ -98,9 +98,12 @@ pub(super) fn run(directory: &Path, format: TextFormat) -> anyhow::Result<ExitCo
 
 fn source(source: &Source) -> SourceStatus {
     let about = source.about();
-    let name = |ecosystem: &gabion_advisory::Ecosystem, releases: usize| match releases {
-        1 => ecosystem.name().to_owned(),
-        n => format!("{} ({n} releases)", ecosystem.name()),
+    let name = |(ecosystem, releases): (&Ecosystem, &BTreeMap<String, u64>)| {
+        let statements = HumanCount(releases.values().sum());
+        match releases.len() {
+            1 => format!("{} {statements}", ecosystem.name()),
+            n => format!("{} {statements} in {n} releases", ecosystem.name()),
+        }
     };
     SourceStatus {
         name: about.name.clone(),
@@ -110,7 +113,7 @@ fn source(source: &Source) -> SourceStatus {
         size: source.segment().size(),
         as_of: about.as_of,
         root: source.segment().root().to_string(),
-        ecosystems: source.releases().iter().map(|(e, releases)| name(e, releases.len())).collect(),
+        ecosystems: source.releases().iter().rev().map(name).collect(),
     }
 }
 
