@@ -39,7 +39,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     let (gzip, zstd) = (gzip(&layer)?, zstd::encode_all(&layer[..], 3)?);
     let index = file_index();
     let reports =
-        [sample::rich(), sample::vulnerable(), sample::clean()].map(|report| serde_json::to_vec(&report));
+        [sample::rich(), sample::wall(), sample::clean()].map(|report| serde_json::to_vec(&report));
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut all = vec![
         ("tarball", vec![layer.clone(), long_names()?]),
