@@ -74,6 +74,44 @@ def measure(name, command, prepare=None, env=None):
     print(f"{name:<58} {wall:8.3f} s {best:8.3f} s {cpu:8.2f} s {peak:8.1f} MB", flush=True)
 
 
+HERE = pathlib.Path(__file__).resolve().parent
+FEEDS = pathlib.Path(os.environ.get("GABION_TEST_DATA", HERE / "../../shared/data")) / "advisories"
+RECORDS = [HERE / "../crates/advisory/starter/debian-12.jsonl"]
+# What Trivy's database can be made of, too.
+RECORDS += [FEEDS / f"{name}.jsonl.zst" for name in ["debian", "alpine", "go", "crates", "pypi", "mixed"]]
+
+
+def vulnerabilities(gabion, bench, scratch):
+    """A database of the records, and an SBOM of the image; neither is timed."""
+    database, sbom = scratch / "database", scratch / "image.cdx.json"
+    feeds = [part for records in RECORDS if records.exists() for part in ("--from", f"osv={records}")]
+    for name in ["kev", "vulnrichment"]:
+        if (FEEDS / f"{name}.jsonl.zst").exists():
+            feeds += ["--from", f"{name}={FEEDS / name}.jsonl.zst"]
+    subprocess.run([gabion, "db", "build", "--quiet", "--output", database] + feeds, check=True, stdout=subprocess.DEVNULL)
+    scan = [gabion, "scan", "--quiet", "--no-cache", "--db", "none", "--output", f"cyclonedx={sbom}", f"oci:{bench / 'oci'}:bench"]
+    subprocess.run(scan, check=True, stdout=subprocess.DEVNULL)
+    return database, sbom
+
+
+def same_advisories(scratch):
+    """Trivy's database of the same records; not timed. None without Go."""
+    out = scratch / "trivy"
+    out.mkdir()
+    lines = out / "records.jsonl"
+    with open(lines, "wb") as all_records:
+        for records in filter(pathlib.Path.exists, RECORDS):
+            reader = ["zstd", "-qdc", records] if records.suffix == ".zst" else ["cat", records]
+            subprocess.run(reader, check=True, stdout=all_records)
+    try:
+        subprocess.run(["go", "run", ".", out, lines], cwd=HERE / "../xtask/trivy-db", check=True, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"trivy, SBOM to vulnerabilities: not run: {error}")
+        return None
+    lines.unlink()
+    return out
+
+
 def main():
     gabion, bench, yardsticks = (pathlib.Path(a).resolve() for a in sys.argv[1:4])
     tools = yardsticks / "venv" / "bin"
@@ -94,12 +132,21 @@ def main():
     measure("gabion, dir:, without secrets", scan + ["--no-secrets", f"dir:{rootfs}"])
     measure("gabion, dir:, everything", scan + [f"dir:{rootfs}"])
 
+    database, sbom = vulnerabilities(gabion, bench, scratch)
+    known = ["--db", database]
+    measure("gabion, everything and vulnerabilities, cold", scan + known + [f"oci:{oci}:bench"], forget)
+    measure("gabion, everything and vulnerabilities, warm", scan + known + [f"oci:{oci}:bench"])
+    measure("gabion, SBOM to vulnerabilities", scan + known + [f"sbom:{sbom}"])
+
     trivy = [tools / "trivy", "--quiet", "--cache-dir", cache]
     offline = ["--offline-scan", "--skip-db-update", "--skip-java-db-update", "--skip-files", "**/*.jar", "--format", "json", "--list-all-pkgs"]
     image = ["image", "--input", f"{oci}"]
     measure("trivy, packages and secrets, no jars, cold", trivy + image + ["--scanners", "secret", "--format", "cyclonedx"] + offline[:5], forget)
     measure("trivy, SBOM only, no jars, cold", trivy + image + ["--format", "cyclonedx"] + offline[:5], forget)
     measure("trivy, SBOM only, no jars, warm", trivy + image + ["--format", "cyclonedx"] + offline[:5])
+    if (trivy_database := same_advisories(scratch)) is not None:
+        command = [tools / "trivy", "--quiet", "--cache-dir", trivy_database, "sbom"] + offline[:3] + ["--format", "json", sbom]
+        measure("trivy, SBOM to vulnerabilities, same advisories", command)
     syft = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_CACHE_DIR": str(cache)}
     measure("syft, packages, cold", [tools / "syft", "scan", "--quiet", "--output", "json", f"oci-dir:{oci}"], forget, syft)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -32,7 +32,7 @@ pub fn id() -> Digest {
 /// Writes them as a source.
 pub fn compile(path: &Path) -> Result<Compiled, CompileError> {
     let mut tell = |_: &Rejected| {};
-    let mut compiler = Compiler::new(None, Timestamp::MAX, &mut tell);
+    let mut compiler = Compiler::new(None, Timestamp::MAX, &mut tell).plain();
     for (name, bytes) in RECORDS {
         compiler.import_bytes(Kind::Osv, name, bytes, &FeedLimits::DEFAULT)?;
     }
