@@ -10,7 +10,7 @@ mod share;
 mod status;
 
 use crate::output;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cli::{DbArgs, DbCommand, DbRemote};
 use gabion_advisory::{
     Database,
@@ -69,7 +69,8 @@ fn store(directory: &Path) -> anyhow::Result<Store> {
             }
             _ => "fetch or build it again: gabion db update, gabion db build",
         };
-        anyhow::Error::new(error).context(format!("the database cannot be used\nhint: {hint}"))
+        let error = anyhow::Error::new(error);
+        anyhow!("the database cannot be used: {error:#}\nhint: {hint}")
     })
 }
 
