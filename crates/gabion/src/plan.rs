@@ -3,7 +3,7 @@
 use crate::{
     cli::Common,
     db, output, saved, scan,
-    verdict::{self, Verdict, VerdictArgs},
+    verdict::{self, CountsArgs, Verdict},
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -37,7 +37,7 @@ pub(crate) struct PlanArgs {
     #[arg(short, long = "output", value_name = "FORMAT=FILE")]
     pub(crate) outputs: Vec<PlanOutput>,
 
-    /// Whose images are (see docs/policy.md)
+    /// Whose images are (see docs/exceptions.md)
     #[arg(long, value_name = "FILE", env = "GABION_OWNERS")]
     pub(crate) owners: Option<PathBuf>,
 
@@ -66,10 +66,10 @@ pub(crate) struct PlanArgs {
     pub(crate) db: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) verdict: VerdictArgs,
+    pub(crate) common: Common,
 
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) counts: CountsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -122,7 +122,7 @@ enum Planned {
 }
 
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let verdict = Verdict::read(&args.verdict)?;
+    let verdict = Verdict::counting(&args.counts)?;
     let owners = match args.owners.as_ref().or(verdict.owners.as_ref()) {
         Some(path) => Owners::parse(&path.display().to_string(), &verdict::read(path)?)?,
         None => Owners::default(),
