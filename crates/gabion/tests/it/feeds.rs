@@ -167,7 +167,7 @@ pub(crate) fn image() -> Image {
         "config": { "Cmd": ["/app/run"], "User": "10001", "Env": ["PATH=/usr/bin:/bin"], "Healthcheck": { "Test": ["CMD", "true"] } },
         "created": "2025-10-01T00:00:00Z",
         "history": [
-            { "created": "2025-09-01T00:00:00Z", "created_by": "ADD rootfs.tar / # debian" },
+            { "created": "2025-09-01T00:00:00Z", "created_by": "COPY rootfs / # debian" },
             { "created": "2025-10-01T00:00:00Z", "created_by": "COPY app /app # buildkit" },
         ],
     });
