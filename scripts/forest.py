@@ -353,7 +353,7 @@ def build(forest, out, stay):
     start = time.monotonic()
     forest = {tag: {"named": False, "secure": False, **entry} for tag, entry in forest.items()}
     layout, work = Layout(out / "oci"), out / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     with mounts() as mount:
         mount("-t", "tmpfs", "-o", "size=80%,mode=755", "tmpfs", work)
         builder, chains = Builder(work, layout), {}

@@ -87,10 +87,11 @@ pub(crate) struct ScanArgs {
     pub(crate) no_secrets: bool,
 
     #[command(flatten)]
-    pub(crate) verdict: crate::verdict::VerdictArgs,
-
-    #[command(flatten)]
     pub(crate) common: Common,
+
+    // A heading holds for all that follows, so what has none goes first.
+    #[command(flatten)]
+    pub(crate) verdict: crate::verdict::VerdictArgs,
 }
 
 #[derive(Debug, Args)]

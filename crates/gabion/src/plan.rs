@@ -3,7 +3,7 @@
 use crate::{
     cli::Common,
     clock, db, output, saved, scan,
-    verdict::{self, Verdict, VerdictArgs},
+    verdict::{self, CountsArgs, Verdict},
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -38,7 +38,7 @@ pub(crate) struct PlanArgs {
     #[arg(short, long = "output", value_name = "FORMAT=FILE")]
     pub(crate) outputs: Vec<PlanOutput>,
 
-    /// Whose images are (see docs/policy.md)
+    /// Whose images are (see docs/exceptions.md)
     #[arg(long, value_name = "FILE", env = "GABION_OWNERS")]
     pub(crate) owners: Option<PathBuf>,
 
@@ -67,10 +67,10 @@ pub(crate) struct PlanArgs {
     pub(crate) db: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) verdict: VerdictArgs,
+    pub(crate) common: Common,
 
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) counts: CountsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,7 +123,7 @@ enum Planned {
 }
 
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let verdict = Verdict::read(&args.verdict)?;
+    let verdict = Verdict::counting(&args.counts)?;
     let owners = match args.owners.as_ref().or(verdict.owners.as_ref()) {
         Some(path) => Owners::parse(&path.display().to_string(), &verdict::read(path)?)?,
         None => Owners::default(),
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         ),
         None => None,
     };
-    let (reports, passed) = reports(args, &verdict)?;
+    let reports = reports(args, &verdict)?;
     let subjects: Vec<Subject<'_>> = reports.iter().map(Subject::new).collect();
     let owner = |claim: &Claim<'_>| owners.owner_of(&names(claim.name), claim.labels).map(str::to_owned);
     let external = |claim: &Claim<'_>| {
@@ -169,7 +169,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         output::note(&format!("note: no image has a package {}", simulation.package));
     }
     output::line(planned.render(args.format, output::width(), output::color(args.common.color))?.trim_end())?;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Planned {
@@ -219,8 +219,8 @@ fn compare(comparator: &str, a: &str, b: &str) -> Option<std::cmp::Ordering> {
     Order::ALL.iter().find(|order| order.name() == comparator)?.compare(a, b).ok()
 }
 
-/// Everything to plan for, scanned or read, matched, and without what does not count; and whether all of it passes the gates.
-fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<(Vec<ScanReport>, bool)> {
+/// Everything to plan for, scanned or read, matched, and without what does not count.
+fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>> {
     let mut reports = BTreeMap::new();
     for target in &args.targets {
         for one in expand(target)? {
@@ -234,8 +234,8 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<(Vec<ScanReport
     let cache = scan::usable_cache(&args.common)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
     let database = db::for_scan(db, cache.as_ref().map(gabion_image::cache::Cache::root))?;
-    let (mut all, mut passed) = (Vec::new(), true);
-    for (name, (mut report, fresh)) in reports {
+    let mut all = Vec::new();
+    for (mut report, fresh) in reports.into_values() {
         // A report that was matched when it was made stays what it is, unless a database is named.
         let matched = !report.database.is_empty();
         let now = report.created;
@@ -243,15 +243,11 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<(Vec<ScanReport
             gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
         verdict.suppress(&mut report, now, true);
-        for gate in verdict.results(&report, now).iter().filter(|gate| !gate.passed) {
-            passed = false;
-            output::note(&format!("gate failed: {name}: {}: {}", gate.gate, gate.detail));
-        }
         verdict.filter(&mut report);
         all.push(report);
     }
     verdict.tell_expired(clock::now()?);
-    Ok((all, passed))
+    Ok(all)
 }
 
 /// The report in a file, if there is one: a saved scan or an SBOM.

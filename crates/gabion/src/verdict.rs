@@ -19,7 +19,7 @@ use std::{
 const MAX_FILE: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What counts, and what fails")]
+#[command(next_help_heading = "What fails")]
 pub(crate) struct VerdictArgs {
     /// Exit with 1 if there is any of these, separated by commas: critical, high, medium, low (a vulnerability so severe or
     /// worse), fixable, kev (known to be exploited), epss-PERCENT (epss-10), secret, cis-SEVERITY (cis-high), coverage
@@ -31,6 +31,14 @@ pub(crate) struct VerdictArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "default", env = "GABION_POLICY")]
     pub(crate) policy: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) counts: CountsArgs,
+}
+
+/// Which findings count, for what decides and for what does not.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What counts")]
+pub(crate) struct CountsArgs {
     /// Only findings of these severities, separated by commas
     #[arg(long, value_name = "LEVELS", env = "GABION_SEVERITY")]
     pub(crate) severity: Option<Severities>,
@@ -67,14 +75,24 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     pub(crate) fn read(args: &VerdictArgs) -> anyhow::Result<Self> {
-        let project = project(args.config.as_deref())?;
-        let chosen =
-            |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
-        let gates = gates(&args.fail_on)?;
-        let policy = match args.policy.clone().or(project.policy) {
-            Some(path) => Some(read_policy(&path)?),
+        let project = project(args.counts.config.as_deref())?;
+        let policy = match args.policy.as_ref().or(project.policy.as_ref()) {
+            Some(path) => Some(read_policy(path)?),
             None => None,
         };
+        let given = gates(&args.fail_on)?;
+        let gates = if given.is_empty() { project.fail_on.clone() } else { given };
+        Ok(Self { gates, policy, ..Self::of(&args.counts, project)? })
+    }
+
+    /// What counts, where nothing is to be decided.
+    pub(crate) fn counting(args: &CountsArgs) -> anyhow::Result<Self> {
+        Self::of(args, project(args.config.as_deref())?)
+    }
+
+    fn of(args: &CountsArgs, project: ProjectConfig) -> anyhow::Result<Self> {
+        let chosen =
+            |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
         let mut exceptions: Vec<Exception> = Vec::new();
         for path in chosen(&args.exceptions, project.exceptions) {
             for exception in Exception::parse(&path.display().to_string(), &read(&path)?)? {
@@ -87,8 +105,8 @@ impl Verdict {
         let vex = chosen(&args.vex, project.vex);
         let vex = vex.iter().map(|path| Ok(VexDocument::parse(&path.display().to_string(), &read(path)?)?));
         Ok(Self {
-            gates: if gates.is_empty() { project.fail_on } else { gates },
-            policy,
+            gates: Vec::new(),
+            policy: None,
             filter: Filter {
                 severities: args.severity.clone().unwrap_or(project.severity),
                 ignore_unfixed: args.ignore_unfixed || project.ignore_unfixed,
@@ -209,9 +227,9 @@ pub(crate) fn day(time: Timestamp) -> Date {
     time.to_zoned(TimeZone::UTC).date()
 }
 
-/// A policy from a file; the default one if the path is empty.
+/// A policy from a file, or the one named `default`.
 pub(crate) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
-    if path.as_os_str().is_empty() || path == Path::new("default") {
+    if path == Path::new("default") {
         return Ok(Policy::default_policy());
     }
     Ok(Policy::parse(&path.display().to_string(), &read(path)?)?)

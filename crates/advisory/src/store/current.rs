@@ -88,7 +88,10 @@ impl Current {
         let path = Self::place(directory);
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Below something that is no directory, there is nothing, either.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(source) => return Err(StoreError::Io { path, source }),
         };
         let mut bytes = Vec::new();

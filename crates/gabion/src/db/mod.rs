@@ -69,7 +69,8 @@ fn store(directory: &Path) -> anyhow::Result<Store> {
             }
             _ => "fetch or build it again: gabion db update, gabion db build",
         };
-        anyhow!("{:#}\nhint: {hint}", anyhow::Error::new(error))
+        let error = anyhow::Error::new(error);
+        anyhow!("the database cannot be used: {error:#}\nhint: {hint}")
     })
 }
 

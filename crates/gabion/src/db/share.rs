@@ -52,11 +52,12 @@ pub(super) fn update(args: &UpdateArgs, directory: &Path, quiet: bool) -> anyhow
     let progress = Progress::new(quiet, "updating");
     let name = place.to_string();
     let upstream = Upstream { chunks: &mut *chunks, name: &name, key: &key.0, allow_older: args.allow_older };
-    let (_, report) = change.update(upstream, now, &mut |event| match event {
+    let updated = change.update(upstream, now, &mut |event| match event {
         Event::Expected(bytes) => progress.grow(bytes),
         Event::Arrived(bytes) => progress.advance(bytes),
         Event::Done(..) => {}
-    })?;
+    });
+    let (_, report) = updated.with_context(|| format!("cannot update from {name}"))?;
     drop(progress);
     fs::write(pinned(directory), format!("{}\n", key.1)).context("cannot remember the key")?;
     for (name, updated) in report.segments.iter().filter(|(_, updated)| updated.route != Route::Current) {

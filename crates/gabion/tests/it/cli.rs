@@ -1,6 +1,9 @@
 //! The surface: help, tables, exit codes, and the same bytes for the same input.
 
-use crate::bad::{Desk, Image, Layer, Ran, Tar};
+use crate::{
+    bad::{Desk, Image, Layer, Ran, Tar},
+    feeds,
+};
 use serde_json::json;
 use std::{fs, process::Stdio};
 
@@ -73,19 +76,35 @@ fn help_says_it_all() {
     snapshot!("help", desk, bare(&desk, &["--help"]));
     snapshot!("help_scan", desk, bare(&desk, &["scan", "--help"]));
     snapshot!("help_diff", desk, bare(&desk, &["diff", "-h"]));
+    snapshot!("help_plan", desk, bare(&desk, &["plan", "-h"]));
+    snapshot!("help_explain", desk, bare(&desk, &["explain", "-h"]));
+    snapshot!("help_policy", desk, bare(&desk, &["policy", "--help"]));
+    snapshot!("help_db", desk, bare(&desk, &["db", "--help"]));
+    snapshot!("help_db_build", desk, bare(&desk, &["db", "build", "-h"]));
     snapshot!("help_cache", desk, bare(&desk, &["cache", "prune", "--help"]));
 }
 
 #[test]
 fn a_table_of_a_small_image() {
     let desk = desk();
-    snapshot!("table", desk, desk.run(&["scan", "oci:v2", "--no-cache"]));
-    snapshot!("table_all", desk, desk.run(&["scan", "oci:v2", "--no-cache", "--all"]));
-    snapshot!(
-        "guessed",
-        desk,
-        desk.run(&["scan", "v1", "--no-cache", "--fail-on", "secret,cis-critical,coverage"])
-    );
+    // What the starter database holds is not for these to tell.
+    let scan = |image: &str, more: &[&str]| {
+        desk.run(&[&["scan", image, "--no-cache", "--db", "none"][..], more].concat())
+    };
+    snapshot!("table", desk, scan("oci:v2", &[]));
+    snapshot!("table_all", desk, scan("oci:v2", &["--all"]));
+    snapshot!("guessed", desk, scan("v1", &["--fail-on", "secret,cis-critical,coverage"]));
+}
+
+#[test]
+fn a_table_of_vulnerabilities() {
+    let desk = feeds::desk();
+    feeds::image().layout(&desk);
+    let scan =
+        |more: &[&str]| desk.run(&[&["scan", "oci:app", "--no-cache", "--db", "db"][..], more].concat());
+    snapshot!("table_vulnerabilities", desk, scan(&["--fail-on", "kev"]));
+    snapshot!("table_vulnerabilities_all", desk, scan(&["--all"]));
+    snapshot!("markdown", desk, scan(&["--format", "markdown"]));
 }
 
 #[test]
@@ -114,7 +133,8 @@ fn the_cache_is_shown_and_pruned() {
 #[test]
 fn exit_codes_follow_the_gates() {
     let desk = desk();
-    let code = |gates: &str| desk.run(&["scan", "oci:v1", "--quiet", "--fail-on", gates]).code;
+    let code =
+        |gates: &str| desk.run(&["scan", "oci:v1", "--quiet", "--db", "none", "--fail-on", gates]).code;
     assert_eq!(code("secret"), 1);
     assert_eq!(code("cis-critical"), 0);
     assert_eq!(code("cis-low"), 1);
@@ -201,7 +221,7 @@ fn wrong_arguments_are_told_as_such() {
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let desk = desk();
-    for format in ["table", "json", "cyclonedx", "spdx", "sarif", "junit"] {
+    for format in ["table", "json", "cyclonedx", "spdx", "sarif", "junit", "markdown"] {
         let scan = |more: &[&str]| {
             let ran = desk.run(&[&["scan", "oci:v2", "--all", "--format", format][..], more].concat());
             assert_eq!(ran.code, 0, "{}", ran.err);
@@ -227,7 +247,7 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn several_outputs_at_once() {
     let desk = desk();
-    let formats = ["table", "json", "cyclonedx", "spdx", "sarif", "junit"];
+    let formats = ["table", "json", "cyclonedx", "spdx", "sarif", "junit", "markdown"];
     let outputs: Vec<String> = formats.iter().map(|f| format!("--output={f}=out.{f}")).collect();
     let mut arguments = vec!["scan", "oci:v2", "--format", "json", "--all", "--no-cache"];
     arguments.extend(outputs.iter().map(String::as_str));

@@ -6,4 +6,9 @@
 mod bad;
 mod cli;
 mod compare;
+mod db;
+mod debian12;
+mod feeds;
+mod plan;
 mod support;
+mod verdict;

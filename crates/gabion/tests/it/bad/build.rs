@@ -160,6 +160,11 @@ impl Image {
     }
 
     pub(crate) fn layout_at(&self, directory: &Path) {
+        index(directory, &self.store(directory));
+    }
+
+    /// Puts its blobs into a layout, and gives the descriptor of its manifest.
+    fn store(&self, directory: &Path) -> Value {
         let blobs = directory.join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("creates");
         let mut layers = Vec::new();
@@ -175,7 +180,18 @@ impl Image {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": config, "layers": layers,
         });
-        index(directory, &blob(&blobs, &manifest));
+        blob(&blobs, &manifest)
+    }
+
+    /// Writes a layout with several images, each with a name.
+    pub(crate) fn layout_of(directory: &Path, images: &[(&str, &Self)]) {
+        let mut manifests = Vec::new();
+        for (name, image) in images {
+            let mut descriptor = image.store(directory);
+            descriptor["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
+            manifests.push(descriptor);
+        }
+        index_of(directory, &manifests);
     }
 
     /// The image as `docker save` writes it.
@@ -202,7 +218,11 @@ pub(crate) fn blob(blobs: &Path, document: &Value) -> Value {
 
 /// Makes a directory a layout with one image.
 pub(crate) fn index(directory: &Path, descriptor: &Value) {
+    index_of(directory, std::slice::from_ref(descriptor));
+}
+
+fn index_of(directory: &Path, manifests: &[Value]) {
     fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("writes");
-    let index = json!({ "schemaVersion": 2, "manifests": [descriptor] });
+    let index = json!({ "schemaVersion": 2, "manifests": manifests });
     fs::write(directory.join("index.json"), index.to_string()).expect("writes");
 }
