@@ -190,8 +190,7 @@ fn a_web_server_is_updated_from() {
     // A feed of a web server.
     let feed = Server::of(desk.at("feeds"));
     let from = format!("ghsa:osv=http://{}/ghsa.jsonl", feed.host);
-    let build = ["db", "build", "--db", "web", "--from", &from, "--registry-insecure", &feed.host];
-    let built = desk.run(&build);
+    let built = desk.run(&["db", "build", "--db", "web", "--from", &from, "--registry-insecure", &feed.host]);
     assert_eq!(built.code, 0, "{}", built.err);
     assert_eq!(vulnerabilities(&desk.scan("dir:source", &["--db", "web"]).report())[..2], [LODASH, LEFT_PAD]);
     let left: Vec<_> = fs::read_dir(desk.at("web")).expect("lists").filter_map(Result::ok).collect();
@@ -232,9 +231,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("lists").filter_map(Result::ok) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).map(drop).expect("copies")
+            fs::copy(entry.path(), target).expect("copies");
         }
     }
 }
