@@ -233,7 +233,7 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
     }
     let cache = scan::usable_cache(&args.common)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    let database = db::for_scan(db, cache.as_ref().map(gabion_image::cache::Cache::root))?;
+    let database = db::for_scan(db, cache.as_ref().map(gabion_image::cache::Cache::root), args.common.quiet)?;
     let mut all = Vec::new();
     for (mut report, fresh) in reports.into_values() {
         // A report that was matched when it was made stays what it is, unless a database is named.

@@ -69,7 +69,7 @@ pub(crate) fn match_vulnerabilities(
 ) -> anyhow::Result<()> {
     let cache = usable_cache(common)?;
     let root = cache.as_ref().map(Cache::root);
-    if let Some(database) = db::for_scan(db, root)? {
+    if let Some(database) = db::for_scan(db, root, common.quiet)? {
         gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
     }
     Ok(())

@@ -31,7 +31,7 @@ fn images_are_indexed_once_and_asked_about_often() {
     let desk = feeds::desk();
     scans(&desk);
     affected(&desk, &[LODASH]).fails(&["index"]);
-    let added = affected(&desk, &["--add", "scans/shop.json", "scans/mended.json"]);
+    let added = affected(&desk, &["--add", "scans/shop.json", "--add", "scans/mended.json"]);
     assert_eq!((added.code, added.out.as_str()), (0, "index holds 2 images now\n"), "{}", added.err);
 
     let one = affected(&desk, &[LODASH]);

@@ -101,7 +101,7 @@ fn an_update_fetches_all_of_it_and_then_what_changed() {
     assert_eq!(desk.run(&["db", "verify", "--db", "client"]).code, 0);
 
     // A second database is a second client, with its own memory.
-    desk.run(&["db", "update", "--db", "other"]).fails(&["nobody said where to update from"]);
+    desk.run(&["db", "update", "--db", "other"]).fails(&["it is not known where to update from"]);
     let other = desk.run(&["db", "update", "--db", "other", "public", "--key", "key.pub"]);
     assert!(other.out.contains("other is at version 2 now"), "{}{}", other.out, other.err);
 }
@@ -110,7 +110,7 @@ fn an_update_fetches_all_of_it_and_then_what_changed() {
 fn only_what_the_publisher_signed_is_taken() {
     let desk = publisher();
     update(&desk, &["./public"])
-        .fails(&["nobody said who is believed", "hint: give the publisher's public key"]);
+        .fails(&["it is not known whose signature to accept", "hint: give the publisher's public key"]);
     assert_eq!(desk.run(&["db", "keygen", "mallory"]).code, 0);
     update(&desk, &["./public", "--key", "mallory.pub"]).fails(&["sign"]);
     update(&desk, &["./public", "--key", "nonsense"]).fails(&["the public key cannot be read"]);
@@ -190,8 +190,7 @@ fn a_web_server_is_updated_from() {
     // A feed of a web server.
     let feed = Server::of(desk.at("feeds"));
     let from = format!("ghsa:osv=http://{}/ghsa.jsonl", feed.host);
-    let build = ["db", "build", "--db", "web", "--from", &from, "--registry-insecure", &feed.host];
-    let built = desk.run(&build);
+    let built = desk.run(&["db", "build", "--db", "web", "--from", &from, "--registry-insecure", &feed.host]);
     assert_eq!(built.code, 0, "{}", built.err);
     assert_eq!(vulnerabilities(&desk.scan("dir:source", &["--db", "web"]).report())[..2], [LODASH, LEFT_PAD]);
     let left: Vec<_> = fs::read_dir(desk.at("web")).expect("lists").filter_map(Result::ok).collect();
@@ -232,9 +231,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("lists").filter_map(Result::ok) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).map(drop).expect("copies")
+            fs::copy(entry.path(), target).expect("copies");
         }
     }
 }
