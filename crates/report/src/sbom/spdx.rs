@@ -104,6 +104,7 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         match purl.map(|r| purl::read(&r.reference_locator)) {
             Some(Ok(Named::Package(mut package, distribution))) => {
                 os.distribution(distribution, &package.name);
+                purl::respell(&mut package, &entry.name);
                 package.source = package.source.or_else(|| trivy_source(&entry.source_info));
                 package.licenses = licenses(&entry.license_declared, &texts);
                 content.packages.push(*package);
