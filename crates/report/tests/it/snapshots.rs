@@ -167,6 +167,13 @@ fn gates_that_failed_come_first_and_many_that_passed_share_a_line() {
     let options = Options { gates: &gates, ..Options::default() };
     let table = text(&sample::clean(), Format::Table, &options);
     assert!(table.contains("\ngate failed: c\n4 gates passed: a, b, d, e\n"), "{table}");
+    let mut told = gates.to_vec();
+    told.push(GateResult { detail: "2 left out by --severity".to_owned(), ..gate("f", true) });
+    let table = text(&sample::clean(), Format::Table, &Options { gates: &told, ..Options::default() });
+    assert!(
+        table.contains("\ngate passed: f (2 left out by --severity)\n4 gates passed: a, b, d, e\n"),
+        "{table}"
+    );
     let all = text(&sample::clean(), Format::Table, &Options { all: true, ..options });
     assert!(all.contains("\ngate failed: c\ngate passed: a\ngate passed: b\n"), "{all}");
 }
