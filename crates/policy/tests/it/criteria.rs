@@ -181,3 +181,18 @@ fn an_aspect_that_does_not_exist_is_refused() {
     assert!(error.starts_with(told), "{error}");
     assert!(parse("'secret-*'").is_err());
 }
+
+#[test]
+fn a_rule_about_the_image_says_what_the_image_is() {
+    let mut report = sample::rich();
+    report.config.as_mut().expect("an image").user = String::new();
+    for (criteria, reason) in [
+        ("image: { root: true }", "the image runs as root"),
+        ("image: { registries: ['registry.*'] }", "it is named at registry.example"),
+        ("image: {}", "the image is in its scope"),
+        ("when: 'image.root == true'", "`when` is true of it"),
+        ("image: { root: true }, when: 'true'", "the image runs as root, `when` is true of it"),
+    ] {
+        assert_eq!(says(criteria, &report, Failed).reason, reason, "{criteria}");
+    }
+}
