@@ -48,7 +48,8 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
         PolicyCommand::Check { policies } => {
             for path in policies {
                 let policy = verdict::read_policy(path)?;
-                output::line(&format!("{}: {} rules", path.display(), policy.rules.len()))?;
+                let rules = gabion_report::text::count(policy.rules.len() as u64, "rule");
+                output::line(&format!("{}: {rules}", path.display()))?;
             }
         }
         PolicyCommand::Test { policy, scans, format } => {

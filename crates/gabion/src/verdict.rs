@@ -122,7 +122,7 @@ impl Verdict {
     pub(crate) fn suppress(&self, report: &mut ScanReport, now: Timestamp, quiet: bool) {
         let today = day(now);
         let applied = apply(report, &self.exceptions, today);
-        let vex = apply_vex(report, &self.vex);
+        let vex = apply_vex(report, &self.vex, now);
         if quiet {
             return;
         }
@@ -131,6 +131,9 @@ impl Verdict {
         }
         for id in &applied.unused {
             output::note(&format!("note: the exception {id} is for nothing in this image"));
+        }
+        for why in &vex.ignored {
+            output::note(&format!("note: {why}"));
         }
         for id in &vex.unused {
             output::note(&format!("note: the VEX document {id} is for nothing in this image"));

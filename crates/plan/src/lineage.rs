@@ -177,7 +177,27 @@ fn kin(
                 format!("base of {} and {} more", images[span.sample].name, span.below.saturating_sub(1));
         }
     }
+    tell_apart(&mut kin, images, spans);
     kin
+}
+
+/// What images say is their base names the layers that they share, which may be more than the base, or its state of
+/// another day. Where several nodes have such a name, only the one that the others are built on keeps it.
+fn tell_apart(kin: &mut [Kin], images: &[Image<'_>], spans: &[Span]) {
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (node, kin) in kin.iter().enumerate().filter(|(_, kin)| kin.named_by == NamedBy::Hint) {
+        by_name.entry(kin.name.clone()).or_default().push(node);
+    }
+    for (name, nodes) in by_name.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
+        // Parents come before their children.
+        let first = nodes[0];
+        let is_base = nodes.iter().all(|&node| way(spans, node).any(|above| above == first));
+        for node in nodes.into_iter().skip(usize::from(is_base)) {
+            let span = &spans[node];
+            let of = format!("{} and {} more", images[span.sample].name, span.below.saturating_sub(1));
+            kin[node].name = format!("built on {name}, base of {of}");
+        }
+    }
 }
 
 /// What those who are built directly on a node, and name a base that was not scanned, call it; if they agree.

@@ -31,7 +31,7 @@ pub fn table(plan: &Plan, width: usize, color: bool) -> String {
     }
     if let Some(rest @ [_, ..]) = plan.changes.get(CHANGES..) {
         let places: usize = rest.iter().map(|change| change.clears.places).sum();
-        let (changes, findings) = (count(rest.len() as u64, "change"), count(places as u64, "finding"));
+        let (changes, findings) = (count(rest.len() as u64, "change"), words::places(plan, places));
         page.text(0, DIM, &format!("and {changes} more for {findings}; --format json has all"));
     }
     if !plan.waves.is_empty() {
@@ -106,7 +106,7 @@ fn write_change(page: &mut Page, plan: &Plan, change: &Change) {
         PLAIN,
         &format!(
             "clears {} ({}) in {}; owner: {}",
-            count(change.clears.places as u64, "finding"),
+            words::places(plan, change.clears.places),
             words::severities(&change.clears),
             count(change.images.len() as u64, "image"),
             words::owners(node)
@@ -154,7 +154,7 @@ fn write_stays(page: &mut Page, plan: &Plan) {
             PLAIN,
             &format!(
                 "{} ({}) in {}: {}",
-                count(tally.places as u64, "finding"),
+                words::places(plan, tally.places),
                 words::severities(tally),
                 count(images.len() as u64, "image"),
                 reason.as_str()

@@ -19,7 +19,8 @@ pub struct Ticket {
     pub markdown: String,
 }
 
-/// The tickets, by owner; what nobody answers for comes first. A node with several owners is in the ticket of each.
+/// The tickets, by owner; what nobody answers for comes first. A node with several owners is in the ticket of each. If
+/// there is nothing to do, one ticket says so, and what was not looked at.
 pub fn tickets(plan: &Plan) -> Vec<Ticket> {
     let mut by_owner: BTreeMap<Option<&str>, Vec<&Change>> = BTreeMap::new();
     for change in &plan.changes {
@@ -31,13 +32,15 @@ pub fn tickets(plan: &Plan) -> Vec<Ticket> {
             by_owner.entry(Some(owner)).or_default().push(change);
         }
     }
+    if by_owner.is_empty() {
+        return vec![nothing(plan)];
+    }
     by_owner.into_iter().map(|(owner, changes)| ticket(plan, owner, &changes)).collect()
 }
 
 fn ticket(plan: &Plan, owner: Option<&str>, changes: &[&Change]) -> Ticket {
     let places: usize = changes.iter().map(|change| change.clears.places).sum();
-    let title =
-        format!("{} to clear {}", count(changes.len() as u64, "change"), count(places as u64, "finding"));
+    let title = format!("{} to clear {}", count(changes.len() as u64, "change"), words::places(plan, places));
     let mut text = format!("# {title}\n\n");
     let _ = match owner {
         Some(owner) => writeln!(text, "For {}. Change the bases first, in this order.\n", prose(owner)),
@@ -46,12 +49,26 @@ fn ticket(plan: &Plan, owner: Option<&str>, changes: &[&Change]) -> Ticket {
     for change in changes {
         write_change(&mut text, plan, change);
     }
+    write_gaps(&mut text, plan);
+    Ticket { owner: owner.map(str::to_owned), title, markdown: text }
+}
+
+fn nothing(plan: &Plan) -> Ticket {
+    let title = words::headline(plan);
+    let mut text = format!("# {}\n\n", prose(&title));
+    for note in words::notes(plan) {
+        let _ = writeln!(text, "{}\n", prose(&note));
+    }
+    write_gaps(&mut text, plan);
+    Ticket { owner: None, title, markdown: text }
+}
+
+fn write_gaps(text: &mut String, plan: &Plan) {
     for gap in &plan.gaps {
         let images = count(gap.images.len() as u64, "image");
         let what = format!("{}: {} in {images}: {}", gap.aspect, gap.status, gap.reason);
         let _ = writeln!(text, "> Not looked at: {}", prose(&what));
     }
-    Ticket { owner: owner.map(str::to_owned), title, markdown: text }
 }
 
 fn write_change(text: &mut String, plan: &Plan, change: &Change) {
@@ -62,7 +79,7 @@ fn write_change(text: &mut String, plan: &Plan, change: &Change) {
     let _ = writeln!(
         text,
         "Clears {} ({}) in {}: {}.\n",
-        count(change.clears.places as u64, "finding"),
+        words::places(plan, change.clears.places),
         words::severities(&change.clears),
         count(change.images.len() as u64, "image"),
         list(change.images.iter().map(|&image| &*plan.images[image].name))

@@ -15,6 +15,14 @@ pub(crate) fn headline(plan: &Plan) -> String {
         return format!("Nothing to fix{seen} in {}", count(totals.images as u64, "image"));
     }
     let findings = count(totals.findings as u64, "finding");
+    if plan.changes.is_empty() && totals.clearable > 0 {
+        let (could, findings) =
+            (thousands(totals.clearable as u64), count(totals.findings as u64, "finding"));
+        let images = count(totals.images as u64, "image");
+        return format!(
+            "No change was allowed (--max-changes 0); more would clear {could} of {findings} in {images}"
+        );
+    }
     if plan.changes.is_empty() {
         return format!("No change clears any of {findings} in {}", count(totals.images as u64, "image"));
     }
@@ -93,10 +101,19 @@ pub(crate) fn place(node: &Node, layer: Option<usize>) -> Option<String> {
     }
 }
 
-/// `12 critical, 40 high`, the two worst that there are.
+/// `716 findings`, or `716 places of findings` where a finding has several, so that no sum is taken for the other.
+pub(crate) fn places(plan: &Plan, places: usize) -> String {
+    match (plan.totals.places > plan.totals.findings, places) {
+        (false, n) => count(n as u64, "finding"),
+        (true, 1) => "1 place of findings".to_owned(),
+        (true, n) => format!("{} places of findings", thousands(n as u64)),
+    }
+}
+
+/// `12 critical, 40 high, 3 unknown`, worst first.
 pub(crate) fn severities(tally: &Tally) -> String {
     let worst = Severity::WORST_FIRST.into_iter().filter_map(|s| tally.by_severity.get(&s).map(|n| (s, *n)));
-    let parts: Vec<String> = worst.take(2).map(|(s, n)| format!("{} {s}", thousands(n as u64))).collect();
+    let parts: Vec<String> = worst.map(|(s, n)| format!("{} {s}", thousands(n as u64))).collect();
     parts.join(", ")
 }
 

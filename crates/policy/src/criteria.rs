@@ -178,7 +178,7 @@ impl PackageCriteria {
     fn coordinates(&self, kind: PackageKind, name: &str, version: &str) -> Holds {
         let Self { kinds, names, versions, licenses: _ } = self;
         ((kinds.is_empty() || kinds.contains(&kind))
-            && (names.is_empty() || pattern::any(names, [name]))
+            && (names.is_empty() || names.iter().any(|pattern| pattern.names(kind, name)))
             && (versions.is_empty() || pattern::any(versions, [version])))
         .into()
     }

@@ -12,7 +12,7 @@
 //! `allow_incomplete`. What an exception or VEX suppresses does not count, and is told.
 
 use crate::{
-    criteria::Holds,
+    criteria::{Holds, ImageCriteria},
     decision::{Decision, Outcome, RuleOutcome},
     evidence::{coverage_gaps, gaps},
     exception::is_suppressed,
@@ -187,6 +187,43 @@ impl<'a> Bench<'a> {
         Ok(Holds::from(holds).and(|| criteria))
     }
 
+    /// What the image is, of all that a rule asks of it.
+    fn image_words(&self, rule: &Rule) -> String {
+        // Every field is named, so that none is forgotten.
+        let ImageCriteria {
+            root,
+            users,
+            registries,
+            registries_except,
+            bases,
+            bases_except,
+            age_days,
+            size_mib,
+            end_of_life,
+        } = &rule.image;
+        let subject = &self.subject;
+        let user = self.report.config.as_ref().map_or("", |config| &config.user);
+        let age = subject.age_days(self.today).unwrap_or_default();
+        let facts = [
+            root.map(|root| format!("the image {} as root", if root { "runs" } else { "does not run" })),
+            (!users.is_empty()).then(|| format!("its user is {user:?}")),
+            (!registries.is_empty() || !registries_except.is_empty())
+                .then(|| format!("it is named at {}", subject.registries().join(", "))),
+            (!bases.is_empty() || !bases_except.is_empty())
+                .then(|| format!("its base image is {}", subject.base().unwrap_or_default())),
+            age_days.map(|_| format!("it was made {age} days ago")),
+            size_mib.map(|_| format!("it has {} MiB", subject.bytes() >> 20)),
+            end_of_life.map(|ended| {
+                let verb =
+                    if ended { "gets no free security updates any more" } else { "still gets updates" };
+                format!("its distribution {verb}")
+            }),
+            rule.when.as_ref().map(|_| "`when` is true of it".to_owned()),
+        ];
+        let facts: Vec<String> = facts.into_iter().flatten().collect();
+        if facts.is_empty() { "the image is in its scope".to_owned() } else { facts.join(", ") }
+    }
+
     fn judge(&self, rule: &Rule, tally: &Tally) -> (Outcome, String) {
         let broken = match rule.action {
             Action::Fail => Outcome::Failed,
@@ -203,7 +240,7 @@ impl<'a> Bench<'a> {
         }
         if tally.image {
             let gaps = coverage_gaps(rule, self.report);
-            let reason = if gaps.is_empty() { "the image is so".to_owned() } else { gaps.join("; ") };
+            let reason = if gaps.is_empty() { self.image_words(rule) } else { gaps.join("; ") };
             return (broken, reason);
         }
         if let Some(error) = &tally.error {

@@ -56,7 +56,7 @@ pub struct ExceptionScope {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackageScope {
-    /// Its name, or that of its source package.
+    /// Its name, or that of its source package; upper and lower case differ where they do in its ecosystem.
     pub name: Pattern,
     /// Its version; any if it is not given.
     #[serde(default)]
@@ -212,7 +212,9 @@ impl ExceptionScope {
 
     fn covers_package(&self, package: &PackageRef, report: &ScanReport) -> bool {
         self.packages.iter().any(|PackageScope { name, version }| {
-            let is = |n: &str, v: &str| name.matches(n) && version.as_ref().is_none_or(|is| is.matches(v));
+            let is = |n: &str, v: &str| {
+                name.names(package.kind, n) && version.as_ref().is_none_or(|is| is.matches(v))
+            };
             is(&package.name, &package.version)
                 || report
                     .packages

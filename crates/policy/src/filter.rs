@@ -15,13 +15,23 @@ pub struct Filter {
 impl Filter {
     /// Whether a finding counts.
     pub fn counts(&self, finding: &Finding) -> bool {
+        self.leaves_out(finding).is_none()
+    }
+
+    /// The flag for which a finding does not count; none if it does.
+    pub(crate) fn leaves_out(&self, finding: &Finding) -> Option<&'static str> {
         let Self { severities, ignore_unfixed } = self;
         let unfixed = || {
             finding.kind == FindingKind::Vulnerability
                 && finding.vulnerability.as_ref().is_none_or(|v| v.fix != FixState::Fixed)
         };
-        (severities.0.is_empty() || severities.0.contains(&finding.severity))
-            && !(*ignore_unfixed && unfixed())
+        if !severities.0.is_empty() && !severities.0.contains(&finding.severity) {
+            Some("--severity")
+        } else if *ignore_unfixed && unfixed() {
+            Some("--ignore-unfixed")
+        } else {
+            None
+        }
     }
 }
 

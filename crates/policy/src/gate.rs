@@ -11,7 +11,7 @@ use gabion_model::{
 };
 use jiff::civil::Date;
 use serde::Serialize;
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// A gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +52,7 @@ pub struct GateOutcome {
     pub gate: String,
     /// Whether the report passed it.
     pub passed: bool,
-    /// Why not, in one lower-case sentence; empty if it passed.
+    /// Why not, in one lower-case sentence; and what the filter left out of it, also if it passed.
     pub detail: String,
 }
 
@@ -62,38 +62,52 @@ impl Gate {
         text.split(',').map(|word| word.trim().parse()).collect()
     }
 
-    /// Whether a report passes. What is suppressed on this day, or does not pass the filter, does not count.
+    /// Whether a report passes. What is suppressed on this day does not count; vulnerabilities that do not pass the
+    /// filter do not, either, but it is told if they would have.
     pub fn check(self, report: &ScanReport, filter: &Filter, today: Date) -> GateOutcome {
-        let problem = self.problem(&Desk { report, filter, today });
-        GateOutcome { gate: self.to_string(), passed: problem.is_none(), detail: problem.unwrap_or_default() }
+        let (count, otherwise) = self.look(&Desk { report, filter, today });
+        let problem = count.problem().or(otherwise);
+        let passed = problem.is_none();
+        let detail: Vec<String> = problem.into_iter().chain(count.left_out()).collect();
+        GateOutcome { gate: self.to_string(), passed, detail: detail.join("; ") }
     }
 
-    fn problem(self, desk: &Desk<'_>) -> Option<String> {
+    /// What it is for, and why it does not pass although nothing of that was found.
+    fn look(self, desk: &Desk<'_>) -> (Count, Option<String>) {
         let report = desk.report;
+        let vulnerabilities = || kind_gap(FindingKind::Vulnerability, &report.coverage);
         match self {
-            Self::Severity(least) => desk.vulnerability(|f, _| f.severity >= least, None),
-            Self::Fixable => desk.vulnerability(|_, v| v.fix == FixState::Fixed, None),
-            Self::Kev => desk.vulnerability(|_, v| v.exploited.is_some(), kev_gap(report)),
+            Self::Severity(least) => (desk.vulnerabilities(|f, _| f.severity >= least), vulnerabilities()),
+            Self::Fixable => (desk.vulnerabilities(|_, v| v.fix == FixState::Fixed), vulnerabilities()),
+            Self::Kev => {
+                let count = desk.vulnerabilities(|_, v| v.exploited.is_some());
+                (count, vulnerabilities().or_else(|| kev_gap(report)))
+            }
             Self::Epss(percent) => {
                 let least = Share(u32::from(percent) * 10_000);
-                desk.vulnerability(|_, v| v.epss.is_some_and(|e| e.probability >= least), epss_gap(report))
+                let count = desk.vulnerabilities(|_, v| v.epss.is_some_and(|e| e.probability >= least));
+                (count, vulnerabilities().or_else(|| epss_gap(report)))
             }
-            Self::Secret => desk.secret(),
-            Self::Cis(least) => desk.count(FindingKind::Misconfiguration, |f| f.severity >= least),
-            Self::Coverage => coverage(report),
+            Self::Secret => (desk.count(&Filter::default(), is_secret), secret_gap(report)),
+            Self::Cis(least) => {
+                let is = |f: &Finding| f.kind == FindingKind::Misconfiguration && f.severity >= least;
+                (desk.count(&Filter::default(), is), None)
+            }
+            Self::Coverage => (Count::default(), coverage(report)),
             Self::Eol => match Subject::of(report).end_of_life(desk.today) {
-                Ok(false) => None,
-                Ok(true) => Some(format!(
-                    "{} gets no free security updates any more",
-                    report.os.as_ref().map_or("it", |os| &os.name)
-                )),
-                Err(why) => Some(why),
+                Ok(false) => (Count::default(), None),
+                Ok(true) => {
+                    let os = report.os.as_ref().map_or("it", |os| &os.name);
+                    (Count::default(), Some(format!("{os} gets no free security updates any more")))
+                }
+                Err(why) => (Count::default(), Some(why)),
             },
-            Self::Any => desk
-                .secret()
-                .or_else(|| desk.count(FindingKind::Misconfiguration, |f| f.severity != Severity::Info))
-                .or_else(|| desk.count(FindingKind::Behaviour, |f| f.severity != Severity::Info))
-                .or_else(|| desk.vulnerability(|f, _| f.severity != Severity::Info, None)),
+            Self::Any => {
+                let is = |f: &Finding| {
+                    is_secret(f) || f.kind != FindingKind::Secret && f.severity != Severity::Info
+                };
+                (desk.count(desk.filter, is), secret_gap(report).or_else(vulnerabilities))
+            }
         }
     }
 }
@@ -105,41 +119,65 @@ struct Desk<'a> {
     today: Date,
 }
 
-impl Desk<'_> {
-    fn count(&self, kind: FindingKind, is: impl Fn(&Finding) -> bool) -> Option<String> {
-        let of_kind = |f: &&Finding| f.kind == kind && self.filter.counts(f) && is(f);
-        let (excepted, found): (Vec<_>, Vec<_>) =
-            self.report.findings.iter().filter(of_kind).partition(|f| is_suppressed(f, self.today));
-        match (found.len(), excepted.len()) {
+/// What a gate found.
+#[derive(Default)]
+struct Count {
+    found: usize,
+    /// Suppressed ones.
+    excepted: usize,
+    /// Those that do not pass the filter, and the flags that say so.
+    left_out: usize,
+    flags: BTreeSet<&'static str>,
+}
+
+impl Count {
+    fn problem(&self) -> Option<String> {
+        match (self.found, self.excepted) {
             (0, _) => None,
             (n, 0) => Some(format!("{n} found")),
             (n, excepted) => Some(format!("{n} found, {excepted} more excepted")),
         }
     }
 
-    /// Vulnerabilities that were not looked for everywhere are not absent.
-    fn vulnerability(
-        &self,
-        is: impl Fn(&Finding, &Vulnerability) -> bool,
-        gap: Option<String>,
-    ) -> Option<String> {
-        let kind = FindingKind::Vulnerability;
-        self.count(kind, |f| f.vulnerability.as_ref().is_some_and(|v| is(f, v)))
-            .or_else(|| kind_gap(kind, &self.report.coverage))
-            .or(gap)
+    fn left_out(&self) -> Option<String> {
+        let flags: Vec<&str> = self.flags.iter().copied().collect();
+        (self.left_out > 0).then(|| format!("{} left out by {}", self.left_out, flags.join(" and ")))
+    }
+}
+
+impl Desk<'_> {
+    fn count(&self, filter: &Filter, is: impl Fn(&Finding) -> bool) -> Count {
+        let mut count = Count::default();
+        for finding in self.report.findings.iter().filter(|finding| is(finding)) {
+            let suppressed = is_suppressed(finding, self.today);
+            match filter.leaves_out(finding) {
+                Some(flag) if !suppressed => {
+                    count.left_out += 1;
+                    count.flags.insert(flag);
+                }
+                Some(_) => {}
+                None if suppressed => count.excepted += 1,
+                None => count.found += 1,
+            }
+        }
+        count
     }
 
-    fn secret(&self) -> Option<String> {
-        self.count(FindingKind::Secret, |f| f.severity > Severity::Info).or_else(|| {
-            // Secrets that were not looked for are not absent.
-            let looked = self
-                .report
-                .coverage
-                .get(&Aspect::SECRETS)
-                .is_some_and(|s| matches!(s, Status::Full { .. } | Status::Partial { .. }));
-            (!looked).then(|| "secrets were not looked for".into())
-        })
+    fn vulnerabilities(&self, is: impl Fn(&Finding, &Vulnerability) -> bool) -> Count {
+        let of_kind = |f: &Finding| f.kind == FindingKind::Vulnerability;
+        self.count(self.filter, |f| of_kind(f) && f.vulnerability.as_ref().is_some_and(|v| is(f, v)))
     }
+}
+
+fn is_secret(finding: &Finding) -> bool {
+    finding.kind == FindingKind::Secret && finding.severity > Severity::Info
+}
+
+/// Secrets that were not looked for are not absent.
+fn secret_gap(report: &ScanReport) -> Option<String> {
+    let status = report.coverage.get(&Aspect::SECRETS);
+    let looked = status.is_some_and(|s| matches!(s, Status::Full { .. } | Status::Partial { .. }));
+    (!looked).then(|| "secrets were not looked for".into())
 }
 
 /// What was switched off, or has no data yet, was not asked for.

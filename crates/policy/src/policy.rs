@@ -179,7 +179,7 @@ struct RuleDocument {
     #[serde(default)]
     image: Option<ImageCriteria>,
     #[serde(default)]
-    coverage: Vec<Pattern>,
+    coverage: Vec<Spanned<Pattern>>,
     #[serde(default)]
     when: Option<Spanned<String>>,
     #[serde(default)]
@@ -214,6 +214,7 @@ impl RuleDocument {
             allow_incomplete,
         } = self;
         check_id(&id)?;
+        let coverage = coverage.into_iter().map(aspect).collect::<Result<Vec<_>, _>>()?;
         if finding.is_none() && package.is_none() && image.is_none() && coverage.is_empty() && when.is_none()
         {
             return Err(format!(
@@ -273,6 +274,41 @@ impl RuleDocument {
             allow_incomplete,
         };
         Ok(rule)
+    }
+}
+
+/// What a rule may ask of the coverage. Those of ecosystems and of the run time may become more.
+const ASPECTS: [&str; 20] = [
+    "config",
+    "files",
+    "os",
+    "packages",
+    "packages.binary",
+    "packages.bitnami",
+    "packages.cargo",
+    "packages.composer",
+    "packages.conda",
+    "packages.gem",
+    "packages.golang",
+    "packages.lock",
+    "packages.maven",
+    "packages.npm",
+    "packages.nuget",
+    "packages.os",
+    "packages.pypi",
+    "runtime.exec",
+    "secrets",
+    "vulnerabilities",
+];
+
+/// A typing error would be a rule that is always broken, or never speaks of what it should.
+fn aspect(Spanned { value: pattern, referenced: at, .. }: Spanned<Pattern>) -> Result<Pattern, Problem> {
+    let text = pattern.as_str();
+    let open = ["packages.", "runtime."].iter().any(|family| text.starts_with(family));
+    if open || ASPECTS.iter().any(|aspect| pattern.matches(aspect)) {
+        Ok(pattern)
+    } else {
+        Err(Problem { place: yaml::place(at), text: unknown("aspect", text, &ASPECTS) })
     }
 }
 

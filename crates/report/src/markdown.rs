@@ -109,8 +109,15 @@ fn unseen(sheet: &mut Sheet, report: &ScanReport) {
 
 fn vulnerabilities(sheet: &mut Sheet, report: &ScanReport, all: bool) {
     let packages = upgrade::affected(&upgrade::vulnerabilities(report));
-    let mut outcomes: Vec<(&Affected<'_>, &Outcome<'_>)> =
-        packages.iter().flat_map(|p| p.outcomes.iter().map(move |o| (p, o))).collect();
+    // One row where one version clears all that is fixable; `all` asks for the steps to it.
+    let highest = packages.iter().map(|p| p.highest().and_then(|h| h.clears).filter(|_| !all));
+    let highest: Vec<Option<Outcome<'_>>> = highest.collect();
+    let mut outcomes: Vec<(&Affected<'_>, &Outcome<'_>)> = Vec::new();
+    for (package, highest) in packages.iter().zip(&highest) {
+        let part = |o: &&Outcome<'_>| highest.is_some() && matches!(o.remedy, Remedy::Upgrade(_));
+        outcomes.extend(highest.iter().map(|outcome| (package, outcome)));
+        outcomes.extend(package.outcomes.iter().filter(|o| !part(o)).map(|outcome| (package, outcome)));
+    }
     outcomes.sort_by_key(|(_, outcome)| std::cmp::Reverse(outcome.urgency()));
     let (fixed, not): (Vec<_>, Vec<_>) =
         outcomes.into_iter().partition(|(_, o)| matches!(o.remedy, Remedy::Upgrade(_)));

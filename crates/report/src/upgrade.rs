@@ -9,7 +9,9 @@
 //! ```
 //!
 //! A list of a thousand CVEs is not read; the ten upgrades that clear most of it are. Versions are not compared here
-//! (that takes the order of each ecosystem), so that two versions that fix something are two outcomes.
+//! (that takes the order of each ecosystem), so that two versions that fix something are two outcomes: unless they are
+//! plain numbers and dots, which every ecosystem orders alike. If they differ in the last number only, they are of one
+//! line of releases, and the highest clears what all of them do; else it is only known to be the highest.
 
 use crate::text;
 use gabion_model::{Finding, FindingKind, FixState, PackageKind, PackageRef, ScanReport, Severity};
@@ -39,6 +41,20 @@ pub(crate) struct Outcome<'a> {
     pub(crate) remedy: Remedy<'a>,
     /// The findings it is about, the most urgent first.
     pub(crate) findings: Vec<&'a Finding>,
+}
+
+/// Several versions that fix something, and the highest of them.
+pub(crate) struct Highest<'a> {
+    /// From the lowest to the highest.
+    pub(crate) versions: Vec<&'a str>,
+    /// What the highest clears, where that is known: everything that any of them does.
+    pub(crate) clears: Option<Outcome<'a>>,
+}
+
+/// A version of plain numbers and dots; none if it has anything else, the meaning of which its ecosystem decides.
+fn numbers(version: &str) -> Option<Vec<u64>> {
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?;
+    version.split('.').map(number).collect()
 }
 
 /// What can be done about a vulnerability.
@@ -169,6 +185,29 @@ impl<'a> Affected<'a> {
         self.outcomes.iter().any(|outcome| matches!(outcome.remedy, Remedy::Upgrade(_)))
     }
 
+    /// What the highest of several fixed versions clears, if they can be compared.
+    pub(crate) fn highest(&self) -> Option<Highest<'a>> {
+        let mut versions: Vec<(Vec<u64>, &'a str)> = Vec::new();
+        for outcome in &self.outcomes {
+            if let Remedy::Upgrade(version) = outcome.remedy {
+                versions.push((numbers(version)?, version));
+            }
+        }
+        versions.sort();
+        let ((last, version), rest) = versions.split_last()?;
+        if rest.is_empty() {
+            return None;
+        }
+        let line = |numbers: &[u64]| numbers.split_last().map(|(_, line)| line.to_vec());
+        let one_line = rest.iter().all(|(numbers, _)| line(numbers) == line(last));
+        let mut findings: Vec<&Finding> = self.findings().filter(|finding| fixable(finding)).collect();
+        findings.sort_by_key(|f| (Reverse(urgency(f)), &f.rule, &f.id));
+        Some(Highest {
+            versions: versions.iter().map(|(_, version)| *version).collect(),
+            clears: one_line.then_some(Outcome { remedy: Remedy::Upgrade(version), findings }),
+        })
+    }
+
     /// The packages of the report that are built from it, where their names differ from its own.
     pub(crate) fn built(&self) -> Vec<&'a str> {
         let packages = self.findings().filter_map(|f| f.vulnerability.as_deref()).flat_map(|v| &v.packages);
@@ -244,6 +283,25 @@ mod tests {
             vulnerability: Some(Box::new(vulnerability)),
             suppressed: None,
         }
+    }
+
+    #[test]
+    fn one_version_clears_all_of_a_line_of_releases_and_no_other_is_said_to() {
+        let told = |versions: &[&str]| {
+            let all: Vec<Finding> = versions.iter().map(|v| finding(v, "x", Some(v), 1)).collect();
+            let all: Vec<&Finding> = all.iter().collect();
+            affected(&all)[0].highest().map(|highest| {
+                (highest.versions.join(" "), highest.clears.map(|clears| clears.findings.len()))
+            })
+        };
+        let of = |versions: &str, clears| Some((versions.to_owned(), clears));
+        assert_eq!(told(&["4.2.9", "4.2.30", "4.2.16"]), of("4.2.9 4.2.16 4.2.30", Some(3)));
+        // 5.0.1 may have what only 5.0.9 fixes.
+        assert_eq!(told(&["4.2.30", "5.0.1"]), of("4.2.30 5.0.1", None));
+        assert_eq!(told(&["4.2.30", "4.2.31rc1"]), None);
+        assert_eq!(told(&["1.2.4-0.2", "1.2.4"]), None);
+        assert_eq!(told(&["4.2."]), None);
+        assert_eq!(told(&["4.2.30"]), None);
     }
 
     #[test]

@@ -102,3 +102,28 @@ fn directories_are_roots_of_their_own() {
     assert!(plan.nodes.iter().all(|node| node.parent.is_none()));
     assert_eq!(plan.nodes.len(), 3);
 }
+
+#[test]
+fn several_nodes_that_are_said_to_be_one_base_are_told_apart() {
+    let on = |name: &str, lines: &[&str]| labelled(image(name, lines), "forest.example/base-2");
+    let fleet = [
+        on("a", &["base", "a"]),
+        on("b", &["base", "tools", "b"]),
+        on("c", &["base", "tools", "c"]),
+        on("d", &["other", "d"]),
+        on("e", &["other", "e"]),
+    ];
+    let names = |fleet: &[ScanReport]| -> Vec<String> {
+        let plan = planned(fleet);
+        plan.nodes.into_iter().filter(|node| node.images.is_empty()).map(|node| node.name).collect()
+    };
+    let mut names_of_one = names(&fleet[..3]);
+    names_of_one.sort();
+    assert_eq!(
+        names_of_one,
+        ["built on forest.example/base-2, base of b and 1 more", "forest.example/base-2"]
+    );
+    // Nobody knows which of two that have no layer in common is meant.
+    let names_of_two = names(&fleet);
+    assert!(names_of_two.iter().all(|name| name.starts_with("built on ")), "{names_of_two:?}");
+}

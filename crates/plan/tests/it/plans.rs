@@ -88,6 +88,11 @@ fn a_finding_in_two_nodes_is_cleared_by_two_changes() {
     }
     let plan = planned(&[base.clone(), shop.clone()]);
     assert_eq!((plan.totals.findings, plan.totals.places, plan.totals.cleared), (2, 3, 2));
+    // The sums of tickets and changes are of places, and say so.
+    let title = &gabion_plan::tickets(&plan)[0].title;
+    assert_eq!(title, "2 changes to clear 3 places of findings");
+    let told = gabion_plan::table(&plan, 100, false);
+    assert!(told.contains("clears 2 places of findings (2 high) in 2 images"), "{told}");
     let one = Options { max_changes: Some(1), ..Options::default() };
     let plan = planned_by(&[base, shop], &rules(), &one);
     assert_eq!(done(&plan), [("base", Action::Fix, 2)]);
@@ -161,6 +166,41 @@ fn versions_that_cannot_be_compared_are_all_told() {
     assert_eq!(to(&planned(std::slice::from_ref(&shop))), ["1.10"]);
     vulnerable(&mut shop, "CVE-3", Severity::Low, "x", "next");
     assert_eq!(to(&planned(&[shop])), ["1.10", "1.9", "next"]);
+}
+
+#[test]
+fn all_severities_are_told_and_that_no_change_was_allowed() {
+    let mut shop = image("shop", &["a"]);
+    package(&mut shop, PackageKind::Deb, "x", "1.0", 0);
+    for severity in Severity::WORST_FIRST {
+        vulnerable(&mut shop, &format!("CVE-{severity}"), severity, "x", "1.1");
+    }
+    let told = gabion_plan::table(&planned(std::slice::from_ref(&shop)), 100, false);
+    assert!(told.contains("(1 critical, 1 high, 1 medium, 1 low, 1 info, 1 unknown)"), "{told}");
+    let none = Options { max_changes: Some(0), ..Options::default() };
+    let plan = planned_by(&[shop], &rules(), &none);
+    let words = "No change was allowed (--max-changes 0); more would clear 6 of 6 findings in 1 image";
+    assert_eq!(gabion_plan::table(&plan, 100, false).lines().next(), Some(words));
+    let tickets = gabion_plan::tickets(&plan);
+    assert_eq!((tickets.len(), &*tickets[0].title), (1, words));
+}
+
+#[test]
+fn nothing_to_do_is_a_ticket_that_says_so() {
+    let one = |report: &ScanReport| {
+        let tickets = gabion_plan::tickets(&planned(std::slice::from_ref(report)));
+        assert_eq!(tickets.len(), 1);
+        (tickets[0].title.clone(), tickets[0].markdown.clone())
+    };
+    let mut shop = image("shop", &["a"]);
+    assert_eq!(one(&shop), ("Nothing to fix in 1 image".into(), "# Nothing to fix in 1 image\n\n".into()));
+    shop.coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
+    let (title, markdown) = one(&shop);
+    assert_eq!(title, "Nothing to fix in what was looked at in 1 image");
+    assert!(
+        markdown.contains("> Not looked at: vulnerabilities: not evaluated in 1 image: no database"),
+        "{markdown}"
+    );
 }
 
 #[test]

@@ -7,8 +7,12 @@ use super::{
 use gabion_model::{
     Finding, FindingKind, Package, PackageRef, ScanReport, Suppression, SuppressionKind, Vulnerability,
 };
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
+
+/// How far the clocks of others may be ahead.
+const SLACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// What came of VEX documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,6 +21,8 @@ pub struct VexApplied {
     pub suppressed: Vec<String>,
     /// Ids of the documents that say nothing of any finding.
     pub unused: Vec<String>,
+    /// Statements that do not count, and why: one sentence for each document and reason.
+    pub ignored: Vec<String>,
 }
 
 /// A statement with the document it is from.
@@ -29,11 +35,24 @@ struct Said<'d> {
 
 /// Suppresses the vulnerabilities that documents say are not in this image, or fixed in it. For each package of a
 /// finding the latest statement counts, of several at the same time the worst; a finding is suppressed only if all of
-/// its packages are covered. What is suppressed already stays as it is.
-pub fn apply_vex(report: &mut ScanReport, documents: &[VexDocument]) -> VexApplied {
+/// its packages are covered. What is suppressed already stays as it is. What is dated later than a clock can be wrong
+/// would win over all that is said until then: it does not count yet.
+pub fn apply_vex(report: &mut ScanReport, documents: &[VexDocument], now: Timestamp) -> VexApplied {
+    let latest = now.checked_add(SLACK).unwrap_or(Timestamp::MAX);
+    let is_early = |statement: &Statement| statement.timestamp.is_some_and(|time| time > latest);
+    let mut applied = VexApplied::default();
+    for document in documents {
+        let early = document.statements.iter().filter(|statement| is_early(statement)).count();
+        let words = (early > 0).then(|| {
+            let (s, verb) = if early == 1 { ("", "is") } else { ("s", "are") };
+            format!("{early} statement{s} {verb} of the future")
+        });
+        let reasons = document.ignored.iter().chain(&words);
+        applied.ignored.extend(reasons.map(|why| format!("{}: {why}", document.id)));
+    }
     let mut by_name: BTreeMap<&str, Vec<Said<'_>>> = BTreeMap::new();
     for (document, by) in documents.iter().enumerate() {
-        for statement in &by.statements {
+        for statement in by.statements.iter().filter(|statement| !is_early(statement)) {
             for name in &statement.vulnerabilities {
                 by_name.entry(name).or_default().push(Said { document, by, statement });
             }
@@ -55,7 +74,6 @@ pub fn apply_vex(report: &mut ScanReport, documents: &[VexDocument]) -> VexAppli
             suppressions.push((index, suppression));
         }
     }
-    let mut applied = VexApplied::default();
     for (index, suppression) in suppressions {
         let finding = &mut report.findings[index];
         finding.suppressed = Some(suppression);

@@ -169,7 +169,12 @@ impl Csaf {
                 }
             }
         }
-        Ok(VexDocument { id: document.tracking.id, author: document.publisher.name, statements })
+        Ok(VexDocument {
+            id: document.tracking.id,
+            author: document.publisher.name,
+            statements,
+            ignored: Vec::new(),
+        })
     }
 }
 

@@ -141,7 +141,7 @@ impl Bom {
         }
         let author = metadata.supplier.iter().chain(&metadata.authors).map(|n| n.name.clone()).next();
         let id = serial.unwrap_or_else(|| file.to_owned());
-        Ok(VexDocument { id, author: author.unwrap_or_default(), statements })
+        Ok(VexDocument { id, author: author.unwrap_or_default(), statements, ignored: Vec::new() })
     }
 }
 

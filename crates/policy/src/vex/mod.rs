@@ -38,6 +38,8 @@ pub struct VexDocument {
     pub author: String,
     /// What it says.
     pub statements: Vec<Statement>,
+    /// What it says and does not count, one sentence each.
+    pub ignored: Vec<String>,
 }
 
 /// A vulnerability, products, and what is known of the one in the others.

@@ -71,6 +71,7 @@ impl Document {
         let document_time = time(last_updated.as_ref()).or(time(timestamp.as_ref()));
         let mut budget = Budget::default();
         let mut read = Vec::with_capacity(statements.len());
+        let mut baseless = 0;
         for wire in statements {
             let Wire {
                 vulnerability,
@@ -92,6 +93,12 @@ impl Document {
                 Vulnerability::Name(name) => vec![name],
                 Vulnerability::Full { name, aliases } => std::iter::once(name).chain(aliases).collect(),
             };
+            // The specification asks for one of them: that it cannot be exploited is no reason of its own.
+            let says = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+            if status == VexStatus::NotAffected && !says(&justification) && !says(&impact_statement) {
+                baseless += 1;
+                continue;
+            }
             read.push(Statement {
                 vulnerabilities,
                 products,
@@ -102,7 +109,13 @@ impl Document {
             });
         }
         let id = if id.is_empty() { file.to_owned() } else { id };
-        Ok(VexDocument { id, author, statements: read })
+        let ignored = (baseless > 0).then(|| {
+            let (s, verb) = if baseless == 1 { ("", "says") } else { ("s", "say") };
+            format!(
+                "{baseless} statement{s} {verb} not_affected without a justification or an impact statement"
+            )
+        });
+        Ok(VexDocument { id, author, statements: read, ignored: ignored.into_iter().collect() })
     }
 }
 

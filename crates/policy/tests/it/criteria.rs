@@ -163,3 +163,36 @@ fn criteria_of_coverage() {
         "nothing is recorded of runtime.exec"
     );
 }
+
+#[test]
+fn an_aspect_that_does_not_exist_is_refused() {
+    let parse = |coverage: &str| {
+        let text =
+            format!("version: 1\nrules:\n  - id: x\n    action: fail\n    coverage: [files, {coverage}]\n");
+        gabion_policy::Policy::parse("p.yaml", &text).map(drop).map_err(|error| error.to_string())
+    };
+    for known in
+        ["os", "packages.*", "packages.new", "'*'", "'**'", "'{os,secrets}'", "runtime.connect", "'sec*'"]
+    {
+        assert_eq!(parse(known), Ok(()), "{known}");
+    }
+    let error = parse("vulnrabilities").expect_err("a typing error");
+    let told = "p.yaml:5:23: unknown aspect \"vulnrabilities\"; did you mean \"vulnerabilities\"?";
+    assert!(error.starts_with(told), "{error}");
+    assert!(parse("'secret-*'").is_err());
+}
+
+#[test]
+fn a_rule_about_the_image_says_what_the_image_is() {
+    let mut report = sample::rich();
+    report.config.as_mut().expect("an image").user = String::new();
+    for (criteria, reason) in [
+        ("image: { root: true }", "the image runs as root"),
+        ("image: { registries: ['registry.*'] }", "it is named at registry.example"),
+        ("image: {}", "the image is in its scope"),
+        ("when: 'image.root == true'", "`when` is true of it"),
+        ("image: { root: true }, when: 'true'", "the image runs as root, `when` is true of it"),
+    ] {
+        assert_eq!(says(criteria, &report, Failed).reason, reason, "{criteria}");
+    }
+}

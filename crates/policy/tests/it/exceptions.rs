@@ -1,7 +1,7 @@
 //! Exceptions suppress what they are for, until their last day.
 
-use crate::sample;
-use gabion_model::{ScanReport, SuppressionKind};
+use crate::{sample, says};
+use gabion_model::{PackageKind, ScanReport, SuppressionKind};
 use gabion_policy::{Applied, Exception, Gate, Outcome, Policy, apply, decide};
 use jiff::{ToSpan as _, civil::Date};
 
@@ -48,6 +48,17 @@ fn scopes_cover_what_meets_all_of_their_lists() {
         let (used, unused) = if expected.is_empty() { (0, 1) } else { (1, 0) };
         assert_eq!((applied.used.len(), applied.unused.len()), (used, unused), "{scope}");
     }
+}
+
+#[test]
+fn names_of_packages_are_those_of_their_ecosystem() {
+    let mut report = sample::rich();
+    let v = report.findings[3].vulnerability.as_mut().expect("of lodash");
+    (v.packages[0].kind, v.packages[0].name) = (PackageKind::Pypi, "Django".to_owned());
+    let before = report.clone();
+    apply(&mut report, &parse("packages: [{ name: django }]"), sample::TODAY);
+    assert_eq!(suppressed(&report), ["GHSA-aaaa-bbbb-cccc"]);
+    says("finding: {}, package: { names: [django] }", &before, Outcome::Failed);
 }
 
 #[test]

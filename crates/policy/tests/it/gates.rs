@@ -74,7 +74,7 @@ fn each_gate_lets_the_clean_pass_and_stops_what_it_is_for() {
         ("cis-high", None),
         ("coverage", None),
         ("eol", Some("the end of life of Debian 12 is not known")),
-        ("any", Some("1 found")),
+        ("any", Some("4 found")),
     ] {
         assert_eq!(check(gate, &rich), (detail.is_none(), detail.unwrap_or_default().into()), "{gate}");
     }
@@ -137,7 +137,28 @@ fn what_is_suppressed_or_filtered_does_not_count() {
     assert!(!Gate::Severity(Severity::Low).check(&report, &Filter::default(), sample::TODAY).passed);
     let mut unfixed = report.clone();
     unfixed.findings.remove(0);
-    assert!(Gate::Severity(Severity::Low).check(&unfixed, &fixed, sample::TODAY).passed);
+    let outcome = Gate::Severity(Severity::Low).check(&unfixed, &fixed, sample::TODAY);
+    assert!(outcome.passed);
+    assert_eq!(outcome.detail, "1 left out by --ignore-unfixed");
     let error = "critical,hihg".parse::<gabion_policy::Severities>().expect_err("refused");
     assert!(error.contains("did you mean \"high\""), "{error}");
+}
+
+#[test]
+fn what_the_filter_leaves_out_of_a_gate_is_told_and_secrets_are_not_left_out() {
+    let report = sample::rich();
+    let filter = Filter { severities: "critical".parse().expect("severities"), ignore_unfixed: false };
+    for (gate, passed, detail) in [
+        ("low", true, "2 left out by --severity"),
+        ("kev", true, "1 left out by --severity"),
+        ("critical", true, ""),
+        ("secret", false, "1 found"),
+        ("cis-medium", false, "1 found"),
+    ] {
+        let outcome = gate.parse::<Gate>().expect("a gate").check(&report, &filter, sample::TODAY);
+        assert_eq!((outcome.passed, outcome.detail.as_str()), (passed, detail), "{gate}");
+    }
+    let some = Filter { severities: "high".parse().expect("severities"), ignore_unfixed: true };
+    let outcome = Gate::Any.check(&report, &some, sample::TODAY);
+    assert_eq!((outcome.passed, outcome.detail.as_str()), (false, "2 found; 2 left out by --severity"));
 }

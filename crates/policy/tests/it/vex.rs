@@ -31,7 +31,7 @@ fn statement(vulnerability: &str, product: &Value, status: &str) -> Value {
 fn suppressed(documents: &[Value]) -> Vec<String> {
     let mut report = sample::rich();
     let documents: Vec<_> = documents.iter().map(parse).collect();
-    let applied = apply_vex(&mut report, &documents);
+    let applied = apply_vex(&mut report, &documents, sample::now());
     let found: Vec<_> = report.findings.iter().filter(|f| f.suppressed.is_some()).collect();
     assert_eq!(applied.suppressed, found.iter().map(|f| f.id.clone()).collect::<Vec<_>>());
     found.iter().map(|f| f.rule.clone()).collect()
@@ -154,13 +154,40 @@ fn the_latest_statement_wins_and_of_several_at_once_the_worst() {
 }
 
 #[test]
+fn what_is_of_the_future_or_gives_no_reason_does_not_count_and_is_told() {
+    let of = |time: &str, status: &str| {
+        let mut statement = statement(LODASH, &json!({ "@id": image() }), status);
+        statement["timestamp"] = json!(time);
+        statement
+    };
+    let (past, soon, future) = ("2026-11-01T00:00:00Z", "2026-11-23T00:00:00Z", "2026-12-25T00:00:00Z");
+    assert_eq!(suppressed(&[openvex(&[of(past, "affected"), of(soon, "not_affected")])]), [LODASH]);
+    let early = openvex(&[of(past, "affected"), of(future, "not_affected")]);
+    assert!(suppressed(std::slice::from_ref(&early)).is_empty());
+    assert_eq!(suppressed(&[openvex(&[of(past, "not_affected"), of(future, "affected")])]), [LODASH]);
+
+    let mut baseless = of(past, "not_affected");
+    baseless["justification"] = Value::Null;
+    let baseless = openvex(&[baseless]);
+    assert!(suppressed(std::slice::from_ref(&baseless)).is_empty());
+    let applied = apply_vex(&mut sample::rich(), &[parse(&early), parse(&baseless)], sample::now());
+    assert_eq!(
+        applied.ignored,
+        [
+            "urn:vex:1: 1 statement is of the future",
+            "urn:vex:1: 1 statement says not_affected without a justification or an impact statement",
+        ]
+    );
+}
+
+#[test]
 fn a_suppression_says_who_says_so_and_why() {
     let mut report = sample::rich();
     let used = parse(&openvex(&[statement(LODASH, &json!({ "@id": image() }), "not_affected")]));
     let mut other = used.clone();
     other.id = "urn:vex:2".into();
     other.statements[0].vulnerabilities = vec!["CVE-1999-1".into()];
-    let applied = apply_vex(&mut report, &[used, other]);
+    let applied = apply_vex(&mut report, &[used, other], sample::now());
     assert_eq!(applied.unused, ["urn:vex:2"]);
     let by = report.findings[3].suppressed.as_ref().expect("suppressed");
     assert_eq!(by.kind, SuppressionKind::NotAffected);
@@ -225,7 +252,7 @@ fn csaf_speaks_of_components_in_products() {
         "flags": [{ "label": "vulnerable_code_not_in_execute_path", "group_ids": ["G"] }],
         "threats": [{ "category": "impact", "details": "never called", "product_ids": ["API:LODASH"] }] });
     let mut report = sample::rich();
-    apply_vex(&mut report, &[parse(&csaf(&flagged))]);
+    apply_vex(&mut report, &[parse(&csaf(&flagged))], sample::now());
     let by = report.findings[3].suppressed.as_ref().expect("suppressed");
     assert_eq!(by.reason, "vulnerable_code_not_in_execute_path: never called");
     assert_eq!((by.source.as_str(), by.owner.as_str()), ("SHOP-1", "shop"));
@@ -296,9 +323,9 @@ fn what_is_no_vex_is_refused() {
 fn what_is_suppressed_already_stays_as_it_is() {
     let mut report: ScanReport = sample::rich();
     let vex = parse(&openvex(&[statement(LODASH, &json!({ "@id": image() }), "not_affected")]));
-    apply_vex(&mut report, std::slice::from_ref(&vex));
+    apply_vex(&mut report, std::slice::from_ref(&vex), sample::now());
     let before = report.clone();
-    let again = apply_vex(&mut report, &[vex]);
+    let again = apply_vex(&mut report, &[vex], sample::now());
     assert_eq!(report, before);
     assert!(again.suppressed.is_empty());
 }

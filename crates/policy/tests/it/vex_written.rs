@@ -87,7 +87,7 @@ fn what_is_written_suppresses_the_same_when_it_is_read() {
         let text = to_openvex(&report, "shop", sample::now()).expect("statements").to_string();
         let document = VexDocument::parse("vex.json", &text).expect("ours");
         let mut fresh = sample::rich();
-        let applied = apply_vex(&mut fresh, &[document]);
+        let applied = apply_vex(&mut fresh, &[document], sample::now());
         assert_eq!(applied.suppressed, ["V-CVE-2026-1000", "V-GHSA-aaaa-bbbb-cccc"], "named: {named}");
     }
 }

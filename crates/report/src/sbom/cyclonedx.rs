@@ -31,6 +31,8 @@ struct Component {
     #[serde(default, rename = "type")]
     kind: String,
     #[serde(default)]
+    group: String,
+    #[serde(default)]
     name: String,
     #[serde(default)]
     version: String,
@@ -127,6 +129,10 @@ fn is_package(component: &Component) -> bool {
 }
 
 fn fill(mut package: Package, component: Component) -> Package {
+    purl::respell(&mut package, &component.name);
+    if !component.group.is_empty() {
+        purl::respell(&mut package, &format!("{}/{}", component.group, component.name));
+    }
     package.source = package.source.or_else(|| trivy_source(&component));
     package.owned_by = component.one("gabion:ownedBy").and_then(|owner| match purl::read(owner) {
         Ok(Named::Package(owner, _)) => Some(owner.reference()),

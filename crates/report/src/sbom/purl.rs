@@ -41,7 +41,8 @@ pub(super) fn read(text: &str) -> Result<Named, String> {
     let mut qualifiers: BTreeMap<String, String> =
         purl.qualifiers().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
 
-    let mut package = Package::new(kind, name(kind, &purl), purl.version().unwrap_or_default(), "sbom");
+    let name = name(kind, spelled(kind, text).as_ref().unwrap_or(&purl));
+    let mut package = Package::new(kind, name, purl.version().unwrap_or_default(), "sbom");
     let mut distribution = None;
     if kind.is_os() {
         // The type definition has `epoch` for rpm only; Trivy writes it for deb too.
@@ -56,6 +57,31 @@ pub(super) fn read(text: &str) -> Result<Named, String> {
     }
     package.qualifiers = qualifiers.into_iter().collect();
     Ok(Named::Package(Box::new(package), distribution))
+}
+
+/// The same in the upper and lower case of the document, where the specification has a package URL folded although
+/// the ecosystem tells `github.com/BurntSushi/toml` from `github.com/burntsushi/toml`: the type `generic` folds nothing.
+fn spelled(kind: PackageKind, text: &str) -> Option<PackageUrl<'static>> {
+    if !matches!(kind, PackageKind::Golang | PackageKind::Npm) {
+        return None;
+    }
+    let (_, rest) = text.split_once(':')?.1.trim_start_matches('/').split_once('/')?;
+    PackageUrl::from_str(&format!("pkg:generic/{rest}")).ok()
+}
+
+/// Takes a name as its entry lists it, where the package URL has it folded, and they are the same but for that.
+/// Gabion writes package URLs as the specification wants them, and the name as it is.
+pub(super) fn respell(package: &mut Package, listed: &str) {
+    let fold = |name: &str| match (package.kind, name.rsplit_once('/')) {
+        (PackageKind::Golang, Some((namespace, name))) => format!("{}/{name}", namespace.to_lowercase()),
+        (PackageKind::Npm | PackageKind::Composer, _) => name.to_lowercase(),
+        (PackageKind::Pypi, _) => name.to_lowercase().replace(['_', '.'], "-"),
+        _ => name.to_owned(),
+    };
+    // Capitals in a package URL are its writer's own.
+    if fold(&package.name) == package.name && fold(listed) == package.name {
+        listed.clone_into(&mut package.name);
+    }
 }
 
 fn name(kind: PackageKind, purl: &PackageUrl<'_>) -> String {
@@ -132,9 +158,39 @@ mod tests {
             ("pkg:npm/%40babel/core@7.1.0", "@babel/core"),
             ("pkg:maven/org.slf4j/slf4j-api@2.0", "org.slf4j:slf4j-api"),
             ("pkg:golang/github.com/spf13/cobra@v1.8.0", "github.com/spf13/cobra"),
+            ("pkg:golang/github.com/1Panel-dev/1Panel@v1.4.3", "github.com/1Panel-dev/1Panel"),
+            ("pkg:GoLang/github.com/%42urntSushi/toml@v1.3.2#x", "github.com/BurntSushi/toml"),
+            ("pkg://npm/JSONStream@1.3.5", "JSONStream"),
             ("pkg:deb/debian/libssl3@3.0.11", "libssl3"),
         ] {
             assert_eq!(package(purl).0.name, name);
+        }
+    }
+
+    #[test]
+    fn a_folded_name_is_taken_as_the_entry_lists_it_and_no_other_is() {
+        for (purl, listed, name) in [
+            (
+                "pkg:golang/github.com/burntsushi/toml@v1",
+                "github.com/BurntSushi/toml",
+                "github.com/BurntSushi/toml",
+            ),
+            (
+                "pkg:golang/github.com/BurntSushi/toml@v1",
+                "github.com/burntsushi/toml",
+                "github.com/BurntSushi/toml",
+            ),
+            (
+                "pkg:golang/github.com/burntsushi/toml@v1",
+                "github.com/Evil/toml",
+                "github.com/burntsushi/toml",
+            ),
+            ("pkg:pypi/typing-extensions@4", "Typing_Extensions", "Typing_Extensions"),
+            ("pkg:cargo/toml@1", "TOML", "toml"),
+        ] {
+            let mut package = package(purl).0;
+            respell(&mut package, listed);
+            assert_eq!(package.name, name);
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     purl::{self, Named},
     unsupported,
 };
-use gabion_model::{OsRelease, SourcePackage};
+use gabion_model::{OsRelease, Package, SourcePackage};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +94,8 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         .map(|e| (e.license_id.as_str(), e.extracted_text.as_str()))
         .collect();
     let mut os = Os::default();
+    // Where each package is in the content, by its id.
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &document.packages {
         // The specification has the hyphen, its JSON schema the underscore.
         if matches!(entry.primary_package_purpose.as_str(), "OPERATING-SYSTEM" | "OPERATING_SYSTEM") {
@@ -104,8 +106,10 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
         match purl.map(|r| purl::read(&r.reference_locator)) {
             Some(Ok(Named::Package(mut package, distribution))) => {
                 os.distribution(distribution, &package.name);
+                purl::respell(&mut package, &entry.name);
                 package.source = package.source.or_else(|| trivy_source(&entry.source_info));
                 package.licenses = licenses(&entry.license_declared, &texts);
+                places.insert(&entry.id, content.packages.len());
                 content.packages.push(*package);
             }
             Some(Ok(Named::Image)) => {
@@ -119,8 +123,27 @@ pub(super) fn read(bytes: &[u8], version: &str) -> Result<SbomContent, SbomError
             None => count(&mut content.gaps, "packages without a package URL", &entry.name),
         }
     }
+    own(&mut content.packages, &places, &document.relationships);
     os.settle(&mut content);
     Ok(content)
+}
+
+/// A package of the distribution that contains one of a language owns its files. The first that says so counts.
+fn own(packages: &mut [Package], places: &BTreeMap<&str, usize>, relationships: &[Relationship]) {
+    for Relationship { spdx_element_id: from, relationship_type, related_spdx_element: to } in relationships {
+        let (whole, part) = match relationship_type.as_str() {
+            "CONTAINS" => (from, to),
+            "CONTAINED_BY" => (to, from),
+            _ => continue,
+        };
+        let (Some(&whole), Some(&part)) = (places.get(whole.as_str()), places.get(part.as_str())) else {
+            continue;
+        };
+        if packages[whole].kind.is_os() && !packages[part].kind.is_os() {
+            let owner = packages[whole].reference();
+            packages[part].owned_by.get_or_insert(owner);
+        }
+    }
 }
 
 /// An `APPLICATION` without a version names a group (Trivy has one for each lock file), not a package.

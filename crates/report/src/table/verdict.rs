@@ -56,7 +56,14 @@ fn gates(page: &mut Page<'_>, options: &Options<'_>) -> io::Result<()> {
     for gate in failed {
         page.block(&[(style::BAD, "gate failed: ")], style::PLAIN, &told(gate))?;
     }
-    if passed.len() > PASSED && !options.all {
+    // What passed with a word to it has its line: a rule that warns, findings that were left out.
+    let (plain, told_of): (Vec<&GateResult>, Vec<&GateResult>) =
+        passed.iter().partition(|gate| gate.detail.is_empty());
+    if plain.len() > PASSED && !options.all {
+        for gate in told_of {
+            page.block(&[(style::GOOD, "gate passed: ")], style::PLAIN, &told(gate))?;
+        }
+        let passed = plain;
         let names: Vec<&str> = passed.iter().map(|gate| gate.gate.as_str()).collect();
         let lead = format!("{} gates passed: ", names.len());
         return page.block(&[(style::GOOD, &lead)], style::PLAIN, &names.join(", "));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     known, text,
-    upgrade::{self, Affected, LIKELY, Outcome, Remedy},
+    upgrade::{self, Affected, Highest, LIKELY, Outcome, Remedy},
 };
 use anstyle::Style;
 use gabion_model::{Finding, ScanReport};
@@ -113,7 +113,14 @@ fn write_package(
     }
     let columns = Columns::of(package, all);
     let mut cut = false;
-    for (number, outcome) in package.outcomes.iter().enumerate() {
+    let highest = package.highest();
+    let merged = highest.as_ref().is_some_and(|highest| highest.clears.is_some()) && !all;
+    if let Some(highest) = &highest {
+        cut |= write_highest(page, highest, &columns, all)?;
+    }
+    let shown = |outcome: &&Outcome<'_>| !(merged && matches!(outcome.remedy, Remedy::Upgrade(_)));
+    for (number, outcome) in package.outcomes.iter().filter(shown).enumerate() {
+        let number = number + usize::from(merged);
         let brief = !all && number > 0 && !outcome.serious() && !matches!(outcome.remedy, Remedy::Upgrade(_));
         cut |= brief;
         if brief {
@@ -130,6 +137,36 @@ fn write_package(
         write_origin(page, report, Some(Origin { layer: *layer, package: None, removed: false }))?;
     }
     Ok(cut || origins.len() > most)
+}
+
+/// The one version to upgrade to, and what it clears of which some lower one would clear a part; all of the parts have
+/// their own lines with `all`.
+fn write_highest(
+    page: &mut Page<'_>,
+    highest: &Highest<'_>,
+    columns: &Columns,
+    all: bool,
+) -> io::Result<bool> {
+    let Highest { versions, clears } = highest;
+    let lowest = versions.split_last().map_or(&[][..], |(_, lowest)| lowest);
+    let Some(last) = versions.last() else { return Ok(false) };
+    let lead = [(style::PLAIN, INDENT)];
+    let Some(outcome) = clears else {
+        let words = format!("the highest of {} fixed versions is {last}", versions.len());
+        page.block(&lead, style::DIM, &words)?;
+        return Ok(false);
+    };
+    let tally = upgrade::tally(outcome.findings.iter().copied());
+    let n = text::thousands(outcome.findings.len() as u64);
+    write_upgrade(page, last, &format!("clears all {n} fixable: {tally}"))?;
+    if all {
+        return Ok(false);
+    }
+    write_findings(page, outcome, columns, all)?;
+    let more = if lowest.len() > REST { ", ..." } else { "" };
+    let lowest: Vec<&str> = lowest.iter().rev().take(REST).copied().collect();
+    page.block(&[(style::PLAIN, DEEPER)], style::DIM, &format!("in part by {}{more}", lowest.join(", ")))?;
+    Ok(true)
 }
 
 /// Where a package lies that a package manager does not keep track of.
@@ -170,22 +207,34 @@ fn write_outcome(
 ) -> io::Result<bool> {
     let tally = upgrade::tally(outcome.findings.iter().copied());
     match outcome.remedy {
-        Remedy::Upgrade(version) => {
-            let lead = [(style::PLAIN, INDENT), (style::GOOD, "-> ")];
-            let (version, tally) = (text::safe(version), format!(" clears {tally}"));
-            if INDENT.len() + 3 + text::width(&version) + text::width(&tally) <= page.width() {
-                let [indent, arrow] = lead;
-                page.line(&[indent, arrow, (style::GOOD, &version), (style::PLAIN, &tally)])?;
-            } else {
-                page.line(&[(style::PLAIN, INDENT), (style::GOOD, "-> "), (style::GOOD, &version)])?;
-                page.block(&[(style::PLAIN, DEEPER)], style::PLAIN, tally.trim_start())?;
-            }
-        }
+        Remedy::Upgrade(version) => write_upgrade(page, version, &format!("clears {tally}"))?,
         none => {
             let words = format!("{}: ", none.words());
             page.block(&[(style::PLAIN, INDENT), (style::WARNING, &words)], style::PLAIN, &tally)?;
         }
     }
+    write_findings(page, outcome, columns, all)
+}
+
+/// `-> 1.2.4-0.2+deb12u1 clears 1 high`.
+fn write_upgrade(page: &mut Page<'_>, version: &str, words: &str) -> io::Result<()> {
+    let (version, lead) = (text::safe(version), [(style::PLAIN, INDENT), (style::GOOD, "-> ")]);
+    if INDENT.len() + 4 + text::width(&version) + text::width(words) <= page.width() {
+        let [indent, arrow] = lead;
+        page.line(&[indent, arrow, (style::GOOD, &version), (style::PLAIN, " "), (style::PLAIN, words)])
+    } else {
+        page.line(&[lead[0], lead[1], (style::GOOD, &version)])?;
+        page.block(&[(style::PLAIN, DEEPER)], style::PLAIN, words)
+    }
+}
+
+/// The most urgent of an outcome; true if any was left out.
+fn write_findings(
+    page: &mut Page<'_>,
+    outcome: &Outcome<'_>,
+    columns: &Columns,
+    all: bool,
+) -> io::Result<bool> {
     // One more than usual rather than a line that says `and 1 more`.
     let most = if all || outcome.findings.len() == NAMED + 1 { outcome.findings.len() } else { NAMED };
     for finding in outcome.findings.iter().take(most) {
@@ -209,6 +258,9 @@ impl Columns {
     fn of(package: &Affected<'_>, all: bool) -> Self {
         let most = if all { usize::MAX } else { NAMED + 1 };
         let shown = || package.outcomes.iter().flat_map(|outcome| outcome.findings.iter().take(most));
+        let merged = package.highest().and_then(|highest| highest.clears);
+        let merged = || merged.iter().flat_map(|outcome| outcome.findings.iter().take(most));
+        let shown = || shown().chain(merged());
         let id = shown().map(|f| text::width(&text::safe(&f.rule))).max().unwrap_or(0).min(24);
         Self { id, marks: shown().map(|finding| marks_width(&marks(finding))).max().unwrap_or(0) }
     }

@@ -96,6 +96,31 @@ fn table_of_a_wall_of_vulnerabilities_is_a_page_of_packages() {
 }
 
 #[test]
+fn a_package_of_many_fixed_versions_is_one_upgrade() {
+    let mut report = sample::rich();
+    let fixable = report.findings.iter().position(|f| {
+        f.vulnerability.as_ref().is_some_and(|v| v.fixed_version.is_some()) && f.suppressed.is_none()
+    });
+    let model = report.findings.swap_remove(fixable.expect("one"));
+    report.findings.clear();
+    for patch in 1..=12 {
+        let mut finding = model.clone();
+        finding.id = format!("V-{patch}");
+        finding.vulnerability.as_mut().expect("one").fixed_version = Some(format!("4.2.{patch}"));
+        report.findings.push(finding);
+    }
+    let table = plain(&report, Format::Table);
+    assert_eq!(table.matches("-> ").count(), 1, "{table}");
+    assert!(table.contains("-> 4.2.12 clears all 12 fixable: 12 "), "{table}");
+    assert!(table.contains("in part by 4.2.11, 4.2.10, "), "{table}");
+    let all = text(&report, Format::Table, &Options { all: true, ..Options::default() });
+    assert_eq!(all.matches("-> ").count(), 13, "{all}");
+    let markdown = plain(&report, Format::Markdown);
+    assert_eq!(markdown.matches("`4.2.").count(), 1, "{markdown}");
+    assert!(markdown.contains("| `4.2.12` | 12 "), "{markdown}");
+}
+
+#[test]
 fn a_vulnerability_of_which_nothing_is_known_is_told_by_its_evidence() {
     let mut report = sample::rich();
     report.findings.iter_mut().for_each(|finding| finding.vulnerability = None);
@@ -142,6 +167,13 @@ fn gates_that_failed_come_first_and_many_that_passed_share_a_line() {
     let options = Options { gates: &gates, ..Options::default() };
     let table = text(&sample::clean(), Format::Table, &options);
     assert!(table.contains("\ngate failed: c\n4 gates passed: a, b, d, e\n"), "{table}");
+    let mut told = gates.to_vec();
+    told.push(GateResult { detail: "2 left out by --severity".to_owned(), ..gate("f", true) });
+    let table = text(&sample::clean(), Format::Table, &Options { gates: &told, ..Options::default() });
+    assert!(
+        table.contains("\ngate passed: f (2 left out by --severity)\n4 gates passed: a, b, d, e\n"),
+        "{table}"
+    );
     let all = text(&sample::clean(), Format::Table, &Options { all: true, ..options });
     assert!(all.contains("\ngate failed: c\ngate passed: a\ngate passed: b\n"), "{all}");
 }
