@@ -2,7 +2,10 @@
 //!
 //! Nothing is opened by a path that an image controls: every open is relative to the root's descriptor, with
 //! `openat2` refusing symbolic links and anything above the root. One thread walks and indexes, the others
-//! read the files that somebody wants.
+//! read the files that somebody wants, and list directories ahead of it.
+
+mod desk;
+mod list;
 
 use crate::{
     caps::Limits,
@@ -10,23 +13,23 @@ use crate::{
     file_pass::{Analyser, FilePass, Outcome},
     layer::{Counters, LayerFacts},
 };
+use desk::{Desk, Job, Slot};
 use gabion_model::{Aspect, FileIndex, FileKind, NewFile, Reason, path};
+use list::{Detail, Entries, Left, Listed, Lister, Met};
 use rustix::{
-    fd::{AsFd, OwnedFd},
-    fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat},
+    fd::OwnedFd,
+    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
 };
 use std::{
     collections::HashMap,
-    ffi::{CStr, CString},
+    ffi::CStr,
     fs::File,
     io,
     path::Path,
-    rc::Rc,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, sync_channel},
     },
 };
 
@@ -124,27 +127,43 @@ impl Root {
         passes: &mut [FilePass],
         counters: &Counters,
     ) -> Result<LayerFacts, TreeError> {
-        let (tasks, queue) = sync_channel::<Vec<Task>>(64);
-        let queue = Mutex::new(queue);
-        let outcomes: Mutex<Vec<(u32, Result<Outcome, io::Error>)>> = Mutex::default();
-        let mut walk = Walk {
+        let failed = |e: Errno| TreeError::Root { path: self.shown.clone(), source: e.into() };
+        let root = self.open_beneath(b"", DIRECTORY).map_err(failed)?;
+        let lister = Lister {
             root: self,
             layout,
             scope: analyser.scope,
+            device: rustix::fs::fstat(&root).map_err(failed)?.st_dev,
+            most: analyser.limits.entries,
+        };
+        let desk = Desk::default();
+        let outcomes: Mutex<Vec<(u32, Result<Outcome, io::Error>)>> = Mutex::default();
+        let mut walk = Walk {
+            root: self,
+            lister,
             limits: analyser.limits,
             counters,
             layer: LayerFacts::default(),
             links: HashMap::new(),
-            device: 0,
             todo: Vec::new(),
-            buffer: Vec::with_capacity(NAMES),
+            desk: &desk,
+            batch: Vec::with_capacity(BATCH),
         };
         let full = AtomicBool::new(false);
         let walked = std::thread::scope(|scope| {
+            // Also if the walk panics: nobody waits for it then.
+            let _closing = Closing(&desk);
             for pass in passes {
-                let (queue, outcomes, full) = (&queue, &outcomes, &full);
+                let (desk, outcomes, full) = (&desk, &outcomes, &full);
                 scope.spawn(move || {
-                    while let Some(batch) = next(queue) {
+                    while let Some(job) = desk.job() {
+                        let batch = match job {
+                            Job::Read(batch) => batch,
+                            Job::List(slot) => {
+                                desk.listed(&slot, lister.list(&slot.met));
+                                continue;
+                            }
+                        };
                         for task in batch {
                             let Some(outcome) = self.file(&task, analyser, pass, counters) else {
                                 continue;
@@ -159,16 +178,8 @@ impl Root {
                     }
                 });
             }
-            let mut batch = Vec::with_capacity(BATCH);
-            let walked = walk.run(&mut |task| {
-                batch.push(task);
-                if batch.len() == BATCH {
-                    // The readers live as long as the queue.
-                    let _ = tasks.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
-                }
-            });
-            let _ = tasks.send(batch);
-            drop(tasks);
+            let walked = walk.run(root);
+            desk.send(std::mem::take(&mut walk.batch));
             walked
         });
         walked?;
@@ -222,11 +233,13 @@ impl Root {
 /// Files handed to a reading thread at once: waking it costs more than a small file does.
 const BATCH: usize = 256;
 
-/// Bytes of names asked of the kernel at once.
-const NAMES: usize = 32 << 10;
+/// Closes the desk when it goes.
+struct Closing<'a>(&'a Desk);
 
-fn next(queue: &Mutex<Receiver<Vec<Task>>>) -> Option<Vec<Task>> {
-    locked(queue).recv().ok()
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -235,161 +248,111 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 struct Walk<'a> {
     root: &'a Root,
-    layout: Layout,
-    scope: Scope,
+    lister: Lister<'a>,
     limits: Limits,
     counters: &'a Counters,
     layer: LayerFacts,
     /// First path of each inode that has several.
     links: HashMap<(u64, u64), Vec<u8>>,
-    /// The root's file system.
-    device: u64,
-    /// Directories met and not listed yet.
-    todo: Vec<Met>,
-    /// What the kernel writes the names of a directory into.
-    buffer: Vec<u8>,
+    /// Directories met and not walked yet.
+    todo: Vec<Arc<Slot>>,
+    desk: &'a Desk,
+    /// Files for the readers.
+    batch: Vec<Task>,
 }
-
-/// A directory that was met.
-struct Met {
-    path: Vec<u8>,
-    /// The entry of the directory it lies in.
-    parent: u32,
-    /// That directory, unless too many are open.
-    directory: Option<Rc<OwnedFd>>,
-}
-
-/// Directories are kept open down to this depth, so that what lies in them is found without the whole path.
-const OPEN: usize = 64;
-
-/// The names in a directory, each with what the file system says it is.
-type Names = Vec<(CString, FileType)>;
 
 impl Walk<'_> {
-    fn run(&mut self, send: &mut impl FnMut(Task)) -> Result<(), TreeError> {
-        let failed = |e: Errno| TreeError::Root { path: self.root.shown.clone(), source: e.into() };
-        let root = self.root.open_beneath(b"", DIRECTORY).map_err(failed)?;
-        self.device = rustix::fs::fstat(&root).map_err(failed)?.st_dev;
-        self.list(root, b"", FileIndex::ROOT, send)?;
-        while let Some(met) = self.todo.pop() {
-            match self.open(&met, DIRECTORY) {
-                Ok(fd) => self.directory(fd, &met, send)?,
-                // It went away in between, as those of a live system do.
-                Err(Errno::NOENT) => {}
-                Err(error) => {
-                    // It cannot be listed, but it is there.
-                    if let Ok(stat) = self.open(&met, OFlags::PATH).and_then(rustix::fs::fstat) {
-                        let file = new_file(&stat);
-                        self.layer.index.insert_in(met.parent, path::name(&met.path), file);
-                    }
-                    self.gap(&met.path, io::Error::from(error).to_string());
+    fn run(&mut self, root: OwnedFd) -> Result<(), TreeError> {
+        let entries = self.lister.entries(root);
+        self.walk(entries, b"", FileIndex::ROOT)?;
+        while let Some(slot) = self.todo.pop() {
+            let listed = self.desk.take(&slot, &self.lister);
+            self.directory(&slot.met, listed)?;
+        }
+        Ok(())
+    }
+
+    /// A directory below the root.
+    fn directory(&mut self, met: &Met, listed: Listed) -> Result<(), TreeError> {
+        let path = &met.path[..];
+        let mut insert = |stat: &Stat, opaque| {
+            let file = NewFile { opaque, ..new_file(stat) };
+            self.layer.index.insert_in(met.parent, path::name(path), file)
+        };
+        match listed {
+            Listed::Gone => {}
+            Listed::Closed { stat, why } => {
+                // It cannot be listed, but it is there.
+                if let Some(stat) = stat {
+                    insert(&stat, false);
                 }
+                self.gap(path, why);
+            }
+            Listed::Left { stat, opaque, why } => {
+                insert(&stat, opaque);
+                match why {
+                    Left::Skipped(why) => self.layer.skipped.push(Reason::at(path::display(path), why)),
+                    Left::Unread(why) => self.gap(path, why),
+                }
+            }
+            Listed::Open { stat, opaque, entries } => {
+                let id = insert(&stat, opaque);
+                self.walk(entries, path, id)?;
             }
         }
         Ok(())
     }
 
-    fn open(&self, met: &Met, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        match &met.directory {
-            Some(directory) => open_beneath(directory, path::name(&met.path), flags),
-            None => self.root.open_beneath(&met.path, flags),
-        }
-    }
-
-    /// A directory below the root.
-    fn directory(&mut self, fd: OwnedFd, met: &Met, send: &mut impl FnMut(Task)) -> Result<(), TreeError> {
-        let path = &met.path[..];
-        let stat = match rustix::fs::fstat(&fd) {
-            Ok(stat) => stat,
-            Err(error) => {
-                self.gap(path, io::Error::from(error).to_string());
-                return Ok(());
-            }
-        };
-        let file = NewFile { opaque: self.layout == Layout::Overlay && is_opaque(&fd), ..new_file(&stat) };
-        let id = self.layer.index.insert_in(met.parent, path::name(path), file);
-        let elsewhere = stat.st_dev != self.device && self.other_file_system(path, &fd);
-        if elsewhere || self.left_out(path) {
-            return Ok(());
-        }
-        self.list(fd, path, id, send)
-    }
-
     /// What lies in a directory.
-    fn list(
-        &mut self,
-        fd: OwnedFd,
-        path: &[u8],
-        id: u32,
-        send: &mut impl FnMut(Task),
-    ) -> Result<(), TreeError> {
-        let names = self.names(&fd, path);
-        let fd = Rc::new(fd);
-        let depth = path.split(|&b| b == b'/').count();
-        let met = |path| Met { path, parent: id, directory: (depth < OPEN).then(|| fd.clone()) };
-        for (name, kind) in names {
+    fn walk(&mut self, mut entries: Entries, path: &[u8], id: u32) -> Result<(), TreeError> {
+        if let Some(why) = entries.cut.take() {
+            self.gap(path, why);
+        }
+        let mut mets = Vec::new();
+        for at in 0..entries.names.len() {
             if self.counters.entries.fetch_add(1, Ordering::Relaxed) >= self.limits.entries {
                 return Err(TreeError::Entries { path: self.root.shown.clone(), limit: self.limits.entries });
             }
-            let mut full = path.to_vec();
+            let detail = entries.detail(at);
+            let name = entries.names[at].0.to_bytes();
+            let mut full = Vec::with_capacity(path.len() + 1 + name.len());
+            full.extend_from_slice(path);
             if !full.is_empty() {
                 full.push(b'/');
             }
-            full.extend_from_slice(name.to_bytes());
+            full.extend_from_slice(name);
             if full.len() > path::MAX {
                 self.gap(&full, path::PathError::TooLong.to_string());
                 continue;
             }
             self.layer.stats.entries += 1;
-            if kind == FileType::Directory {
-                self.todo.push(met(full));
-                continue;
-            }
-            match rustix::fs::statat(&*fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
-                    self.todo.push(met(full));
+            match detail {
+                Detail::Directory => {
+                    mets.push(Met { path: full, parent: id, directory: entries.for_children(path) });
                 }
-                Ok(stat) => self.entry(full, id, &stat, &fd, &name, send),
+                Detail::Other { stat, link, capabilities } => {
+                    self.entry(full, name, id, &stat, link, capabilities.as_deref());
+                }
                 // It went away in between, as files of a live system do.
-                Err(Errno::NOENT) => {}
-                Err(error) => self.gap(&full, io::Error::from(error).to_string()),
+                Detail::Gone => {}
+                Detail::Unknown(why) => self.gap(&full, why),
             }
         }
+        self.todo.extend(self.desk.met(mets));
         Ok(())
-    }
-
-    /// Sorted, so that the same tree always gives the same index.
-    fn names(&mut self, fd: &OwnedFd, path: &[u8]) -> Names {
-        let mut names = Vec::new();
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
-                Ok(entry) => names.push((entry.file_name().to_owned(), entry.file_type())),
-                Err(error) => {
-                    self.gap(path, io::Error::from(error).to_string());
-                    break;
-                }
-            }
-        }
-        self.buffer = buffer;
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        names
     }
 
     /// Anything but a directory.
     fn entry(
         &mut self,
         full: Vec<u8>,
+        name: &[u8],
         parent: u32,
         stat: &Stat,
-        directory: &OwnedFd,
-        name: &CStr,
-        send: &mut impl FnMut(Task),
+        mut link: Vec<u8>,
+        capabilities: Option<&[u8]>,
     ) {
         let mut file = new_file(stat);
-        let (mut link, mut capabilities) = (Vec::new(), None);
         match file.kind {
             FileKind::File => {
                 let inode = (stat.st_dev, stat.st_ino);
@@ -400,76 +363,23 @@ impl Walk<'_> {
                 } else if stat.st_nlink > 1 {
                     self.links.insert(inode, full.clone());
                 }
-                if file.mode & 0o111 != 0 {
-                    capabilities = self
-                        .root
-                        .open_beneath(&full, OFlags::RDONLY)
-                        .ok()
-                        .and_then(|fd| xattr(&fd, c"security.capability"));
-                }
             }
-            FileKind::Symlink => {
-                if let Ok(target) = rustix::fs::readlinkat(directory, name, Vec::new()) {
-                    link = target.into_bytes();
-                }
-            }
-            FileKind::Special if self.layout == Layout::Overlay && is_whiteout(stat) => {
+            FileKind::Special if self.lister.layout == Layout::Overlay && is_whiteout(stat) => {
                 file.kind = FileKind::Whiteout;
             }
             _ => {}
         }
         file.link = &link;
-        file.capabilities = capabilities.as_deref();
+        file.capabilities = capabilities;
         let (kind, size, mode) = (file.kind, file.size, file.mode);
-        let id = self.layer.index.insert_in(parent, name.to_bytes(), file);
+        let id = self.layer.index.insert_in(parent, name, file);
         if kind == FileKind::File {
             self.layer.stats.content_size += size;
-            send(Task { id, path: full, size, mode });
+            self.batch.push(Task { id, path: full, size, mode });
+            if self.batch.len() == BATCH {
+                self.desk.send(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH)));
+            }
         }
-    }
-
-    /// Directories that are left out by design; told in the coverage.
-    fn left_out(&mut self, full: &[u8]) -> bool {
-        const STORES: [&[u8]; 5] = [
-            b"var/lib/containerd",
-            b"var/lib/docker",
-            b"var/lib/containers/storage",
-            b"run/containerd",
-            b"run/docker",
-        ];
-        let why = match self.scope {
-            Scope::Image if STORES.contains(&full) => {
-                "images and containers kept there are targets of their own (containerd:, docker:, container:)"
-            }
-            Scope::SourceTree if path::name(full) == b".git" => "the repository's history is not read",
-            _ => return false,
-        };
-        self.skip(full, why);
-        true
-    }
-
-    /// What to do at a mount point: read it, or leave it and say so.
-    fn other_file_system(&mut self, directory: &[u8], fd: &OwnedFd) -> bool {
-        let Ok(stat) = rustix::fs::fstatfs(fd.as_fd()) else {
-            return false;
-        };
-        // The magic numbers have 32 bits, whatever the width and sign of the field.
-        match (stat.f_type & 0xffff_ffff).cast_unsigned() as u32 {
-            PROC | SYSFS | CGROUP | CGROUP2 | DEVPTS | DEBUGFS | TRACEFS | SECURITYFS | BPF | PSTORE
-            | MQUEUE | CONFIGFS | EFIVARFS | HUGETLBFS | BINFMT | NSFS | SELINUXFS => {
-                self.skip(directory, "a pseudo file system of the kernel");
-                true
-            }
-            NFS | CIFS | SMB2 | FUSE | CEPH | V9FS => {
-                self.gap(directory, "a network or user-space file system is not read");
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn skip(&mut self, path: &[u8], why: &str) {
-        self.layer.skipped.push(Reason::at(path::display(path), why));
     }
 
     fn gap(&mut self, path: &[u8], why: impl Into<String>) {
@@ -524,31 +434,6 @@ fn xattr(fd: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
     value.truncate(n);
     Some(value)
 }
-
-// f_type of statfs(2), from linux/magic.h and the file systems' own headers.
-const PROC: u32 = 0x9fa0;
-const SYSFS: u32 = 0x6265_6572;
-const CGROUP: u32 = 0x0027_e0eb;
-const CGROUP2: u32 = 0x6367_7270;
-const DEVPTS: u32 = 0x1cd1;
-const DEBUGFS: u32 = 0x6462_6720;
-const TRACEFS: u32 = 0x7472_6163;
-const SECURITYFS: u32 = 0x7363_6673;
-const BPF: u32 = 0xcafe_4a11;
-const PSTORE: u32 = 0x6165_676c;
-const MQUEUE: u32 = 0x1980_0202;
-const CONFIGFS: u32 = 0x6265_6570;
-const EFIVARFS: u32 = 0xde5e_81e4;
-const HUGETLBFS: u32 = 0x9584_58f6;
-const BINFMT: u32 = 0x4249_4e4d;
-const NSFS: u32 = 0x6e73_6673;
-const SELINUXFS: u32 = 0xf97c_ff8c;
-const NFS: u32 = 0x6969;
-const CIFS: u32 = 0xff53_4d42;
-const SMB2: u32 = 0xfe53_4d42;
-const FUSE: u32 = 0x6573_5546;
-const CEPH: u32 = 0x00c3_6400;
-const V9FS: u32 = 0x0102_1997;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,159 @@
+//! Where the walking thread and the reading threads meet: files to read, and directories to list ahead of the walk.
+//!
+//! ```text
+//!  walk ──met──► pending ──► readers list ──► Slot ──► walk, in the order of the walk
+//!       ──file─► batches ──► readers read
+//! ```
+//!
+//! The walk alone decides the order of everything, so the index does not depend on who was faster. A directory that nobody has
+//! begun yet the walk lists itself; while it waits for one that somebody has begun, it lists another.
+
+use super::{
+    Task,
+    list::{Listed, Lister, Met},
+    locked,
+};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Batches that wait for a reader, at most.
+const BATCHES: usize = 64;
+
+/// Directories that were listed and not walked yet, at most: what bounds the memory of it.
+const AHEAD: usize = 512;
+
+/// A directory on its way.
+pub(super) struct Slot {
+    pub(super) met: Met,
+    begun: AtomicBool,
+    listed: Mutex<Option<Listed>>,
+}
+
+#[derive(Default)]
+struct State {
+    batches: VecDeque<Vec<Task>>,
+    /// In the order in which the walk met them: it comes back to the last one first.
+    pending: Vec<Arc<Slot>>,
+    /// Listed, and not walked yet.
+    ahead: usize,
+    closed: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Desk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// What a reader does next.
+pub(super) enum Job {
+    Read(Vec<Task>),
+    List(Arc<Slot>),
+}
+
+impl Desk {
+    /// Hands files to the readers; waits if they have too many.
+    pub(super) fn send(&self, batch: Vec<Task>) {
+        let mut state = locked(&self.state);
+        while state.batches.len() >= BATCHES {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.batches.push_back(batch);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Tells of directories that will be walked, the last one first.
+    pub(super) fn met(&self, mets: Vec<Met>) -> Vec<Arc<Slot>> {
+        let slot = |met| Arc::new(Slot { met, begun: AtomicBool::new(false), listed: Mutex::new(None) });
+        let slots: Vec<_> = mets.into_iter().map(slot).collect();
+        if !slots.is_empty() {
+            locked(&self.state).pending.extend(slots.iter().cloned());
+            self.changed.notify_all();
+        }
+        slots
+    }
+
+    /// The next thing to do; none when all is done.
+    pub(super) fn job(&self) -> Option<Job> {
+        let mut state = locked(&self.state);
+        loop {
+            if state.ahead < AHEAD
+                && let Some(slot) = state.pending_slot()
+            {
+                state.ahead += 1;
+                return Some(Job::List(slot));
+            }
+            if let Some(batch) = state.batches.pop_front() {
+                drop(state);
+                self.changed.notify_all();
+                return Some(Job::Read(batch));
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Puts down what a reader listed.
+    pub(super) fn listed(&self, slot: &Slot, listed: Listed) {
+        *locked(&slot.listed) = Some(listed);
+        // Under the lock, so that the walk does not begin to wait in between.
+        drop(locked(&self.state));
+        self.changed.notify_all();
+    }
+
+    /// What lies in a directory that the walk has come to.
+    pub(super) fn take(&self, slot: &Slot, lister: &Lister<'_>) -> Listed {
+        if !slot.begun.swap(true, Ordering::AcqRel) {
+            return lister.list(&slot.met);
+        }
+        loop {
+            if let Some(listed) = locked(&slot.listed).take() {
+                locked(&self.state).ahead -= 1;
+                self.changed.notify_all();
+                return listed;
+            }
+            let mut state = locked(&self.state);
+            match state.pending_slot() {
+                Some(other) => {
+                    state.ahead += 1;
+                    drop(state);
+                    self.listed(&other, lister.list(&other.met));
+                }
+                None => {
+                    if locked(&slot.listed).is_none() {
+                        drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&self) {
+        let mut state = locked(&self.state);
+        state.closed = true;
+        state.pending.clear();
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// A directory that nobody has begun, of those that the walk comes to next.
+    fn pending_slot(&mut self) -> Option<Arc<Slot>> {
+        while let Some(slot) = self.pending.pop() {
+            if !slot.begun.swap(true, Ordering::AcqRel) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+}
