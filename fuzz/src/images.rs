@@ -105,6 +105,7 @@ fn read_layer(bytes: &[u8]) -> Option<LayerFacts> {
             memory: 128 << 10,
             ..Limits::DEFAULT
         },
+        digests: true,
     };
     let mut pass = FilePass::new(Some(file(b"")));
     let facts = layer::read(&blob, &analyser, &mut pass, &Counters::default()).ok()?;

@@ -34,6 +34,8 @@ pub struct Analyser<'a> {
     pub scope: Scope,
     /// The limits.
     pub limits: Limits,
+    /// Whether programs get a digest: for whoever compares two indexes.
+    pub digests: bool,
 }
 
 /// What one file told.
@@ -83,7 +85,7 @@ impl<'a> Analyser<'a> {
     }
 
     fn digests(&self, file: &Candidate<'_>) -> bool {
-        self.scope == Scope::Image && file.is_program()
+        self.digests && self.scope == Scope::Image && file.is_program()
     }
 }
 

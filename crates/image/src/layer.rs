@@ -588,7 +588,8 @@ mod tests {
             digest: None,
             diff_id: Digest::sha256(Sha256::digest(bytes).into()),
         };
-        let analyser = Analyser { catalogers: ALL, secrets: true, scope: Scope::Image, limits };
+        let analyser =
+            Analyser { catalogers: ALL, secrets: true, scope: Scope::Image, limits, digests: true };
         super::read(&blob, &analyser, &mut FilePass::new(None), &Counters::default())
     }
 

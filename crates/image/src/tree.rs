@@ -441,7 +441,8 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn read(directory: &Path, scope: Scope) -> LayerFacts {
-        let analyser = Analyser { catalogers: &[], secrets: false, scope, limits: Limits::DEFAULT };
+        let analyser =
+            Analyser { catalogers: &[], secrets: false, scope, limits: Limits::DEFAULT, digests: true };
         let mut passes = [FilePass::new(None), FilePass::new(None)];
         Root::open(directory)
             .and_then(|root| root.read(Layout::Plain, &analyser, &mut passes, &Counters::default()))

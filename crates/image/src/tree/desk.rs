@@ -47,7 +47,10 @@ struct State {
 #[derive(Default)]
 pub(super) struct Desk {
     state: Mutex<State>,
-    changed: Condvar,
+    /// For readers: there is something to do, or nothing more will come.
+    work: Condvar,
+    /// For the walk: a directory was listed, or there is room for a batch.
+    progress: Condvar,
 }
 
 /// What a reader does next.
@@ -61,11 +64,11 @@ impl Desk {
     pub(super) fn send(&self, batch: Vec<Task>) {
         let mut state = locked(&self.state);
         while state.batches.len() >= BATCHES {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.batches.push_back(batch);
         drop(state);
-        self.changed.notify_all();
+        self.work.notify_one();
     }
 
     /// Tells of directories that will be walked, the last one first.
@@ -73,8 +76,14 @@ impl Desk {
         let slot = |met| Arc::new(Slot { met, begun: AtomicBool::new(false), listed: Mutex::new(None) });
         let slots: Vec<_> = mets.into_iter().map(slot).collect();
         if !slots.is_empty() {
-            locked(&self.state).pending.extend(slots.iter().cloned());
-            self.changed.notify_all();
+            let mut state = locked(&self.state);
+            state.pending.extend(slots.iter().cloned());
+            let idle = state.ahead < AHEAD;
+            drop(state);
+            // One is enough: what the walk does not get to, it does itself.
+            if idle {
+                self.work.notify_one();
+            }
         }
         slots
     }
@@ -91,13 +100,13 @@ impl Desk {
             }
             if let Some(batch) = state.batches.pop_front() {
                 drop(state);
-                self.changed.notify_all();
+                self.progress.notify_one();
                 return Some(Job::Read(batch));
             }
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -106,7 +115,7 @@ impl Desk {
         *locked(&slot.listed) = Some(listed);
         // Under the lock, so that the walk does not begin to wait in between.
         drop(locked(&self.state));
-        self.changed.notify_all();
+        self.progress.notify_one();
     }
 
     /// What lies in a directory that the walk has come to.
@@ -117,7 +126,6 @@ impl Desk {
         loop {
             if let Some(listed) = locked(&slot.listed).take() {
                 locked(&self.state).ahead -= 1;
-                self.changed.notify_all();
                 return listed;
             }
             let mut state = locked(&self.state);
@@ -129,7 +137,7 @@ impl Desk {
                 }
                 None => {
                     if locked(&slot.listed).is_none() {
-                        drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
+                        drop(self.progress.wait(state).unwrap_or_else(PoisonError::into_inner));
                     }
                 }
             }
@@ -142,7 +150,7 @@ impl Desk {
         state.closed = true;
         state.pending.clear();
         drop(state);
-        self.changed.notify_all();
+        self.work.notify_all();
     }
 }
 

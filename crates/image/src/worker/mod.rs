@@ -137,7 +137,8 @@ impl Worker<'_> {
     }
 
     fn analyser(&self, scope: Scope) -> Analyser<'_> {
-        Analyser { catalogers: self.catalogers, secrets: self.job.secrets, scope, limits: self.job.limits }
+        let Job { secrets, limits, .. } = self.job;
+        Analyser { catalogers: self.catalogers, secrets, scope, limits, digests: true }
     }
 
     fn cache(&self) -> Option<Cache> {
@@ -172,7 +173,8 @@ impl Worker<'_> {
     ) -> Result<LayerFacts, WorkError> {
         let counters = Counters::default();
         let (done, finished) = mpsc::channel::<()>();
-        let analyser = self.analyser(scope);
+        // What is not kept is digested only for whoever asked for the index.
+        let analyser = Analyser { digests: self.job.index, ..self.analyser(scope) };
         let result = std::thread::scope(|threads| {
             let (counters, analyser) = (&counters, &analyser);
             let reading = threads.spawn(move || {
