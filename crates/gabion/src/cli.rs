@@ -73,6 +73,14 @@ pub(crate) struct ScanArgs {
     #[arg(short, long = "output", value_name = "FORMAT=FILE")]
     pub(crate) outputs: Vec<OutputFile>,
 
+    /// Also write what is known of each vulnerability as OpenVEX: exceptions and VEX that were applied, and what is affected
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex_output: Option<PathBuf>,
+
+    /// Who says so in that document
+    #[arg(long, value_name = "NAME", env = "GABION_VEX_AUTHOR", default_value = "gabion")]
+    pub(crate) vex_author: String,
+
     /// Show everything in the table, not only what matters most
     #[arg(short, long)]
     pub(crate) all: bool,

@@ -5,7 +5,7 @@ use crate::{
     clock, db, output,
     progress::Progress,
     saved, storage, target,
-    verdict::Verdict,
+    verdict::{self, Verdict},
 };
 use anyhow::anyhow;
 use gabion_image::{
@@ -34,6 +34,9 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
     keep(&scanned.report, &args.common);
+    if let Some(path) = &args.vex_output {
+        verdict::write_vex(&scanned.report, &args.vex_author, now, path)?;
+    }
     let gates = verdict.results(&scanned.report, now);
     verdict.filter(&mut scanned.report);
     let report = &scanned.report;

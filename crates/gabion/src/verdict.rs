@@ -6,7 +6,7 @@ use clap::Args;
 use gabion_model::{Aspect, FindingKind, Reason, ScanReport};
 use gabion_policy::{
     Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
-    Severities, VexDocument, apply, apply_vex, decide,
+    Severities, VexDocument, apply, apply_vex, decide, to_openvex,
 };
 use gabion_report::GateResult;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -180,6 +180,24 @@ impl Verdict {
             output::note(&format!("note: the exception {} has expired, and does nothing", exception.id));
         }
     }
+}
+
+/// Writes what is known of each vulnerability as OpenVEX. Without any there is no document: the format has none without a
+/// statement.
+pub(crate) fn write_vex(
+    report: &ScanReport,
+    author: &str,
+    now: Timestamp,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let Some(document) = to_openvex(report, author, now) else {
+        output::note(&format!(
+            "note: {} is not written: there is no vulnerability to tell of",
+            path.display()
+        ));
+        return Ok(());
+    };
+    fs::write(path, format!("{document:#}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Gates, separated by commas; what is empty, as of a variable that is set to nothing, is none.

@@ -139,7 +139,7 @@ fn policies_decide_and_tell_where_they_are_wrong() {
 
     assert_eq!(
         policy(&["check", "mild.yaml", "strict.yaml"]).out,
-        "mild.yaml: 1 rules\nstrict.yaml: 2 rules\n"
+        "mild.yaml: 1 rule\nstrict.yaml: 2 rules\n"
     );
     policy(&["check", "mild.yaml", "wrong.yaml"]).fails(&[told]);
     let shown = policy(&["show"]).out;
@@ -230,6 +230,30 @@ fn vex_takes_away_what_it_speaks_of() {
     assert_eq!((affected.code, affected.err.as_str()), (1, "gate failed: critical: 1 found\n"));
     desk.write("vex.json", "{}");
     scan(&desk, &["--vex", "vex.json"]).fails(&["vex.json"]);
+}
+
+#[test]
+fn what_was_decided_is_written_as_vex_and_counts_when_it_is_read() {
+    let desk = desk();
+    desk.write(
+        "exceptions.yaml",
+        format!(
+            "version: 1\nexceptions:\n  - {{ id: e, kind: false-positive, owner: shop, reason: never called, expires: 2100-01-01, scope: {{ ids: [{LODASH}] }} }}\n"
+        ),
+    );
+    let wrote =
+        scan(&desk, &["--exceptions", "exceptions.yaml", "--vex-output", "out.json", "--vex-author", "shop"]);
+    assert_eq!(wrote.code, 0, "{}", wrote.err);
+    let document: Value =
+        serde_json::from_slice(&fs::read(desk.at("out.json")).expect("written")).expect("JSON");
+    assert_eq!(document["author"], "shop");
+    let read = report(&desk, &["--vex", "out.json"]);
+    assert_eq!(counting(&read), [REQUESTS, CURL, LEFT_PAD]);
+    // Of nothing there is no document.
+    desk.write("empty/readme", "nothing");
+    let nothing = desk.run(&["scan", "dir:empty", "--db", "db", "--vex-output", "none.json"]);
+    assert!(nothing.err.contains("none.json is not written"), "{}", nothing.err);
+    assert!(!desk.at("none.json").exists());
 }
 
 #[test]
