@@ -1,7 +1,7 @@
 module gabion/xtask/trivy-db
 
-go 1.23
+go 1.19
 
-require go.etcd.io/bbolt v1.4.3
+require go.etcd.io/bbolt v1.3.7
 
-require golang.org/x/sys v0.29.0 // indirect
+require golang.org/x/sys v0.4.0 // indirect
