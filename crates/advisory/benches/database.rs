@@ -26,8 +26,7 @@ use gabion_advisory::{
     transfer::{Directory, Expected, Route, fetch_manifest, publish, sign, update},
 };
 use gabion_model::{
-    Aspect, Coverage, OsRelease, Package, PackageKind, ScanReport, SourcePackage,
-    scan::{FileTotals, Isolation, SCHEMA_VERSION, Target, Tool},
+    Aspect, Coverage, OsRelease, Package, PackageKind, ScanReport, SourcePackage, scan::Target,
 };
 use std::{
     cmp::Ordering::{Greater, Less},
@@ -211,11 +210,8 @@ fn image(advisories: &[Advisory], newest: bool) -> ScanReport {
     packages.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let mut coverage = Coverage::default();
     coverage.full(Aspect::PACKAGES_OS);
+    let target = Target { source: "dir".into(), reference: "/".into(), image: None };
     ScanReport {
-        schema_version: SCHEMA_VERSION.into(),
-        tool: Tool { name: "gabion".into(), version: "0".into() },
-        created: "2026-11-22T00:00:00Z".parse().expect("a time"),
-        target: Target { source: "dir".into(), reference: "/".into(), image: None },
         os: Some(OsRelease {
             id: "debian".into(),
             version: Some("11".into()),
@@ -225,14 +221,9 @@ fn image(advisories: &[Advisory], newest: bool) -> ScanReport {
             end_of_life: None,
             path: "etc/os-release".into(),
         }),
-        config: None,
-        layers: Vec::new(),
         packages,
-        findings: Vec::new(),
-        files: FileTotals::default(),
         coverage,
-        isolation: Isolation::default(),
-        database: Vec::new(),
+        ..ScanReport::new(target, "2026-11-22T00:00:00Z".parse().expect("a time"))
     }
 }
 

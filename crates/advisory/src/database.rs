@@ -193,11 +193,6 @@ impl Database {
         self.of_kind("endoflife").find_map(|s| s.first(Table::Lifecycle, &key).transpose()).transpose()
     }
 
-    /// Whether any source has feeds of this kind.
-    pub fn has(&self, kind: &str) -> bool {
-        self.of_kind(kind).next().is_some()
-    }
-
     fn known<T: DeserializeOwned>(
         &self,
         table: Table,

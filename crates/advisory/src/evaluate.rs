@@ -14,6 +14,7 @@
 
 mod coverage;
 mod finding;
+mod lifecycle;
 mod platform;
 mod question;
 mod rating;
@@ -56,7 +57,11 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
     for (source, statement, asked) in ask_all(database, &questions, releases)? {
         matching.compare(source, &statement, asked)?;
     }
-    let (mut findings, told) = matching.finish()?;
+    let (mut findings, mut told) = matching.finish()?;
+    told.ended = match &report.os {
+        Some(os) => lifecycle::ended(os, database, now)?,
+        None => None,
+    };
     coverage::tell(report, database, &platform, &passed, &told, now);
     report.database = database.data_sources();
     report.findings.append(&mut findings);
@@ -145,6 +150,8 @@ struct Told {
     denied: BTreeSet<(String, String)>,
     /// CVEs that whoever assigned them took back.
     rejected: BTreeSet<String>,
+    /// How the release ended, if it did.
+    ended: Option<String>,
 }
 
 /// A vulnerability in one version of a package that advisories name.

@@ -55,7 +55,7 @@ pub mod sign;
 mod update;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use chunks::{Chunks, Directory};
 pub(crate) use manifest::is_segment_name;

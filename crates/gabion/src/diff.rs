@@ -86,8 +86,9 @@ impl Change {
 }
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
-    let old = scan::one(&args.old, &args.common, true, true)?;
-    let new = scan::one(&args.new, &args.common, true, true)?;
+    let cache = scan::usable_cache(&args.common)?;
+    let old = scan::one(&args.old, &args.common, cache.as_ref(), true, true)?;
+    let new = scan::one(&args.new, &args.common, cache.as_ref(), true, true)?;
     let index = |index: Option<FileIndex>| index.unwrap_or_default();
     let diff = compare(&old.report, &index(old.index), &new.report, &index(new.index));
     match args.format {

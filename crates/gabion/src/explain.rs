@@ -55,8 +55,10 @@ fn report(args: &ExplainArgs) -> anyhow::Result<ScanReport> {
         None => saved::last(&storage::directory(cache_dir.as_ref())?),
         Some(file) if saved::is_scan(Path::new(file)) => saved::read(Path::new(file)),
         Some(target) => {
-            let mut scanned = scan::one(target, &args.common, true, false)?;
-            scan::match_vulnerabilities(&mut scanned.report, args.db.as_deref(), &args.common)?;
+            let cache = scan::usable_cache(&args.common)?;
+            let mut scanned = scan::one(target, &args.common, cache.as_ref(), true, false)?;
+            let db = args.db.as_deref();
+            scan::match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
             Ok(scanned.report)
         }
     }

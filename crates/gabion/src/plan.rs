@@ -8,12 +8,13 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::Order;
+use gabion_image::cache::Cache;
 use gabion_model::{FindingKind, ScanReport, Severity};
 use gabion_plan::{
     Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
     tickets,
 };
-use gabion_policy::{Owners, Pattern};
+use gabion_policy::{Owners, Pattern, names_of};
 use std::{
     collections::BTreeMap,
     fs,
@@ -138,9 +139,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     };
     let reports = reports(args, &verdict)?;
     let subjects: Vec<Subject<'_>> = reports.iter().map(Subject::new).collect();
-    let owner = |claim: &Claim<'_>| owners.owner_of(&names(claim.name), claim.labels).map(str::to_owned);
+    let owner = |claim: &Claim<'_>| owners.owner_of(&names_of([claim.name]), claim.labels).map(str::to_owned);
     let external = |claim: &Claim<'_>| {
-        names(claim.name).iter().any(|name| args.external.iter().any(|pattern| pattern.matches(name)))
+        names_of([claim.name]).iter().any(|name| args.external.iter().any(|pattern| pattern.matches(name)))
     };
     let rules = Rules { owner: &owner, external: &external, compare: &compare };
     let options = Options {
@@ -209,11 +210,6 @@ fn write_tickets(plan: &gabion_plan::Plan, directory: &Path) -> anyhow::Result<(
     Ok(())
 }
 
-/// All names that patterns are held against.
-fn names(name: &str) -> Vec<String> {
-    gabion_policy::names_of([name])
-}
-
 /// Two versions by the order that a finding names.
 fn compare(comparator: &str, a: &str, b: &str) -> Option<std::cmp::Ordering> {
     Order::ALL.iter().find(|order| order.name() == comparator)?.compare(a, b).ok()
@@ -221,24 +217,25 @@ fn compare(comparator: &str, a: &str, b: &str) -> Option<std::cmp::Ordering> {
 
 /// Everything to plan for, scanned or read, matched, and without what does not count.
 fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>> {
+    let cache = scan::usable_cache(&args.common)?;
     let mut reports = BTreeMap::new();
     for target in &args.targets {
         for one in expand(target)? {
             let (report, fresh) = match saved_report(&one)? {
                 Some(report) => (report, false),
-                None => (scan::one(&one, &args.common, true, false)?.report, true),
+                None => (scan::one(&one, &args.common, cache.as_ref(), true, false)?.report, true),
             };
             reports.insert(one, (report, fresh));
         }
     }
-    let cache = scan::usable_cache(&args.common)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    let database = db::for_scan(db, cache.as_ref().map(gabion_image::cache::Cache::root), args.common.quiet)?;
+    let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
+    // An exception counts today, or not, however old the report is; and so does the age of the database.
+    let now = clock::now()?;
     let mut all = Vec::new();
     for (mut report, fresh) in reports.into_values() {
         // A report that was matched when it was made stays what it is, unless a database is named.
         let matched = !report.database.is_empty();
-        let now = report.created;
         if let Some(database) = database.as_ref().filter(|_| fresh || !matched || args.db.is_some()) {
             gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
@@ -246,7 +243,7 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
         verdict.filter(&mut report);
         all.push(report);
     }
-    verdict.tell_expired(clock::now()?);
+    verdict.tell_expired(now);
     Ok(all)
 }
 

@@ -47,6 +47,21 @@ impl Progress {
     }
 }
 
+/// A transfer tells how it goes.
+impl gabion_image::source::Progress for Progress {
+    fn total(&self, bytes: u64) {
+        self.grow(bytes);
+    }
+
+    fn advance(&self, bytes: u64) {
+        Self::advance(self, bytes);
+    }
+
+    fn message(&self, text: &str) {
+        self.note(text);
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use gabion_image::cache::Cache;
 use gabion_model::{
     Aspect, Coverage, ScanReport, Status,
-    scan::{FileTotals, Isolation, SCHEMA_VERSION, Target, Tool},
+    scan::{SCHEMA_VERSION, Target},
 };
 use serde::Deserialize;
 use std::{
@@ -47,20 +47,12 @@ pub(crate) fn parse(bytes: &[u8], file: &Path) -> anyhow::Result<ScanReport> {
         coverage.set(aspect, Status::NotEvaluated { reason: "an SBOM does not hold it".into() });
     }
     coverage.set(Aspect::VULNERABILITIES, Status::NotEvaluated { reason: "no database".into() });
+    let target = Target { source: "sbom".into(), reference: file.display().to_string(), image: None };
     Ok(ScanReport {
-        schema_version: SCHEMA_VERSION.into(),
-        tool: Tool { name: "gabion".into(), version: env!("CARGO_PKG_VERSION").into() },
-        created: clock::now()?,
-        target: Target { source: "sbom".into(), reference: file.display().to_string(), image: None },
         os: content.os,
-        config: None,
-        layers: Vec::new(),
         packages: content.packages,
-        findings: Vec::new(),
-        files: FileTotals::default(),
         coverage,
-        isolation: Isolation::default(),
-        database: Vec::new(),
+        ..ScanReport::new(target, clock::now()?)
     })
 }
 

@@ -20,7 +20,6 @@ use gabion_report::Options;
 use std::{
     path::Path,
     process::{Command, ExitCode},
-    sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
@@ -28,12 +27,15 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     output::check(&args.outputs)?;
     let verdict = Verdict::read(&args.verdict)?;
-    let mut scanned = one(&args.target, &args.common, !args.no_secrets, false)?;
+    let cache = usable_cache(&args.common)?;
+    let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    match_vulnerabilities(&mut scanned.report, db, &args.common)?;
+    match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
-    keep(&scanned.report, &args.common);
+    if let Some(cache) = &cache {
+        saved::keep(cache, &scanned.report);
+    }
     if let Some(path) = &args.vex_output {
         verdict::write_vex(&scanned.report, &args.vex_author, now, path)?;
     }
@@ -68,33 +70,30 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn match_vulnerabilities(
     report: &mut ScanReport,
     db: Option<&Path>,
-    common: &Common,
+    cache: Option<&Cache>,
+    quiet: bool,
 ) -> anyhow::Result<()> {
-    let cache = usable_cache(common)?;
-    let root = cache.as_ref().map(Cache::root);
-    if let Some(database) = db::for_scan(db, root, common.quiet)? {
+    if let Some(database) = db::for_scan(db, cache.map(Cache::root), quiet)? {
         gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
     }
     Ok(())
 }
 
-/// Keeps the report for `gabion explain`.
-fn keep(report: &ScanReport, common: &Common) {
-    if let Ok(Some(cache)) = usable_cache(common) {
-        saved::keep(&cache, report);
-    }
-}
-
 /// Scans one target; with the index of all files if that is wanted.
-pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -> anyhow::Result<Scanned> {
-    let cache = usable_cache(common)?;
-    let temporary = cache.as_ref().map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
+pub(crate) fn one(
+    argument: &str,
+    common: &Common,
+    cache: Option<&Cache>,
+    secrets: bool,
+    index: bool,
+) -> anyhow::Result<Scanned> {
+    let temporary = cache.map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
     let now = clock::now()?;
     let platform = match &common.platform {
         Some(text) => target::parse_platform(text)?,
         None => Platform::host(),
     };
-    let local = target::bring(argument, common, cache.as_ref(), now)?;
+    let local = target::bring(argument, common, cache, now)?;
     let job = Job {
         work: local.work,
         source: local.source,
@@ -115,7 +114,7 @@ pub(crate) fn one(argument: &str, common: &Common, secrets: bool, index: bool) -
             .jobs
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
             .min(256),
-        cache: cache.as_ref().map(|c| c.root().to_owned()),
+        cache: cache.map(|c| c.root().to_owned()),
         temporary,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
@@ -161,8 +160,7 @@ pub(crate) fn usable_cache(common: &Common) -> anyhow::Result<Option<Cache>> {
         Ok(cache) => Ok(Some(cache)),
         Err(error) if common.cache_dir.is_some() => Err(error),
         Err(error) => {
-            static TOLD: AtomicBool = AtomicBool::new(false);
-            if !common.quiet && !TOLD.swap(true, Ordering::Relaxed) {
+            if !common.quiet {
                 output::note(&format!("note: nothing is kept for the next scan: {error}"));
             }
             Ok(None)

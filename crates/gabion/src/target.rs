@@ -83,7 +83,7 @@ pub(crate) fn bring(
             | SourceKind::Dir
             | SourceKind::Sbom
     );
-    let progress = Transfer(Progress::new(common.quiet || is_here, "fetching"));
+    let progress = Progress::new(common.quiet || is_here, "fetching");
     let mut temporary = None;
     let work = match spec.kind {
         SourceKind::DockerArchive => {
@@ -221,21 +221,4 @@ fn split_name(reference: &str) -> anyhow::Result<(PathBuf, Option<String>)> {
         }
     }
     Ok((std::path::absolute(whole)?, None))
-}
-
-/// Shows how a transfer goes.
-struct Transfer(Progress);
-
-impl gabion_image::source::Progress for Transfer {
-    fn total(&self, bytes: u64) {
-        self.0.grow(bytes);
-    }
-
-    fn advance(&self, bytes: u64) {
-        self.0.advance(bytes);
-    }
-
-    fn message(&self, text: &str) {
-        self.0.note(text);
-    }
 }

@@ -208,13 +208,12 @@ fn gates(texts: &[String]) -> anyhow::Result<Vec<Gate>> {
 
 /// A rule as a gate; one that is for other images is none.
 fn gate_result(rule: &RuleOutcome) -> Option<GateResult> {
-    let stops = !breaks(rule);
     let gate = format!("policy rule {}", rule.id);
     match rule.outcome {
         Outcome::NotApplicable => None,
         outcome => Some(GateResult {
             gate,
-            passed: stops,
+            passed: !breaks(rule),
             detail: if outcome == Outcome::Passed {
                 String::new()
             } else {

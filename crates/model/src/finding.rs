@@ -101,7 +101,7 @@ pub struct Evidence {
     /// What was seen there, with secrets redacted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
-    /// The OS package that ships the file, if one does.
+    /// The package that is affected, for a vulnerability; else the OS package that ships the file, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageRef>,
     /// A later layer deletes or replaces the file; it can still be extracted from the image.

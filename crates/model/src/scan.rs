@@ -44,6 +44,27 @@ pub struct ScanReport {
     pub database: Vec<DataSource>,
 }
 
+impl ScanReport {
+    /// A report in which nothing was looked at yet.
+    pub fn new(target: Target, created: jiff::Timestamp) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            tool: Tool { name: "gabion".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            created,
+            target,
+            os: None,
+            config: None,
+            layers: Vec::new(),
+            packages: Vec::new(),
+            findings: Vec::new(),
+            files: FileTotals::default(),
+            coverage: Coverage::default(),
+            isolation: Isolation::default(),
+            database: Vec::new(),
+        }
+    }
+}
+
 /// The program that made a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {

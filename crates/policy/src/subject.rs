@@ -1,6 +1,6 @@
 //! What rules ask about the image as a whole: its names, its user, its age.
 
-use gabion_model::{Aspect, ScanReport, Target, Tool, scan::FileTotals};
+use gabion_model::{Aspect, ScanReport, Target};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use std::collections::BTreeSet;
 
@@ -134,19 +134,6 @@ fn is_host(part: &str) -> bool {
 
 /// A report of nothing.
 pub(crate) fn nothing() -> ScanReport {
-    ScanReport {
-        schema_version: String::new(),
-        tool: Tool { name: String::new(), version: String::new() },
-        created: Timestamp::UNIX_EPOCH,
-        target: Target { source: String::new(), reference: String::new(), image: None },
-        os: None,
-        config: None,
-        layers: Vec::new(),
-        packages: Vec::new(),
-        findings: Vec::new(),
-        files: FileTotals::default(),
-        coverage: gabion_model::Coverage::default(),
-        isolation: gabion_model::Isolation::default(),
-        database: Vec::new(),
-    }
+    let target = Target { source: String::new(), reference: String::new(), image: None };
+    ScanReport::new(target, Timestamp::UNIX_EPOCH)
 }

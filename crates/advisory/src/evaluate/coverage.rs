@@ -53,18 +53,8 @@ pub(super) fn tell(
         Platform::Known { doubt: Some(doubt), .. } => gap(doubt.clone(), None, 1),
         Platform::Unknown(_) | Platform::Known { .. } => {}
     }
-    if let Some(os) = report.os.as_ref().filter(|_| os_packages > 0)
-        && let Some(end) = os.end_of_life.as_ref().filter(|end| end.passed)
-    {
-        gap(
-            format!(
-                "{} is past its end of life since {}: its advisories are no longer complete",
-                os.name,
-                end.free_until()
-            ),
-            None,
-            1,
-        );
+    if let Some(ended) = told.ended.as_ref().filter(|_| os_packages > 0) {
+        gap(format!("{ended}: its advisories are no longer complete"), None, 1);
     }
     for (aspect, status) in
         report.coverage.iter().filter(|(aspect, _)| aspect.as_str().starts_with("packages."))

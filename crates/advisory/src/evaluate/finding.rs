@@ -8,7 +8,7 @@ use crate::{
     Database, Order,
     database::Statement,
     judge::Because,
-    record::{Advisory, Fix, Standing, Until},
+    record::{Advisory, Assessment, Fix, Standing, Until},
     segment::SegmentError,
 };
 use gabion_model::{
@@ -122,32 +122,10 @@ pub(super) fn finding(
     let informational = hits.iter().all(|hit| hit.standing == Standing::Informational);
     let disputed = hits.iter().any(|hit| hit.standing == Standing::Disputed);
 
-    let mut cvss: Vec<Cvss> = Vec::new();
-    for hit in &hits {
-        let scored = rating::score(hit.advisory.cvss.iter().map(String::as_str), &name_of(hit));
-        // An advisory about many vulnerabilities has the score of the worst, which need not be this one.
-        if hit.advisory.upstream.len() < 2 {
-            cvss.extend(
-                scored
-                    .into_iter()
-                    .filter(|one| !cvss.iter().any(|c| c.vector == one.vector))
-                    .collect::<Vec<_>>(),
-            );
-        }
-    }
-    if let Some(vector) = assessment.as_ref().and_then(|a| a.cvss.as_deref()) {
-        cvss.extend(rating::score(std::iter::once(vector), "CISA"));
-    }
+    let cvss = scores(&hits, assessment.as_ref(), &name_of);
     let vendor = hits.iter().find_map(|hit| hit.severity.map(|severity| (severity, name_of(hit))));
-    let (severity, rated_by) = match (vendor, cvss.first()) {
-        _ if informational => (Severity::Info, String::new()),
-        (Some((severity, name)), _) => (severity, name),
-        (None, Some(first)) => (
-            rating::severity(first.score),
-            format!("CVSS {} {} of {}", first.version, first.score, first.source),
-        ),
-        (None, None) => (Severity::Unknown, String::new()),
-    };
+    let (severity, rated_by) =
+        if informational { (Severity::Info, String::new()) } else { rated(vendor, &cvss) };
     let exploited = database.exploited(cve)?.map(|e| KnownExploited {
         added: e.added,
         due: e.due,
@@ -177,21 +155,7 @@ pub(super) fn finding(
 
     let packages: BTreeSet<usize> = hits.iter().flat_map(|hit| hit.packages.iter().copied()).collect();
     let packages: Vec<&Package> = packages.into_iter().map(|index| &report.packages[index]).collect();
-    let mut aliases = BTreeSet::new();
-    let mut references: Vec<String> = Vec::new();
-    let mut cwe = BTreeSet::new();
-    for hit in &hits {
-        let Advisory { id, aliases: names, references: links, cwe: weaknesses, .. } = &*hit.advisory;
-        aliases.extend(std::iter::once(id).chain(names).filter(|name| *name != cve).cloned());
-        for link in links.iter().take(3) {
-            if !references.contains(link) {
-                references.push(link.clone());
-            }
-        }
-        cwe.extend(weaknesses.iter().copied());
-    }
-    cwe.extend(assessment.iter().flat_map(|a| a.cwe.iter().copied()));
-    references.truncate(5);
+    let Named { aliases, references, cwe } = Named::of(cve, &hits, assessment.as_ref());
     let published = hits.iter().filter_map(|hit| hit.advisory.published).min();
     let mut refs: Vec<_> = packages.iter().map(|package| package.reference()).collect();
     refs.dedup();
@@ -211,7 +175,7 @@ pub(super) fn finding(
         fix: advice(subject, state, fixed_version.as_deref()),
         suppressed: None,
         vulnerability: Some(Box::new(Vulnerability {
-            aliases: aliases.into_iter().collect(),
+            aliases,
             packages: refs,
             matches: hits
                 .iter()
@@ -233,7 +197,7 @@ pub(super) fn finding(
             disputed,
             rated_by,
             cvss,
-            cwe: cwe.into_iter().collect(),
+            cwe,
             exploited,
             epss,
             ssvc,
@@ -244,6 +208,61 @@ pub(super) fn finding(
         })),
     };
     Ok(Some(finding))
+}
+
+/// All scores: those of the advisories first, then what CISA gave.
+fn scores(hits: &[Hit], assessment: Option<&Assessment>, name_of: &dyn Fn(&Hit) -> String) -> Vec<Cvss> {
+    let mut all: Vec<Cvss> = Vec::new();
+    // An advisory about many vulnerabilities has the score of the worst, which need not be this one.
+    for hit in hits.iter().filter(|hit| hit.advisory.upstream.len() < 2) {
+        for one in rating::score(hit.advisory.cvss.iter().map(String::as_str), &name_of(hit)) {
+            if all.iter().all(|known| known.vector != one.vector) {
+                all.push(one);
+            }
+        }
+    }
+    let vector = assessment.and_then(|assessment| assessment.cvss.as_deref());
+    all.extend(rating::score(vector.into_iter(), "CISA"));
+    all
+}
+
+/// The rating that counts, and who gave it: the vendor's, else that of the first score.
+fn rated(vendor: Option<(Severity, String)>, cvss: &[Cvss]) -> (Severity, String) {
+    match (vendor, cvss.first()) {
+        (Some(vendor), _) => vendor,
+        (None, Some(Cvss { version, score, source, .. })) => {
+            (rating::severity(*score), format!("CVSS {version} {score} of {source}"))
+        }
+        (None, None) => (Severity::Unknown, String::new()),
+    }
+}
+
+/// What it is also called, and where to read of it.
+struct Named {
+    aliases: Vec<String>,
+    references: Vec<String>,
+    cwe: Vec<u32>,
+}
+
+impl Named {
+    /// Links of one advisory, and of all.
+    const LINKS: (usize, usize) = (3, 5);
+
+    fn of(id: &str, hits: &[Hit], assessment: Option<&Assessment>) -> Self {
+        let (mut aliases, mut references) = (BTreeSet::new(), Vec::new());
+        let mut cwe: BTreeSet<u32> = assessment.iter().flat_map(|a| a.cwe.iter().copied()).collect();
+        for Hit { advisory, .. } in hits {
+            let names = std::iter::once(&advisory.id).chain(&advisory.aliases);
+            aliases.extend(names.filter(|name| *name != id).cloned());
+            for link in advisory.references.iter().take(Self::LINKS.0) {
+                if !references.contains(link) && references.len() < Self::LINKS.1 {
+                    references.push(link.clone());
+                }
+            }
+            cwe.extend(&advisory.cwe);
+        }
+        Self { aliases: aliases.into_iter().collect(), references, cwe: cwe.into_iter().collect() }
+    }
 }
 
 /// The version from which on no statement matches.

@@ -127,17 +127,17 @@ impl Asked<'_> {
             return false;
         }
         match self.module {
-            Some(stream) if affected.modules.is_empty() => {
-                is_modular(statement) || {
-                    // A package of a module may also be named by an advisory that fixes nothing, and so tells no release.
-                    affected.ranges.iter().all(|range| matches!(range.until, Until::Open))
-                        && !stream.is_empty()
-                }
-            }
+            // Where nothing is fixed there is no version that could tell that it is of a module.
+            Some(_) if affected.modules.is_empty() => is_modular(statement) || fixes_nothing(statement),
             Some(stream) => affected.modules.iter().any(|m| m == stream),
             None => affected.modules.is_empty() && !is_modular(statement),
         }
     }
+}
+
+/// Whether all its ranges are open.
+fn fixes_nothing(statement: &Statement) -> bool {
+    statement.affected.ranges.iter().all(|range| range.until == Until::Open)
 }
 
 /// Whether it is about a package of a module whose stream the feed does not tell.

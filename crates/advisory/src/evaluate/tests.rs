@@ -7,9 +7,7 @@ use crate::{
 };
 use gabion_model::{
     Aspect, Coverage, Finding, FixState, Location, OsRelease, Package, PackageKind, PackageRef, Severity,
-    SourcePackage, Status, Vulnerability,
-    os::EndOfLife,
-    scan::{FileTotals, Isolation, SCHEMA_VERSION, Target, Tool},
+    SourcePackage, Status, Vulnerability, os::EndOfLife, scan::Target,
 };
 
 const NOW: &str = "2026-11-22T00:00:00Z";
@@ -47,11 +45,8 @@ pub(crate) fn osv(id: &str, ecosystem: &str, package: &str, fixed: &str, more: &
 pub(crate) fn report(os: Option<(&str, &str)>, packages: Vec<Package>) -> ScanReport {
     let mut coverage = Coverage::default();
     coverage.full(Aspect::PACKAGES_OS);
+    let target = Target { source: "dir".into(), reference: "/x".into(), image: None };
     ScanReport {
-        schema_version: SCHEMA_VERSION.into(),
-        tool: Tool { name: "gabion".into(), version: "0".into() },
-        created: now(),
-        target: Target { source: "dir".into(), reference: "/x".into(), image: None },
         os: os.map(|(id, version)| OsRelease {
             id: id.into(),
             version: Some(version.into()),
@@ -61,14 +56,9 @@ pub(crate) fn report(os: Option<(&str, &str)>, packages: Vec<Package>) -> ScanRe
             end_of_life: None,
             path: "etc/os-release".into(),
         }),
-        config: None,
-        layers: Vec::new(),
         packages,
-        findings: Vec::new(),
-        files: FileTotals::default(),
         coverage,
-        isolation: Isolation::default(),
-        database: Vec::new(),
+        ..ScanReport::new(target, now())
     }
 }
 

@@ -5,7 +5,6 @@ mod hostile;
 mod json_feeds;
 mod osv;
 mod rpm_feeds;
-mod shared;
 mod side_feeds;
 
 use super::{FeedError, FeedLimits, Kind, Rejected, Sink, import_bytes};

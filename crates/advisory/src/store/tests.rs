@@ -6,12 +6,11 @@ pub(crate) mod killed;
 use super::{Change, Event, Origin, Report, Store, StoreError, Upstream};
 use crate::{
     segment::{Builder, tests::many_rows},
-    transfer::{Chunks, Directory, Manifest, Route, UpdateError, sign},
+    transfer::{Chunks, Directory, Manifest, Route, UpdateError, sign, tests::Broken},
 };
 use jiff::{Timestamp, ToSpan as _};
 use std::{
-    fs, io,
-    ops::Range,
+    fs,
     path::{Path, PathBuf},
     sync::{
         LazyLock,
@@ -210,23 +209,6 @@ fn what_was_begun_of_another_version_does_not_stay() {
     world.publish(&NAMES, 1);
     world.update().unwrap();
     assert_eq!(leftovers(&world.client), 0);
-}
-
-/// A line that goes dead after so many bytes of blobs.
-struct Broken {
-    inner: Directory,
-    left: u64,
-}
-
-impl Chunks for Broken {
-    fn fetch(&mut self, name: &str, range: Range<u64>) -> io::Result<Vec<u8>> {
-        let mut bytes = self.inner.fetch(name, range)?;
-        if name.starts_with("blobs/") {
-            bytes.truncate(self.left as usize);
-            self.left -= bytes.len() as u64;
-        }
-        Ok(bytes)
-    }
 }
 
 #[test]

@@ -9,13 +9,12 @@
 //! The public feeds are the test data beside the project (`GABION_TEST_DATA`). They know only part of what the starter
 //! records are about; how much is counted, so that the comparison cannot become one of nothing.
 
+use crate::{Told, data};
 use gabion_advisory::{
     Ecosystem,
-    feed::{FeedLimits, Kind, Rejected, Sink, import},
+    feed::{FeedLimits, Kind, import},
     judge::{Verdict, judge},
-    record::{
-        Advisory, Affected, Assessment, Edition, Exploited, Lifecycle, Likelihood, Range, Standing, Until,
-    },
+    record::{Advisory, Affected, Range, Standing, Until},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,27 +48,6 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// Advisories, and what is wrong with the feed.
-#[derive(Default)]
-struct Told {
-    advisories: Vec<Advisory>,
-    rejected: Vec<Rejected>,
-}
-
-impl Sink for Told {
-    fn advisory(&mut self, advisory: Advisory) {
-        self.advisories.push(advisory);
-    }
-    fn exploited(&mut self, _: Exploited) {}
-    fn likelihood(&mut self, _: Likelihood) {}
-    fn assessment(&mut self, _: Assessment) {}
-    fn lifecycle(&mut self, _: Lifecycle) {}
-    fn edition(&mut self, _: Edition) {}
-    fn rejected(&mut self, rejected: Rejected) {
-        self.rejected.push(rejected);
-    }
-}
-
 fn read(path: &Path) -> Told {
     let mut told = Told::default();
     import(Kind::Osv, path, &FeedLimits::DEFAULT, &mut told).expect("a feed that can be read");
@@ -81,22 +59,6 @@ fn starter(name: &str) -> Vec<Advisory> {
     let told = read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("starter").join(name));
     assert_eq!(told.rejected, [], "{name}");
     told.advisories
-}
-
-/// Where the test data is, if it is there.
-fn data() -> Option<PathBuf> {
-    let given = std::env::var_os("GABION_TEST_DATA").map(PathBuf::from);
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = given.unwrap_or_else(|| root.join("../shared/data")).join("advisories");
-    if path.is_dir() {
-        return Some(path);
-    }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{} is not there, and CI must not pass without it",
-        path.display()
-    );
-    None
 }
 
 fn bounds(range: &Range) -> impl Iterator<Item = &String> {

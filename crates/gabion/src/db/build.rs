@@ -94,8 +94,8 @@ fn fetched(feed: &Feed, directory: &Path, remote: &DbRemote) -> anyhow::Result<O
     if file.is_empty() || base.ends_with('/') {
         bail!("{}: the address names no file", feed.place);
     }
-    // With its ending, by which feeds tell how they are packed.
-    let path = directory.join(format!("fetched.{}.{file}", std::process::id()));
+    // With its ending, by which feeds tell how they are packed; where the next change removes what this one leaves if it is killed.
+    let path = directory.join(format!("segments/fetched.{}.{file}", std::process::id()));
     let temporary = Temporary::new(path.clone());
     let place: DatabasePlace = base.parse()?;
     let options = registry_options(remote);

@@ -142,27 +142,10 @@ pub(super) fn push(
         );
     };
     let progress = Progress::new(quiet, "pushing");
-    let digest = push_artifact(directory, &reference, &registry_options(remote), &Bar(&progress))?;
+    let digest = push_artifact(directory, &reference, &registry_options(remote), &progress)?;
     drop(progress);
     output::line(&format!("oci://{reference} is {digest}"))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Progress of the network's side, shown.
-struct Bar<'a>(&'a Progress);
-
-impl gabion_image::source::Progress for Bar<'_> {
-    fn total(&self, bytes: u64) {
-        self.0.grow(bytes);
-    }
-
-    fn advance(&self, bytes: u64) {
-        self.0.advance(bytes);
-    }
-
-    fn message(&self, text: &str) {
-        self.0.note(text);
-    }
 }
 
 pub(super) fn keygen(file: &Path) -> anyhow::Result<ExitCode> {

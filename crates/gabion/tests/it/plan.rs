@@ -232,6 +232,12 @@ fn saved_scans_are_planned_for_without_their_images() {
         (changes(&excepted)[1].as_str(), excepted["totals"]["suppressed"].as_u64()),
         ("fix shop 1", Some(2))
     );
+    // What counts is the day of the plan, not that of the scan.
+    let mut late = desk.command();
+    late.args(["plan", "scans", "--exceptions", "e.yaml", "--format", "json"]);
+    let late = Ran::of(late.env("SOURCE_DATE_EPOCH", "1767312000"));
+    assert!(late.err.starts_with("note: the exception e has expired"), "{}", late.err);
+    assert_eq!(parsed(&late)["totals"]["suppressed"].as_u64(), Some(0));
 }
 
 #[test]
