@@ -1,0 +1,220 @@
+//! The kinds of events, named as the system calls are, with the arguments that Falco gives them.
+
+use super::args::{ArgKind as K, ArgSpec};
+use std::str::FromStr;
+
+/// What an event is about; groups of kinds, as rules speak of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// Files and directories.
+    File,
+    /// Sockets.
+    Net,
+    /// Reading and writing descriptors.
+    Io,
+    /// Processes, their programs and credentials.
+    Process,
+    /// The system: modules, mounts, namespaces.
+    System,
+    /// Not a system call: told by the agent itself.
+    Internal,
+}
+
+/// One row of the table of kinds.
+struct Row {
+    kind: EventKind,
+    name: &'static str,
+    category: Category,
+    args: &'static [ArgSpec],
+}
+
+macro_rules! kinds {
+    ($($kind:ident $name:literal $category:ident [$($arg:ident: $of:ident),*])*) => {
+        /// The kind of an event.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        #[expect(missing_docs, reason = "each is the system call of its name")]
+        pub enum EventKind { $($kind),* }
+
+        const ROWS: &[Row] = &[$(Row {
+            kind: EventKind::$kind,
+            name: $name,
+            category: Category::$category,
+            args: &[$(ArgSpec { name: stringify!($arg), kind: K::$of }),*],
+        }),*];
+    };
+}
+
+kinds! {
+    // Processes
+    Clone "clone" Process [res: Pid, exe: Text, flags: CloneFlags]
+    Clone3 "clone3" Process [res: Pid, exe: Text, flags: CloneFlags]
+    Fork "fork" Process [res: Pid, exe: Text, flags: CloneFlags]
+    Vfork "vfork" Process [res: Pid, exe: Text, flags: CloneFlags]
+    Execve "execve" Process [res: Errno, filename: Path]
+    Execveat "execveat" Process [res: Errno, dirfd: Fd, pathname: Path, flags: ExecveatFlags]
+    Procexit "procexit" Process [status: Int, ret: Errno, sig: Signal, core: Bool]
+    Setsid "setsid" Process [res: Pid]
+    Chdir "chdir" Process [res: Errno, path: Path]
+    Fchdir "fchdir" Process [res: Errno, fd: Fd]
+    Chroot "chroot" Process [res: Errno, path: Path]
+    Setuid "setuid" Process [res: Errno, uid: Uid]
+    Setgid "setgid" Process [res: Errno, gid: Gid]
+    Setresuid "setresuid" Process [res: Errno, ruid: Uid, euid: Uid, suid: Uid]
+    Setresgid "setresgid" Process [res: Errno, rgid: Gid, egid: Gid, sgid: Gid]
+    Setreuid "setreuid" Process [res: Errno, ruid: Uid, euid: Uid]
+    Setregid "setregid" Process [res: Errno, rgid: Gid, egid: Gid]
+    Capset "capset" Process [res: Errno, cap_inheritable: Capabilities, cap_permitted: Capabilities, cap_effective: Capabilities]
+    Prctl "prctl" Process [res: Errno, option: PrctlOption, arg2_str: Text, arg2_int: Int]
+    Kill "kill" Process [res: Errno, pid: Pid, sig: Signal]
+    Tkill "tkill" Process [res: Errno, tid: Pid, sig: Signal]
+    Tgkill "tgkill" Process [res: Errno, pid: Pid, tid: Pid, sig: Signal]
+    Ptrace "ptrace" Process [res: Errno, addr: Hex, data: Hex, request: PtraceRequest, pid: Pid]
+    ProcessVmWritev "process_vm_writev" Process [res: Int, pid: Pid, size: Uint]
+    ProcessVmReadv "process_vm_readv" Process [res: Int, pid: Pid, size: Uint]
+    PidfdGetfd "pidfd_getfd" Process [fd: Fd, pid_fd: Fd, target_fd: Fd, flags: Hex]
+    Mmap "mmap" Process [res: Hex, addr: Hex, length: Uint, prot: ProtFlags, flags: MmapFlags, fd: Fd, offset: Uint]
+    Mprotect "mprotect" Process [res: Errno, addr: Hex, length: Uint, prot: ProtFlags]
+    // Files
+    Open "open" File [fd: Fd, name: Path, flags: OpenFlags, mode: Mode, dev: Hex, ino: Uint]
+    Openat "openat" File [fd: Fd, dirfd: Fd, name: Path, flags: OpenFlags, mode: Mode, dev: Hex, ino: Uint]
+    Openat2 "openat2" File [fd: Fd, dirfd: Fd, name: Path, flags: OpenFlags, mode: Mode, resolve: ResolveFlags, dev: Hex, ino: Uint]
+    OpenByHandleAt "open_by_handle_at" File [fd: Fd, mountfd: Fd, flags: OpenFlags, path: Path, dev: Hex, ino: Uint]
+    Creat "creat" File [fd: Fd, name: Path, mode: Mode, dev: Hex, ino: Uint]
+    MemfdCreate "memfd_create" File [fd: Fd, name: Text, flags: MemfdFlags]
+    Close "close" File [res: Errno, fd: Fd]
+    Dup "dup" File [res: Fd, oldfd: Fd]
+    Dup2 "dup2" File [res: Fd, oldfd: Fd, newfd: Fd]
+    Dup3 "dup3" File [res: Fd, oldfd: Fd, newfd: Fd, flags: OpenFlags]
+    Mkdir "mkdir" File [res: Errno, path: Path, mode: Mode]
+    Mkdirat "mkdirat" File [res: Errno, dirfd: Fd, path: Path, mode: Mode]
+    Rmdir "rmdir" File [res: Errno, path: Path]
+    Unlink "unlink" File [res: Errno, path: Path]
+    Unlinkat "unlinkat" File [res: Errno, dirfd: Fd, name: Path, flags: UnlinkFlags]
+    Rename "rename" File [res: Errno, oldpath: Path, newpath: Path]
+    Renameat "renameat" File [res: Errno, olddirfd: Fd, oldpath: Path, newdirfd: Fd, newpath: Path]
+    Renameat2 "renameat2" File [res: Errno, olddirfd: Fd, oldpath: Path, newdirfd: Fd, newpath: Path, flags: RenameFlags]
+    Link "link" File [res: Errno, oldpath: Path, newpath: Path]
+    Linkat "linkat" File [res: Errno, olddir: Fd, oldpath: Path, newdir: Fd, newpath: Path, flags: LinkFlags]
+    Symlink "symlink" File [res: Errno, target: Path, linkpath: Path]
+    Symlinkat "symlinkat" File [res: Errno, target: Path, linkdirfd: Fd, linkpath: Path]
+    Chmod "chmod" File [res: Errno, filename: Path, mode: Mode]
+    Fchmod "fchmod" File [res: Errno, fd: Fd, mode: Mode]
+    Fchmodat "fchmodat" File [res: Errno, dirfd: Fd, filename: Path, mode: Mode]
+    Chown "chown" File [res: Errno, path: Path, uid: Uid, gid: Gid]
+    Fchown "fchown" File [res: Errno, fd: Fd, uid: Uid, gid: Gid]
+    Fchownat "fchownat" File [res: Errno, dirfd: Fd, pathname: Path, uid: Uid, gid: Gid, flags: LinkFlags]
+    Mknod "mknod" File [res: Errno, path: Path, mode: Mode, dev: Hex]
+    Mknodat "mknodat" File [res: Errno, dirfd: Fd, path: Path, mode: Mode, dev: Hex]
+    Truncate "truncate" File [res: Errno, path: Path, length: Uint]
+    Ftruncate "ftruncate" File [res: Errno, fd: Fd, length: Uint]
+    // Sockets
+    Socket "socket" Net [fd: Fd, domain: SocketFamily, type: Int, proto: Int]
+    Socketpair "socketpair" Net [res: Errno, fd1: Fd, fd2: Fd]
+    Bind "bind" Net [res: Errno, addr: Text, fd: Fd]
+    Listen "listen" Net [res: Errno, fd: Fd, backlog: Int]
+    Connect "connect" Net [res: Errno, tuple: Text, fd: Fd]
+    Accept "accept" Net [fd: Fd, tuple: Text]
+    Accept4 "accept4" Net [fd: Fd, tuple: Text, flags: Hex]
+    Shutdown "shutdown" Net [res: Errno, fd: Fd, how: Int]
+    Sendto "sendto" Net [res: Int, data: Bytes, fd: Fd, size: Uint, tuple: Text]
+    Sendmsg "sendmsg" Net [res: Int, data: Bytes, fd: Fd, size: Uint, tuple: Text]
+    Sendmmsg "sendmmsg" Net [res: Int, fd: Fd, size: Uint, data: Bytes, tuple: Text]
+    Recvfrom "recvfrom" Net [res: Int, data: Bytes, tuple: Text, fd: Fd, size: Uint]
+    Recvmsg "recvmsg" Net [res: Int, size: Uint, data: Bytes, tuple: Text, fd: Fd]
+    Recvmmsg "recvmmsg" Net [res: Int, fd: Fd, size: Uint, data: Bytes, tuple: Text]
+    // Reading and writing
+    Read "read" Io [res: Int, data: Bytes, fd: Fd, size: Uint]
+    Pread "pread" Io [res: Int, data: Bytes, fd: Fd, size: Uint, pos: Uint]
+    Readv "readv" Io [res: Int, size: Uint, data: Bytes, fd: Fd]
+    Write "write" Io [res: Int, data: Bytes, fd: Fd, size: Uint]
+    Pwrite "pwrite" Io [res: Int, data: Bytes, fd: Fd, size: Uint, pos: Uint]
+    Writev "writev" Io [res: Int, data: Bytes, fd: Fd, size: Uint]
+    // The system
+    Mount "mount" System [res: Errno, dev: Text, dir: Path, type: Text, flags: MountFlags]
+    Umount "umount" System [res: Errno, name: Path]
+    Umount2 "umount2" System [res: Errno, name: Path, flags: UmountFlags]
+    MoveMount "move_mount" System [res: Errno, from_pathname: Path, to_pathname: Path, flags: Hex]
+    PivotRoot "pivot_root" System [res: Errno, new_root: Path, put_old: Path]
+    Setns "setns" System [res: Errno, fd: Fd, nstype: CloneFlags]
+    Unshare "unshare" System [res: Errno, flags: CloneFlags]
+    Bpf "bpf" System [fd: Fd, cmd: BpfCommand]
+    InitModule "init_module" System [res: Errno, img: Bytes, length: Uint, uargs: Text]
+    FinitModule "finit_module" System [res: Errno, fd: Fd, uargs: Text, flags: Hex]
+    DeleteModule "delete_module" System [res: Errno, name: Text, flags: OpenFlags]
+    Userfaultfd "userfaultfd" System [res: Fd, flags: OpenFlags]
+    IoUringSetup "io_uring_setup" System [res: Fd, entries: Uint, flags: Hex]
+    IoUringEnter "io_uring_enter" System [res: Int, fd: Fd, to_submit: Uint, min_complete: Uint, flags: Hex]
+    PerfEventOpen "perf_event_open" System [res: Fd, pid: Pid, cpu: Int]
+    // What the agent tells of itself, and what is no system call
+    Container "container" Internal []
+    Dns "dns" Internal [name: Text, answers: Text]
+    TcpClose "tcp_close" Internal [sent: Uint, received: Uint]
+    Drop "drop" Internal [reason: Text, count: Uint]
+}
+
+impl EventKind {
+    /// All kinds, by number.
+    pub fn all() -> impl ExactSizeIterator<Item = Self> {
+        ROWS.iter().map(|row| row.kind)
+    }
+
+    /// How many there are.
+    pub const COUNT: usize = ROWS.len();
+
+    /// The kind with this number.
+    pub fn from_number(number: u16) -> Option<Self> {
+        ROWS.get(usize::from(number)).map(|row| row.kind)
+    }
+
+    fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// Its name: that of the system call.
+    pub fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// What it is about.
+    pub fn category(self) -> Category {
+        self.row().category
+    }
+
+    /// Its arguments, in the order in which an event carries them.
+    pub fn args(self) -> &'static [ArgSpec] {
+        self.row().args
+    }
+
+    /// The place of an argument in the list of an event.
+    pub fn arg(self, name: &str) -> Option<usize> {
+        self.args().iter().position(|arg| arg.name == name)
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        ROWS.iter()
+            .find(|row| row.name == s)
+            .map(|row| row.kind)
+            .ok_or_else(|| format!("unknown event type {s:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_lead_back_to_the_kind() {
+        for (number, kind) in EventKind::all().enumerate() {
+            assert_eq!(kind as usize, number);
+            assert_eq!(EventKind::from_number(kind as u16), Some(kind));
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert_eq!(EventKind::from_number(EventKind::COUNT as u16), None);
+        assert_eq!(EventKind::Openat.arg("flags"), Some(3));
+    }
+}
