@@ -11,4 +11,5 @@
 #![forbid(unsafe_code)]
 
 pub mod baseline;
+pub mod incident;
 pub mod rules;
