@@ -89,16 +89,13 @@ pub(crate) fn one(
 ) -> anyhow::Result<Scanned> {
     let temporary = cache.map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
     let now = clock::now()?;
-    let platform = match &common.platform {
-        Some(text) => target::parse_platform(text)?,
-        None => Platform::host(),
-    };
+    let platform = common.platform.as_deref().map(target::parse_platform).transpose()?;
     let local = target::bring(argument, common, cache, now)?;
     let job = Job {
         work: local.work,
         source: local.source,
         reference: local.reference,
-        platform: platform.to_string(),
+        platform: platform.as_ref().map(Platform::to_string),
         secrets,
         index,
         verify: common.verify,

@@ -78,7 +78,7 @@ pub enum ArchiveError {
         choices: Vec<String>,
     },
     /// No image for the platform.
-    #[error("{path} has no image for {wanted}; it has {}", list(.choices))]
+    #[error("{path} has no image for {wanted}; it has {}", platforms(.choices))]
     Platform {
         /// In what.
         path: String,
@@ -91,6 +91,10 @@ pub enum ArchiveError {
 
 fn list(choices: &[String]) -> String {
     if choices.is_empty() { "nothing".to_owned() } else { choices.join(", ") }
+}
+
+fn platforms(choices: &[String]) -> String {
+    if choices.is_empty() { "none that says what it is for".to_owned() } else { choices.join(", ") }
 }
 
 /// A local image, resolved to its parts.

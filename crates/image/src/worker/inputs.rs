@@ -2,11 +2,11 @@
 
 use super::{Work, WorkError, Worker};
 use crate::{
-    archive::{self, Choice, LocalImage},
+    archive::{self, ArchiveError, Choice, LocalImage},
     caps,
     catalog::Scope,
     layer,
-    manifest::Compression,
+    manifest::{Compression, Config},
     source::Platform,
     tree::Root,
 };
@@ -69,10 +69,13 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     pub(super) fn resolve(&self, opened: Opened, spill: io::Result<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
-        Ok(match opened {
-            Opened::Layout(directory, name, manifest, tags) => {
-                let choice = Choice { name: name.as_deref(), manifest, platform };
+        let wanted = self.job.platform.as_ref().and_then(|text| text.parse::<Platform>().ok());
+        let platform = &wanted.clone().unwrap_or_else(Platform::host);
+        let opened = match opened {
+            Opened::Layout { directory, name, fetched, tags } => {
+                let (manifest, index) =
+                    fetched.map_or((None, None), |(manifest, index)| (Some(manifest), index));
+                let choice = Choice { name: name.as_deref(), manifest, index, platform };
                 let mut image = archive::open_layout(&directory, &choice)?;
                 image.tags.extend(tags);
                 Opened::Image(Box::new(image))
@@ -84,7 +87,22 @@ impl Worker<'_> {
                 Opened::Image(Box::new(open(file, &shown, &choice)?))
             }
             other => other,
-        })
+        };
+        // One that was named must be what is there, also where there was nothing to choose from.
+        let there = match &opened {
+            Opened::Image(image) => Some(image.config.platform.clone()),
+            Opened::Snapshots { config, .. } => Some(Config::parse(config)?.platform),
+            _ => None,
+        };
+        match (wanted, there) {
+            (Some(wanted), Some(there)) if !wanted.accepts(&there) => Err(ArchiveError::Platform {
+                path: self.job.reference.clone(),
+                wanted: wanted.to_string(),
+                choices: (there != "/").then_some(there).into_iter().collect(),
+            }
+            .into()),
+            _ => Ok(opened),
+        }
     }
 
     /// An archive that was compressed as a whole is inflated to a temporary file first.
