@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::Order;
 use gabion_image::cache::Cache;
-use gabion_model::{FindingKind, ScanReport, Severity};
+use gabion_model::{Finding, FindingKind, ScanReport, Severity};
 use gabion_plan::{
     Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
     tickets,
@@ -124,11 +124,8 @@ enum Planned {
 }
 
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let verdict = Verdict::counting(&args.counts)?;
-    let owners = match args.owners.as_ref().or(verdict.owners.as_ref()) {
-        Some(path) => Owners::parse(&path.display().to_string(), &verdict::read(path)?)?,
-        None => Owners::default(),
-    };
+    let mut verdict = Verdict::counting(&args.counts, args.owners.as_ref())?;
+    let owners = verdict.owners.take().unwrap_or_default();
     let assumption = match &args.simulate {
         Some(text) => Some(
             text.split_once('=')
@@ -163,6 +160,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         }
         let text = planned.render(*format, 120, false)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !args.common.quiet {
+        tell_unmet(&owners, &reports, planned.after());
     }
     if let Planned::Would(simulation) = &planned
         && simulation.images == 0

@@ -5,8 +5,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use gabion_model::{Aspect, FindingKind, Reason, ScanReport};
 use gabion_policy::{
-    Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
-    Severities, VexDocument, apply, apply_vex, decide, to_openvex,
+    Action, Decision, Exception, Filter, Gate, Outcome, Owners, PROJECT_FILE, Policy, ProjectConfig,
+    RuleOutcome, Severities, VexDocument, apply, apply_vex, decide, to_openvex,
 };
 use gabion_report::GateResult;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -30,6 +30,10 @@ pub(crate) struct VerdictArgs {
     /// Exit with 1 if the image does not meet this policy; without a file, the default one (see `gabion policy show`)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "default", env = "GABION_POLICY")]
     pub(crate) policy: Option<PathBuf>,
+
+    /// Whose images are, for rules of a policy that are for some owners only (see docs/exceptions.md)
+    #[arg(long, value_name = "FILE", env = "GABION_OWNERS")]
+    pub(crate) owners: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) counts: CountsArgs,
@@ -69,8 +73,8 @@ pub(crate) struct Verdict {
     vex: Vec<VexDocument>,
     /// The database that the project names.
     pub(crate) db: Option<PathBuf>,
-    /// Who owns images, as the project says.
-    pub(crate) owners: Option<PathBuf>,
+    /// Who owns images.
+    pub(crate) owners: Option<Owners>,
 }
 
 impl Verdict {
@@ -82,7 +86,7 @@ impl Verdict {
         };
         let given = gates(&args.fail_on)?;
         let gates = if given.is_empty() { project.fail_on.clone() } else { given };
-        Ok(Self { gates, policy, ..Self::of(&args.counts, project)? })
+        Ok(Self { gates, policy, ..Self::of(&args.counts, args.owners.as_ref(), project)? })
     }
 
     /// What counts, where nothing is to be decided.
@@ -90,7 +94,7 @@ impl Verdict {
         Self::of(args, project(args.config.as_deref())?)
     }
 
-    fn of(args: &CountsArgs, project: ProjectConfig) -> anyhow::Result<Self> {
+    fn of(args: &CountsArgs, owners: Option<&PathBuf>, project: ProjectConfig) -> anyhow::Result<Self> {
         let chosen =
             |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
         let mut exceptions: Vec<Exception> = Vec::new();
@@ -114,7 +118,7 @@ impl Verdict {
             exceptions,
             vex: vex.collect::<anyhow::Result<_>>()?,
             db: project.db,
-            owners: project.owners,
+            owners: owners.or(project.owners.as_ref()).map(|path| read_owners(path)).transpose()?,
         })
     }
 
@@ -150,7 +154,9 @@ impl Verdict {
             .map(|outcome| GateResult { gate: outcome.gate, passed: outcome.passed, detail: outcome.detail })
             .collect();
         if let Some(policy) = &self.policy {
-            results.extend(decide(report, policy, now).rules.iter().filter_map(gate_result));
+            results.extend(
+                decide(report, policy, self.owners.as_ref(), now).rules.iter().filter_map(gate_result),
+            );
         }
         results
     }
@@ -253,6 +259,11 @@ pub(crate) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
         return Ok(Policy::default_policy());
     }
     Ok(Policy::parse(&path.display().to_string(), &read(path)?)?)
+}
+
+/// Who owns images.
+pub(crate) fn read_owners(path: &Path) -> anyhow::Result<Owners> {
+    Ok(Owners::parse(&path.display().to_string(), &read(path)?)?)
 }
 
 /// What the project asks for; its paths are relative to its file.

@@ -179,6 +179,13 @@ fn what_is_not_ours_is_patched_and_every_owner_gets_a_ticket() {
     let saved: Value =
         serde_json::from_slice(&fs::read(desk.at("plan.json")).expect("written")).expect("JSON");
     assert_eq!(saved, owned);
+    desk.write("vain.yaml", "version: 1\nowners:\n  - { owner: platform, images: [base, bsae] }\n");
+    let vain = plan(&desk, &["--owners", "vain.yaml"]);
+    assert_eq!(
+        vain.err,
+        "note: vain.yaml:3:5: no image is named bsae, of which \"platform\" would be the owner\n"
+    );
+    assert_eq!(plan(&desk, &["--owners", "vain.yaml", "--quiet"]).err, "");
     plan(&desk, &["--owners", "gone.yaml"]).fails(&["cannot read gone.yaml"]);
     plan(&desk, &["-o", "svg=gone/tree.svg"]).fails(&["cannot write gone/tree.svg"]);
     plan(&desk, &["-o", "tree.svg"]).fails(&["expected FORMAT=FILE"]);

@@ -134,6 +134,19 @@ fn policies_decide_and_tell_where_they_are_wrong() {
     let json = policy(&["test", "default", "scan.json", "--format", "json"]);
     let json: Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!((json[0]["scan"].as_str(), json[0]["passed"].as_bool()), (Some("scan.json"), Some(false)));
+    // A rule may be for the images of some owners only.
+    desk.write(
+        "owned.yaml",
+        "version: 1\nname: owned\nrules:\n  - { id: r, action: fail, scope: { owner: shop }, image: {} }\n",
+    );
+    desk.write("owners.yaml", "version: 1\nowners:\n  - { owner: shop, labels: { team: shop } }\n");
+    let unknown = scan(&desk, &["--policy=owned.yaml", "--quiet"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("cannot tell: whose the image is"), "{}", unknown.err);
+    assert_eq!(scan(&desk, &["--policy=owned.yaml", "--owners", "owners.yaml", "--quiet"]).code, 0);
+    let tested = policy(&["test", "owned.yaml", "scan.json", "--owners", "owners.yaml"]);
+    assert_eq!(tested.code, 0, "{}", tested.out);
+    assert!(tested.out.contains("not applicable"), "{}", tested.out);
     policy(&["test", "mild.yaml", "gone.json"]).fails(&["cannot read gone.json"]);
     policy(&["test", "mild.yaml"]).fails(&["<SCANS>"]);
 

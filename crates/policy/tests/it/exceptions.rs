@@ -91,7 +91,7 @@ fn past_the_last_day_the_finding_is_back() {
     let last = exceptions[0].expires;
     let passes = |report: &ScanReport, day: Date| {
         let now = day.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
-        decide(report, &policy, now).passed
+        decide(report, &policy, None, now).passed
     };
     let mut report = sample::rich();
     apply(&mut report, &exceptions, last);
@@ -118,7 +118,7 @@ fn the_first_exception_counts() {
     let applied = apply(&mut report, &exceptions, sample::TODAY);
     assert_eq!(applied.used, ["x", "y"]);
     assert_eq!(report.findings[0].suppressed.as_ref().expect("suppressed").source, "x");
-    let decision = decide(&report, &Policy::default_policy(), sample::now());
+    let decision = decide(&report, &Policy::default_policy(), None, sample::now());
     assert_eq!(decision.rules[0].outcome, Outcome::Passed);
 }
 
