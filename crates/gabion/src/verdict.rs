@@ -3,7 +3,7 @@
 use crate::output;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use gabion_model::{Aspect, FindingKind, Reason, ScanReport};
+use gabion_model::{Aspect, FindingKind, Reason, ScanReport, Standing};
 use gabion_policy::{
     Action, Decision, Exception, Filter, Gate, Outcome, Owners, PROJECT_FILE, Policy, ProjectConfig,
     RuleOutcome, Severities, VexDocument, apply, apply_vex, decide, to_openvex,
@@ -14,6 +14,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Days before its last one on which an exception is told, unless the user says otherwise.
+const EXPIRES_WITHIN: u32 = 14;
 
 /// Bytes of a file that the user names.
 const MAX_FILE: u64 = 64 << 20;
@@ -55,6 +58,10 @@ pub(crate) struct CountsArgs {
     #[arg(long, value_name = "FILE", env = "GABION_EXCEPTIONS", value_delimiter = ',')]
     pub(crate) exceptions: Vec<PathBuf>,
 
+    /// Tell of exceptions whose last day is at most so many days away [default: 14]
+    #[arg(long, value_name = "DAYS", env = "GABION_EXPIRES_WITHIN")]
+    pub(crate) expires_within: Option<u32>,
+
     /// VEX documents in OpenVEX, CSAF or CycloneDX: vulnerabilities that do not matter in this image; may be repeated
     #[arg(long, value_name = "FILE", env = "GABION_VEX", value_delimiter = ',')]
     pub(crate) vex: Vec<PathBuf>,
@@ -70,6 +77,8 @@ pub(crate) struct Verdict {
     policy: Option<Policy>,
     filter: Filter,
     exceptions: Vec<Exception>,
+    /// Days before the last one of an exception on which it is told.
+    expires_within: u32,
     vex: Vec<VexDocument>,
     /// The database that the project names.
     pub(crate) db: Option<PathBuf>,
@@ -116,25 +125,19 @@ impl Verdict {
                 ignore_unfixed: args.ignore_unfixed || project.ignore_unfixed,
             },
             exceptions,
+            expires_within: args.expires_within.or(project.expires_within).unwrap_or(EXPIRES_WITHIN),
             vex: vex.collect::<anyhow::Result<_>>()?,
             db: project.db,
             owners: owners.or(project.owners.as_ref()).map(|path| read_owners(path)).transpose()?,
         })
     }
 
-    /// Marks what does not count, and tells of exceptions that do nothing.
+    /// Marks what does not count, and tells of VEX that does nothing.
     pub(crate) fn suppress(&self, report: &mut ScanReport, now: Timestamp, quiet: bool) {
-        let today = day(now);
-        let applied = apply(report, &self.exceptions, today);
+        apply(report, &self.exceptions, day(now), self.expires_within);
         let vex = apply_vex(report, &self.vex, now);
         if quiet {
             return;
-        }
-        for id in &applied.expired {
-            output::note(&format!("note: the exception {id} has expired, and does nothing"));
-        }
-        for id in &applied.unused {
-            output::note(&format!("note: the exception {id} is for nothing in this image"));
         }
         for why in &vex.ignored {
             output::note(&format!("note: {why}"));
@@ -185,6 +188,13 @@ impl Verdict {
         for exception in self.exceptions.iter().filter(|exception| exception.expires < day(now)) {
             output::note(&format!("note: the exception {} has expired, and does nothing", exception.id));
         }
+    }
+}
+
+/// Tells of exceptions that someone must look at.
+pub(crate) fn tell_exceptions(report: &ScanReport) {
+    for exception in report.exceptions.iter().filter(|exception| exception.standing != Standing::InForce) {
+        output::note(&format!("note: the exception {}", gabion_report::text::exception(exception)));
     }
 }
 

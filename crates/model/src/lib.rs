@@ -15,6 +15,7 @@
 
 pub mod coverage;
 pub mod digest;
+pub mod exception;
 pub mod file;
 pub mod finding;
 pub mod os;
@@ -25,6 +26,7 @@ pub mod vulnerability;
 
 pub use coverage::{Aspect, Coverage, Reason, Status};
 pub use digest::Digest;
+pub use exception::{AppliedException, Standing};
 pub use file::{FileEntry, FileIndex, FileKind, FileTree, NewFile};
 pub use finding::{Evidence, Finding, FindingKind, Severity};
 pub use os::OsRelease;

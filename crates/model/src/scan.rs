@@ -1,8 +1,8 @@
 //! The result of one scan.
 
 use crate::{
-    coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package,
-    vulnerability::DataSource,
+    coverage::Coverage, digest::Digest, exception::AppliedException, finding::Finding, os::OsRelease,
+    package::Package, vulnerability::DataSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub struct ScanReport {
     /// The database by which vulnerabilities were looked for; empty if they were not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub database: Vec<DataSource>,
+    /// The exceptions that are for this target, in the order of their files; empty if none were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<AppliedException>,
 }
 
 impl ScanReport {
@@ -61,6 +64,7 @@ impl ScanReport {
             coverage: Coverage::default(),
             isolation: Isolation::default(),
             database: Vec::new(),
+            exceptions: Vec::new(),
         }
     }
 }

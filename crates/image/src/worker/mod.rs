@@ -266,6 +266,7 @@ impl Worker<'_> {
             coverage: assembled.coverage,
             isolation,
             database: Vec::new(),
+            exceptions: Vec::new(),
         };
         (report, assembled.tree)
     }

@@ -178,6 +178,9 @@ fn schemas_refuse_what_the_types_refuse() {
         ("project", "fail_on: high".into(), false),
         ("project", "severity: [hihg]".into(), false),
         ("project", "vex: a".into(), false),
+        ("project", "expires_within: 0".into(), true),
+        ("project", "expires_within: -1".into(), false),
+        ("project", "expires_within: soon".into(), false),
     ] {
         let (_, name, read) = KINDS.into_iter().find(|(known, ..)| *known == kind).expect("a kind");
         assert_eq!(read(&document).is_ok(), valid, "{document}: {:?}", read(&document));

@@ -278,12 +278,13 @@ pub(crate) fn rich() -> ScanReport {
         coverage: coverage(),
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
         database: vulnerabilities::database(),
+        exceptions: vulnerabilities::exceptions(),
     }
 }
 
 /// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
 pub(crate) fn crowded() -> ScanReport {
-    let mut report = rich();
+    let mut report = ScanReport { exceptions: vec![], ..rich() };
     let secret = |rule: &str, title, severity, file: &str, line| {
         let place = evidence(file, Some(line), Some(2), &format!("key = **** # {line}"));
         let mut finding = finding(FindingKind::Secret, rule, title, severity, "Revoke it.", &[place]);
@@ -328,6 +329,7 @@ pub(crate) fn clean() -> ScanReport {
         findings: vec![],
         coverage,
         database: vec![],
+        exceptions: vec![],
         ..rich()
     }
 }
