@@ -151,7 +151,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
             let assumption = Assumption { package, version, reevaluate: None };
             Planned::Would(Box::new(simulate(&subjects, &rules, &options, &assumption)))
         }
-        None => Planned::Is(Box::new(plan(&subjects, &rules, &options))),
+        None => Planned::Is(Box::new(plan(&scans, &rules, &options))),
     };
     for PlanOutput { format, path } in &args.outputs {
         if *format == PlanFormat::Markdown && path.extension().is_none_or(|e| e != "md") {

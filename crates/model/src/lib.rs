@@ -31,5 +31,7 @@ pub use file::{FileEntry, FileIndex, FileKind, FileTree, NewFile};
 pub use finding::{Evidence, Finding, FindingKind, Severity};
 pub use os::OsRelease;
 pub use package::{Location, Package, PackageKind, PackageRef, SourcePackage};
-pub use scan::{ImageConfig, ImageIdentity, Isolation, Layer, ScanReport, Target, Tool, Verification};
+pub use scan::{
+    BaseHint, ImageConfig, ImageIdentity, Isolation, Layer, ScanReport, Target, Tool, Verification,
+};
 pub use vulnerability::{DataSource, FixState, Match, Suppression, SuppressionKind, Vulnerability};

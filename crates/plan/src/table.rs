@@ -3,7 +3,7 @@
 use crate::{BaseStanding, Change, Plan, Simulation, Stay, words};
 use anstyle::{AnsiColor, Style};
 use gabion_report::text::{count, safe, thousands, truncate, wrap};
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -85,6 +85,7 @@ pub fn simulation_table(simulation: &Simulation, width: usize, color: bool) -> S
             WARNING,
             &format!("{findings} stay in the count: their fixed versions cannot be compared with {version}."),
         );
+        page.text(0, WARNING, &text);
     }
     match simulation.brought {
         None => page.text(0, WARNING, "Nobody looked for what the new version brings of its own."),
@@ -170,26 +171,35 @@ fn write_stays(page: &mut Page, plan: &Plan) {
     }
 }
 
+/// What is said about bases and the layers confirm or do not; what nobody scanned, and what something was built with, says
+/// nothing.
 fn write_bases(page: &mut Page, plan: &Plan) {
-    let mut titled = false;
+    let mut said: BTreeMap<(BaseStanding, String, &str), Vec<&str>> = BTreeMap::new();
     for image in &plan.images {
-        for claim in &image.bases {
-            let said = claim.hint.name.clone().or_else(|| claim.hint.digest.map(|digest| digest.to_string()));
-            let verdict = match claim.standing {
-                BaseStanding::Stale => "was rebuilt since: build on the new one",
-                BaseStanding::Contradicted => "is not what it is built on",
-                BaseStanding::Confirmed | BaseStanding::Unseen => continue,
-            };
-            if !std::mem::replace(&mut titled, true) {
-                page.heading("Bases");
+        for BaseClaim { hint, standing, .. } in &image.bases {
+            let name = hint.name.clone().or_else(|| hint.digest.map(|digest| digest.to_string()));
+            if !matches!(standing, BaseStanding::Unseen | BaseStanding::Builder) {
+                let key = (*standing, name.unwrap_or_default(), hint.source.as_str());
+                said.entry(key).or_default().push(&image.name);
             }
-            let said = said.unwrap_or_default();
-            page.text(
-                2,
-                WARNING,
-                &format!("{}: {said}, named by its {}, {verdict}", image.name, claim.hint.source),
-            );
         }
+    }
+    if said.is_empty() {
+        return;
+    }
+    page.heading("Bases");
+    for ((standing, name, source), images) in said.iter().take(BASES) {
+        let (style, verdict) = match standing {
+            BaseStanding::Stale => (WARNING, "was rebuilt since: build on the new one"),
+            BaseStanding::Contradicted => (WARNING, "is not what is there: other layers come first"),
+            _ => (PLAIN, "is confirmed: its layers come first"),
+        };
+        let images = words::some(images.iter().copied(), 4);
+        page.text(2, style, &format!("{name}, the base of {images} by {source}, {verdict}"));
+    }
+    if said.len() > BASES {
+        let more = thousands((said.len() - BASES) as u64);
+        page.text(2, DIM, &format!("and {more} more; --format json has all"));
     }
 }
 

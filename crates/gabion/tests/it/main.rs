@@ -4,6 +4,7 @@
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
 mod bad;
+mod bases;
 mod cli;
 mod compare;
 mod db;

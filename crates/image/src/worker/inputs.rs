@@ -20,9 +20,24 @@ use std::{
 /// Inputs, opened before the sandbox closes.
 pub(super) enum Opened {
     Image(Box<LocalImage>),
-    Layout(PathBuf, Option<String>, Option<Digest>, Vec<String>),
-    Archive { file: File, shown: String, name: Option<String>, docker: bool },
-    Snapshots { config: Vec<u8>, manifest: Digest, roots: Vec<Root>, tags: Vec<String> },
+    Layout {
+        directory: PathBuf,
+        name: Option<String>,
+        fetched: Option<(Digest, Option<Digest>)>,
+        tags: Vec<String>,
+    },
+    Archive {
+        file: File,
+        shown: String,
+        name: Option<String>,
+        docker: bool,
+    },
+    Snapshots {
+        config: Vec<u8>,
+        manifest: Digest,
+        roots: Vec<Root>,
+        tags: Vec<String>,
+    },
     Root(Root, Scope),
     Sbom(File, String),
 }
@@ -39,11 +54,22 @@ impl Worker<'_> {
                 let shown = file.display().to_string();
                 (Opened::Archive { file: open(file)?, shown, name: name.clone(), docker }, vec![])
             }
-            Work::Layout { directory, name } => {
-                (Opened::Layout(directory.clone(), name.clone(), None, vec![]), vec![directory.clone()])
-            }
-            Work::Blobs { directory, manifest, tags } => (
-                Opened::Layout(directory.clone(), None, Some(*manifest), tags.clone()),
+            Work::Layout { directory, name } => (
+                Opened::Layout {
+                    directory: directory.clone(),
+                    name: name.clone(),
+                    fetched: None,
+                    tags: vec![],
+                },
+                vec![directory.clone()],
+            ),
+            Work::Blobs { directory, manifest, index, tags } => (
+                Opened::Layout {
+                    directory: directory.clone(),
+                    name: None,
+                    fetched: Some((*manifest, *index)),
+                    tags: tags.clone(),
+                },
                 vec![directory.join("blobs")],
             ),
             Work::Snapshots { config, manifest, layers, tags } => {
@@ -82,7 +108,7 @@ impl Worker<'_> {
             }
             Opened::Archive { file, shown, name, docker } => {
                 let file = self.plain(file, &shown, spill)?;
-                let choice = Choice { name: name.as_deref(), manifest: None, platform };
+                let choice = Choice { name: name.as_deref(), manifest: None, index: None, platform };
                 let open = if docker { archive::open_docker_archive } else { archive::open_oci_archive };
                 Opened::Image(Box::new(open(file, &shown, &choice)?))
             }

@@ -35,6 +35,8 @@ pub enum Work {
         directory: PathBuf,
         /// The manifest.
         manifest: Digest,
+        /// The index that it was chosen from, if it was.
+        index: Option<Digest>,
         /// Names of the image.
         tags: Vec<String>,
     },

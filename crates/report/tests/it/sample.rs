@@ -8,9 +8,9 @@ mod wall;
 pub(crate) use wall::wall;
 
 use gabion_model::{
-    Aspect, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity, Isolation, Layer,
-    Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Target, Tool,
-    Verification,
+    Aspect, BaseHint, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity,
+    Isolation, Layer, Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage,
+    Target, Tool, Verification,
     os::{EndOfLife, Extension},
     scan::FileTotals,
     scan::SCHEMA_VERSION,
@@ -233,6 +233,13 @@ pub(crate) fn rich() -> ScanReport {
                     "registry.example/team/shop:1.4".to_owned(),
                     "registry.example/team/shop:latest".to_owned(),
                 ],
+                index: Some(digest(0xd1)),
+                bases: vec![BaseHint {
+                    source: "provenance".to_owned(),
+                    name: Some("docker.io/library/debian:12".to_owned()),
+                    digest: Some(digest(0xd2)),
+                    one_of_several: true,
+                }],
                 platform: "linux/amd64".to_owned(),
                 verification: Verification::Verified,
             }),
