@@ -38,7 +38,7 @@ pub use plan::{
     Action, BaseClaim, Change, Gap, ImageSummary, Line, Node, NodeLayer, Other, Plan, SCHEMA_VERSION, Stay,
     Tally, Totals, Update,
 };
-pub use simulate::{Assumption, Reevaluate, Simulation};
+pub use simulate::{Assumption, Effect, Outcome, Reevaluate, Simulation};
 pub use svg::svg;
 pub use table::{simulation_table, table};
 pub use ticket::{Ticket, tickets};
