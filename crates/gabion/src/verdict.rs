@@ -99,8 +99,13 @@ impl Verdict {
     }
 
     /// What counts, where nothing is to be decided.
-    pub(crate) fn counting(args: &CountsArgs) -> anyhow::Result<Self> {
-        Self::of(args, project(args.config.as_deref())?)
+    pub(crate) fn counting(args: &CountsArgs, owners: Option<&PathBuf>) -> anyhow::Result<Self> {
+        Self::of(args, owners, project(args.config.as_deref())?)
+    }
+
+    /// Gates for what is new in an image. What a project asks of its scans is for images as a whole.
+    pub(crate) fn of_what_is_new(fail_on: &[String], counts: &CountsArgs) -> anyhow::Result<Self> {
+        Ok(Self { gates: gates(fail_on)?, ..Self::counting(counts, None)? })
     }
 
     fn of(args: &CountsArgs, owners: Option<&PathBuf>, project: ProjectConfig) -> anyhow::Result<Self> {

@@ -9,6 +9,7 @@ mod cli;
 mod compare;
 mod db;
 mod debian12;
+mod diff;
 mod feeds;
 mod plan;
 mod support;
