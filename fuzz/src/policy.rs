@@ -16,8 +16,8 @@ pub fn policy(data: &[u8]) {
     let _ = ProjectConfig::parse("fuzz", text);
     if let Ok(policy) = Policy::parse("fuzz", text) {
         let report = sample::rich();
-        let decision = decide(&report, &policy, sample::now());
-        assert_eq!(decision, decide(&report, &policy, sample::now()));
+        let decision = decide(&report, &policy, None, sample::now());
+        assert_eq!(decision, decide(&report, &policy, None, sample::now()));
     }
 }
 

@@ -13,9 +13,13 @@
 //! `segments` is used by the next update, if it is part of what that fetches, or removed.
 //!
 //! ```text
-//!  build    Change::begin ─► Builder::finish(change.place(NAME)) … ─► install ─┐
-//!  update   Change::begin ─► manifest ─► each segment to NAME-ROOT.seg ────────┴► current.json ─► remove the old
+//!  build    Change::begin ─► Builder::finish(change.place(NAME)) … ─► install, add ─┐
+//!  update   Change::begin ─► manifest ─► each segment to NAME-ROOT.seg ─────────────┤
+//!  remove   Change::begin ─► remove ────────────────────────────────────────────────┴► current.json ─► remove the old
 //! ```
+//!
+//! A database that was fetched is its publisher's: what is added to it here is marked, and updates leave it alone; what came
+//! with it cannot be replaced or removed, as the next update would bring it back.
 
 mod change;
 mod current;
@@ -127,7 +131,7 @@ fn open(directory: &Path, named: &Named) -> Result<Segment, StoreError> {
 }
 
 /// Where a version of a segment is, or would be.
-fn place(directory: &Path, Named { name, root }: &Named) -> PathBuf {
+fn place(directory: &Path, Named { name, root, local: _ }: &Named) -> PathBuf {
     directory.join(format!("segments/{name}-{}.seg", root.hex()))
 }
 

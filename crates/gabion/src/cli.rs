@@ -131,8 +131,17 @@ pub(crate) struct DiffArgs {
     /// Exit with 1 if anything differs
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Exit with 1 if the new image has any of these that the old one has not, separated by commas: the gates of
+    /// `gabion scan --fail-on`
+    #[arg(long, value_name = "GATES")]
+    pub(crate) fail_on: Vec<String>,
+    /// The database of vulnerabilities, or `none`
+    #[arg(long, value_name = "DIR", env = "GABION_DB")]
+    pub(crate) db: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) counts: crate::verdict::CountsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,22 +1,30 @@
 //! `gabion diff`: what changed between two images.
 //!
-//! Both are scanned (or taken from the cache), then compared by what matters to whoever must decide whether
-//! the new one may ship: packages, configuration, secrets, findings, and the files that can run or that run
-//! with more rights than their caller.
+//! Both are scanned (or taken from the cache) and matched by the same database, then compared by what matters to whoever must
+//! decide whether the new one may ship: vulnerabilities, packages, configuration, secrets, findings, and the files that can run
+//! or that run with more rights than their caller. Gates are asked of what is new only.
+
+mod files;
+mod table;
+mod vulnerabilities;
 
 use crate::{
     cli::{DiffArgs, DiffFormat},
-    output, scan,
+    clock, db, output, scan,
+    verdict::Verdict,
 };
-use gabion_model::{
-    FileIndex, FileKind, Finding, FindingKind, ImageConfig, Package, ScanReport, path::display,
-};
+use files::FileChange;
+use gabion_image::cache::Cache;
+use gabion_model::{FileIndex, Finding, FindingKind, ImageConfig, Package, ScanReport};
+use gabion_policy::Gate;
+use gabion_report::GateResult;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write,
     process::ExitCode,
 };
+use vulnerabilities::Vulnerabilities;
 
 /// The difference between two scans.
 #[derive(Debug, Default, Serialize)]
@@ -26,12 +34,16 @@ struct Diff {
     new: String,
     packages: Vec<PackageChange>,
     configuration: Vec<ConfigChange>,
+    vulnerabilities: Vulnerabilities,
     findings: Vec<FindingChange>,
     files: Vec<FileChange>,
     /// Bytes of all files, old and new.
     size: (u64, u64),
     /// Aspects that are not fully covered on either side: there, no difference is no proof of equality.
     not_comparable: Vec<String>,
+    /// What `--fail-on` says of what is new.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<GateResult>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,14 +71,6 @@ struct FindingChange {
     place: String,
 }
 
-#[derive(Debug, Serialize)]
-struct FileChange {
-    change: Change,
-    path: String,
-    /// What about it matters: `program`, `setuid`, `capabilities`, `mode`, `owner`.
-    what: Vec<&'static str>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Change {
@@ -86,23 +90,55 @@ impl Change {
 }
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
+    let verdict = Verdict::of_what_is_new(&args.fail_on, &args.counts)?;
+    let now = clock::now()?;
     let cache = scan::usable_cache(&args.common)?;
-    let old = scan::one(&args.old, &args.common, cache.as_ref(), true, true)?;
-    let new = scan::one(&args.new, &args.common, cache.as_ref(), true, true)?;
+    let mut old = scan::one(&args.old, &args.common, cache.as_ref(), true, true)?;
+    let mut new = scan::one(&args.new, &args.common, cache.as_ref(), true, true)?;
+    // Both by the same database, on the same day.
+    let db = args.db.as_deref().or(verdict.db.as_deref());
+    let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
+    for report in [&mut old.report, &mut new.report] {
+        if let Some(database) = &database {
+            gabion_advisory::evaluate::evaluate(report, database, now)?;
+        }
+        verdict.suppress(report, now, true);
+    }
+    verdict.tell_expired(now);
+    let gates = gates(&verdict, &old.report, &new.report, now);
+    verdict.filter(&mut old.report);
+    verdict.filter(&mut new.report);
     let index = |index: Option<FileIndex>| index.unwrap_or_default();
-    let diff = compare(&old.report, &index(old.index), &new.report, &index(new.index));
+    let diff = Diff { gates, ..compare(&old.report, &index(old.index), &new.report, &index(new.index)) };
     match args.format {
         DiffFormat::Json => output::line(&serde_json::to_string_pretty(&diff)?)?,
         DiffFormat::Table => output::line(diff.table(output::color(args.common.color)).trim_end())?,
     }
-    Ok(if args.exit_code && !diff.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    for gate in diff.gates.iter().filter(|gate| !gate.passed) {
+        output::note(&format!("gate failed: new {}: {}", gate.gate, gate.detail));
+    }
+    let failed = diff.gates.iter().any(|gate| !gate.passed);
+    Ok(if failed || args.exit_code && !diff.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The gates, for what the new image has and the old one has not.
+fn gates(verdict: &Verdict, old: &ScanReport, new: &ScanReport, now: Timestamp) -> Vec<GateResult> {
+    let added = ScanReport { findings: vulnerabilities::only_new(old, new), ..new.clone() };
+    let before = verdict.results(old, now);
+    let new_to_it = |(was, is): (&GateResult, GateResult)| {
+        // The end of a distribution is no finding: it is new if the other image's has not ended.
+        let as_before = is.gate == Gate::Eol.to_string() && !is.passed && *was == is;
+        let detail = if as_before { format!("as before: {}", is.detail) } else { is.detail };
+        GateResult { passed: is.passed || as_before, detail, gate: is.gate }
+    };
+    before.iter().zip(verdict.results(&added, now)).map(new_to_it).collect()
 }
 
 fn compare(old: &ScanReport, old_tree: &FileIndex, new: &ScanReport, new_tree: &FileIndex) -> Diff {
     let mut not_comparable: Vec<String> = [old, new]
         .iter()
         .flat_map(|r| r.coverage.iter())
-        .filter(|(aspect, status)| !status.is_full() && aspect.as_str() != "vulnerabilities")
+        .filter(|(_, status)| !status.is_full())
         .map(|(aspect, status)| format!("{aspect} ({})", status.word()))
         .collect();
     not_comparable.sort();
@@ -113,10 +149,12 @@ fn compare(old: &ScanReport, old_tree: &FileIndex, new: &ScanReport, new_tree: &
         new: format!("{}:{}", new.target.source, new.target.reference),
         packages: packages(&old.packages, &new.packages),
         configuration: configuration(old, new),
+        vulnerabilities: vulnerabilities::compare(old, new),
         findings: findings(&old.findings, &new.findings),
-        files: files(old_tree, new_tree),
+        files: files::files(old_tree, new_tree),
         size: (old.files.bytes, new.files.bytes),
         not_comparable,
+        gates: Vec::new(),
     }
 }
 
@@ -190,7 +228,8 @@ fn configuration(old: &ScanReport, new: &ScanReport) -> Vec<ConfigChange> {
 type Places = BTreeMap<(FindingKind, String, String), (gabion_model::Severity, String)>;
 
 fn places(findings: &[Finding]) -> Places {
-    let all = findings.iter().flat_map(|f| f.evidence.iter().map(move |e| (f, e)));
+    let others = findings.iter().filter(|finding| finding.kind != FindingKind::Vulnerability);
+    let all = others.flat_map(|f| f.evidence.iter().map(move |e| (f, e)));
     all.map(|(f, e)| ((f.kind, f.rule.clone(), e.place.clone()), (f.severity, f.title.clone()))).collect()
 }
 
@@ -216,145 +255,12 @@ fn findings(old: &[Finding], new: &[Finding]) -> Vec<FindingChange> {
     all
 }
 
-fn files(old: &FileIndex, new: &FileIndex) -> Vec<FileChange> {
-    let mut all = Vec::new();
-    let privileged = |tree: &FileIndex, id: u32| {
-        let mut what = Vec::new();
-        if tree.entry(id).is_setid() {
-            what.push("setuid");
-        }
-        if tree.capabilities(id).is_some() {
-            what.push("capabilities");
-        }
-        what
-    };
-    let of_interest = |tree: &FileIndex, id: u32| {
-        let mut what = privileged(tree, id);
-        if tree.digest(id).is_some() {
-            what.push("program");
-        }
-        what
-    };
-    let is_file =
-        |tree: &FileIndex, id: u32| matches!(tree.entry(id).kind, FileKind::File | FileKind::Hardlink);
-    for id in new.ids().filter(|&id| is_file(new, id)) {
-        let path = new.path(id);
-        let what = of_interest(new, id);
-        let (change, what) = match old.find(&path) {
-            None if what.is_empty() => continue,
-            None => (Change::Added, what),
-            Some(before) => {
-                let mut differs = Vec::new();
-                let (a, b) = (old.entry(before), new.entry(id));
-                if old.digest(before) != new.digest(id) {
-                    differs.push("program");
-                }
-                if privileged(old, before) != privileged(new, id) {
-                    differs.extend(if what.contains(&"capabilities") {
-                        ["capabilities"]
-                    } else {
-                        ["setuid"]
-                    });
-                }
-                if !what.is_empty() && a.mode != b.mode {
-                    differs.push("mode");
-                }
-                if !what.is_empty() && (a.uid, a.gid) != (b.uid, b.gid) {
-                    differs.push("owner");
-                }
-                if differs.is_empty() {
-                    continue;
-                }
-                (Change::Changed, differs)
-            }
-        };
-        all.push(FileChange { change, path: display(&path).into_owned(), what });
-    }
-    for id in old.ids().filter(|&id| is_file(old, id)) {
-        let path = old.path(id);
-        let what = of_interest(old, id);
-        if !what.is_empty() && new.find(&path).is_none() {
-            all.push(FileChange { change: Change::Removed, path: display(&path).into_owned(), what });
-        }
-    }
-    all.sort_by(|a, b| a.path.cmp(&b.path));
-    all
-}
-
 impl Diff {
     fn is_empty(&self) -> bool {
         self.packages.is_empty()
             && self.configuration.is_empty()
+            && self.vulnerabilities.is_empty()
             && self.findings.is_empty()
             && self.files.is_empty()
     }
-
-    /// The table for people. Everything that comes from an image was made printable when it was read, but
-    /// configuration values, which are escaped here.
-    fn table(&self, color: bool) -> String {
-        let paint = |sign: char, text: String| match (color, sign) {
-            (true, '+') => format!("\x1b[32m{text}\x1b[0m"),
-            (true, '-') => format!("\x1b[31m{text}\x1b[0m"),
-            (true, '~') => format!("\x1b[33m{text}\x1b[0m"),
-            _ => text,
-        };
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let mut line = |text: String| {
-            let _ = writeln!(out, "{text}");
-        };
-        line(paint('-', format!("- {}", shown(&self.old))));
-        line(paint('+', format!("+ {}", shown(&self.new))));
-        if self.is_empty() {
-            line("\nNo difference in packages, configuration, findings and programs.".into());
-        }
-        if !self.packages.is_empty() {
-            line(format!("\nPackages ({})", self.packages.len()));
-        }
-        for p in &self.packages {
-            let (sign, versions) = match (&p.old[..], &p.new[..]) {
-                ([], new) => ('+', new.join(", ")),
-                (old, []) => ('-', old.join(", ")),
-                (old, new) => ('~', format!("{} → {}", old.join(", "), new.join(", "))),
-            };
-            line(paint(sign, format!("  {sign} {:<9} {} {}", p.kind, shown(&p.name), shown(&versions))));
-        }
-        if !self.configuration.is_empty() {
-            line(format!("\nConfiguration ({})", self.configuration.len()));
-        }
-        for c in &self.configuration {
-            line(paint('~', format!("  ~ {}: {} → {}", shown(&c.field), or_none(&c.old), or_none(&c.new))));
-        }
-        if !self.findings.is_empty() {
-            line(format!("\nFindings ({})", self.findings.len()));
-        }
-        for f in &self.findings {
-            let sign = f.change.sign();
-            line(paint(
-                sign,
-                format!("  {sign} {:<8} {} {} ({})", f.severity, f.rule, f.title, shown(&f.place)),
-            ));
-        }
-        if !self.files.is_empty() {
-            line(format!("\nPrograms and privileged files ({})", self.files.len()));
-        }
-        for f in &self.files {
-            let sign = f.change.sign();
-            line(paint(sign, format!("  {sign} {} ({})", f.path, f.what.join(", "))));
-        }
-        let (old, new) = self.size;
-        line(format!("\nSize {} → {}", indicatif::HumanBytes(old), indicatif::HumanBytes(new)));
-        if !self.not_comparable.is_empty() {
-            line(format!("Not fully comparable: {}", self.not_comparable.join(", ")));
-        }
-        out
-    }
-}
-
-fn shown(text: &str) -> std::borrow::Cow<'_, str> {
-    display(text.as_bytes())
-}
-
-fn or_none(text: &str) -> String {
-    if text.is_empty() { "(none)".to_owned() } else { shown(text).into_owned() }
 }

@@ -7,15 +7,16 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use gabion_advisory::Order;
+use gabion_advisory::{Database, Order, segment::SegmentError};
 use gabion_image::cache::Cache;
-use gabion_model::{FindingKind, ScanReport, Severity};
+use gabion_model::{Finding, FindingKind, ScanReport, Severity};
 use gabion_plan::{
-    Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
-    tickets,
+    Assumption, Claim, Options, Rules, Simulation, plan, simulate, simulation_table, svg, table, tickets,
 };
 use gabion_policy::{Owners, Pattern, names_of};
+use jiff::Timestamp;
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
@@ -124,11 +125,8 @@ enum Planned {
 }
 
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let verdict = Verdict::counting(&args.counts)?;
-    let owners = match args.owners.as_ref().or(verdict.owners.as_ref()) {
-        Some(path) => Owners::parse(&path.display().to_string(), &verdict::read(path)?)?,
-        None => Owners::default(),
-    };
+    let mut verdict = Verdict::counting(&args.counts, args.owners.as_ref())?;
+    let owners = verdict.owners.take().unwrap_or_default();
     let assumption = match &args.simulate {
         Some(text) => Some(
             text.split_once('=')
@@ -137,8 +135,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         ),
         None => None,
     };
-    let reports = reports(args, &verdict)?;
-    let subjects: Vec<Subject<'_>> = reports.iter().map(Subject::new).collect();
+    let now = clock::now()?;
+    let (reports, database) = reports(args, &verdict, now)?;
+    let scans: Vec<&ScanReport> = reports.iter().collect();
     let owner = |claim: &Claim<'_>| owners.owner_of(&names_of([claim.name]), claim.labels).map(str::to_owned);
     let external = |claim: &Claim<'_>| {
         names_of([claim.name]).iter().any(|name| args.external.iter().any(|pattern| pattern.matches(name)))
@@ -151,10 +150,21 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     };
     let planned = match assumption {
         Some((package, version)) => {
-            let assumption = Assumption { package, version, reevaluate: None };
-            Planned::Would(Box::new(simulate(&subjects, &rules, &options, &assumption)))
+            let damaged = RefCell::new(None);
+            let look = |changed: &ScanReport| {
+                look_again(changed, database.as_ref()?, &verdict, now)
+                    .map_err(|error| damaged.replace(Some(error)))
+                    .ok()
+                    .flatten()
+            };
+            let assumption = Assumption { package, version, reevaluate: Some(&look) };
+            let simulation = simulate(&scans, &rules, &options, &assumption);
+            if let Some(error) = damaged.into_inner() {
+                return Err(error.into());
+            }
+            Planned::Would(Box::new(simulation))
         }
-        None => Planned::Is(Box::new(plan(&subjects, &rules, &options))),
+        None => Planned::Is(Box::new(plan(&scans, &rules, &options))),
     };
     for PlanOutput { format, path } in &args.outputs {
         if *format == PlanFormat::Markdown && path.extension().is_none_or(|e| e != "md") {
@@ -164,6 +174,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         let text = planned.render(*format, 120, false)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    if !args.common.quiet {
+        tell_unmet(&owners, &reports, planned.after());
+    }
     if let Planned::Would(simulation) = &planned
         && simulation.images == 0
     {
@@ -171,6 +184,27 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     }
     output::line(planned.render(args.format, output::width(), output::color(args.common.color))?.trim_end())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what in the file of owners is for no image of the plan.
+fn tell_unmet(owners: &Owners, reports: &[ScanReport], plan: &gabion_plan::Plan) {
+    const SHOWN: usize = 10;
+    let none = BTreeMap::new();
+    let mut images: Vec<(Vec<String>, &BTreeMap<String, String>)> = Vec::new();
+    for report in reports {
+        let tags = report.target.image.iter().flat_map(|image| &image.tags);
+        let names = names_of(tags.chain([&report.target.reference]).map(String::as_str));
+        images.push((names, report.config.as_ref().map_or(&none, |config| &config.labels)));
+    }
+    // Bases that are known by name only have owners, too.
+    images.extend(plan.nodes.iter().map(|node| (names_of([node.name.as_str()]), &none)));
+    let unmet = owners.unmet(&images);
+    for one in unmet.iter().take(SHOWN) {
+        output::note(&format!("note: {one}"));
+    }
+    if unmet.len() > SHOWN {
+        output::note(&format!("note: and {} more that are for no image", unmet.len() - SHOWN));
+    }
 }
 
 impl Planned {
@@ -215,8 +249,31 @@ fn compare(comparator: &str, a: &str, b: &str) -> Option<std::cmp::Ordering> {
     Order::ALL.iter().find(|order| order.name() == comparator)?.compare(a, b).ok()
 }
 
-/// Everything to plan for, scanned or read, matched, and without what does not count.
-fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>> {
+/// The vulnerabilities of a report whose packages are others now, by the database that matched it. A report that another
+/// database matched would have others for that reason alone: it is left.
+fn look_again(
+    changed: &ScanReport,
+    database: &Database,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<Option<Vec<Finding>>, SegmentError> {
+    if changed.database != database.data_sources() {
+        return Ok(None);
+    }
+    let mut report = changed.clone();
+    gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
+    verdict.suppress(&mut report, now, true);
+    verdict.filter(&mut report);
+    report.findings.retain(|finding| finding.kind == FindingKind::Vulnerability);
+    Ok(Some(report.findings))
+}
+
+/// Everything to plan for, scanned or read, matched, and without what does not count; and the database.
+fn reports(
+    args: &PlanArgs,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> anyhow::Result<(Vec<ScanReport>, Option<Database>)> {
     let cache = scan::usable_cache(&args.common)?;
     let mut reports = BTreeMap::new();
     for target in &args.targets {
@@ -231,7 +288,6 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
     let db = args.db.as_deref().or(verdict.db.as_deref());
     let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
     // An exception counts today, or not, however old the report is; and so does the age of the database.
-    let now = clock::now()?;
     let mut all = Vec::new();
     for (mut report, fresh) in reports.into_values() {
         // A report that was matched when it was made stays what it is, unless a database is named.
@@ -244,7 +300,7 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
         all.push(report);
     }
     verdict.tell_expired(now);
-    Ok(all)
+    Ok((all, database))
 }
 
 /// The report in a file, if there is one: a saved scan or an SBOM.

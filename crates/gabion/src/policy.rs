@@ -2,7 +2,7 @@
 
 use crate::{clock, db::cli::TextFormat, output, saved, verdict};
 use clap::{Args, Subcommand};
-use gabion_policy::{DEFAULT_POLICY, Decision, Policy, decide};
+use gabion_policy::{DEFAULT_POLICY, Decision, Owners, Policy, decide};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -21,6 +21,9 @@ enum PolicyCommand {
         /// Reports that `scan --format json` wrote
         #[arg(required = true)]
         scans: Vec<PathBuf>,
+        /// Whose images are, for rules that are for some owners only (see docs/exceptions.md)
+        #[arg(long, value_name = "FILE", env = "GABION_OWNERS")]
+        owners: Option<PathBuf>,
         /// Format of what is printed
         #[arg(short, long, value_enum, default_value = "table")]
         format: TextFormat,
@@ -52,19 +55,26 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
                 output::line(&format!("{}: {rules}", path.display()))?;
             }
         }
-        PolicyCommand::Test { policy, scans, format } => {
-            return test(&verdict::read_policy(policy)?, scans, *format);
+        PolicyCommand::Test { policy, scans, owners, format } => {
+            let owners = owners.as_deref().map(verdict::read_owners).transpose()?;
+            return test(&verdict::read_policy(policy)?, owners.as_ref(), scans, *format);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn test(policy: &Policy, scans: &[PathBuf], format: TextFormat) -> anyhow::Result<ExitCode> {
+fn test(
+    policy: &Policy,
+    owners: Option<&Owners>,
+    scans: &[PathBuf],
+    format: TextFormat,
+) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
     let mut tested = Vec::new();
     for path in scans {
         let report = saved::read(path)?;
-        tested.push(Tested { scan: path.display().to_string(), decision: decide(&report, policy, now) });
+        let decision = decide(&report, policy, owners, now);
+        tested.push(Tested { scan: path.display().to_string(), decision });
     }
     match format {
         TextFormat::Json => output::line(&serde_json::to_string_pretty(&tested)?)?,

@@ -16,7 +16,7 @@ use gabion_image::{
     worker::{Job, SbomContent},
 };
 use gabion_model::ScanReport;
-use gabion_report::Options;
+use gabion_report::{Format, Options};
 use std::{
     path::Path,
     process::{Command, ExitCode},
@@ -33,6 +33,10 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
+    // The table has them.
+    if !args.common.quiet && args.format != Format::Table {
+        verdict::tell_exceptions(&scanned.report);
+    }
     if let Some(cache) = &cache {
         saved::keep(cache, &scanned.report);
     }
@@ -89,16 +93,13 @@ pub(crate) fn one(
 ) -> anyhow::Result<Scanned> {
     let temporary = cache.map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
     let now = clock::now()?;
-    let platform = match &common.platform {
-        Some(text) => target::parse_platform(text)?,
-        None => Platform::host(),
-    };
+    let platform = common.platform.as_deref().map(target::parse_platform).transpose()?;
     let local = target::bring(argument, common, cache, now)?;
     let job = Job {
         work: local.work,
         source: local.source,
         reference: local.reference,
-        platform: platform.to_string(),
+        platform: platform.as_ref().map(Platform::to_string),
         secrets,
         index,
         verify: common.verify,

@@ -3,10 +3,10 @@
 use crate::output;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use gabion_model::{Aspect, FindingKind, Reason, ScanReport};
+use gabion_model::{Aspect, FindingKind, Reason, ScanReport, Standing};
 use gabion_policy::{
-    Action, Decision, Exception, Filter, Gate, Outcome, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome,
-    Severities, VexDocument, apply, apply_vex, decide, to_openvex,
+    Action, Decision, Exception, Filter, Gate, Outcome, Owners, PROJECT_FILE, Policy, ProjectConfig,
+    RuleOutcome, Severities, VexDocument, apply, apply_vex, decide, to_openvex,
 };
 use gabion_report::GateResult;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -14,6 +14,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Days before its last one on which an exception is told, unless the user says otherwise.
+const EXPIRES_WITHIN: u32 = 14;
 
 /// Bytes of a file that the user names.
 const MAX_FILE: u64 = 64 << 20;
@@ -30,6 +33,10 @@ pub(crate) struct VerdictArgs {
     /// Exit with 1 if the image does not meet this policy; without a file, the default one (see `gabion policy show`)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "default", env = "GABION_POLICY")]
     pub(crate) policy: Option<PathBuf>,
+
+    /// Whose images are, for rules of a policy that are for some owners only (see docs/exceptions.md)
+    #[arg(long, value_name = "FILE", env = "GABION_OWNERS")]
+    pub(crate) owners: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) counts: CountsArgs,
@@ -51,6 +58,10 @@ pub(crate) struct CountsArgs {
     #[arg(long, value_name = "FILE", env = "GABION_EXCEPTIONS", value_delimiter = ',')]
     pub(crate) exceptions: Vec<PathBuf>,
 
+    /// Tell of exceptions whose last day is at most so many days away [default: 14]
+    #[arg(long, value_name = "DAYS", env = "GABION_EXPIRES_WITHIN")]
+    pub(crate) expires_within: Option<u32>,
+
     /// VEX documents in OpenVEX, CSAF or CycloneDX: vulnerabilities that do not matter in this image; may be repeated
     #[arg(long, value_name = "FILE", env = "GABION_VEX", value_delimiter = ',')]
     pub(crate) vex: Vec<PathBuf>,
@@ -66,11 +77,13 @@ pub(crate) struct Verdict {
     policy: Option<Policy>,
     filter: Filter,
     exceptions: Vec<Exception>,
+    /// Days before the last one of an exception on which it is told.
+    expires_within: u32,
     vex: Vec<VexDocument>,
     /// The database that the project names.
     pub(crate) db: Option<PathBuf>,
-    /// Who owns images, as the project says.
-    pub(crate) owners: Option<PathBuf>,
+    /// Who owns images.
+    pub(crate) owners: Option<Owners>,
 }
 
 impl Verdict {
@@ -82,15 +95,20 @@ impl Verdict {
         };
         let given = gates(&args.fail_on)?;
         let gates = if given.is_empty() { project.fail_on.clone() } else { given };
-        Ok(Self { gates, policy, ..Self::of(&args.counts, project)? })
+        Ok(Self { gates, policy, ..Self::of(&args.counts, args.owners.as_ref(), project)? })
     }
 
     /// What counts, where nothing is to be decided.
-    pub(crate) fn counting(args: &CountsArgs) -> anyhow::Result<Self> {
-        Self::of(args, project(args.config.as_deref())?)
+    pub(crate) fn counting(args: &CountsArgs, owners: Option<&PathBuf>) -> anyhow::Result<Self> {
+        Self::of(args, owners, project(args.config.as_deref())?)
     }
 
-    fn of(args: &CountsArgs, project: ProjectConfig) -> anyhow::Result<Self> {
+    /// Gates for what is new in an image. What a project asks of its scans is for images as a whole.
+    pub(crate) fn of_what_is_new(fail_on: &[String], counts: &CountsArgs) -> anyhow::Result<Self> {
+        Ok(Self { gates: gates(fail_on)?, ..Self::counting(counts, None)? })
+    }
+
+    fn of(args: &CountsArgs, owners: Option<&PathBuf>, project: ProjectConfig) -> anyhow::Result<Self> {
         let chosen =
             |flag: &Vec<PathBuf>, project: Vec<PathBuf>| if flag.is_empty() { project } else { flag.clone() };
         let mut exceptions: Vec<Exception> = Vec::new();
@@ -112,25 +130,19 @@ impl Verdict {
                 ignore_unfixed: args.ignore_unfixed || project.ignore_unfixed,
             },
             exceptions,
+            expires_within: args.expires_within.or(project.expires_within).unwrap_or(EXPIRES_WITHIN),
             vex: vex.collect::<anyhow::Result<_>>()?,
             db: project.db,
-            owners: project.owners,
+            owners: owners.or(project.owners.as_ref()).map(|path| read_owners(path)).transpose()?,
         })
     }
 
-    /// Marks what does not count, and tells of exceptions that do nothing.
+    /// Marks what does not count, and tells of VEX that does nothing.
     pub(crate) fn suppress(&self, report: &mut ScanReport, now: Timestamp, quiet: bool) {
-        let today = day(now);
-        let applied = apply(report, &self.exceptions, today);
+        apply(report, &self.exceptions, day(now), self.expires_within);
         let vex = apply_vex(report, &self.vex, now);
         if quiet {
             return;
-        }
-        for id in &applied.expired {
-            output::note(&format!("note: the exception {id} has expired, and does nothing"));
-        }
-        for id in &applied.unused {
-            output::note(&format!("note: the exception {id} is for nothing in this image"));
         }
         for why in &vex.ignored {
             output::note(&format!("note: {why}"));
@@ -150,7 +162,9 @@ impl Verdict {
             .map(|outcome| GateResult { gate: outcome.gate, passed: outcome.passed, detail: outcome.detail })
             .collect();
         if let Some(policy) = &self.policy {
-            results.extend(decide(report, policy, now).rules.iter().filter_map(gate_result));
+            results.extend(
+                decide(report, policy, self.owners.as_ref(), now).rules.iter().filter_map(gate_result),
+            );
         }
         results
     }
@@ -179,6 +193,13 @@ impl Verdict {
         for exception in self.exceptions.iter().filter(|exception| exception.expires < day(now)) {
             output::note(&format!("note: the exception {} has expired, and does nothing", exception.id));
         }
+    }
+}
+
+/// Tells of exceptions that someone must look at.
+pub(crate) fn tell_exceptions(report: &ScanReport) {
+    for exception in report.exceptions.iter().filter(|exception| exception.standing != Standing::InForce) {
+        output::note(&format!("note: the exception {}", gabion_report::text::exception(exception)));
     }
 }
 
@@ -253,6 +274,11 @@ pub(crate) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
         return Ok(Policy::default_policy());
     }
     Ok(Policy::parse(&path.display().to_string(), &read(path)?)?)
+}
+
+/// Who owns images.
+pub(crate) fn read_owners(path: &Path) -> anyhow::Result<Owners> {
+    Ok(Owners::parse(&path.display().to_string(), &read(path)?)?)
 }
 
 /// What the project asks for; its paths are relative to its file.

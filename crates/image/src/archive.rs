@@ -1,13 +1,18 @@
 //! Where the documents and layers of a local image lie: an OCI layout, or a tar file made by `docker save`,
 //! `skopeo copy` or `podman save`, read in place.
 
+mod said;
+
+pub use said::Said;
+
 use crate::{
     layer::Blob,
-    manifest::{self, Config, Descriptor, Document, ManifestError},
+    manifest::{self, Config, Descriptor, Document, Index, ManifestError},
     source::Platform,
     tarball::{EntryType, Skip, Tar, TarError},
 };
 use gabion_model::{Digest, path};
+use said::Way;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -78,7 +83,7 @@ pub enum ArchiveError {
         choices: Vec<String>,
     },
     /// No image for the platform.
-    #[error("{path} has no image for {wanted}; it has {}", list(.choices))]
+    #[error("{path} has no image for {wanted}; it has {}", platforms(.choices))]
     Platform {
         /// In what.
         path: String,
@@ -93,6 +98,10 @@ fn list(choices: &[String]) -> String {
     if choices.is_empty() { "nothing".to_owned() } else { choices.join(", ") }
 }
 
+fn platforms(choices: &[String]) -> String {
+    if choices.is_empty() { "none that says what it is for".to_owned() } else { choices.join(", ") }
+}
+
 /// A local image, resolved to its parts.
 #[derive(Debug)]
 pub struct LocalImage {
@@ -102,6 +111,10 @@ pub struct LocalImage {
     pub config_digest: Digest,
     /// Digest of the manifest; a docker archive has none.
     pub manifest: Option<Digest>,
+    /// Digest of the index that it was chosen from, if it was.
+    pub index: Option<Digest>,
+    /// What is said about its base.
+    pub said: Said,
     /// Names the source knows it by.
     pub tags: Vec<String>,
     /// Its layers, lowest first; none where a layer cannot be read, with the reason.
@@ -115,6 +128,8 @@ pub struct Choice<'a> {
     pub name: Option<&'a str>,
     /// A manifest by digest.
     pub manifest: Option<Digest>,
+    /// The index that it was chosen from.
+    pub index: Option<Digest>,
     /// The platform.
     pub platform: &'a Platform,
 }
@@ -197,6 +212,8 @@ pub fn open_docker_archive(file: File, shown: &str, choice: &Choice<'_>) -> Resu
         config,
         config_digest,
         manifest: None,
+        index: None,
+        said: Said::default(),
         tags: image.repo_tags.unwrap_or_default(),
         layers,
     })
@@ -220,11 +237,26 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveError> {
+    let mut way = Way::default();
     let (chosen, tags) = match choice.manifest {
-        Some(digest) => (Descriptor { digest, ..nowhere(digest) }, Vec::new()),
-        None => choose_in_index(store, choice)?,
+        Some(digest) => {
+            let mut chosen = nowhere(digest);
+            if let Some(of) = choice.index {
+                let index = store.index(of)?;
+                chosen =
+                    index.manifests.iter().find(|entry| entry.digest == digest).cloned().unwrap_or(chosen);
+                way.indexes.push((Some(of), index));
+            }
+            (chosen, Vec::new())
+        }
+        None => {
+            let index = layout_index(store)?;
+            let chosen = choose_in_index(store, &index, choice)?;
+            way.indexes.push((None, index));
+            chosen
+        }
     };
-    let (manifest_digest, manifest) = manifest_of(store, &chosen, choice, 0)?;
+    let (manifest_digest, manifest) = manifest_of(store, chosen, choice, &mut way)?;
     let bytes = store.verified(manifest.config.digest)?;
     let path = store.shown(manifest.config.digest);
     if !manifest.config.media_type.is_empty() && !manifest.config.media_type.contains("image") {
@@ -244,6 +276,8 @@ fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveErr
         config,
         config_digest: manifest.config.digest,
         manifest: Some(manifest_digest),
+        index: way.index(),
+        said: store.said(&way, manifest_digest, &manifest),
         tags,
         layers,
     })
@@ -255,21 +289,31 @@ const fn nowhere(digest: Digest) -> Descriptor {
         digest,
         size: 0,
         platform: None,
+        artifact_type: String::new(),
         annotations: std::collections::BTreeMap::new(),
     }
 }
 
-/// The entry of `index.json` that is meant, and its names.
-fn choose_in_index(store: &Store, choice: &Choice<'_>) -> Result<(Descriptor, Vec<String>), ArchiveError> {
+/// What `index.json` lists.
+fn layout_index(store: &Store) -> Result<Index, ArchiveError> {
     let path = store.name("index.json");
-    let bytes = store.document("index.json")?;
-    let entries = match Document::parse(&bytes) {
-        Ok(Document::Index(entries)) => entries,
+    match Document::parse(&store.document("index.json")?) {
+        Ok(Document::Index(index)) => Ok(index),
         Ok(Document::Manifest(_)) => {
-            return Err(ArchiveError::Missing { path, what: "index of images".into(), known: vec![] });
+            Err(ArchiveError::Missing { path, what: "index of images".into(), known: vec![] })
         }
-        Err(source) => return Err(ArchiveError::Manifest { path, source }),
-    };
+        Err(source) => Err(ArchiveError::Manifest { path, source }),
+    }
+}
+
+/// The entry of `index.json` that is meant, and its names.
+fn choose_in_index(
+    store: &Store,
+    index: &Index,
+    choice: &Choice<'_>,
+) -> Result<(Descriptor, Vec<String>), ArchiveError> {
+    let path = store.name("index.json");
+    let entries = &index.manifests;
     let names = |entry: &Descriptor| -> Vec<String> {
         [REF_NAME, CONTAINERD_NAME].iter().filter_map(|key| entry.annotations.get(*key)).cloned().collect()
     };
@@ -303,27 +347,34 @@ fn missing(path: String, choice: &Choice<'_>, known: Vec<String>) -> ArchiveErro
 /// Follows indexes down to the manifest of the platform.
 fn manifest_of(
     store: &Store,
-    descriptor: &Descriptor,
+    descriptor: Descriptor,
     choice: &Choice<'_>,
-    depth: u32,
+    way: &mut Way,
 ) -> Result<(Digest, manifest::Manifest), ArchiveError> {
-    let path = store.shown(descriptor.digest);
-    let bytes = store.verified(descriptor.digest)?;
-    let document =
-        Document::parse(&bytes).map_err(|source| ArchiveError::Manifest { path: path.clone(), source })?;
-    let entries = match document {
-        Document::Manifest(manifest) => return Ok((descriptor.digest, manifest)),
-        Document::Index(entries) => entries,
-    };
+    let mut digest = descriptor.digest;
+    way.chosen.push(descriptor);
     // An index within an index is allowed; a chain of them is a loop or a joke.
-    if depth >= 4 {
-        let source = ManifestError::Inconsistent("indexes are nested too deeply".into());
-        return Err(ArchiveError::Manifest { path, source });
+    for _ in 0..=4 {
+        let path = store.shown(digest);
+        let bytes = store.verified(digest)?;
+        let document = Document::parse(&bytes)
+            .map_err(|source| ArchiveError::Manifest { path: path.clone(), source })?;
+        let index = match document {
+            Document::Manifest(manifest) => return Ok((digest, manifest)),
+            Document::Index(index) => index,
+        };
+        let entry = choice.platform.choose(&index.manifests).map_err(|choices| ArchiveError::Platform {
+            path,
+            wanted: choice.platform.to_string(),
+            choices,
+        })?;
+        way.chosen.push(entry.clone());
+        let below = entry.digest;
+        way.indexes.push((Some(digest), index));
+        digest = below;
     }
-    match choice.platform.choose(&entries) {
-        Ok(entry) => manifest_of(store, entry, choice, depth + 1),
-        Err(choices) => Err(ArchiveError::Platform { path, wanted: choice.platform.to_string(), choices }),
-    }
+    let source = ManifestError::Inconsistent("indexes are nested too deeply".into());
+    Err(ArchiveError::Manifest { path: store.shown(digest), source })
 }
 
 impl Store {
@@ -350,6 +401,15 @@ impl Store {
                 Ok(bytes)
             }
             Self::Tar(index) => index.document(name),
+        }
+    }
+
+    /// An index by its digest.
+    fn index(&self, digest: Digest) -> Result<Index, ArchiveError> {
+        let at = |source| ArchiveError::Manifest { path: self.shown(digest), source };
+        match Document::parse(&self.verified(digest)?).map_err(at)? {
+            Document::Index(index) => Ok(index),
+            Document::Manifest(_) => Err(at(ManifestError::Inconsistent("it is no index".into()))),
         }
     }
 

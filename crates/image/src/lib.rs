@@ -30,6 +30,7 @@ pub mod facts;
 pub mod file_pass;
 pub mod layer;
 pub mod manifest;
+mod provenance;
 pub mod sandbox;
 pub mod scan;
 pub mod secret;

@@ -3,6 +3,8 @@
 //! Wire types stay private where they can: the rest of the crate sees [`Manifest`] and [`Config`], which
 //! have digests that parse and sizes that are not negative.
 
+pub(crate) mod attestation;
+
 use gabion_model::{Digest, ImageConfig};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -50,6 +52,8 @@ pub struct Descriptor {
     pub size: u64,
     /// `linux/amd64`, `linux/arm64/v8`; only in an index.
     pub platform: Option<String>,
+    /// What kind of artifact it points to, if that is no image.
+    pub artifact_type: String,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
 }
@@ -60,7 +64,16 @@ pub enum Document {
     /// One image.
     Manifest(Manifest),
     /// Several.
-    Index(Vec<Descriptor>),
+    Index(Index),
+}
+
+/// Several images to choose from, and what is attached to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// What it points to.
+    pub manifests: Vec<Descriptor>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// One image.
@@ -70,6 +83,8 @@ pub struct Manifest {
     pub config: Descriptor,
     /// Its layers, lowest first.
     pub layers: Vec<Descriptor>,
+    /// What it is attached to: an attestation names the image that it speaks of.
+    pub subject: Option<Digest>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
 }
@@ -125,14 +140,17 @@ impl Document {
         let wire: wire::Document = json("manifest", bytes)?;
         let media_type = wire.media_type.unwrap_or_default();
         if let Some(manifests) = wire.manifests {
-            return Ok(Self::Index(
-                manifests.into_iter().map(|d| d.check("index")).collect::<Result<_, _>>()?,
-            ));
+            return Ok(Self::Index(Index {
+                manifests: manifests.into_iter().map(|d| d.check("index")).collect::<Result<_, _>>()?,
+                annotations: wire.annotations.unwrap_or_default(),
+            }));
         }
         match (wire.config, wire.layers) {
             (Some(config), Some(layers)) => Ok(Self::Manifest(Manifest {
                 config: config.check("manifest")?,
                 layers: layers.into_iter().map(|d| d.check("manifest")).collect::<Result<_, _>>()?,
+                // No image is refused for what it is attached to.
+                subject: wire.subject.and_then(|subject| subject.get("digest")?.as_str()?.parse().ok()),
                 annotations: wire.annotations.unwrap_or_default(),
             })),
             _ => Err(ManifestError::MediaType(media_type.chars().take(100).collect())),
@@ -216,6 +234,7 @@ mod wire {
         pub(super) config: Option<Descriptor>,
         pub(super) layers: Option<Vec<Descriptor>>,
         pub(super) manifests: Option<Vec<Descriptor>>,
+        pub(super) subject: Option<serde_json::Value>,
         pub(super) annotations: Option<BTreeMap<String, String>>,
     }
 
@@ -227,6 +246,7 @@ mod wire {
         digest: String,
         size: u64,
         platform: Option<Platform>,
+        artifact_type: Option<String>,
         annotations: Option<BTreeMap<String, String>>,
     }
 
@@ -248,6 +268,7 @@ mod wire {
                 digest: self.digest.parse().map_err(|source| ManifestError::Digest { what, source })?,
                 size: self.size,
                 platform,
+                artifact_type: self.artifact_type.unwrap_or_default(),
                 annotations: self.annotations.unwrap_or_default(),
             })
         }

@@ -20,6 +20,7 @@
 pub mod coverage;
 pub mod digest;
 pub mod event;
+pub mod exception;
 pub mod file;
 pub mod finding;
 pub mod os;
@@ -32,10 +33,13 @@ pub mod workload;
 pub use coverage::{Aspect, Coverage, Reason, Status};
 pub use digest::Digest;
 pub use event::{Event, EventKind};
+pub use exception::{AppliedException, Standing};
 pub use file::{FileEntry, FileIndex, FileKind, FileTree, NewFile};
 pub use finding::{Evidence, Finding, FindingKind, Severity};
 pub use os::OsRelease;
 pub use package::{Location, Package, PackageKind, PackageRef, SourcePackage};
-pub use scan::{ImageConfig, ImageIdentity, Isolation, Layer, ScanReport, Target, Tool, Verification};
+pub use scan::{
+    BaseHint, ImageConfig, ImageIdentity, Isolation, Layer, ScanReport, Target, Tool, Verification,
+};
 pub use vulnerability::{DataSource, FixState, Match, Suppression, SuppressionKind, Vulnerability};
 pub use workload::{Container, ContainerKey};

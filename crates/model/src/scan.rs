@@ -1,8 +1,8 @@
 //! The result of one scan.
 
 use crate::{
-    coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package,
-    vulnerability::DataSource,
+    coverage::Coverage, digest::Digest, exception::AppliedException, finding::Finding, os::OsRelease,
+    package::Package, vulnerability::DataSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub struct ScanReport {
     /// The database by which vulnerabilities were looked for; empty if they were not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub database: Vec<DataSource>,
+    /// The exceptions that are for this target, in the order of their files; empty if none were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<AppliedException>,
 }
 
 impl ScanReport {
@@ -61,6 +64,7 @@ impl ScanReport {
             coverage: Coverage::default(),
             isolation: Isolation::default(),
             database: Vec::new(),
+            exceptions: Vec::new(),
         }
     }
 }
@@ -94,6 +98,12 @@ pub struct ImageIdentity {
     /// Digest of the manifest; a docker archive has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Digest>,
+    /// Digest of the index that it was chosen from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Digest>,
+    /// What annotations and provenance say that it is built on; labels are in the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<BaseHint>,
     /// The names it is known by at the source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -101,6 +111,41 @@ pub struct ImageIdentity {
     pub platform: String,
     /// Whether what was read is what the digests promise.
     pub verification: Verification,
+}
+
+/// What somebody says is the base of an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BaseHint {
+    /// Who says so: `label`, `annotation`, `provenance`.
+    pub source: String,
+    /// The name: `docker.io/library/debian:12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The digest of its manifest, or of its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// It is one of several images that the build used: the base, or one that something was built with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_of_several: bool,
+}
+
+impl BaseHint {
+    /// Labels and annotations that name a base, by the image specification of OCI.
+    pub const NAME: &str = "org.opencontainers.image.base.name";
+    /// Those that tell its digest.
+    pub const DIGEST: &str = "org.opencontainers.image.base.digest";
+
+    /// What such labels or annotations say; none if they do not.
+    pub fn of(source: &str, said: &BTreeMap<String, String>) -> Option<Self> {
+        let value = |key: &str| said.get(key).filter(|value| !value.is_empty()).cloned();
+        let (name, digest) = (value(Self::NAME), value(Self::DIGEST).and_then(|digest| digest.parse().ok()));
+        (name.is_some() || digest.is_some()).then(|| Self {
+            source: source.to_owned(),
+            name,
+            digest,
+            one_of_several: false,
+        })
+    }
 }
 
 /// Whether the content was checked against its digests.

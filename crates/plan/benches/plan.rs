@@ -13,7 +13,7 @@
 mod sample;
 
 use gabion_plan::{
-    Assumption, Options, Subject,
+    Assumption, Options,
     optimum::{Instance, Problem},
     plan, simulate, svg, table, tickets,
 };
@@ -25,7 +25,7 @@ fn main() {
         && name == "svg"
     {
         let fleet = sample::fleet(50, 60, 0);
-        let plan = plan(&subjects(&fleet), &sample::rules(), &Options::default());
+        let plan = plan(&scans(&fleet), &sample::rules(), &Options::default());
         std::fs::write(file, svg(&plan)).expect("written");
         print!("{}", table(&plan, 110, false));
         for ticket in tickets(&plan).iter().take(2) {
@@ -37,31 +37,31 @@ fn main() {
     forests();
 }
 
-fn subjects(reports: &[gabion_model::ScanReport]) -> Vec<Subject<'_>> {
-    reports.iter().map(Subject::new).collect()
+fn scans(reports: &[gabion_model::ScanReport]) -> Vec<&gabion_model::ScanReport> {
+    reports.iter().collect()
 }
 
 fn fleets() {
     for (images, findings, packages) in [(100, 100, 300), (1_000, 100, 300), (1_000, 1_000, 300)] {
         let fleet = sample::fleet(images - 6, findings, packages);
-        let (subjects, rules) = (subjects(&fleet), sample::rules());
+        let (scans, rules) = (scans(&fleet), sample::rules());
         let all: usize = fleet.iter().map(|report| report.findings.len()).sum();
         println!(
             "{images} images, {all} findings, {} packages",
             fleet.iter().map(|r| r.packages.len()).sum::<usize>()
         );
-        let made = plan(&subjects, &rules, &Options::default());
-        let took = best(|| plan(&subjects, &rules, &Options::default()));
+        let made = plan(&scans, &rules, &Options::default());
+        let took = best(|| plan(&scans, &rules, &Options::default()));
         println!(
             "  plan         {took:>10.1?}   {} changes clear {}",
             made.changes.len(),
             made.totals.cleared
         );
         let five = Options { max_changes: Some(5), ..Options::default() };
-        let took = best(|| plan(&subjects, &rules, &five));
-        println!("  5 changes    {took:>10.1?}   clear {}", plan(&subjects, &rules, &five).totals.cleared);
+        let took = best(|| plan(&scans, &rules, &five));
+        println!("  5 changes    {took:>10.1?}   clear {}", plan(&scans, &rules, &five).totals.cleared);
         let what = Assumption { package: &fleet[0].packages[0].name, version: "1.3", reevaluate: None };
-        let took = best(|| simulate(&subjects, &rules, &Options::default(), &what));
+        let took = best(|| simulate(&scans, &rules, &Options::default(), &what));
         println!("  simulate     {took:>10.1?}");
         println!("  svg          {:>10.1?}", best(|| svg(&made)));
         println!("  table        {:>10.1?}", best(|| table(&made, 100, true)));

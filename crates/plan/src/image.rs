@@ -1,14 +1,11 @@
 //! The images a plan is made for: each once, with its names, whoever answers for it, and what is said of its base.
 
-use crate::{BaseHint, Claim, Rules, Subject};
-use gabion_model::{Digest, ScanReport};
+use crate::{Claim, Rules};
+use gabion_model::{BaseHint, Digest, ScanReport};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
-
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// One image, directory or SBOM.
 pub(crate) struct Image<'a> {
@@ -19,7 +16,7 @@ pub(crate) struct Image<'a> {
     pub(crate) aliases: Vec<String>,
     pub(crate) owner: Option<String>,
     pub(crate) external: bool,
-    /// What its labels, and what the caller knows, say about its base.
+    /// What labels, annotations and provenance say about its base.
     pub(crate) hints: Vec<BaseHint>,
 }
 
@@ -29,19 +26,20 @@ impl Image<'_> {
         self.name == name || self.aliases.iter().any(|alias| alias == name)
     }
 
-    /// Whether this is its manifest or configuration.
+    /// Whether this is its manifest or configuration, or the index that it was chosen from.
     pub(crate) fn is(&self, digest: Digest) -> bool {
         let identity = self.report.target.image.as_ref();
-        identity.is_some_and(|image| image.manifest == Some(digest) || image.config == digest)
+        identity
+            .is_some_and(|image| [image.manifest, image.index, Some(image.config)].contains(&Some(digest)))
     }
 }
 
-/// The images of the subjects, sorted by name. The same image under several names is one; of several scans of it, the
+/// The images of the reports, sorted by name. The same image under several names is one; of several scans of it, the
 /// newest counts.
-pub(crate) fn images<'a>(subjects: &[Subject<'a>], rules: &Rules<'_>) -> Vec<Image<'a>> {
-    let mut same: BTreeMap<Identity<'a>, Vec<&Subject<'a>>> = BTreeMap::new();
-    for subject in subjects {
-        same.entry(Identity::of(subject.report)).or_default().push(subject);
+pub(crate) fn images<'a>(reports: &[&'a ScanReport], rules: &Rules<'_>) -> Vec<Image<'a>> {
+    let mut same: BTreeMap<Identity<'a>, Vec<&'a ScanReport>> = BTreeMap::new();
+    for &report in reports {
+        same.entry(Identity::of(report)).or_default().push(report);
     }
     let mut images: Vec<Image<'a>> = same.into_values().map(|scans| image(scans, rules)).collect();
     images.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| key(a.report).cmp(&key(b.report))));
@@ -63,15 +61,15 @@ impl<'a> Identity<'a> {
     }
 }
 
-fn image<'a>(mut scans: Vec<&Subject<'a>>, rules: &Rules<'_>) -> Image<'a> {
-    scans.sort_by_cached_key(|subject| (Reverse(subject.report.created), key(subject.report)));
-    let report = scans[0].report;
+fn image<'a>(mut scans: Vec<&'a ScanReport>, rules: &Rules<'_>) -> Image<'a> {
+    scans.sort_by_cached_key(|report| (Reverse(report.created), key(report)));
+    let report = scans[0];
     let mut names: BTreeSet<String> = BTreeSet::new();
     for scan in &scans {
-        names.extend(scan.report.target.image.iter().flat_map(|image| image.tags.iter().cloned()));
-        names.insert(display_name(scan.report).to_owned());
+        names.extend(scan.target.image.iter().flat_map(|image| image.tags.iter().cloned()));
+        names.insert(display_name(scan).to_owned());
     }
-    let name = scans.iter().map(|scan| display_name(scan.report)).min().unwrap_or_default().to_owned();
+    let name = scans.iter().map(|scan| display_name(scan)).min().unwrap_or_default().to_owned();
     names.remove(&name);
     let aliases: Vec<String> = names.into_iter().collect();
 
@@ -82,12 +80,9 @@ fn image<'a>(mut scans: Vec<&Subject<'a>>, rules: &Rules<'_>) -> Image<'a> {
     let owner = claims.iter().find_map(|claim| (rules.owner)(claim));
     let external = claims.iter().any(|claim| (rules.external)(claim));
 
-    let mut hints: Vec<BaseHint> = scans.iter().flat_map(|scan| scan.hints.iter().cloned()).collect();
-    let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
-    let said = (label(BASE_NAME), label(BASE_DIGEST).and_then(|digest| digest.parse().ok()));
-    if said != (None, None) {
-        hints.push(BaseHint { source: "label".to_owned(), name: said.0, digest: said.1 });
-    }
+    let identities = scans.iter().filter_map(|scan| scan.target.image.as_ref());
+    let mut hints: Vec<BaseHint> = identities.flat_map(|image| image.bases.iter().cloned()).collect();
+    hints.extend(BaseHint::of("label", labels));
     hints.sort();
     hints.dedup();
     Image { report, name, aliases, owner, external, hints }

@@ -4,7 +4,7 @@
 //! ```text
 //!   [ScanReport] ─► image     each image once, its names, owner, base labels
 //!                ─► trie      shared diffIDs ─► a forest; a node = layers without a branch in between
-//!                ─► lineage   nodes get names, owners, and whether they are ours; labels confirm or contradict
+//!                ─► lineage   nodes get names, owners, and whether they are ours; what is said of bases is confirmed or not
 //!                ─► place     each finding ─► the nodes that brought it, and what could put it right there
 //!                ─► optimum   nodes, weights, a budget ─► the best changes, exactly
 //!                ─► plan      changes with their history lines, what to rebuild in which order, what stays and why
@@ -38,43 +38,13 @@ pub use plan::{
     Action, BaseClaim, Change, Gap, ImageSummary, Line, Node, NodeLayer, Other, Plan, SCHEMA_VERSION, Stay,
     Tally, Totals, Update,
 };
-pub use simulate::{Assumption, Reevaluate, Simulation};
+pub use simulate::{Assumption, Effect, Outcome, Reevaluate, Simulation};
 pub use svg::svg;
 pub use table::{simulation_table, table};
 pub use ticket::{Ticket, tickets};
 
-use gabion_model::{Digest, Finding, FindingKind, ScanReport, Severity};
-use serde::{Deserialize, Serialize};
+use gabion_model::{Finding, FindingKind, ScanReport, Severity};
 use std::{cmp::Ordering, collections::BTreeMap};
-
-/// A scan to plan for, with what is known of it beyond the report.
-#[derive(Clone, Debug)]
-pub struct Subject<'a> {
-    /// The scan.
-    pub report: &'a ScanReport,
-    /// What annotations or provenance say about its base. The labels of the report are read anyway.
-    pub hints: Vec<BaseHint>,
-}
-
-impl<'a> Subject<'a> {
-    /// A scan of which nothing more is known.
-    pub const fn new(report: &'a ScanReport) -> Self {
-        Self { report, hints: Vec::new() }
-    }
-}
-
-/// What somebody says is the base of an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BaseHint {
-    /// Who says so: `label`, `annotation`, `provenance`.
-    pub source: String,
-    /// The name: `docker.io/library/debian:12`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The digest of the manifest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-}
 
 /// An image as a rule sees it.
 #[derive(Clone, Copy, Debug)]
@@ -133,16 +103,16 @@ impl Options {
 }
 
 /// Plans.
-pub fn plan(subjects: &[Subject<'_>], rules: &Rules<'_>, options: &Options) -> Plan {
-    plan::build(subjects, rules, options)
+pub fn plan(reports: &[&ScanReport], rules: &Rules<'_>, options: &Options) -> Plan {
+    plan::build(reports, rules, options)
 }
 
 /// Plans as if a package had another version wherever it is, and as it is.
 pub fn simulate(
-    subjects: &[Subject<'_>],
+    reports: &[&ScanReport],
     rules: &Rules<'_>,
     options: &Options,
     assumption: &Assumption<'_>,
 ) -> Simulation {
-    simulate::run(subjects, rules, options, assumption)
+    simulate::run(reports, rules, options, assumption)
 }

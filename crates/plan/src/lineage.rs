@@ -2,12 +2,12 @@
 //! about bases is true.
 
 use crate::{
-    BaseHint, Claim, Rules,
+    Claim, Rules,
     image::Image,
     plan::BaseClaim,
     trie::{self, Span},
 };
-use gabion_model::Layer;
+use gabion_model::{BaseHint, Layer};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,8 @@ pub enum BaseStanding {
     Stale,
     /// The image of that digest was scanned and has other layers: what is said is not true.
     Contradicted,
+    /// It was used by the build, as one of several images, and its layers are not in this one: something was built with it.
+    Builder,
     /// No such image was scanned.
     Unseen,
 }
@@ -104,6 +106,8 @@ fn claim(hint: &BaseHint, image: usize, node: usize, images: &[Image<'_>], spans
     let named = |other: &Image<'_>| hint.name.as_deref().is_some_and(|name| same_name(other, name));
     let (standing, base) = if let Some(node) = on_the_way(&is_it).or_else(|| on_the_way(&named)) {
         (BaseStanding::Confirmed, Some(node))
+    } else if hint.one_of_several && (elsewhere(&is_it) || elsewhere(&named)) {
+        (BaseStanding::Builder, None)
     } else if elsewhere(&is_it) {
         (BaseStanding::Contradicted, None)
     } else if elsewhere(&named) {
@@ -204,7 +208,10 @@ fn tell_apart(kin: &mut [Kin], images: &[Image<'_>], spans: &[Span]) {
 fn hinted(spans: &[Span], node_of: &[usize], bases: &[Vec<BaseClaim>]) -> Vec<Option<String>> {
     let mut names: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); spans.len()];
     for (image, claims) in bases.iter().enumerate() {
-        let unseen = claims.iter().filter(|claim| claim.standing == BaseStanding::Unseen);
+        // Of several images that were used, nobody knows which is the base.
+        let unseen = claims
+            .iter()
+            .filter(|claim| claim.standing == BaseStanding::Unseen && !claim.hint.one_of_several);
         if let Some(base) = spans[node_of[image]].parent {
             names[base].extend(unseen.filter_map(|claim| claim.hint.name.as_deref()));
         }

@@ -6,8 +6,8 @@ mod gap;
 
 pub(crate) use build::build;
 
-use crate::{BaseHint, BaseStanding, NamedBy, StayReason};
-use gabion_model::{Digest, FindingKind, PackageKind, Severity};
+use crate::{BaseStanding, NamedBy, StayReason};
+use gabion_model::{BaseHint, Digest, FindingKind, PackageKind, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! The plan for a person at a terminal: what to do first, then what to build anew, what stays, what was not seen.
 
-use crate::{BaseStanding, Change, Plan, Simulation, Stay, words};
+use crate::{BaseClaim, BaseStanding, Change, Effect, Outcome, Plan, Simulation, Stay, words};
 use anstyle::{AnsiColor, Style};
 use gabion_report::text::{count, safe, thousands, truncate, wrap};
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -17,6 +17,10 @@ const CHANGES: usize = 30;
 /// Packages of a history line, other rows of it, and reasons that are shown.
 const UPDATES: usize = 6;
 const STAYS: usize = 12;
+/// What is said of bases that is shown.
+const BASES: usize = 20;
+/// Vulnerabilities of a simulation that are shown, for each of what becomes of them.
+const EFFECTS: usize = 30;
 
 /// Renders a plan; less than 60 columns are treated as 60.
 pub fn table(plan: &Plan, width: usize, color: bool) -> String {
@@ -57,40 +61,74 @@ pub fn table(plan: &Plan, width: usize, color: bool) -> String {
 /// Renders a simulation: what would be, beside what is.
 pub fn simulation_table(simulation: &Simulation, width: usize, color: bool) -> String {
     let mut page = Page { out: String::new(), width: width.max(60), color };
-    let Simulation { package, version, before, after, .. } = simulation;
-    let images = count(simulation.images as u64, "image");
-    page.text(
-        0,
-        BOLD,
-        &format!(
-            "With {package} {version} in {images}: {} would go away",
-            count(simulation.cleared as u64, "finding")
-        ),
-    );
+    let Simulation { package, version, images, cleared, stays, brought, undecided, unseen, .. } = simulation;
+    let findings = |n: usize| count(n as u64, "finding");
+    let mut parts = vec![format!("{} would go away", findings(*cleared))];
+    parts.extend((*stays > 0).then(|| format!("{} would stay", thousands(*stays as u64))));
+    parts.extend(brought.filter(|n| *n > 0).map(|n| format!("{} would come", thousands(n as u64))));
+    let images = count(*images as u64, "image");
+    page.text(0, BOLD, &format!("With {package} {version} in {images}: {}", parts.join(", ")));
     let row = |what: &str, plan: &Plan| {
         let totals = &plan.totals;
         format!(
             "{what}  {}, {} to clear {} of them",
-            count(totals.findings as u64, "finding"),
+            findings(totals.findings),
             count(plan.changes.len() as u64, "change"),
             thousands(totals.cleared as u64)
         )
     };
-    page.text(2, PLAIN, &row("before", before));
-    page.text(2, PLAIN, &row("after ", after));
-    if simulation.undecided > 0 {
-        let findings = count(simulation.undecided as u64, "finding");
-        page.text(
-            0,
-            WARNING,
-            &format!("{findings} stay in the count: their fixed versions cannot be compared with {version}."),
+    page.text(2, PLAIN, &row("before", &simulation.before));
+    page.text(2, PLAIN, &row("after ", &simulation.after));
+    if *undecided > 0 {
+        let verb = if *undecided == 1 { "stays" } else { "stay" };
+        let text = format!(
+            "{} {verb} in the count: versions cannot be compared with {version}.",
+            findings(*undecided)
         );
+        page.text(0, WARNING, &text);
     }
-    match simulation.brought {
-        None => page.text(0, WARNING, "Nobody looked for what the new version brings of its own."),
-        Some(n) => page.text(0, PLAIN, &format!("The new version brings {}.", count(n as u64, "finding"))),
+    match (simulation.images, *unseen) {
+        (_, 0) => {}
+        (all, unseen) if all == unseen => {
+            page.text(0, WARNING, "Nobody looked for what the new version brings of its own.");
+        }
+        (_, unseen) => {
+            let images = count(unseen as u64, "image");
+            let text = format!("In {images} nobody looked for what the new version brings of its own.");
+            page.text(0, WARNING, &text);
+        }
+    }
+    for (outcome, title, style) in [
+        (Outcome::Cleared, "Goes away", GOOD),
+        (Outcome::New, "Comes with it", WARNING),
+        (Outcome::Stays, "Stays", PLAIN),
+        (Outcome::Undecided, "Cannot be said", WARNING),
+    ] {
+        write_effects(&mut page, simulation, outcome, title, style);
     }
     page.out
+}
+
+fn write_effects(page: &mut Page, simulation: &Simulation, outcome: Outcome, title: &str, style: Style) {
+    let effects: Vec<&Effect> = simulation.effects.iter().filter(|e| e.outcome == outcome).collect();
+    if effects.is_empty() {
+        return;
+    }
+    page.heading(title);
+    for Effect { rule, severity, packages, fixed_version, findings, .. } in effects.iter().take(EFFECTS) {
+        let packages = words::some(packages.iter().map(String::as_str), 4);
+        let times = if simulation.images == 1 { String::new() } else { format!(", in {findings} of them") };
+        let fixed = match fixed_version {
+            Some(fixed) if outcome != Outcome::Cleared => format!(", fixed in {fixed}"),
+            None if outcome != Outcome::Cleared => ", not fixed".to_owned(),
+            _ => String::new(),
+        };
+        page.row(2, style, &format!("{severity:<8}  {rule:<20}  {packages}{times}{fixed}"));
+    }
+    if effects.len() > EFFECTS {
+        let more = thousands((effects.len() - EFFECTS) as u64);
+        page.text(2, DIM, &format!("and {more} more; --format json has all"));
+    }
 }
 
 fn write_change(page: &mut Page, plan: &Plan, change: &Change) {
@@ -170,26 +208,35 @@ fn write_stays(page: &mut Page, plan: &Plan) {
     }
 }
 
+/// What is said about bases and the layers confirm or do not; what nobody scanned, and what something was built with, says
+/// nothing.
 fn write_bases(page: &mut Page, plan: &Plan) {
-    let mut titled = false;
+    let mut said: BTreeMap<(BaseStanding, String, &str), Vec<&str>> = BTreeMap::new();
     for image in &plan.images {
-        for claim in &image.bases {
-            let said = claim.hint.name.clone().or_else(|| claim.hint.digest.map(|digest| digest.to_string()));
-            let verdict = match claim.standing {
-                BaseStanding::Stale => "was rebuilt since: build on the new one",
-                BaseStanding::Contradicted => "is not what it is built on",
-                BaseStanding::Confirmed | BaseStanding::Unseen => continue,
-            };
-            if !std::mem::replace(&mut titled, true) {
-                page.heading("Bases");
+        for BaseClaim { hint, standing, .. } in &image.bases {
+            let name = hint.name.clone().or_else(|| hint.digest.map(|digest| digest.to_string()));
+            if !matches!(standing, BaseStanding::Unseen | BaseStanding::Builder) {
+                let key = (*standing, name.unwrap_or_default(), hint.source.as_str());
+                said.entry(key).or_default().push(&image.name);
             }
-            let said = said.unwrap_or_default();
-            page.text(
-                2,
-                WARNING,
-                &format!("{}: {said}, named by its {}, {verdict}", image.name, claim.hint.source),
-            );
         }
+    }
+    if said.is_empty() {
+        return;
+    }
+    page.heading("Bases");
+    for ((standing, name, source), images) in said.iter().take(BASES) {
+        let (style, verdict) = match standing {
+            BaseStanding::Stale => (WARNING, "was rebuilt since: build on the new one"),
+            BaseStanding::Contradicted => (WARNING, "is not what is there: other layers come first"),
+            _ => (PLAIN, "is confirmed: its layers come first"),
+        };
+        let images = words::some(images.iter().copied(), 4);
+        page.text(2, style, &format!("{name}, the base of {images} by {source}, {verdict}"));
+    }
+    if said.len() > BASES {
+        let more = thousands((said.len() - BASES) as u64);
+        page.text(2, DIM, &format!("and {more} more; --format json has all"));
     }
 }
 

@@ -29,6 +29,8 @@ pub struct ProjectConfig {
     pub ignore_unfixed: bool,
     /// Files of exceptions.
     pub exceptions: Vec<PathBuf>,
+    /// Tell of exceptions whose last day is at most so many days away.
+    pub expires_within: Option<u32>,
     /// VEX documents.
     pub vex: Vec<PathBuf>,
     /// The file that tells whose an image is.

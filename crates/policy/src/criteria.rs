@@ -202,7 +202,8 @@ pub struct ImageCriteria {
     pub registries: Vec<Pattern>,
     /// It is named at none of these registries.
     pub registries_except: Vec<Pattern>,
-    /// Its base image, told by the label `org.opencontainers.image.base.name`, is one of these.
+    /// Its base image, told by the label or annotation `org.opencontainers.image.base.name`, or by provenance that names one
+    /// image only, is one of these.
     pub bases: Vec<Pattern>,
     /// Its base image is none of these.
     pub bases_except: Vec<Pattern>,

@@ -17,6 +17,7 @@ use crate::{
     evidence::{coverage_gaps, gaps},
     exception::is_suppressed,
     expression::facts,
+    owners::{Owners, has},
     pattern,
     policy::{Action, Policy, Rule, Scope, Stage, Trigger},
     subject::{Subject, day},
@@ -24,15 +25,22 @@ use crate::{
 use cel::Value;
 use gabion_model::ScanReport;
 use jiff::{Timestamp, civil::Date};
+use std::collections::BTreeMap;
 
 /// Holds a policy against a report, at the stage build.
-pub fn decide(report: &ScanReport, policy: &Policy, now: Timestamp) -> Decision {
-    decide_at(Stage::Build, report, policy, now)
+pub fn decide(report: &ScanReport, policy: &Policy, owners: Option<&Owners>, now: Timestamp) -> Decision {
+    decide_at(Stage::Build, report, policy, owners, now)
 }
 
-/// Holds a policy against a report.
-pub fn decide_at(stage: Stage, report: &ScanReport, policy: &Policy, now: Timestamp) -> Decision {
-    let bench = Bench::new(stage, report, day(now));
+/// Holds a policy against a report. Without owners, rules for images of some of them cannot tell.
+pub fn decide_at(
+    stage: Stage,
+    report: &ScanReport,
+    policy: &Policy,
+    owners: Option<&Owners>,
+    now: Timestamp,
+) -> Decision {
+    let bench = Bench::new(stage, report, owners, day(now));
     let rules: Vec<RuleOutcome> = policy.rules.iter().map(|rule| bench.outcome(rule)).collect();
     let stops = |rule: &RuleOutcome| {
         rule.action == Action::Fail && matches!(rule.outcome, Outcome::Failed | Outcome::CannotTell)
@@ -46,6 +54,7 @@ struct Bench<'a> {
     report: &'a ScanReport,
     today: Date,
     subject: Subject<'a>,
+    owners: Option<&'a Owners>,
     image: Value,
     coverage: Value,
 }
@@ -84,11 +93,11 @@ impl Tally {
 }
 
 impl<'a> Bench<'a> {
-    fn new(stage: Stage, report: &'a ScanReport, today: Date) -> Self {
+    fn new(stage: Stage, report: &'a ScanReport, owners: Option<&'a Owners>, today: Date) -> Self {
         let subject = Subject::of(report);
         let image = facts::image(&subject, report, today);
         let coverage = facts::coverage(&report.coverage);
-        Self { stage, report, today, subject, image, coverage }
+        Self { stage, report, today, subject, owners, image, coverage }
     }
 
     fn outcome(&self, rule: &Rule) -> RuleOutcome {
@@ -121,18 +130,28 @@ impl<'a> Bench<'a> {
     }
 
     fn in_scope(&self, scope: &Scope) -> Holds {
-        let Scope { images, labels } = scope;
-        if !images.is_empty() && !pattern::any(images, self.subject.names().iter().map(String::as_str)) {
+        let Scope { images, labels, owner } = scope;
+        let names = self.subject.names();
+        if !images.is_empty() && !pattern::any(images, names.iter().map(String::as_str)) {
             return Holds::No;
         }
-        match &self.report.config {
+        let config = self.report.config.as_ref().map(|config| &config.labels);
+        let labelled = match config {
             _ if labels.is_empty() => Holds::Yes,
             None => Holds::Unknown("the labels of the image are not known".into()),
-            Some(config) => labels
-                .iter()
-                .all(|(label, value)| config.labels.get(label).is_some_and(|is| value.matches(is)))
-                .into(),
-        }
+            Some(config) => labels.iter().all(|(label, value)| has(config, label, value)).into(),
+        };
+        labelled.and(|| match self.owners {
+            _ if owner.is_empty() => Holds::Yes,
+            None => {
+                Holds::Unknown("whose the image is is not known without a file of owners (--owners)".into())
+            }
+            Some(owners) => match (owners.owner_of(names, config.unwrap_or(&BTreeMap::new())), config) {
+                (Some(is), _) => pattern::any(owner, [is]).into(),
+                (None, Some(_)) => Holds::No,
+                (None, None) => Holds::Unknown("the labels of the image are not known".into()),
+            },
+        })
     }
 
     /// Tries all that could trigger the rule.

@@ -7,12 +7,14 @@ use crate::{
     error::{DocumentError, unknown},
     pattern::{self, Pattern},
     policy::check_id,
-    subject::image_names,
+    subject::{days_since, image_names},
     yaml,
 };
-use gabion_model::{Finding, PackageRef, ScanReport, Suppression, SuppressionKind};
+use gabion_model::{
+    AppliedException, Finding, PackageRef, ScanReport, Standing, Suppression, SuppressionKind,
+};
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
 
@@ -63,55 +65,51 @@ pub struct PackageScope {
     pub version: Option<Pattern>,
 }
 
-/// What came of exceptions: the ids, in the order of the files.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Applied {
-    /// They suppress something.
-    pub used: Vec<String>,
-    /// Nothing meets them: the finding is fixed, or they have a typing error.
-    pub unused: Vec<String>,
-    /// Their last day is past; they do nothing.
-    pub expired: Vec<String>,
-}
-
 /// Whether a finding does not count on a day: what suppresses it has not expired by then.
 pub fn is_suppressed(finding: &Finding, today: Date) -> bool {
     finding.suppressed.as_ref().is_some_and(|by| by.expires.is_none_or(|last| today <= last))
 }
 
-/// Suppresses the findings that exceptions are for; the first one counts. What is suppressed already stays so, but a
-/// suppression that has expired is taken away first.
-pub fn apply(report: &mut ScanReport, exceptions: &[Exception], today: Date) -> Applied {
+/// Suppresses the findings that exceptions are for, and puts into the report how each exception stands; one for other
+/// images is not told. The first exception counts. What is suppressed already stays so, but a suppression that has expired
+/// is taken away first. One whose last day is at most `soon`
+/// days away expires soon.
+pub fn apply(report: &mut ScanReport, exceptions: &[Exception], today: Date, soon: u32) {
     for finding in &mut report.findings {
         if !is_suppressed(finding, today) {
             finding.suppressed = None;
         }
     }
     let names = image_names(report);
-    let mut applied = Applied::default();
-    for exception in exceptions {
-        if exception.expires < today {
-            applied.expired.push(exception.id.clone());
-            continue;
-        }
-        let mut used = false;
+    let mut applied = Vec::new();
+    for exception in exceptions.iter().filter(|exception| exception.scope.is_for(&names)) {
+        let in_force = today <= exception.expires;
+        let mut covered = 0;
         for index in 0..report.findings.len() {
-            if !exception.scope.covers(&report.findings[index], report, &names) {
+            if !exception.scope.covers(&report.findings[index], report) {
                 continue;
             }
-            used = true;
-            report.findings[index].suppressed.get_or_insert_with(|| Suppression {
-                kind: exception.kind,
-                source: exception.id.clone(),
-                reason: exception.reason.clone(),
-                owner: exception.owner.clone(),
-                expires: Some(exception.expires),
-            });
+            covered += 1;
+            if in_force {
+                report.findings[index].suppressed.get_or_insert_with(|| Suppression {
+                    kind: exception.kind,
+                    source: exception.id.clone(),
+                    reason: exception.reason.clone(),
+                    owner: exception.owner.clone(),
+                    expires: Some(exception.expires),
+                });
+            }
         }
-        let list = if used { &mut applied.used } else { &mut applied.unused };
-        list.push(exception.id.clone());
+        let Exception { id, kind, owner, reason, expires, scope: _ } = exception.clone();
+        let standing = match covered {
+            _ if !in_force => Standing::Expired,
+            0 => Standing::Unused,
+            _ if days_since(today, expires) <= i64::from(soon) => Standing::ExpiresSoon,
+            _ => Standing::InForce,
+        };
+        applied.push(AppliedException { id, kind, owner, reason, expires, standing, findings: covered });
     }
-    applied
+    report.exceptions = applied;
 }
 
 impl Exception {
@@ -196,14 +194,19 @@ impl ExceptionScope {
         findings.is_empty() && ids.is_empty() && packages.is_empty() && images.is_empty() && paths.is_empty()
     }
 
-    fn covers(&self, finding: &Finding, report: &ScanReport, images: &[String]) -> bool {
+    /// Whether it is for an image, by all of its names.
+    fn is_for(&self, names: &[String]) -> bool {
+        self.images.is_empty() || pattern::any(&self.images, names.iter().map(String::as_str))
+    }
+
+    /// Whether it is for a finding of an image that it is for.
+    fn covers(&self, finding: &Finding, report: &ScanReport) -> bool {
         let v = finding.vulnerability.as_deref();
         let aliases = v.map_or(&[][..], |v| &v.aliases).iter().map(String::as_str);
         let names = std::iter::once(finding.rule.as_str()).chain(aliases);
         let packages = v.map_or(&[][..], |v| &v.packages);
         (self.findings.is_empty() || self.findings.contains(&finding.id))
             && (self.ids.is_empty() || pattern::any(&self.ids, names))
-            && (self.images.is_empty() || pattern::any(&self.images, images.iter().map(String::as_str)))
             && (self.paths.is_empty()
                 || finding.evidence.iter().all(|e| pattern::any(&self.paths, [e.place.as_str()])))
             && (self.packages.is_empty()

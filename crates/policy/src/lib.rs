@@ -40,7 +40,7 @@ pub use criteria::{FindingCriteria, ImageCriteria, PackageCriteria};
 pub use decide::{decide, decide_at};
 pub use decision::{Decision, Outcome, RuleOutcome};
 pub use error::{DocumentError, Place};
-pub use exception::{Applied, Exception, ExceptionScope, PackageScope, apply, is_suppressed};
+pub use exception::{Exception, ExceptionScope, PackageScope, apply, is_suppressed};
 pub use expression::Expression;
 pub use filter::{Filter, Severities};
 pub use gate::{GATES, Gate, GateOutcome, UnknownGate};

@@ -13,7 +13,11 @@
 //!
 //! The last entry that matches wins, as in a CODEOWNERS file: the general first, the special after it.
 
-use crate::{error::DocumentError, pattern, policy::Scope, yaml};
+use crate::{
+    error::{DocumentError, Place},
+    pattern::{self, Pattern},
+    yaml,
+};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -23,12 +27,17 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// Whose images are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owners(Vec<Entry>);
+pub struct Owners {
+    file: String,
+    entries: Vec<Entry>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
+    place: Option<Place>,
     owner: String,
-    scope: Scope,
+    images: Vec<Pattern>,
+    labels: BTreeMap<String, Pattern>,
 }
 
 impl Owners {
@@ -50,21 +59,60 @@ impl Owners {
             } else if images.is_empty() && labels.is_empty() {
                 Err(error(at, format!("{owner:?} owns nothing: give images or labels")))
             } else {
-                Ok(Entry { owner, scope: Scope { images, labels } })
+                Ok(Entry { place: yaml::place(at), owner, images, labels })
             }
         };
-        owners.value.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        let entries = owners.value.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { file: file.to_owned(), entries })
     }
 
     /// Whose an image is, by all names that it has (see [`crate::image_names`]) and its labels. An entry with both
     /// images and labels asks for both.
     pub fn owner_of(&self, names: &[String], labels: &BTreeMap<String, String>) -> Option<&str> {
-        let entry = self.0.iter().rev().find(|Entry { scope: Scope { images, labels: wanted }, .. }| {
-            (images.is_empty() || pattern::any(images, names.iter().map(String::as_str)))
-                && wanted.iter().all(|(label, value)| labels.get(label).is_some_and(|is| value.matches(is)))
-        });
+        let entry = self.entries.iter().rev().find(|entry| entry.matches(names, labels));
         entry.map(|entry| entry.owner.as_str())
     }
+
+    /// What in the file no image meets, where it stands and what it is: it may be a typing error. An entry that a later one
+    /// overrules is met all the same.
+    pub fn unmet(&self, images: &[(Vec<String>, &BTreeMap<String, String>)]) -> Vec<DocumentError> {
+        let mut unmet = Vec::new();
+        for entry @ Entry { place, owner, images: patterns, labels: wanted } in &self.entries {
+            let told = unmet.len();
+            let mut tell = |problem: String| unmet.push(DocumentError::new(&self.file, *place, problem));
+            for pattern in patterns {
+                if !images.iter().any(|(names, _)| names.iter().any(|name| pattern.matches(name))) {
+                    tell(format!("no image is named {pattern}, of which {owner:?} would be the owner"));
+                }
+            }
+            for (label, value) in wanted {
+                if !images.iter().any(|(_, labels)| has(labels, label, value)) {
+                    tell(format!(
+                        "no image has the label {label}={value}, of which {owner:?} would be the owner"
+                    ));
+                }
+            }
+            let met = images.iter().any(|(names, labels)| entry.matches(names, labels));
+            if !met && unmet.len() == told {
+                let problem =
+                    format!("no image has both a name and the labels that this entry of {owner:?} asks for");
+                unmet.push(DocumentError::new(&self.file, *place, problem));
+            }
+        }
+        unmet
+    }
+}
+
+impl Entry {
+    fn matches(&self, names: &[String], labels: &BTreeMap<String, String>) -> bool {
+        (self.images.is_empty() || pattern::any(&self.images, names.iter().map(String::as_str)))
+            && self.labels.iter().all(|(label, value)| has(labels, label, value))
+    }
+}
+
+/// Whether a label is there, with such a value.
+pub(crate) fn has(labels: &BTreeMap<String, String>, label: &str, value: &Pattern) -> bool {
+    labels.get(label).is_some_and(|is| value.matches(is))
 }
 
 /// The file.
@@ -80,7 +128,7 @@ struct Document {
 struct EntryDocument {
     owner: String,
     #[serde(default)]
-    images: Vec<pattern::Pattern>,
+    images: Vec<Pattern>,
     #[serde(default)]
-    labels: BTreeMap<String, pattern::Pattern>,
+    labels: BTreeMap<String, Pattern>,
 }

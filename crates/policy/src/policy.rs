@@ -11,7 +11,7 @@ use crate::{
     yaml,
 };
 use gabion_model::{FindingKind, Severity};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +99,23 @@ pub struct Scope {
     pub images: Vec<Pattern>,
     /// It has all of these labels, with such values.
     pub labels: BTreeMap<String, Pattern>,
+    /// Who owns it, by the file of [owners](crate::Owners), is one of these.
+    #[serde(deserialize_with = "one_or_more")]
+    pub owner: Vec<Pattern>,
+}
+
+/// `owner: shop` is `owner: [shop]`.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a pattern or a list of patterns")]
+    enum Patterns {
+        One(Box<Pattern>),
+        More(Vec<Pattern>),
+    }
+    Ok(match Patterns::deserialize(deserializer)? {
+        Patterns::One(pattern) => vec![*pattern],
+        Patterns::More(patterns) => patterns,
+    })
 }
 
 /// What triggers a rule.

@@ -1,11 +1,8 @@
 //! What rules ask about the image as a whole: its names, its user, its age.
 
-use gabion_model::{Aspect, ScanReport, Target};
+use gabion_model::{Aspect, BaseHint, ScanReport, Target};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use std::collections::BTreeSet;
-
-/// The label of the OCI image specification that names the base image.
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
 /// The image of a report.
 pub(crate) struct Subject<'a> {
@@ -29,10 +26,13 @@ impl<'a> Subject<'a> {
         hosts.filter(|host| is_host(host)).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The base image, where its label tells.
+    /// The base image, where its label tells, or an annotation, or provenance that names one image only.
     pub(crate) fn base(&self) -> Option<&'a str> {
-        let base = self.report.config.as_ref()?.labels.get(BASE_NAME)?;
-        (!base.is_empty()).then_some(base)
+        let labels = self.report.config.as_ref().map(|config| &config.labels);
+        let label = labels.and_then(|labels| labels.get(BaseHint::NAME)).filter(|base| !base.is_empty());
+        let hints = self.report.target.image.iter().flat_map(|image| &image.bases);
+        let mut others = hints.filter(|hint| !hint.one_of_several).filter_map(|hint| hint.name.as_deref());
+        label.map(String::as_str).or_else(|| others.next())
     }
 
     /// Whether it starts as root; none without a configuration.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | a finding | failure |
 //! | an excepted finding | skipped, with who says why |
+//! | an exception in force | success |
+//! | one that has expired, expires soon or does nothing | skipped, with the reason: what has come back is a failure itself |
 //! | an aspect looked at in full | success |
 //! | an aspect not evaluated | skipped, with the reason |
 //! | an aspect covered in part, unsupported or failed | error, with the reasons |
@@ -18,7 +20,7 @@ use crate::{
     known,
     text::{self, safe},
 };
-use gabion_model::{Finding, FindingKind, ScanReport, Status};
+use gabion_model::{AppliedException, Finding, FindingKind, ScanReport, Standing, Status};
 use quick_xml::{
     Writer,
     events::{BytesDecl, BytesText, Event},
@@ -92,7 +94,21 @@ fn suites(report: &ScanReport) -> Vec<Suite> {
             suites.push(Suite { name, cases });
         }
     }
+    if !report.exceptions.is_empty() {
+        suites.push(Suite { name: "exceptions", cases: report.exceptions.iter().map(exception).collect() });
+    }
     suites
+}
+
+fn exception(exception: &AppliedException) -> Case {
+    Case {
+        class: format!("exception.{}", exception.kind.as_str()),
+        name: exception.id.clone(),
+        outcome: match exception.standing {
+            Standing::InForce => Outcome::Passed,
+            _ => Outcome::Skipped { message: text::exception(exception) },
+        },
+    }
 }
 
 fn case(finding: &Finding) -> Case {

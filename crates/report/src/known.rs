@@ -1,6 +1,10 @@
 //! What is known of a vulnerability, in words, and where it can be read: for every format that has room for text.
 
-use gabion_model::{Match, Suppression, SuppressionKind, Vulnerability, vulnerability::Symbols};
+use crate::text::count;
+use gabion_model::{
+    AppliedException, Match, ScanReport, Standing, Suppression, SuppressionKind, Vulnerability,
+    vulnerability::Symbols,
+};
 
 /// One line for each thing that is known, the most telling first. Not yet safe to print.
 pub(crate) fn lines(vulnerability: &Vulnerability) -> Vec<String> {
@@ -82,6 +86,30 @@ pub(crate) fn excepted(suppression: &Suppression) -> String {
     let until = expires.map_or_else(String::new, |day| format!(" until {day}"));
     let by = if owner.is_empty() { String::new() } else { format!(", {owner}") };
     format!("{what}{until}{by} ({source}): {reason}")
+}
+
+/// How an exception stands: `expired on 2026-01-31, and 3 findings are back`.
+pub(crate) fn standing(exception: &AppliedException) -> String {
+    let AppliedException { expires, standing, findings, .. } = exception;
+    let findings_are = count(*findings, "finding");
+    let are = if *findings == 1 { "is" } else { "are" };
+    match standing {
+        Standing::Expired if *findings == 0 => {
+            format!("expired on {expires}, and is for nothing that was found")
+        }
+        Standing::Expired => format!("expired on {expires}, and {findings_are} {are} back"),
+        Standing::ExpiresSoon => format!("expires on {expires}, and {findings_are} will be back"),
+        Standing::Unused => "is for nothing that was found".to_owned(),
+        Standing::InForce => format!("covers {findings_are} until {expires}"),
+    }
+}
+
+/// The exceptions that someone must look at, the most urgent first.
+pub(crate) fn exceptions_to_look_at(report: &ScanReport) -> Vec<&AppliedException> {
+    let mut told: Vec<&AppliedException> =
+        report.exceptions.iter().filter(|exception| exception.standing != Standing::InForce).collect();
+    told.sort_by_key(|exception| (exception.standing, exception.expires));
+    told
 }
 
 /// How names begin, who keeps a page about each, and where.

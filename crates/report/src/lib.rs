@@ -133,7 +133,7 @@ impl Default for Options<'_> {
 }
 
 /// The verdict of one gate, such as `--fail-on high`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct GateResult {
     /// The gate as the user wrote it: `severity>=high`.
     pub gate: String,

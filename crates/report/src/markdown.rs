@@ -47,6 +47,7 @@ pub(crate) fn render(report: &ScanReport, options: &Options<'_>, out: &mut dyn i
         findings(&mut sheet, report, kind, (title, noun), options.all);
     }
     excepted(&mut sheet, report, options.all);
+    standings(&mut sheet, report, options.all);
     out.write_all(sheet.finish().as_bytes())
 }
 
@@ -206,6 +207,19 @@ fn excepted(sheet: &mut Sheet, report: &ScanReport, all: bool) {
         let rows = excepted
             .into_iter()
             .map(|(f, why)| format!("| {} | {} | {} |\n", f.severity, code(&f.rule), prose(&why)));
+        sheet.rows(rows, if all { usize::MAX } else { ROWS }, "exception");
+    }
+}
+
+/// Exceptions that someone must look at.
+fn standings(sheet: &mut Sheet, report: &ScanReport, all: bool) {
+    let told = known::exceptions_to_look_at(report);
+    if !told.is_empty() {
+        sheet.add("\n### Exceptions to look at\n\n| Exception | Owner | Standing |\n|---|---|---|\n");
+        let rows = told.into_iter().map(|exception| {
+            let standing = sentence(&known::standing(exception));
+            format!("| {} | {} | {} |\n", code(&exception.id), prose(&exception.owner), prose(&standing))
+        });
         sheet.rows(rows, if all { usize::MAX } else { ROWS }, "exception");
     }
 }

@@ -7,6 +7,7 @@
 //! - `partialFingerprints` carry [`Finding::id`], so that a service recognises the same finding tomorrow.
 //! - What an exception or a VEX statement sets aside has a suppression that says who does, and why. Consumers that
 //!   do not read suppressions show such a result like any other.
+//! - Exceptions that have expired, expire soon or do nothing are notifications, too.
 //! - Coverage gaps are notifications of the invocation. `executionSuccessful` stays true: the run ended as it
 //!   should, and tells what it could not see.
 //!
@@ -19,7 +20,7 @@ mod rule;
 
 use crate::{known, subject, text};
 use gabion_model::{
-    Evidence, Finding, FindingKind, FixState, Match, ScanReport, Severity, Status, Suppression,
+    Evidence, Finding, FindingKind, FixState, Match, ScanReport, Severity, Standing, Status, Suppression,
     Vulnerability, vulnerability::Share,
 };
 use rule::{Rule, rule};
@@ -353,7 +354,7 @@ fn uri_path(path: &str) -> String {
 
 fn notifications(report: &ScanReport) -> Vec<Notification> {
     let gaps = report.coverage.iter().filter(|(_, status)| !status.is_full());
-    gaps.map(|(aspect, status)| Notification {
+    let gaps = gaps.map(|(aspect, status)| Notification {
         descriptor: Descriptor { id: format!("coverage/{aspect}") },
         level: match status {
             Status::Full { .. } | Status::NotEvaluated { .. } => "note",
@@ -361,8 +362,13 @@ fn notifications(report: &ScanReport) -> Vec<Notification> {
             Status::Unsupported { .. } | Status::Failed { .. } => "error",
         },
         message: Message { text: format!("{aspect} {}", text::status(status)) },
-    })
-    .collect()
+    });
+    let exceptions = known::exceptions_to_look_at(report).into_iter().map(|exception| Notification {
+        descriptor: Descriptor { id: format!("exception/{}", exception.id) },
+        level: if exception.standing == Standing::Unused { "note" } else { "warning" },
+        message: Message { text: text::exception(exception) },
+    });
+    gaps.chain(exceptions).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!   upgrades    vulnerabilities by package and fixed version    (vulnerabilities)
 //!   findings    secrets, misconfigurations, ...; worst first    (findings)
 //!   excepted    with `all`, what does not count, and why        (excepted)
+//!   exceptions  those that expire, have expired, do nothing     (excepted)
 //!   packages    counts by ecosystem, with `all` every one       (packages)
 //!   coverage    every aspect, with reasons                      (coverage)
 //!   hints       how to see the rest
@@ -36,6 +37,7 @@ pub(crate) fn render(report: &ScanReport, options: &Options<'_>, out: &mut dyn i
     let mut cut = vulnerabilities::write(&mut page, report, options.all)?;
     cut |= findings::write(&mut page, report, options.all)?;
     cut |= excepted::write(&mut page, report, options.all)?;
+    cut |= excepted::standings(&mut page, report, options.all)?;
     cut |= packages::write(&mut page, report, options.all)?;
     cut |= coverage::write(&mut page, report, options.all)?;
     hints(&mut page, cut)

@@ -6,7 +6,7 @@
 //! look alike) become visible escapes.
 
 use crate::known;
-use gabion_model::{DataSource, Evidence, Finding, Status};
+use gabion_model::{AppliedException, DataSource, Evidence, Finding, Status};
 use std::{borrow::Cow, fmt::Write as _};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -169,6 +169,11 @@ pub(crate) fn finding(finding: &Finding) -> String {
         text.push_str(&safe(&line));
     }
     text
+}
+
+/// How an exception stands: `shop-1432 of shop expires on 2026-12-31, and 2 findings will be back`, as safe text.
+pub fn exception(exception: &AppliedException) -> String {
+    safe(&format!("{} of {} {}", exception.id, exception.owner, known::standing(exception))).into_owned()
 }
 
 /// `as of 2026-11-22T12:14:00Z, 48,211 records, osv`: how much a source of the database says, and how new it is.

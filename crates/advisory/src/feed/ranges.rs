@@ -5,10 +5,11 @@
 //!    ──sorted──►  [1.3.0, 1.7.14)  [1.8.0, 1.8.9)
 //! ```
 //!
-//! Events are sorted by the order of the ecosystem; those of one version stay as the feed has them, so that
-//! `fixed 2, introduced 2` goes on and `introduced 2, last_affected 2` is one version. If a version cannot be ordered,
-//! all stay as they are. As in OSV's own evaluation, an `introduced` within a range and a `fixed` outside of one change
-//! nothing. Where nothing is left of the events, or a fix comes before all else, that is told as absurd.
+//! The ranges hold what OSV's own evaluation finds: events are sorted by the order of the ecosystem; from its version on,
+//! `introduced` makes vulnerable and `fixed` does not, and `last_affected` ends that after its version; what is not before any
+//! of the limits is out. Events of one version stay as the feed has them, which OSV leaves open, so that `fixed 2, introduced
+//! 2` goes on and `introduced 2, last_affected 2` is one version. If a version cannot be ordered, all stay as they are. Where
+//! nothing is left of the events, or an end comes before all else, that is told as absurd.
 
 use crate::{
     Order,
@@ -55,8 +56,6 @@ fn is_first(version: &str) -> bool {
 /// Ranges of one list of events.
 pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Meaning {
     let mut out = Meaning::default();
-    // A limit cuts like a fix does; `*` does not cut at all.
-    events.retain(|(event, version)| !(*event == Event::Limit && version == "*"));
     events.retain(|(event, version)| {
         let said = (*event == Event::Fixed).then(|| marker(version)).flatten();
         out.fix = out.fix.or(said);
@@ -65,59 +64,89 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
     if out.fix == Some(Fix::NotAffected) {
         return out;
     }
-    sort(order, &mut events);
-    let mut open: Option<Option<String>> = None;
-    let mut backwards = false;
-    let mut empty = None;
-    for (event, version) in events {
-        let until = match event {
-            Event::Introduced => {
-                if open.is_none() {
-                    open = Some((!is_first(&version)).then_some(version));
-                }
-                continue;
-            }
-            Event::Fixed | Event::Limit => Until::Fixed(version),
-            Event::LastAffected => Until::LastAffected(version),
-        };
-        match open.take() {
-            Some(introduced) if !is_empty(order, introduced.as_deref(), &until) => {
-                out.ranges.push(Range { introduced, until });
-            }
-            // `[2.0, 2.0)`: what remains of one if a fix came before the release. It is told if nothing else is there.
-            Some(introduced) => empty = introduced,
-            None => {
-                // A second fix of what is fixed says nothing new; one before all else cannot be meant.
-                if let (Until::Fixed(version) | Until::LastAffected(version), true) =
-                    (&until, out.ranges.is_empty())
-                {
-                    backwards = true;
-                    out.absurd = Some(format!("fixed in {version}, before it was introduced"));
-                }
-            }
+    let order = order.filter(|order| {
+        events.iter().all(|(event, version)| {
+            is_first(version) || order.check(version).is_ok() || *event == Event::Limit && version == "*"
+        })
+    });
+    let limit = order.and_then(|order| limit(order, &events));
+    // Without an order, a limit ends what is before it, as a fix does.
+    events.retain(|(event, version)| *event != Event::Limit || version != "*" && order.is_none());
+    if let Some(order) = order {
+        events.sort_by(|(_, a), (_, b)| compare(order, a, b));
+    }
+    let same = |a: &(Event, String), b: &(Event, String)| {
+        order.map_or(a.1 == b.1, |order| compare(order, &a.1, &b.1).is_eq())
+    };
+    let mut open: Option<Option<&str>> = None;
+    for of_one_version in events.chunk_by(same) {
+        let version = of_one_version[0].1.as_str();
+        // Whether the version itself is vulnerable, and those that come after it.
+        let (mut itself, mut after) = (open.is_some(), open.is_some());
+        for (event, _) in of_one_version {
+            after = *event == Event::Introduced;
+            itself = if *event == Event::LastAffected { itself } else { after };
+        }
+        if !itself && let Some(from) = open.take() {
+            out.ranges.push(range(from, Until::Fixed(version.to_owned())));
+        }
+        if itself {
+            open.get_or_insert((!is_first(version)).then_some(version));
+        }
+        if !after && let Some(from) = open.take() {
+            out.ranges.push(range(from, Until::LastAffected(version.to_owned())));
         }
     }
-    if let Some(introduced) = open.filter(|_| !backwards) {
-        out.ranges.push(Range { introduced, until: Until::Open });
-    }
-    if let (Some(version), true) = (empty, out.ranges.is_empty()) {
-        out.absurd = Some(format!("fixed in {version}, where it was introduced"));
+    out.ranges.extend(open.map(|from| range(from, Until::Open)));
+    out.absurd = events.first().and_then(|(event, version)| match event {
+        Event::Introduced if out.ranges.is_empty() => {
+            Some(format!("fixed in {version}, where it was introduced"))
+        }
+        Event::Introduced => None,
+        _ => Some(format!("fixed in {version}, before it was introduced")),
+    });
+    if let (Some(order), Some(limit)) = (order, limit) {
+        cut(order, &limit, &mut out.ranges);
     }
     out
 }
 
-fn sort(order: Option<Order>, events: &mut [(Event, String)]) {
-    let Some(order) = order else { return };
-    if events.len() < 2 || events.iter().any(|(_, v)| !is_first(v) && order.check(v).is_err()) {
-        return;
+fn range(introduced: Option<&str>, until: Until) -> Range {
+    Range { introduced: introduced.map(str::to_owned), until }
+}
+
+/// The last limit: what is before any of them is before this one. `*` is no limit.
+fn limit(order: Order, events: &[(Event, String)]) -> Option<String> {
+    let limits = events.iter().filter(|(event, _)| *event == Event::Limit).map(|(_, version)| version);
+    if limits.clone().any(|version| version == "*") {
+        return None;
     }
-    let compare = |a: &str, b: &str| match (is_first(a), is_first(b)) {
+    limits.max_by(|a, b| compare(order, a, b)).cloned()
+}
+
+/// Takes away what is not before a limit.
+fn cut(order: Order, limit: &str, ranges: &mut Vec<Range>) {
+    let before = |version: &str| compare(order, version, limit).is_lt();
+    ranges.retain(|range| range.introduced.as_deref().is_none_or(before));
+    for range in ranges {
+        let ends_before = match &range.until {
+            Until::Fixed(end) | Until::LastAffected(end) => before(end),
+            Until::Open => false,
+        };
+        if !ends_before {
+            range.until = Until::Fixed(limit.to_owned());
+        }
+    }
+}
+
+/// The order of versions of which each is one, or comes before all.
+fn compare(order: Order, a: &str, b: &str) -> Ordering {
+    match (is_first(a), is_first(b)) {
         (true, true) => Ordering::Equal,
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
         (false, false) => order.compare(a, b).unwrap_or(Ordering::Equal),
-    };
-    events.sort_by(|(_, a), (_, b)| compare(a, b));
+    }
 }
 
 /// Whether nothing can be in such a range.
@@ -146,6 +175,7 @@ pub(super) fn holds(order: Order, range: &Range, version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::{collection::vec, prelude::*, sample};
 
     fn semver(events: &[(Event, &str)]) -> Meaning {
         let events = events.iter().map(|(event, version)| (*event, (*version).to_owned()));
@@ -179,7 +209,7 @@ mod tests {
     fn events_of_one_version_stay_as_they_are() {
         assert_eq!(shown(&semver(&[(Introduced, "5.1.2"), (LastAffected, "5.1.2")])), ["[5.1.2,5.1.2]"]);
         let ranges = semver(&[(Introduced, "0.0.0-0"), (Fixed, "2.0.0"), (Introduced, "2.0.0")]);
-        assert_eq!(shown(&ranges), ["[-,2.0.0)", "[2.0.0,"]);
+        assert_eq!(shown(&ranges), ["[-,"], "nothing is between them");
     }
 
     #[test]
@@ -192,14 +222,45 @@ mod tests {
     }
 
     #[test]
-    fn absurd_ranges_are_told_and_match_nothing() {
+    fn what_is_before_any_of_the_limits_counts() {
+        let ranges =
+            semver(&[(Introduced, "1.0.0"), (Limit, "3.0.0"), (Limit, "2.0.0"), (Introduced, "5.0.0")]);
+        assert_eq!(shown(&ranges), ["[1.0.0,3.0.0)"]);
+    }
+
+    #[test]
+    fn the_first_of_several_last_affected_versions_ends_it() {
         for events in [
-            &[(Introduced, "2.0.0"), (Fixed, "1.0.0")][..],
-            &[(Introduced, "2.0.0"), (Fixed, "2.0.0")],
-            &[(Fixed, "2.0.0")],
+            [(Introduced, "0"), (LastAffected, "1.4.0"), (LastAffected, "2.4.0")],
+            [(LastAffected, "2.4.0"), (LastAffected, "1.4.0"), (Introduced, "0")],
+        ] {
+            assert_eq!(shown(&semver(&events)), ["[-,1.4.0]"], "{events:?}");
+        }
+        let several = semver(&[
+            (LastAffected, "2.4.0"),
+            (Introduced, "2.0.0"),
+            (LastAffected, "1.4.0"),
+            (Introduced, "1.0.0"),
+            (LastAffected, "3.0.0"),
+        ]);
+        assert_eq!(shown(&several), ["[1.0.0,1.4.0]", "[2.0.0,2.4.0]"]);
+        for events in
+            [[(LastAffected, "2.0.0"), (Fixed, "2.0.0")], [(Fixed, "2.0.0"), (LastAffected, "2.0.0")]]
+        {
+            let events = [&[(Introduced, "1.0.0")][..], &events].concat();
+            assert_eq!(shown(&semver(&events)), ["[1.0.0,2.0.0)"], "a fix wins: {events:?}");
+        }
+    }
+
+    #[test]
+    fn absurd_ranges_are_told_and_hold_what_osv_finds_in_them() {
+        for (events, held) in [
+            (&[(Introduced, "2.0.0"), (Fixed, "1.0.0")][..], &["[2.0.0,"][..]),
+            (&[(Introduced, "2.0.0"), (Fixed, "2.0.0")], &[]),
+            (&[(Fixed, "2.0.0")], &[]),
         ] {
             let ranges = semver(events);
-            assert_eq!(ranges.ranges, [], "{events:?}");
+            assert_eq!(shown(&ranges), held, "{events:?}");
             assert!(ranges.absurd.is_some(), "{events:?}");
         }
     }
@@ -216,5 +277,41 @@ mod tests {
     fn what_cannot_be_ordered_stays_in_its_place() {
         let ranges = semver(&[(Introduced, "1.0.0"), (Fixed, "no version"), (Introduced, "0.5.0")]);
         assert_eq!(shown(&ranges), ["[1.0.0,no version)", "[0.5.0,"]);
+    }
+
+    /// The pseudocode of the specification, for versions `N.0.0`: <https://ossf.github.io/osv-schema/#evaluation>.
+    fn is_vulnerable(version: u8, events: &[(Event, u8)]) -> bool {
+        let mut limits = events.iter().filter(|(event, _)| *event == Limit).peekable();
+        if limits.peek().is_some() && !limits.any(|(_, limit)| version < *limit) {
+            return false;
+        }
+        let mut sorted = events.to_vec();
+        sorted.sort_by_key(|(_, of)| *of);
+        let mut vulnerable = false;
+        for (event, of) in sorted {
+            match event {
+                Introduced if version >= of => vulnerable = true,
+                Fixed if version >= of => vulnerable = false,
+                LastAffected if version > of => vulnerable = false,
+                _ => {}
+            }
+        }
+        vulnerable
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_hold_what_the_specification_finds(
+            events in vec((sample::select(vec![Introduced, Fixed, LastAffected, Limit]), 1u8..8), 0..9)
+        ) {
+            let text: Vec<_> = events.iter().map(|(event, n)| (*event, format!("{n}.0.0"))).collect();
+            let meaning = read(Some(Order::SemVer), text);
+            for version in 0..9 {
+                let held = meaning.ranges.iter().any(|range| {
+                    holds(Order::SemVer, range, &format!("{version}.0.0"))
+                });
+                prop_assert_eq!(held, is_vulnerable(version, &events), "{} {:?}", version, &meaning.ranges);
+            }
+        }
     }
 }

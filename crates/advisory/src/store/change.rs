@@ -61,6 +61,53 @@ impl Change {
         created: Timestamp,
         installed: Timestamp,
     ) -> Result<Store, StoreError> {
+        let segments = self.settled(names, false)?;
+        self.switch(&Current::new(Origin::Built, created, installed, segments))
+    }
+
+    /// Puts the segments that were built in their places beside what is here, or where one of their name is.
+    pub fn add(self, names: &[&str], now: Timestamp) -> Result<Store, StoreError> {
+        let Some(before) = self.before.clone() else { return self.install(names, now, now) };
+        names.iter().try_for_each(|name| self.own(name))?;
+        let mut segments = self.others(names)?;
+        segments.extend(self.settled(names, matches!(before.origin, Origin::Published { .. }))?);
+        self.switch_to(before, segments, now)
+    }
+
+    /// Takes segments away.
+    pub fn remove(self, names: &[&str], now: Timestamp) -> Result<Store, StoreError> {
+        let before = self.before.clone().ok_or_else(|| StoreError::Absent(self.directory.clone()))?;
+        for &name in names {
+            if !before.segments.iter().any(|named| named.name == name) {
+                let known = before.segments.into_iter().map(|named| named.name).collect();
+                return Err(StoreError::NoSource { name: name.to_owned(), known });
+            }
+            self.own(name)?;
+        }
+        let segments = self.others(names)?;
+        self.switch_to(before, segments, now)
+    }
+
+    /// Whether a segment is ours to change: not if it is one that was fetched.
+    pub fn own(&self, name: &str) -> Result<(), StoreError> {
+        let Some(Current { origin: Origin::Published { from, .. }, segments, .. }) = &self.before else {
+            return Ok(());
+        };
+        if segments.iter().any(|named| named.name == name && !named.local) {
+            return Err(StoreError::Published { name: name.to_owned(), from: from.clone() });
+        }
+        Ok(())
+    }
+
+    /// What is here beside these. It must be usable: nothing is kept that only looks like a source.
+    fn others(&self, names: &[&str]) -> Result<Vec<Named>, StoreError> {
+        let here = self.before.iter().flat_map(|before| &before.segments);
+        let others = here.filter(|named| !names.contains(&named.name.as_str()));
+        others.map(|named| open(&self.directory, named).map(|_| named.clone())).collect()
+    }
+
+    /// Gives the segments that were built in their places the names of their content.
+    fn settled(&self, names: &[&str], local: bool) -> Result<Vec<Named>, StoreError> {
         let (mut segments, mut seen) = (Vec::new(), BTreeSet::new());
         for &name in names {
             if !is_segment_name(name) || !seen.insert(name) {
@@ -68,14 +115,22 @@ impl Change {
             }
             let built = self.place(name);
             let root = Segment::open(&built)?.root();
-            segments.push((built, Named { name: name.to_owned(), root }));
+            segments.push((built, Named { name: name.to_owned(), root, local }));
         }
         for (built, named) in &segments {
             let target = place(&self.directory, named);
             settle(built, &target).map_err(StoreError::io(&target))?;
         }
-        let segments = segments.into_iter().map(|(_, named)| named).collect();
-        self.switch(&Current::new(Origin::Built, created, installed, segments))
+        Ok(segments.into_iter().map(|(_, named)| named).collect())
+    }
+
+    /// What was fetched stays as old as its publisher says.
+    fn switch_to(self, before: Current, segments: Vec<Named>, now: Timestamp) -> Result<Store, StoreError> {
+        let (created, installed) = match before.origin {
+            Origin::Built => (now, now),
+            Origin::Published { .. } => (before.created, before.installed),
+        };
+        self.switch(&Current::new(before.origin, created, installed, segments))
     }
 
     /// From the rename in here on, the new segments count.

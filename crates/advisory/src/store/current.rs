@@ -63,6 +63,9 @@ pub struct Named {
     pub name: String,
     /// Its content.
     pub root: Digest,
+    /// It was built here and stands beside what was fetched, so that updates leave it alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local: bool,
 }
 
 impl Current {

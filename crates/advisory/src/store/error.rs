@@ -56,6 +56,22 @@ pub enum StoreError {
         "{0:?} cannot be the name of a segment: want up to 64 letters a to z, digits and `-`, each name once"
     )]
     Name(String),
+    /// A segment that is not there.
+    #[error("{name} is no source of the database; there are {}", .known.join(", "))]
+    NoSource {
+        /// Which.
+        name: String,
+        /// What is there.
+        known: Vec<String>,
+    },
+    /// A segment that the next update would bring back.
+    #[error("the source {name} is from {from}: the next update would bring it back")]
+    Published {
+        /// Which.
+        name: String,
+        /// Where it is from.
+        from: String,
+    },
     /// Somebody else changes it.
     #[error("another build or update of {0} is under way")]
     Busy(PathBuf),

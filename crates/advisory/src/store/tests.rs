@@ -32,6 +32,15 @@ fn now() -> Timestamp {
 
 /// Builds a version of these segments; one in 300 rows is of this version alone.
 fn build(directory: &Path, names: &[&str], version: usize) -> Result<Store, StoreError> {
+    compiled(directory, names, version)?.install(names, now(), now())
+}
+
+/// The same, beside what is there.
+fn add(directory: &Path, names: &[&str], version: usize) -> Result<Store, StoreError> {
+    compiled(directory, names, version)?.add(names, now() + 1.hour())
+}
+
+fn compiled(directory: &Path, names: &[&str], version: usize) -> Result<Change, StoreError> {
     let change = Change::begin(directory)?;
     for name in names {
         let mut builder = Builder::new(change.before(name).as_ref());
@@ -41,7 +50,7 @@ fn build(directory: &Path, names: &[&str], version: usize) -> Result<Store, Stor
         }
         builder.finish(&change.place(name)).unwrap();
     }
-    change.install(names, now(), now())
+    Ok(change)
 }
 
 fn versions(store: &Store) -> Vec<String> {
@@ -116,6 +125,75 @@ fn a_build_is_installed_opened_and_replaced() {
     assert_eq!(leftovers(dir.path()), 0);
     assert_eq!(versions(&first), ["0"; 3], "who has it open goes on with it");
     assert!(first.verify().all(|(_, verified)| verified.is_ok()));
+}
+
+/// Names and versions.
+fn told(store: &Store) -> Vec<String> {
+    store.segments().map(|(name, segment)| format!("{name} {}", segment.meta()["version"])).collect()
+}
+
+#[test]
+fn single_segments_are_added_replaced_and_removed_and_the_others_stay() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    assert_eq!(told(&add(dir, &["npm"], 0).unwrap()), ["npm 0"], "to nothing");
+    let first = add(dir, &["alpine", "npm"], 1).unwrap();
+    assert_eq!(told(&first), ["alpine 1", "npm 1"]);
+    let second = add(dir, &["debian"], 2).unwrap();
+    assert_eq!(told(&second), ["alpine 1", "debian 2", "npm 1"]);
+    assert_eq!(
+        (second.current().created, second.current().origin.clone()),
+        (now() + 1.hour(), Origin::Built)
+    );
+    let remove = |names: &[&str]| Change::begin(dir).unwrap().remove(names, now());
+    assert_eq!(told(&remove(&["npm", "alpine"]).unwrap()), ["debian 2"]);
+    assert_eq!(leftovers(dir), 0);
+    let error = remove(&["npm"]).unwrap_err().to_string();
+    assert_eq!(error, "npm is no source of the database; there are debian");
+    assert_eq!(told(&remove(&["debian"]).unwrap()), [""; 0]);
+    assert_eq!(told(&first), ["alpine 1", "npm 1"], "who has it open goes on with it");
+}
+
+#[test]
+fn what_stays_must_be_usable() {
+    let dir = TempDir::new().unwrap();
+    build(dir.path(), &["alpine", "npm"], 0).unwrap();
+    let named = |name: &str| {
+        let all = fs::read_dir(dir.path().join("segments")).unwrap().map(|entry| entry.unwrap().path());
+        all.into_iter().find(|path| path.to_str().unwrap().contains(name)).unwrap()
+    };
+    fs::write(named("/alpine-"), "damaged").unwrap();
+    let before = fs::read(dir.path().join("current.json")).unwrap();
+    assert!(matches!(add(dir.path(), &["debian"], 0).unwrap_err(), StoreError::Segment(_)));
+    assert_eq!(fs::read(dir.path().join("current.json")).unwrap(), before);
+    // The damaged one itself can be replaced.
+    assert_eq!(told(&add(dir.path(), &["alpine"], 1).unwrap()), ["alpine 1", "npm 0"]);
+}
+
+#[test]
+fn what_is_added_to_what_was_fetched_is_left_alone_by_updates() {
+    let world = World::new();
+    world.publish(&["alpine", "debian"], 0);
+    let (fetched, _) = world.update().unwrap();
+    let added = add(&world.client, &["npm"], 7).unwrap();
+    assert_eq!(told(&added), ["alpine 0", "debian 0", "npm 7"]);
+    let [before, after] = [&fetched, &added].map(Store::current);
+    assert_eq!((&before.origin, before.created), (&after.origin, after.created), "it is as old as it was");
+    let local: Vec<bool> = after.segments.iter().map(|named| named.local).collect();
+    assert_eq!(local, [false, false, true]);
+    for ours in
+        [add(&world.client, &["alpine"], 7), Change::begin(&world.client).unwrap().remove(&["debian"], now())]
+    {
+        assert!(matches!(ours.unwrap_err(), StoreError::Published { from, .. } if from == "a test"));
+    }
+    world.publish(&["alpine", "debian"], 1);
+    assert_eq!(told(&world.update().unwrap().0), ["alpine 1", "debian 1", "npm 7"]);
+    // What the publisher has now, too, is its own from then on.
+    world.publish(&NAMES, 2);
+    let (store, _) = world.update().unwrap();
+    assert_eq!(versions(&store), ["2"; 3]);
+    assert!(store.current().segments.iter().all(|named| !named.local));
+    assert_eq!(leftovers(&world.client), 0);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
         Segment,
         replace::{PART, beside},
     },
-    transfer::{self, Chunks, Expected, Offer, Route, Updated, sign::PublicKey},
+    transfer::{self, Chunks, Expected, Manifest, Offer, Route, Updated, sign::PublicKey},
 };
 use jiff::Timestamp;
 use std::{fs, io, ops::Range, path::PathBuf};
@@ -127,9 +127,16 @@ impl Change {
             key: key.id().to_owned(),
             sequence: manifest.sequence,
         };
-        let named = manifest.segments.iter().map(named).collect();
-        let store = self.switch(&Current::new(origin, manifest.created, now, named))?;
+        let mut segments: Vec<Named> = manifest.segments.iter().map(named).collect();
+        segments.extend(self.local(&manifest).cloned());
+        let store = self.switch(&Current::new(origin, manifest.created, now, segments))?;
         Ok((store, report))
+    }
+
+    /// What was built here and stays, unless the publisher has one of its name.
+    fn local(&self, manifest: &Manifest) -> impl Iterator<Item = &Named> {
+        let before = self.before.iter().flat_map(|before| &before.segments);
+        before.filter(|named| named.local && manifest.segments.iter().all(|offer| offer.name != named.name))
     }
 
     fn step<'a>(&self, offer: &'a Offer) -> Step<'a> {
@@ -142,7 +149,7 @@ impl Change {
 }
 
 fn named(offer: &Offer) -> Named {
-    Named { name: offer.name.clone(), root: offer.root }
+    Named { name: offer.name.clone(), root: offer.root, local: false }
 }
 
 /// Tells of all that comes by.

@@ -1,19 +1,19 @@
-//! `gabion db build`: feeds to a database.
+//! `gabion db build` and `remove`: feeds to a database, and sources out of it.
 
 use super::{
     cli::{BuildArgs, DbRemote, Feed},
     registry_options,
 };
 use crate::{clock, output, progress::Progress, target::Temporary};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use gabion_advisory::{
     database::Compiler,
     feed::{FeedLimits, Rejected},
-    store::Change,
+    store::{Change, Store},
 };
 use gabion_image::source::{Quiet, database::DatabasePlace};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -32,6 +32,11 @@ pub(super) fn run(args: &BuildArgs, directory: &Path, quiet: bool) -> anyhow::Re
     let mut sources: BTreeMap<&str, Vec<&Feed>> = BTreeMap::new();
     for feed in &args.from {
         sources.entry(&feed.name).or_default().push(feed);
+    }
+    if args.add {
+        for name in sources.keys() {
+            change.own(name).map_err(|error| anyhow!("{error}\nhint: name it otherwise: NAME:KIND=PATH"))?;
+        }
     }
     let progress = Progress::new(quiet, "building");
     let mut refused = 0;
@@ -71,11 +76,36 @@ pub(super) fn run(args: &BuildArgs, directory: &Path, quiet: bool) -> anyhow::Re
         bail!("{refused} records are not right, and --strict was asked for; the database is as it was");
     }
     let names: Vec<&str> = sources.keys().copied().collect();
-    let store = change.install(&names, now, now)?;
-    let size: u64 = store.segments().map(|(_, segment)| segment.size()).sum();
+    let here =
+        change.current().into_iter().flat_map(|current| &current.segments).map(|named| named.name.clone());
+    let others: Vec<String> = here.filter(|name| !sources.contains_key(name.as_str())).collect();
+    let store = if args.add { change.add(&names, now)? } else { change.install(&names, now, now)? };
     for line in told {
         output::line(&line)?;
     }
+    if !others.is_empty() && args.add {
+        output::line(&format!("  kept as they were: {}", others.join(", ")))?;
+    } else if !others.is_empty() && !quiet {
+        let others = others.join(", ");
+        output::note(&format!("note: not in the database any more: {others} (--add keeps what is there)"));
+    }
+    tell_size(directory, &store)
+}
+
+/// Takes sources out of the database.
+pub(super) fn remove(sources: &[String], directory: &Path) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    // Nothing is made where there is nothing to remove from.
+    super::store(directory)?;
+    let names: BTreeSet<&str> = sources.iter().map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let store = Change::begin(directory)?.remove(&names, now)?;
+    output::line(&format!("  removed: {}", names.join(", ")))?;
+    tell_size(directory, &store)
+}
+
+fn tell_size(directory: &Path, store: &Store) -> anyhow::Result<ExitCode> {
+    let size: u64 = store.segments().map(|(_, segment)| segment.size()).sum();
     output::line(&format!("{}: {}", directory.display(), indicatif::HumanBytes(size)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -24,6 +24,12 @@ pub(crate) struct DbArgs {
 pub(crate) enum DbCommand {
     /// Compile feeds into a database
     Build(BuildArgs),
+    /// Take sources out of the database; `status` names them
+    Remove {
+        /// The sources
+        #[arg(required = true, value_name = "SOURCE")]
+        sources: Vec<String>,
+    },
     /// Bring the database up to date: only what changed is fetched, and only what is signed is taken
     Update(UpdateArgs),
     /// Tell what the database holds, how old it is, and where it is from
@@ -80,6 +86,11 @@ pub(crate) struct BuildArgs {
     /// name become one source
     #[arg(long = "from", value_name = "[NAME:]KIND=PATH", required = true)]
     pub(crate) from: Vec<Feed>,
+
+    /// Add these sources to those that are there, or put them where one of their name is; without it, the database is
+    /// what is named, and nothing else
+    #[arg(long)]
+    pub(crate) add: bool,
 
     /// Where to build it [default: the database]
     #[arg(short, long, value_name = "DIR")]

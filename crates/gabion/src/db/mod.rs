@@ -29,6 +29,7 @@ pub(crate) fn run(args: &DbArgs) -> anyhow::Result<ExitCode> {
         DbCommand::Build(build) => {
             build::run(build, &build.output.clone().map_or_else(directory, Ok)?, args.quiet)
         }
+        DbCommand::Remove { sources } => build::remove(sources, &directory()?),
         DbCommand::Update(update) => share::update(update, &directory()?, args.quiet),
         DbCommand::Status { format } => status::run(&directory()?, *format),
         DbCommand::Search { query, format } => search::run(&open(&directory()?)?, query, *format),

@@ -31,6 +31,9 @@ struct SourceStatus {
     size: u64,
     as_of: Option<Timestamp>,
     root: String,
+    /// It was added here to a database that was fetched; updates leave it alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    local: bool,
     ecosystems: Vec<String>,
 }
 
@@ -42,7 +45,12 @@ pub(super) fn run(directory: &Path, format: TextFormat) -> anyhow::Result<ExitCo
         Origin::Published { from, key, sequence } => (Some(from), Some(key), Some(sequence)),
     };
     let database = super::from_store(store)?;
-    let sources: Vec<SourceStatus> = database.sources().iter().map(source).collect();
+    let local = |name: &str| current.segments.iter().any(|named| named.name == name && named.local);
+    let sources: Vec<SourceStatus> = database
+        .sources()
+        .iter()
+        .map(|one| SourceStatus { local: local(&one.about().name), ..source(one) })
+        .collect();
     let status = Status {
         directory: directory.display().to_string(),
         created: current.created,
@@ -79,11 +87,12 @@ pub(super) fn run(directory: &Path, format: TextFormat) -> anyhow::Result<ExitCo
             1..=4 => s.ecosystems.join(", "),
             n => format!("{} and {} more", s.ecosystems[..3].join(", "), n - 3),
         };
+        let kind = if s.local { format!("{} (built here)", s.kind) } else { s.kind.clone() };
         let size = HumanBytes(s.size).to_string();
         let records = HumanCount(s.records).to_string();
         output::line(&format!(
             "  {:<20} {:<16} {records:>9} {size:>10}  {newest:<16} {about}",
-            s.name, s.kind
+            s.name, kind
         ))?;
     }
     output::line(&format!(
@@ -113,6 +122,7 @@ fn source(source: &Source) -> SourceStatus {
         size: source.segment().size(),
         as_of: about.as_of,
         root: source.segment().root().to_string(),
+        local: false,
         ecosystems: source.releases().iter().rev().map(name).collect(),
     }
 }

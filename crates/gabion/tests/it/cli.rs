@@ -110,8 +110,8 @@ fn a_table_of_vulnerabilities() {
 #[test]
 fn a_diff_of_two_images() {
     let desk = desk();
-    snapshot!("diff", desk, desk.run(&["diff", "oci:v1", "oci:v2"]));
-    snapshot!("diff_same", desk, desk.run(&["diff", "oci:v1", "oci:v1", "--exit-code"]));
+    snapshot!("diff", desk, desk.run(&["diff", "oci:v1", "oci:v2", "--db", "none"]));
+    snapshot!("diff_same", desk, desk.run(&["diff", "oci:v1", "oci:v1", "--db", "none", "--exit-code"]));
     assert_eq!(desk.run(&["diff", "oci:v1", "oci:v2", "--exit-code", "--format", "json"]).code, 1);
     desk.run(&["diff", "oci:v1", "oci:gone"]).fails(&["gone"]);
 }
@@ -212,6 +212,19 @@ fn wrong_arguments_are_told_as_such() {
     snapshot!("target_missing", desk, bare(&desk, &["scan"]));
     snapshot!("target_unknown", desk, desk.run(&["scan", "./gone"]));
     snapshot!("tag_unknown", desk, desk.run(&["scan", "oci:v1:nightly"]));
+    let other = desk.run(&["scan", "oci:v1", "--platform", "linux/arm64"]);
+    other.fails(&["v1 has no image for linux/arm64; it has linux/amd64", "hint: choose one with --platform"]);
+    assert_eq!(desk.run(&["scan", "oci:v1", "--platform", "linux/amd64"]).code, 0);
+    desk.write("v1.tar", image(1).docker_archive().end());
+    desk.run(&["scan", "docker-archive:v1.tar", "--platform", "linux/arm/v7"])
+        .fails(&["v1.tar has no image for linux/arm/v7; it has linux/amd64"]);
+    let mut silent = image(1);
+    silent.config["os"] = json!("");
+    silent.config["architecture"] = json!("");
+    silent.layout_at(&desk.at("silent"));
+    desk.run(&["scan", "oci:silent", "--platform", "linux/amd64"])
+        .fails(&["silent has no image for linux/amd64; it has none that says what it is for"]);
+    assert_eq!(desk.run(&["scan", "oci:silent"]).code, 0);
     snapshot!("platform_unknown", desk, desk.run(&["scan", "oci:v1", "--platform", "amiga"]));
     snapshot!("output_unknown", desk, desk.run(&["scan", "oci:v1", "--output", "sarif"]));
     let clock = Ran::of(desk.command().args(["scan", "oci:v1"]).env("SOURCE_DATE_EPOCH", "today"));

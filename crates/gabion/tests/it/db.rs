@@ -300,3 +300,68 @@ fn a_damaged_database_is_refused() {
     desk.write("db/current.json", "{");
     desk.scan("dir:source", &["--db", "db"]).fails(&["current.json is damaged"]);
 }
+
+#[test]
+fn single_sources_come_and_go_and_the_others_stay() {
+    let desk = feeds::desk();
+    let names = |database: &str| -> Vec<String> {
+        let status = desk.run(&["db", "status", "--db", database, "--format", "json"]);
+        let status: Value = serde_json::from_str(&status.out).expect("JSON");
+        let sources = status["sources"].as_array().expect("sources");
+        sources
+            .iter()
+            .map(|source| format!("{} {}", source["name"], source["records"]).replace('"', ""))
+            .collect()
+    };
+    let all = names("db");
+    desk.write("feeds/rust.jsonl", record("CVE-2025-99020", ("crates.io", "x"), &fixed("1.0.1"), &json!({})));
+    let add = |more: &[&str]| desk.run(&[&["db", "build", "--add", "--db", "db"], more].concat());
+    let added = add(&["--from", "osv=feeds/rust.jsonl"]);
+    assert_eq!((added.code, added.err.as_str()), (0, ""));
+    assert!(
+        added.out.contains("  kept as they were: debian, epss, ghsa, kev, pypi, vulnrichment\n"),
+        "{}",
+        added.out
+    );
+    assert_eq!(names("db"), [&all[..5], &["rust 1".to_owned()], &all[5..]].concat());
+    // One of that name is replaced.
+    desk.write(
+        "feeds/rust.jsonl",
+        record("CVE-2025-99021", ("crates.io", "x"), &fixed("1.0.2"), &json!({}))
+            + &record("CVE-2025-99022", ("crates.io", "y"), &fixed("2.0.0"), &json!({})),
+    );
+    assert_eq!(add(&["--from", "osv=feeds/rust.jsonl"]).code, 0);
+    assert_eq!(names("db")[5], "rust 2");
+    assert!(ids(&search(&desk, "CVE-2025-99021")).contains(&"CVE-2025-99021"));
+    // What is not right changes nothing.
+    desk.write("feeds/broken.jsonl", "{");
+    add(&["--quiet", "--from", "rust:osv=feeds/broken.jsonl"]).fails(&["source rust"]);
+    assert_eq!(names("db")[5], "rust 2");
+
+    let remove = |sources: &[&str]| desk.run(&[&["db", "remove", "--db", "db"], sources].concat());
+    let removed = remove(&["rust", "kev"]);
+    assert_eq!((removed.code, removed.err.as_str()), (0, ""));
+    assert!(removed.out.starts_with("  removed: kev, rust\n"), "{}", removed.out);
+    assert_eq!(names("db").len(), 5);
+    remove(&["kev"])
+        .fails(&["kev is no source of the database; there are debian, epss, ghsa, pypi, vulnrichment"]);
+    remove(&[]).fails(&["<SOURCE>"]);
+    desk.run(&["db", "remove", "kev", "--db", "gone"]).fails(&["there is no database in", "gone"]);
+    assert!(!desk.at("gone").exists());
+    // Without --add, the others go, and that is told.
+    let only = desk.run(&["db", "build", "--db", "db", "--from", "osv=feeds/rust.jsonl"]);
+    assert_eq!(
+        only.err,
+        "note: not in the database any more: debian, epss, ghsa, pypi, vulnrichment (--add keeps what is there)\n"
+    );
+    assert_eq!(names("db"), ["rust 2"]);
+    // The last one may go, too; then nothing is called clean.
+    assert_eq!(remove(&["rust"]).code, 0);
+    assert!(names("db").is_empty());
+    desk.write("source/package-lock.json", json!({ "lockfileVersion": 3, "packages": {} }).to_string());
+    let nothing = desk.scan("dir:source", &["--db", "db"]);
+    assert!(nothing.gaps("vulnerabilities").contains("the database holds no advisories"), "{}", nothing.out);
+    // To nothing, it is added.
+    assert_eq!(desk.run(&["db", "build", "--add", "--db", "new", "--from", "osv=feeds/rust.jsonl"]).code, 0);
+    assert_eq!(names("new"), ["rust 2"]);
+}

@@ -4,10 +4,12 @@
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
 mod bad;
+mod bases;
 mod cli;
 mod compare;
 mod db;
 mod debian12;
+mod diff;
 mod feeds;
 mod plan;
 mod support;

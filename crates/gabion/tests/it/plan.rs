@@ -179,6 +179,13 @@ fn what_is_not_ours_is_patched_and_every_owner_gets_a_ticket() {
     let saved: Value =
         serde_json::from_slice(&fs::read(desk.at("plan.json")).expect("written")).expect("JSON");
     assert_eq!(saved, owned);
+    desk.write("vain.yaml", "version: 1\nowners:\n  - { owner: platform, images: [base, bsae] }\n");
+    let vain = plan(&desk, &["--owners", "vain.yaml"]);
+    assert_eq!(
+        vain.err,
+        "note: vain.yaml:3:5: no image is named bsae, of which \"platform\" would be the owner\n"
+    );
+    assert_eq!(plan(&desk, &["--owners", "vain.yaml", "--quiet"]).err, "");
     plan(&desk, &["--owners", "gone.yaml"]).fails(&["cannot read gone.yaml"]);
     plan(&desk, &["-o", "svg=gone/tree.svg"]).fails(&["cannot write gone/tree.svg"]);
     plan(&desk, &["-o", "tree.svg"]).fails(&["expected FORMAT=FILE"]);
@@ -194,8 +201,48 @@ fn what_would_be_is_told_before_anybody_builds() {
     assert_eq!(changes(&would["after"]), ["fix shop 2", "fix other 1"]);
     let short = simulate("curl=7.88.1-10+deb12u13");
     assert_eq!(short["cleared"], 0);
+    assert_eq!((short["stays"].as_u64(), short["brought"].as_u64()), (Some(3), Some(0)));
+    // The new version has something of its own.
+    let newer =
+        feeds::record("CVE-2025-99010", ("npm", "lodash"), &json!([{ "introduced": "4.17.21" }]), &json!({}));
+    desk.write("feeds/more.jsonl", newer);
+    feeds::build(&desk, "db", &[&feeds::FROM[..], &["osv=feeds/more.jsonl"]].concat());
+    let lodash = simulate("lodash=4.17.21");
+    let effects: Vec<String> = lodash["effects"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| format!("{} {} {}", one["outcome"], one["rule"], one["findings"]).replace('"', ""))
+        .collect();
+    assert_eq!(effects, [format!("cleared {LODASH} 2"), "new CVE-2025-99010 2".to_owned()]);
+    assert_eq!(lodash["after"]["totals"]["findings"], lodash["before"]["totals"]["findings"]);
     let table = plan(&desk, &["--simulate", "lodash=4.17.21"]).out;
-    assert!(table.contains("lodash") && table.contains("4.17.21"), "{table}");
+    for part in [
+        "With lodash 4.17.21 in 2 images: 2 findings would go away, 2 would come",
+        "Goes away\n  critical  CVE-2025-99001        lodash, in 2 of them",
+        "Comes with it\n  unknown   CVE-2025-99010        lodash, in 2 of them, not fixed",
+    ] {
+        assert!(table.contains(part), "no {part:?} in\n{table}");
+    }
+    let unclear = simulate("lodash=newest");
+    assert_eq!((unclear["cleared"].as_u64(), unclear["undecided"].as_u64()), (Some(0), Some(2)));
+    // A saved scan is looked up only by the database that matched it.
+    let saved = desk.run(&["scan", "oci:images:shop", "--db", "db", "--quiet", "-o", "json=shop.json"]);
+    assert_eq!(saved.code, 0, "{}", saved.err);
+    let of_saved = |more: &[&str]| {
+        parsed(
+            &desk.run(&[&["plan", "shop.json", "--simulate", "lodash=4.17.21", "-f", "json"], more].concat()),
+        )
+    };
+    let (starter, named) = (of_saved(&[]), of_saved(&["--db", "db"]));
+    assert_eq!(
+        (starter["cleared"].as_u64(), starter["brought"].as_u64(), starter["unseen"].as_u64()),
+        (Some(1), None, Some(1))
+    );
+    assert_eq!(
+        (named["cleared"].as_u64(), named["brought"].as_u64(), named["unseen"].as_u64()),
+        (Some(1), Some(1), Some(0))
+    );
     for wrong in ["curl", "curl=", "=1"] {
         plan(&desk, &["--simulate", wrong]).fails(&["expected PACKAGE=VERSION"]);
     }

@@ -134,6 +134,19 @@ fn policies_decide_and_tell_where_they_are_wrong() {
     let json = policy(&["test", "default", "scan.json", "--format", "json"]);
     let json: Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!((json[0]["scan"].as_str(), json[0]["passed"].as_bool()), (Some("scan.json"), Some(false)));
+    // A rule may be for the images of some owners only.
+    desk.write(
+        "owned.yaml",
+        "version: 1\nname: owned\nrules:\n  - { id: r, action: fail, scope: { owner: shop }, image: {} }\n",
+    );
+    desk.write("owners.yaml", "version: 1\nowners:\n  - { owner: shop, labels: { team: shop } }\n");
+    let unknown = scan(&desk, &["--policy=owned.yaml", "--quiet"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("cannot tell: whose the image is"), "{}", unknown.err);
+    assert_eq!(scan(&desk, &["--policy=owned.yaml", "--owners", "owners.yaml", "--quiet"]).code, 0);
+    let tested = policy(&["test", "owned.yaml", "scan.json", "--owners", "owners.yaml"]);
+    assert_eq!(tested.code, 0, "{}", tested.out);
+    assert!(tested.out.contains("not applicable"), "{}", tested.out);
     policy(&["test", "mild.yaml", "gone.json"]).fails(&["cannot read gone.json"]);
     policy(&["test", "mild.yaml"]).fails(&["<SCANS>"]);
 
@@ -162,7 +175,8 @@ fn exceptions_hold_until_their_day() {
     };
     file("ok.yaml", &[exception("e1", "expires: 2025-10-09, ", &format!("ids: [{LODASH}]"))]);
     let excepted = scan(&desk, &["--exceptions", "ok.yaml", "--fail-on", "critical,kev", "--format", "json"]);
-    assert_eq!(excepted.err, "");
+    let soon = "note: the exception e1 of shop expires on 2025-10-09, and 1 finding will be back\n";
+    assert_eq!(excepted.err, soon);
     let report = excepted.report();
     assert_eq!(counting(&report), [REQUESTS, CURL, LEFT_PAD]);
     let lodash = report.findings.iter().find(|finding| finding.rule == LODASH).expect("is still told");
@@ -174,7 +188,8 @@ fn exceptions_hold_until_their_day() {
     late.args(["scan", "oci:app", "--db", "db", "--exceptions", "ok.yaml", "--fail-on", "critical"]);
     let late = Ran::of(late.env("SOURCE_DATE_EPOCH", "1760054400"));
     assert_eq!(late.code, 1);
-    assert!(late.err.starts_with("note: the exception e1 has expired, and does nothing\n"), "{}", late.err);
+    let expired = "EXCEPTIONS  to look at\n  e1 of shop expired on 2025-10-09, and 1 finding is back\n";
+    assert!(late.out.contains(expired), "{}", late.out);
 
     file(
         "more.yaml",
@@ -184,8 +199,25 @@ fn exceptions_hold_until_their_day() {
         ],
     );
     let both = scan(&desk, &["--exceptions", "ok.yaml,more.yaml", "--format", "json"]);
-    assert_eq!(both.err, "note: the exception e2 is for nothing in this image\n");
+    let unused = "note: the exception e2 of shop is for nothing that was found\n";
+    assert_eq!(both.err, format!("{soon}{unused}"));
+    let told: Vec<String> = both
+        .report()
+        .exceptions
+        .iter()
+        .map(|told| format!("{} {} {}", told.id, told.standing.as_str(), told.findings))
+        .collect();
+    assert_eq!(told, ["e1 expires-soon 1", "e2 unused 0", "e3 in-force 1"]);
     assert_eq!(counting(&both.report()), [REQUESTS, LEFT_PAD]);
+    let wide = scan(&desk, &["--exceptions", "ok.yaml,more.yaml", "--expires-within", "84"]);
+    for line in [
+        "  e1 of shop expires on 2025-10-09, and 1 finding will be back",
+        "  e3 of shop expires on 2026-01-01, and 1 finding will be back",
+        "  e2 of shop is for nothing that was found",
+    ] {
+        assert!(wide.out.contains(line), "no {line:?} in\n{}", wide.out);
+    }
+    assert_eq!(wide.err, "", "the table has them");
 
     for (name, text, why) in [
         ("forever.yaml", exception("e4", "", "ids: [x]"), "nothing is excepted for ever"),

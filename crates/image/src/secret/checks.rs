@@ -271,7 +271,7 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 }
 
 /// Base64 in either alphabet, padded or not. `None` for a byte of neither.
-pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii_end();
     let text = &text[..text.len() - text.iter().rev().take_while(|byte| **byte == b'=').count()];
     let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);

@@ -33,6 +33,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checks::base64;
 pub use rule::{Check, Half, Rule};
 pub use scan::{TextScan, Told, scan_value};
 

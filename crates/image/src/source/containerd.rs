@@ -124,7 +124,8 @@ pub async fn fetch(
     blobs.put(&resolved.digest, resolved.bytes.as_slice())?;
     blobs.put(&resolved.manifest.config.digest, config_bytes.as_slice())?;
     space.copy_layers(&name, &resolved.manifest, blobs, progress).await?;
-    Ok(ContainerdImage::Blobs(Fetched { manifest: resolved.digest, tags, platform: config.platform }))
+    let fetched = Fetched { manifest: resolved.digest, index: None, tags, platform: config.platform };
+    Ok(ContainerdImage::Blobs(fetched))
 }
 
 /// Whether containerd has an image of that name.
@@ -307,9 +308,9 @@ impl Space<'_> {
                 Document::Index(index) => index,
             };
             let wanted = self.daemon.options.platform.clone();
-            let chosen = wanted.clone().unwrap_or_else(Platform::host).choose(&index);
+            let chosen = wanted.clone().unwrap_or_else(Platform::host).choose(&index.manifests);
             // Of an index only what was pulled is here: without a wish, take that.
-            let others = index.iter().filter(|_| wanted.is_none());
+            let others = index.manifests.iter().filter(|_| wanted.is_none());
             let available = chosen.as_ref().err().cloned();
             let mut failure = available.map(|available| SourceError::Platform {
                 reference: image.name.clone(),

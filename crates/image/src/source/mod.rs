@@ -42,6 +42,8 @@ use gabion_model::Digest;
 pub struct Fetched {
     /// The manifest of the one image that was chosen; its bytes are in the store, too.
     pub manifest: Digest,
+    /// The index that it was chosen from, if it was; its bytes are in the store, too.
+    pub index: Option<Digest>,
     /// The names it is known by at the source.
     pub tags: Vec<String>,
     /// `linux/amd64`, as its configuration says.

@@ -140,6 +140,7 @@ mod tests {
                 digest: super::super::blobs::digest_of(platform.as_bytes()),
                 size: size as u64,
                 platform: (!platform.is_empty()).then(|| (*platform).to_owned()),
+                artifact_type: String::new(),
                 annotations: std::collections::BTreeMap::default(),
             })
             .collect()

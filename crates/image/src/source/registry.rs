@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     caps::Limits,
-    manifest::{Config, Descriptor, Document, MAX_DOCUMENT, Manifest},
+    manifest::{Config, Descriptor, Document, Index, MAX_DOCUMENT, Manifest, attestation},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use gabion_model::Digest;
@@ -95,10 +95,18 @@ pub async fn fetch(
         blobs,
         progress,
     };
-    let (digest, manifest) = session.resolve(&reference).await?;
+    let Resolved { digest, manifest, index } = session.resolve(&reference).await?;
     let platform = session.configuration(&manifest).await?;
     session.layers(&manifest).await?;
-    Ok(Fetched { manifest: digest, tags: reference.tagged().into_iter().collect(), platform })
+    let index = match index {
+        Some((of, index)) => {
+            session.attestations(digest, &index).await;
+            Some(of)
+        }
+        None => None,
+    };
+    let tags = reference.tagged().into_iter().collect();
+    Ok(Fetched { manifest: digest, index, tags, platform })
 }
 
 /// The mirrors in order, then the registry itself.
@@ -135,6 +143,14 @@ fn endpoints<'a>(
     Ok(endpoints)
 }
 
+/// The image that was asked for.
+struct Resolved {
+    digest: Digest,
+    manifest: Manifest,
+    /// The index that it was chosen from.
+    index: Option<(Digest, Index)>,
+}
+
 /// One fetch.
 struct Session<'a> {
     endpoints: Vec<Endpoint<'a>>,
@@ -146,19 +162,24 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// The manifest of the one image that is wanted.
-    async fn resolve(&self, reference: &Reference) -> Result<(Digest, Manifest), SourceError> {
+    async fn resolve(&self, reference: &Reference) -> Result<Resolved, SourceError> {
         let mut digest = reference.digest;
         let mut locator = reference.locator();
+        let mut from = None;
         for _ in 0..MAX_NESTING {
             let bytes = self.manifest(&locator, digest).await?;
             let found = digest_of(&bytes);
             match Document::parse(&bytes).map_err(|source| self.unusable(source))? {
-                Document::Manifest(manifest) => return Ok((found, manifest)),
+                Document::Manifest(manifest) => {
+                    return Ok(Resolved { digest: found, manifest, index: from });
+                }
                 Document::Index(index) => {
                     let wanted = self.options.platform.clone().unwrap_or_else(Platform::host);
-                    let chosen = wanted.choose(&index).map_err(|there| self.platform(&wanted, there))?;
+                    let chosen =
+                        wanted.choose(&index.manifests).map_err(|there| self.platform(&wanted, there))?;
                     digest = Some(chosen.digest);
                     locator = chosen.digest.to_string();
+                    from = Some((found, index));
                 }
             }
         }
@@ -244,6 +265,21 @@ impl Session<'_> {
             .buffer_unordered(self.options.parallel.max(1))
             .try_collect::<()>()
             .await
+    }
+
+    /// Stores the provenance that is attached to an image in its index. It is a hint: the image is there without it, and
+    /// whoever looks into it tells what is missing.
+    async fn attestations(&self, image: Digest, index: &Index) {
+        for entry in attestation::attached(index, image).take(attestation::MAX_DOCUMENTS) {
+            let Ok(bytes) = self.manifest(&entry.digest.to_string(), Some(entry.digest)).await else {
+                continue;
+            };
+            let Ok(Document::Manifest(manifest)) = Document::parse(&bytes) else { continue };
+            let statements = manifest.layers.iter().filter(|layer| attestation::may_be_provenance(layer));
+            for layer in statements.filter(|layer| layer.size <= MAX_DOCUMENT) {
+                let _ = self.blob(layer, &super::Quiet).await;
+            }
+        }
     }
 
     async fn blob(&self, blob: &Descriptor, progress: &dyn Progress) -> Result<(), SourceError> {

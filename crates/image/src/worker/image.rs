@@ -7,10 +7,9 @@ use crate::{
     catalog::Scope,
     file_pass::FilePass,
     layer::{self, Blob, Counters, LayerFacts},
-    manifest::Config,
     secret,
 };
-use gabion_model::{Digest, ImageIdentity, Isolation, Reason, ScanReport, Verification};
+use gabion_model::{Aspect, Digest, ImageIdentity, Isolation, Reason, ScanReport, Verification};
 use sha2::{Digest as _, Sha256};
 use std::{
     io::{self, Read},
@@ -38,8 +37,15 @@ impl Worker<'_> {
         let counters = Counters::default();
         let (facts, verification) = self.layers(image, passes, &counters)?;
         let digests: Vec<_> = image.layers.iter().map(|l| l.as_ref().ok().and_then(|b| b.digest)).collect();
-        let identity =
-            identity(&image.config, image.config_digest, image.manifest, &image.tags, verification);
+        let identity = ImageIdentity {
+            config: image.config_digest,
+            manifest: image.manifest,
+            index: image.index,
+            bases: image.said.bases.clone(),
+            tags: image.tags.clone(),
+            platform: image.config.platform.clone(),
+            verification,
+        };
         let assembled = self.assemble(facts, Some(&image.config), &digests, &image.tags, Scope::Image);
         let (mut report, tree) = self.report(assembled, Some(identity), Some(&image.config), isolation);
         for (at, layer) in image.layers.iter().enumerate() {
@@ -48,6 +54,10 @@ impl Worker<'_> {
                     report.coverage.gap(aspect, Reason::new(format!("layer {at}: {why}")));
                 }
             }
+        }
+        for why in &image.said.unreadable {
+            let text = format!("what it is built on may be said there: {why}");
+            report.coverage.skip(Aspect::CONFIG, Reason::new(text));
         }
         self.send_index(&tree)?;
         if self.job.cache.is_some() {
@@ -67,9 +77,11 @@ impl Worker<'_> {
         let day = self.job.now.as_second() / 86_400;
         let missing: Vec<_> = image.layers.iter().map(Result::is_err).collect();
         let text = format!(
-            "{} {:?} {:?} {missing:?} {} {} {} {day} {}",
+            "{} {:?} {:?} {:?} {:?} {missing:?} {} {} {} {day} {}",
             image.config_digest,
             image.manifest,
+            image.index,
+            image.said,
             image.tags,
             self.job.source,
             self.job.reference,
@@ -211,22 +223,6 @@ impl Worker<'_> {
             self.out.stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(()))?;
         }
         Ok(())
-    }
-}
-
-pub(super) fn identity(
-    config: &Config,
-    config_digest: Digest,
-    manifest: Option<Digest>,
-    tags: &[String],
-    verification: Verification,
-) -> ImageIdentity {
-    ImageIdentity {
-        config: config_digest,
-        manifest,
-        tags: tags.to_vec(),
-        platform: config.platform.clone(),
-        verification,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{Work, WorkError, Worker};
 use crate::{
-    archive::{self, Choice, LocalImage},
+    archive::{self, ArchiveError, Choice, LocalImage},
     caps,
     catalog::Scope,
     layer,
-    manifest::Compression,
+    manifest::{Compression, Config},
     source::Platform,
     tree::Root,
 };
@@ -20,9 +20,24 @@ use std::{
 /// Inputs, opened before the sandbox closes.
 pub(super) enum Opened {
     Image(Box<LocalImage>),
-    Layout(PathBuf, Option<String>, Option<Digest>, Vec<String>),
-    Archive { file: File, shown: String, name: Option<String>, docker: bool },
-    Snapshots { config: Vec<u8>, manifest: Digest, roots: Vec<Root>, tags: Vec<String> },
+    Layout {
+        directory: PathBuf,
+        name: Option<String>,
+        fetched: Option<(Digest, Option<Digest>)>,
+        tags: Vec<String>,
+    },
+    Archive {
+        file: File,
+        shown: String,
+        name: Option<String>,
+        docker: bool,
+    },
+    Snapshots {
+        config: Vec<u8>,
+        manifest: Digest,
+        roots: Vec<Root>,
+        tags: Vec<String>,
+    },
     Root(Root, Scope),
     Sbom(File, String),
 }
@@ -39,11 +54,22 @@ impl Worker<'_> {
                 let shown = file.display().to_string();
                 (Opened::Archive { file: open(file)?, shown, name: name.clone(), docker }, vec![])
             }
-            Work::Layout { directory, name } => {
-                (Opened::Layout(directory.clone(), name.clone(), None, vec![]), vec![directory.clone()])
-            }
-            Work::Blobs { directory, manifest, tags } => (
-                Opened::Layout(directory.clone(), None, Some(*manifest), tags.clone()),
+            Work::Layout { directory, name } => (
+                Opened::Layout {
+                    directory: directory.clone(),
+                    name: name.clone(),
+                    fetched: None,
+                    tags: vec![],
+                },
+                vec![directory.clone()],
+            ),
+            Work::Blobs { directory, manifest, index, tags } => (
+                Opened::Layout {
+                    directory: directory.clone(),
+                    name: None,
+                    fetched: Some((*manifest, *index)),
+                    tags: tags.clone(),
+                },
                 vec![directory.join("blobs")],
             ),
             Work::Snapshots { config, manifest, layers, tags } => {
@@ -69,22 +95,40 @@ impl Worker<'_> {
 
     /// Reads indexes, manifests and configurations.
     pub(super) fn resolve(&self, opened: Opened, spill: io::Result<File>) -> Result<Opened, WorkError> {
-        let platform = &self.job.platform.parse::<Platform>().unwrap_or_else(|_| Platform::host());
-        Ok(match opened {
-            Opened::Layout(directory, name, manifest, tags) => {
-                let choice = Choice { name: name.as_deref(), manifest, platform };
+        let wanted = self.job.platform.as_ref().and_then(|text| text.parse::<Platform>().ok());
+        let platform = &wanted.clone().unwrap_or_else(Platform::host);
+        let opened = match opened {
+            Opened::Layout { directory, name, fetched, tags } => {
+                let (manifest, index) =
+                    fetched.map_or((None, None), |(manifest, index)| (Some(manifest), index));
+                let choice = Choice { name: name.as_deref(), manifest, index, platform };
                 let mut image = archive::open_layout(&directory, &choice)?;
                 image.tags.extend(tags);
                 Opened::Image(Box::new(image))
             }
             Opened::Archive { file, shown, name, docker } => {
                 let file = self.plain(file, &shown, spill)?;
-                let choice = Choice { name: name.as_deref(), manifest: None, platform };
+                let choice = Choice { name: name.as_deref(), manifest: None, index: None, platform };
                 let open = if docker { archive::open_docker_archive } else { archive::open_oci_archive };
                 Opened::Image(Box::new(open(file, &shown, &choice)?))
             }
             other => other,
-        })
+        };
+        // One that was named must be what is there, also where there was nothing to choose from.
+        let there = match &opened {
+            Opened::Image(image) => Some(image.config.platform.clone()),
+            Opened::Snapshots { config, .. } => Some(Config::parse(config)?.platform),
+            _ => None,
+        };
+        match (wanted, there) {
+            (Some(wanted), Some(there)) if !wanted.accepts(&there) => Err(ArchiveError::Platform {
+                path: self.job.reference.clone(),
+                wanted: wanted.to_string(),
+                choices: (there != "/").then_some(there).into_iter().collect(),
+            }
+            .into()),
+            _ => Ok(opened),
+        }
     }
 
     /// An archive that was compressed as a whole is inflated to a temporary file first.

@@ -35,6 +35,8 @@ pub enum Work {
         directory: PathBuf,
         /// The manifest.
         manifest: Digest,
+        /// The index that it was chosen from, if it was.
+        index: Option<Digest>,
         /// Names of the image.
         tags: Vec<String>,
     },
@@ -72,8 +74,8 @@ pub struct Job {
     pub source: String,
     /// The reference as the user gave it.
     pub reference: String,
-    /// The platform to choose from an image for several.
-    pub platform: String,
+    /// The platform that the image must be for; none for the best of this machine's, and of one image whatever it is for.
+    pub platform: Option<String>,
     /// Whether to look for secrets.
     pub secrets: bool,
     /// Read and verify all blobs again, whatever is cached.

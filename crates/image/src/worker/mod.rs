@@ -103,13 +103,15 @@ impl Worker<'_> {
                     .iter()
                     .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
                     .collect::<Result<Vec<_>, _>>()?;
-                let identity = image::identity(
-                    &config,
-                    config_digest,
-                    Some(manifest),
-                    &tags,
-                    Verification::UnverifiedSnapshot,
-                );
+                let identity = ImageIdentity {
+                    config: config_digest,
+                    manifest: Some(manifest),
+                    index: None,
+                    bases: Vec::new(),
+                    tags: tags.clone(),
+                    platform: config.platform.clone(),
+                    verification: Verification::UnverifiedSnapshot,
+                };
                 let digests = vec![None; facts.len()];
                 let assembled = self.assemble(facts, Some(&config), &digests, &tags, Scope::Image);
                 let (mut report, tree) = self.report(assembled, Some(identity), Some(&config), isolation);
@@ -128,7 +130,7 @@ impl Worker<'_> {
             }
             Opened::Sbom(file, shown) => Some(self.read_sbom(file, shown, isolation)?),
             // `resolve` leaves none of these.
-            Opened::Layout(..) | Opened::Archive { .. } => None,
+            Opened::Layout { .. } | Opened::Archive { .. } => None,
         };
         if let Some(report) = report {
             self.send_report(&report)?;
@@ -266,6 +268,7 @@ impl Worker<'_> {
             coverage: assembled.coverage,
             isolation,
             database: Vec::new(),
+            exceptions: Vec::new(),
         };
         (report, assembled.tree)
     }

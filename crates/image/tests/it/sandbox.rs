@@ -168,7 +168,7 @@ fn a_hostile_analyser_gets_nowhere() {
         work: Work::Root { directory: root.clone(), scope: Some(Scope::Image) },
         source: "dir".to_owned(),
         reference: "root".to_owned(),
-        platform: "linux/amd64".to_owned(),
+        platform: None,
         secrets: true,
         verify: false,
         now: jiff::Timestamp::UNIX_EPOCH,

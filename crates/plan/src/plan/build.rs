@@ -5,13 +5,13 @@ use super::{
     change::changes, gap::gaps,
 };
 use crate::{
-    Options, Rules, StayReason, Subject, image,
+    Options, Rules, StayReason, image,
     image::Image,
     lineage::Lineage,
     optimum::{Instance, Optimum, Problem},
     place::{self, Aside, Place},
 };
-use gabion_model::{Finding, Layer};
+use gabion_model::{Finding, Layer, ScanReport};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -25,8 +25,8 @@ pub(super) enum Fate {
 }
 
 /// See [`crate::plan`].
-pub(crate) fn build(subjects: &[Subject<'_>], rules: &Rules<'_>, options: &Options) -> Plan {
-    let images = image::images(subjects, rules);
+pub(crate) fn build(reports: &[&ScanReport], rules: &Rules<'_>, options: &Options) -> Plan {
+    let images = image::images(reports, rules);
     let lineage = Lineage::of(&images, rules);
     let mut places = Vec::new();
     let asides: Vec<Aside> = images

@@ -1,6 +1,6 @@
 //! Strings and numbers of a report are written by attackers.
 
-use crate::{planned, sample::*, subjects};
+use crate::{planned, sample::*, scans};
 use gabion_model::{FindingKind, PackageKind, Severity};
 use gabion_plan::{Options, Rules, plan, svg, table, tickets};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn no_string_becomes_markup() {
     let reports = evil(EVIL);
     let owner = |_: &gabion_plan::Claim<'_>| Some(EVIL.to_owned());
     let rules = Rules { owner: &owner, ..Rules::default() };
-    let plan = plan(&subjects(&reports), &rules, &Options::default());
+    let plan = plan(&scans(&reports), &rules, &Options::default());
     let picture = svg(&plan);
     assert!(!picture.contains("<script") && picture.contains("&lt;script"), "{picture}");
     let markdown = &tickets(&plan)[0].markdown;

@@ -1,8 +1,8 @@
 //! The forest: nodes, their names, and what is said about bases.
 
 use crate::{planned, sample::*};
-use gabion_model::ScanReport;
-use gabion_plan::{BaseHint, BaseStanding, NamedBy, Options, Subject, plan};
+use gabion_model::{BaseHint, ScanReport};
+use gabion_plan::{BaseStanding, NamedBy};
 
 fn labelled(mut report: ScanReport, name: &str) -> ScanReport {
     let labels = &mut report.config.as_mut().expect("an image").labels;
@@ -86,14 +86,62 @@ fn labels_are_confirmed_or_tell_that_the_base_was_rebuilt() {
     assert_eq!(standing("on-something-else"), (BaseStanding::Unseen, None));
 }
 
+/// With what somebody says about its base.
+fn said(mut report: ScanReport, hint: BaseHint) -> ScanReport {
+    report.target.image.as_mut().expect("an image").bases.push(hint);
+    report
+}
+
+fn provenance(name: &str, one_of_several: bool) -> BaseHint {
+    BaseHint { source: "provenance".to_owned(), name: Some(name.to_owned()), digest: None, one_of_several }
+}
+
 #[test]
 fn a_digest_that_names_an_image_with_other_layers_is_contradicted() {
     let (base, other) = (image("base", &["a"]), image("x", &["b"]));
     let digest = base.target.image.as_ref().and_then(|image| image.manifest);
-    let hint = BaseHint { source: "provenance".to_owned(), name: None, digest };
-    let subjects = [Subject::new(&base), Subject { report: &other, hints: vec![hint] }];
-    let plan = plan(&subjects, &rules(), &Options::default());
+    let hint = BaseHint { name: None, digest, ..provenance("", false) };
+    let plan = planned(&[base, said(other, hint)]);
     assert_eq!(plan.images[1].bases[0].standing, BaseStanding::Contradicted);
+    let table = gabion_plan::table(&plan, 200, false);
+    assert!(table.contains("the base of x by provenance, is not what is there"), "{table}");
+}
+
+#[test]
+fn provenance_and_annotations_are_held_against_the_layers() {
+    let mut base = image("debian", &["a"]);
+    let index = digest("the index of debian");
+    base.target.image.as_mut().expect("an image").index = Some(index);
+    let by_index = BaseHint { digest: Some(index), ..provenance("debian:12", true) };
+    let annotation =
+        BaseHint { source: "annotation".to_owned(), ..provenance("docker.io/library/debian", false) };
+    let on_it =
+        said(said(said(image("on-it", &["a", "b"]), by_index), annotation), provenance("golang", true));
+    let plan = planned(&[base, image("golang", &["go"]), on_it]);
+    let bases = &plan.images.iter().find(|image| image.name == "on-it").expect("there").bases;
+    let standing: Vec<_> =
+        bases.iter().map(|claim| (&*claim.hint.source, claim.hint.name.as_deref(), claim.standing)).collect();
+    assert_eq!(
+        standing,
+        [
+            ("annotation", Some("docker.io/library/debian"), BaseStanding::Confirmed),
+            ("provenance", Some("debian:12"), BaseStanding::Confirmed),
+            ("provenance", Some("golang"), BaseStanding::Builder),
+        ]
+    );
+    let table = gabion_plan::table(&plan, 120, false);
+    assert!(table.contains("debian:12, the base of on-it by provenance, is confirmed"), "{table}");
+    assert!(!table.contains("golang,"), "{table}");
+}
+
+#[test]
+fn one_base_by_provenance_is_a_name_and_one_of_several_is_none() {
+    let fleet = |several| {
+        [image("a", &["x", "a"]), image("b", &["x", "b"])]
+            .map(|one| said(one, provenance("debian:12", several)))
+    };
+    assert_eq!(planned(&fleet(false)).nodes[0].name, "debian:12");
+    assert_eq!(planned(&fleet(true)).nodes[0].name, "base of a and 1 more");
 }
 
 #[test]

@@ -9,10 +9,10 @@ mod sample;
 mod simulation;
 
 use gabion_model::ScanReport;
-use gabion_plan::{Options, Plan, Rules, Subject, plan};
+use gabion_plan::{Options, Plan, Rules, plan};
 
-fn subjects(reports: &[ScanReport]) -> Vec<Subject<'_>> {
-    reports.iter().map(Subject::new).collect()
+fn scans(reports: &[ScanReport]) -> Vec<&ScanReport> {
+    reports.iter().collect()
 }
 
 /// Plans by the rules of the fleet.
@@ -21,5 +21,5 @@ fn planned(reports: &[ScanReport]) -> Plan {
 }
 
 fn planned_by(reports: &[ScanReport], rules: &Rules<'_>, options: &Options) -> Plan {
-    plan(&subjects(reports), rules, options)
+    plan(&scans(reports), rules, options)
 }

@@ -48,6 +48,8 @@ pub(crate) fn image(name: &str, lines: &[&str]) -> ScanReport {
                 config: digest(&format!("config of {name}")),
                 manifest: Some(digest(&format!("manifest of {name}"))),
                 tags: vec![],
+                index: None,
+                bases: Vec::new(),
                 platform: "linux/amd64".to_owned(),
                 verification: Verification::Verified,
             }),
@@ -61,6 +63,7 @@ pub(crate) fn image(name: &str, lines: &[&str]) -> ScanReport {
         coverage,
         isolation: Isolation::default(),
         database: vec![],
+        exceptions: vec![],
     }
 }
 

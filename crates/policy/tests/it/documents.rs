@@ -68,7 +68,7 @@ fn the_gates_in_the_documentation_exist() {
     let page = file("docs/ci.md");
     let lists = page.split("--fail-on ").skip(1).filter_map(|rest| rest.split_whitespace().next());
     let lists: Vec<_> = lists.collect();
-    assert_eq!(lists.len(), 3);
+    assert_eq!(lists.len(), 4);
     for list in lists {
         Gate::parse_list(list).expect("gates");
     }
@@ -151,6 +151,11 @@ fn schemas_refuse_what_the_types_refuse() {
         ("policy", rule("package: { kinds: [dpkg] }"), false),
         ("policy", rule("image: { size_mib: 1.5 }"), false),
         ("policy", rule("coverage: [files]"), true),
+        ("policy", rule("image: {}, scope: { owner: shop }"), true),
+        ("policy", rule("image: {}, scope: { owner: [shop, 'team-*'] }"), true),
+        ("policy", rule("image: {}, scope: { owner: 1 }"), false),
+        ("policy", rule("image: {}, scope: { owner: [''] }"), false),
+        ("policy", rule("image: {}, scope: { owners: [x] }"), false),
         ("policy", rule("severity: high"), false),
         ("policy", rule("stage: later, image: {}"), false),
         ("policy", "version: 1\nrules: [{ id: a b, action: fail, image: {} }]".into(), false),
@@ -173,6 +178,9 @@ fn schemas_refuse_what_the_types_refuse() {
         ("project", "fail_on: high".into(), false),
         ("project", "severity: [hihg]".into(), false),
         ("project", "vex: a".into(), false),
+        ("project", "expires_within: 0".into(), true),
+        ("project", "expires_within: -1".into(), false),
+        ("project", "expires_within: soon".into(), false),
     ] {
         let (_, name, read) = KINDS.into_iter().find(|(known, ..)| *known == kind).expect("a kind");
         assert_eq!(read(&document).is_ok(), valid, "{document}: {:?}", read(&document));

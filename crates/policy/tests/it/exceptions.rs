@@ -1,8 +1,8 @@
 //! Exceptions suppress what they are for, until their last day.
 
 use crate::{sample, says};
-use gabion_model::{PackageKind, ScanReport, SuppressionKind};
-use gabion_policy::{Applied, Exception, Gate, Outcome, Policy, apply, decide};
+use gabion_model::{PackageKind, ScanReport, Standing, SuppressionKind};
+use gabion_policy::{Exception, Gate, Outcome, Policy, apply, decide};
 use jiff::{ToSpan as _, civil::Date};
 
 fn parse(scope: &str) -> Vec<Exception> {
@@ -43,10 +43,13 @@ fn scopes_cover_what_meets_all_of_their_lists() {
         ("images: ['**']", &[openssl, "aws-access-key-id", "CIS-DI-4.1", "GHSA-aaaa-bbbb-cccc"]),
     ] {
         let mut report = sample::rich();
-        let applied = apply(&mut report, &parse(scope), sample::TODAY);
+        apply(&mut report, &parse(scope), sample::TODAY, 14);
         assert_eq!(suppressed(&report), expected, "{scope}");
-        let (used, unused) = if expected.is_empty() { (0, 1) } else { (1, 0) };
-        assert_eq!((applied.used.len(), applied.unused.len()), (used, unused), "{scope}");
+        let told: Vec<_> = report.exceptions.iter().map(|told| (told.standing, told.findings)).collect();
+        let standing = if expected.is_empty() { Standing::Unused } else { Standing::InForce };
+        // One for another image is not told.
+        let here = if scope.contains("other") { vec![] } else { vec![(standing, expected.len() as u64)] };
+        assert_eq!(told, here, "{scope}");
     }
 }
 
@@ -56,7 +59,7 @@ fn names_of_packages_are_those_of_their_ecosystem() {
     let v = report.findings[3].vulnerability.as_mut().expect("of lodash");
     (v.packages[0].kind, v.packages[0].name) = (PackageKind::Pypi, "Django".to_owned());
     let before = report.clone();
-    apply(&mut report, &parse("packages: [{ name: django }]"), sample::TODAY);
+    apply(&mut report, &parse("packages: [{ name: django }]"), sample::TODAY, 14);
     assert_eq!(suppressed(&report), ["GHSA-aaaa-bbbb-cccc"]);
     says("finding: {}, package: { names: [django] }", &before, Outcome::Failed);
 }
@@ -67,17 +70,18 @@ fn all_places_must_be_covered() {
     let mut elsewhere = report.findings[1].evidence[0].clone();
     elsewhere.place = "srv/key".into();
     report.findings[1].evidence.push(elsewhere);
-    apply(&mut report, &parse("paths: ['app/**']"), sample::TODAY);
+    apply(&mut report, &parse("paths: ['app/**']"), sample::TODAY, 14);
     assert_eq!(suppressed(&report), [""; 0]);
-    apply(&mut report, &parse("paths: ['app/**', 'srv/**']"), sample::TODAY);
+    apply(&mut report, &parse("paths: ['app/**', 'srv/**']"), sample::TODAY, 14);
     assert_eq!(suppressed(&report), ["aws-access-key-id"]);
 }
 
 #[test]
 fn what_is_suppressed_says_who_answers_for_it() {
     let mut report = sample::rich();
-    let applied = apply(&mut report, &parse("ids: ['CVE-*']"), sample::TODAY);
-    assert_eq!(applied, Applied { used: vec!["x".into()], ..Applied::default() });
+    apply(&mut report, &parse("ids: ['CVE-*']"), sample::TODAY, 14);
+    let told = &report.exceptions[0];
+    assert_eq!((told.id.as_str(), told.owner.as_str(), told.reason.as_str()), ("x", "shop", "next release"));
     let by = report.findings[0].suppressed.as_ref().expect("suppressed");
     assert_eq!((by.kind, by.source.as_str()), (SuppressionKind::Deferral, "x"));
     assert_eq!((by.owner.as_str(), by.reason.as_str()), ("shop", "next release"));
@@ -91,10 +95,10 @@ fn past_the_last_day_the_finding_is_back() {
     let last = exceptions[0].expires;
     let passes = |report: &ScanReport, day: Date| {
         let now = day.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
-        decide(report, &policy, now).passed
+        decide(report, &policy, None, now).passed
     };
     let mut report = sample::rich();
-    apply(&mut report, &exceptions, last);
+    apply(&mut report, &exceptions, last, 14);
     assert!(passes(&report, last));
     // The same report, written to a file and read again a day later.
     let tomorrow = last.checked_add(1.day()).expect("a day");
@@ -102,10 +106,29 @@ fn past_the_last_day_the_finding_is_back() {
     assert!(!Gate::Kev.check(&report, &gabion_policy::Filter::default(), tomorrow).passed);
     // And a report to which the exceptions are applied then, whether or not they were before.
     for mut report in [report, sample::rich()] {
-        let applied = apply(&mut report, &exceptions, tomorrow);
-        assert_eq!(applied.expired, ["x"]);
+        apply(&mut report, &exceptions, tomorrow, 14);
+        assert_eq!((report.exceptions[0].standing, report.exceptions[0].findings), (Standing::Expired, 2));
         assert_eq!(suppressed(&report), [""; 0]);
         assert!(!passes(&report, tomorrow));
+    }
+}
+
+#[test]
+fn what_expires_soon_is_told() {
+    let exceptions = parse("ids: ['CVE-*']");
+    for (days, soon, standing) in [
+        (15, 14, Standing::InForce),
+        (14, 14, Standing::ExpiresSoon),
+        (0, 14, Standing::ExpiresSoon),
+        (0, 0, Standing::ExpiresSoon),
+        (1, 0, Standing::InForce),
+        (-1, 14, Standing::Expired),
+        (300, u32::MAX, Standing::ExpiresSoon),
+    ] {
+        let mut report = sample::rich();
+        let today = exceptions[0].expires.checked_sub(days.days()).expect("a day");
+        apply(&mut report, &exceptions, today, soon);
+        assert_eq!(report.exceptions[0].standing, standing, "{days} days left, {soon}");
     }
 }
 
@@ -115,10 +138,10 @@ fn the_first_exception_counts() {
     let mut exceptions = parse("ids: ['CVE-*']");
     exceptions.extend(parse("ids: ['CVE-2026-*']"));
     exceptions[1].id = "y".into();
-    let applied = apply(&mut report, &exceptions, sample::TODAY);
-    assert_eq!(applied.used, ["x", "y"]);
+    apply(&mut report, &exceptions, sample::TODAY, 14);
+    assert!(report.exceptions.iter().all(|told| told.standing == Standing::InForce && told.findings == 1));
     assert_eq!(report.findings[0].suppressed.as_ref().expect("suppressed").source, "x");
-    let decision = decide(&report, &Policy::default_policy(), sample::now());
+    let decision = decide(&report, &Policy::default_policy(), None, sample::now());
     assert_eq!(decision.rules[0].outcome, Outcome::Passed);
 }
 

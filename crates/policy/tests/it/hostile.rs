@@ -120,7 +120,7 @@ fn expressions_that_cost_too_much_are_refused_or_fail() {
     ] {
         let text = with_rule(&format!("when: {}", serde_json::to_string(&expression).expect("writes")));
         let _ = Policy::parse("p", &text)
-            .map(|policy| gabion_policy::decide(&crate::sample::rich(), &policy, crate::sample::now()));
+            .map(|policy| gabion_policy::decide(&crate::sample::rich(), &policy, None, crate::sample::now()));
     }
     let doubling = with_rule(
         "when: '[\"ab\"].map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).map(s, s + s).size() > 0'",
@@ -167,7 +167,7 @@ proptest! {
         let source = words.join(" ");
         let text = with_rule(&format!("when: {}", serde_json::to_string(&source).expect("writes")));
         if let Ok(policy) = Policy::parse("p", &text) {
-            let _ = gabion_policy::decide(&crate::sample::rich(), &policy, crate::sample::now());
+            let _ = gabion_policy::decide(&crate::sample::rich(), &policy, None, crate::sample::now());
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn rule(rest: &str) -> Policy {
 
 /// What a rule says of a report.
 pub(crate) fn outcome(rest: &str, report: &gabion_model::ScanReport) -> RuleOutcome {
-    let Decision { mut rules, .. } = decide(report, &rule(rest), sample::now());
+    let Decision { mut rules, .. } = decide(report, &rule(rest), None, sample::now());
     rules.pop().expect("one rule")
 }
 

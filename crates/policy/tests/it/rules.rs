@@ -4,17 +4,17 @@ use crate::{outcome, rule, sample, says};
 use gabion_model::{Aspect, ScanReport, Severity, Status, Suppression, SuppressionKind};
 use gabion_policy::{
     Outcome::{CannotTell, Failed, NotApplicable, Passed, Warned},
-    Policy, Stage, decide, decide_at,
+    Owners, Policy, Stage, decide, decide_at,
 };
 use jiff::civil::Date;
 
 #[test]
 fn the_default_policy_stops_what_it_should_and_passes_what_is_clean() {
     let policy = Policy::default_policy();
-    let clean = decide(&sample::clean(), &policy, sample::now());
+    let clean = decide(&sample::clean(), &policy, None, sample::now());
     assert!(clean.passed, "{clean:#?}");
     assert!(clean.rules.iter().all(|rule| rule.outcome == Passed), "{clean:#?}");
-    let rich = decide(&sample::rich(), &policy, sample::now());
+    let rich = decide(&sample::rich(), &policy, None, sample::now());
     assert!(!rich.passed);
     let told: Vec<_> = rich.rules.iter().map(|rule| (rule.id.as_str(), rule.outcome)).collect();
     assert_eq!(
@@ -46,7 +46,7 @@ fn what_was_not_looked_at_is_never_a_pass() {
         let partial = sample::partial(sample::clean(), aspect.clone());
         let outcome = says(criteria, &partial, CannotTell);
         assert_eq!(outcome.reason, format!("{aspect} is partial: var/big: too large"));
-        assert!(!decide(&partial, &rule(criteria), sample::now()).passed);
+        assert!(!decide(&partial, &rule(criteria), None, sample::now()).passed);
         let allowed = says(&format!("{criteria}, allow_incomplete: true"), &partial, Passed);
         assert!(allowed.reason.contains("too large"), "{}", allowed.reason);
         for status in [
@@ -77,10 +77,10 @@ fn a_warning_never_stops() {
         Policy::parse("p", &text).expect("valid")
     };
     let rich = sample::rich();
-    let decision = decide(&rich, &policy("finding: { severity: low }"), sample::now());
+    let decision = decide(&rich, &policy("finding: { severity: low }"), None, sample::now());
     assert_eq!((decision.passed, decision.rules[0].outcome), (true, Warned));
     let partial = sample::partial(sample::clean(), Aspect::SECRETS);
-    let decision = decide(&partial, &policy("finding: { kinds: [secret] }"), sample::now());
+    let decision = decide(&partial, &policy("finding: { kinds: [secret] }"), None, sample::now());
     assert_eq!((decision.passed, decision.rules[0].outcome), (true, CannotTell));
 }
 
@@ -144,8 +144,8 @@ fn scope_and_stage_decide_whether_a_rule_is_asked() {
     says(&format!("{rest}, scope: {{ labels: {{ team: shop }} }}"), &unlabelled, CannotTell);
     says(&format!("{rest}, stage: deploy"), &report, NotApplicable);
     let policy = rule(&format!("{rest}, stage: deploy"));
-    assert!(decide(&report, &policy, sample::now()).passed);
-    assert!(!decide_at(Stage::Deploy, &report, &policy, sample::now()).passed);
+    assert!(decide(&report, &policy, None, sample::now()).passed);
+    assert!(!decide_at(Stage::Deploy, &report, &policy, None, sample::now()).passed);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn an_expression_that_cannot_be_computed_fails_the_rule() {
 #[test]
 fn a_decision_is_the_same_bytes_each_time() {
     let decision = || {
-        let decision = decide(&sample::rich(), &Policy::default_policy(), sample::now());
+        let decision = decide(&sample::rich(), &Policy::default_policy(), None, sample::now());
         serde_json::to_string(&decision).expect("writes")
     };
     let first = decision();
@@ -231,4 +231,60 @@ fn an_empty_criterion_is_met_by_every_image() {
 fn a_policy_can_be_shared_between_threads() {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Policy>();
+}
+
+#[test]
+fn a_scope_may_be_of_some_owners_only() {
+    let owners = |text: &str| Owners::parse("owners.yaml", text).expect("valid");
+    let file = owners(
+        "version: 1\nowners:\n  - { owner: platform, images: ['**'] }\n  - { owner: shop, labels: { team: shop } }\n",
+    );
+    let outcome = |scope: &str, report: &ScanReport, owners: Option<&Owners>| {
+        let rule = rule(&format!("image: {{}}, scope: {{ {scope} }}"));
+        decide(report, &rule, owners, sample::now()).rules.remove(0)
+    };
+    let clean = sample::clean();
+    for (scope, expected) in [
+        ("owner: shop", Failed),
+        ("owner: [search, 'sh*']", Failed),
+        ("owner: platform", NotApplicable),
+        ("owner: shop, images: ['registry.example/**']", Failed),
+        ("owner: shop, images: ['registry.example/other/**']", NotApplicable),
+        ("owner: shop, labels: { team: search }", NotApplicable),
+    ] {
+        assert_eq!(outcome(scope, &clean, Some(&file)).outcome, expected, "{scope}");
+    }
+    // Nobody owns it.
+    let other = owners("version: 1\nowners: [{ owner: shop, images: [other] }]");
+    assert_eq!(outcome("owner: '**'", &clean, Some(&other)).outcome, NotApplicable);
+    // Nobody knows.
+    let without = outcome("owner: shop", &clean, None);
+    assert_eq!((without.outcome, without.reason.contains("--owners")), (CannotTell, true));
+    assert_eq!(outcome("owner: shop, images: [other]", &clean, None).outcome, NotApplicable);
+    let unlabelled = ScanReport { config: None, ..sample::clean() };
+    assert_eq!(outcome("owner: shop", &unlabelled, Some(&other)).outcome, CannotTell);
+}
+
+#[test]
+fn what_owners_are_asked_in_vain_is_told_with_its_place() {
+    let text = "version: 1
+owners:
+  - { owner: platform, images: ['registry.example/**', 'old.example/**'] }
+  - { owner: shop, images: ['registry.example/shop/*'], labels: { team: shop } }
+  - { owner: search, labels: { team: serach } }
+  - { owner: mix, images: ['registry.example/other'], labels: { team: shop } }
+";
+    let owners = Owners::parse("owners.yaml", text).expect("valid");
+    let (shop, none) = ([("team".to_owned(), "shop".to_owned())].into(), [].into());
+    let name = |name: &str| gabion_policy::names_of([name]);
+    let images = [(name("registry.example/shop/api:1"), &shop), (name("registry.example/other:1"), &none)];
+    let told: Vec<String> = owners.unmet(&images).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "owners.yaml:3:5: no image is named old.example/**, of which \"platform\" would be the owner",
+            "owners.yaml:5:5: no image has the label team=serach, of which \"search\" would be the owner",
+            "owners.yaml:6:5: no image has both a name and the labels that this entry of \"mix\" asks for",
+        ]
+    );
 }

@@ -96,6 +96,8 @@ pub(crate) fn clean() -> ScanReport {
                 config: Digest::sha256([0xcd; 32]),
                 manifest: Some(digest),
                 tags: Vec::new(),
+                index: None,
+                bases: Vec::new(),
                 platform: "linux/amd64".into(),
                 verification: Verification::Verified,
             }),
@@ -125,6 +127,7 @@ pub(crate) fn clean() -> ScanReport {
         coverage,
         isolation: Isolation::default(),
         database: vec![source("debian", "osv"), source("kev", "kev"), source("epss", "epss")],
+        exceptions: Vec::new(),
     }
 }
 

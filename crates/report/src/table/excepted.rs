@@ -1,11 +1,12 @@
 //! What does not count, and who says so: with `all` one block for each finding, otherwise the verdict's count is enough.
+//! Exceptions that someone must look at are always shown.
 
 use super::{
     findings::{INDENT, SEVERITY},
     page::{self, Page, pad, style},
 };
 use crate::{known, text};
-use gabion_model::{Finding, ScanReport, Suppression};
+use gabion_model::{Finding, ScanReport, Standing, Suppression};
 use std::io;
 
 /// Writes the section; true if anything was left out.
@@ -28,4 +29,26 @@ pub(super) fn write(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::
         page.line(&[(style::PLAIN, INDENT), (style::DIM, &finding.id)])?;
     }
     Ok(false)
+}
+
+/// Exceptions that are shown without `all`.
+const SHOWN: usize = 10;
+
+/// Writes the exceptions that someone must look at; true if any was left out.
+pub(super) fn standings(page: &mut Page<'_>, report: &ScanReport, all: bool) -> io::Result<bool> {
+    let told = known::exceptions_to_look_at(report);
+    if told.is_empty() {
+        return Ok(false);
+    }
+    page.heading("EXCEPTIONS", "to look at")?;
+    let most = if all { told.len() } else { SHOWN };
+    for exception in told.iter().take(most) {
+        let style = if exception.standing == Standing::Unused { style::PLAIN } else { style::WARNING };
+        page.block(&[(style::PLAIN, "  ")], style, &text::exception(exception))?;
+    }
+    if told.len() > most {
+        let more = format!("and {} more", text::thousands((told.len() - most) as u64));
+        page.block(&[(style::PLAIN, "  ")], style::DIM, &more)?;
+    }
+    Ok(told.len() > most)
 }

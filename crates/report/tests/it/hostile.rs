@@ -75,6 +75,9 @@ fn poisoned(evil: &str) -> ScanReport {
             (suppression.source, suppression.reason, suppression.owner) = (s(), s(), s());
         }
     }
+    for exception in &mut report.exceptions {
+        (exception.id, exception.owner, exception.reason) = (s(), s(), s());
+    }
     report.database.iter_mut().for_each(|source| (source.name, source.kind) = (s(), s()));
     report.coverage.gap(Aspect::FILES, Reason::at(s(), s()));
     report.coverage.set(Aspect::CONFIG, Status::Failed { reason: s() });

@@ -8,9 +8,9 @@ mod wall;
 pub(crate) use wall::wall;
 
 use gabion_model::{
-    Aspect, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity, Isolation, Layer,
-    Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage, Target, Tool,
-    Verification,
+    Aspect, BaseHint, Coverage, Digest, Evidence, Finding, FindingKind, ImageConfig, ImageIdentity,
+    Isolation, Layer, Location, OsRelease, Package, PackageKind, Reason, ScanReport, Severity, SourcePackage,
+    Target, Tool, Verification,
     os::{EndOfLife, Extension},
     scan::FileTotals,
     scan::SCHEMA_VERSION,
@@ -233,6 +233,13 @@ pub(crate) fn rich() -> ScanReport {
                     "registry.example/team/shop:1.4".to_owned(),
                     "registry.example/team/shop:latest".to_owned(),
                 ],
+                index: Some(digest(0xd1)),
+                bases: vec![BaseHint {
+                    source: "provenance".to_owned(),
+                    name: Some("docker.io/library/debian:12".to_owned()),
+                    digest: Some(digest(0xd2)),
+                    one_of_several: true,
+                }],
                 platform: "linux/amd64".to_owned(),
                 verification: Verification::Verified,
             }),
@@ -278,12 +285,13 @@ pub(crate) fn rich() -> ScanReport {
         coverage: coverage(),
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
         database: vulnerabilities::database(),
+        exceptions: vulnerabilities::exceptions(),
     }
 }
 
 /// A root with many findings of few rules: secrets of which some share a file, and some are shipped by a package.
 pub(crate) fn crowded() -> ScanReport {
-    let mut report = rich();
+    let mut report = ScanReport { exceptions: vec![], ..rich() };
     let secret = |rule: &str, title, severity, file: &str, line| {
         let place = evidence(file, Some(line), Some(2), &format!("key = **** # {line}"));
         let mut finding = finding(FindingKind::Secret, rule, title, severity, "Revoke it.", &[place]);
@@ -328,6 +336,7 @@ pub(crate) fn clean() -> ScanReport {
         findings: vec![],
         coverage,
         database: vec![],
+        exceptions: vec![],
         ..rich()
     }
 }

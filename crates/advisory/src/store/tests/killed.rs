@@ -12,6 +12,7 @@ const CLIENT: &str = "GABION_TEST_STORE_CLIENT";
 const SERVER: &str = "GABION_TEST_STORE_SERVER";
 const PUBLIC: &str = "GABION_TEST_STORE_KEY";
 const STEPS: &str = "GABION_TEST_STORE_STEPS";
+const WORK: &str = "GABION_TEST_STORE_WORK";
 
 /// Ends this process, if its parent wants that after as many steps as it has taken.
 pub(crate) fn step() {
@@ -24,7 +25,7 @@ pub(crate) fn step() {
     }
 }
 
-/// The process that is killed: it updates if there is a server, else it builds.
+/// The process that is killed: it updates if there is a server, else it builds, adds or removes.
 #[test]
 #[ignore = "run by the tests below, in a process of its own"]
 fn child() {
@@ -32,7 +33,11 @@ fn child() {
         return;
     };
     let Some(server) = env::var_os(SERVER) else {
-        build(&client, &NAMES, 1).unwrap();
+        match env::var(WORK).unwrap().as_str() {
+            "add" => add(&client, &["npm"], 1).unwrap(),
+            "remove" => Change::begin(&client).unwrap().remove(&["npm"], now()).unwrap(),
+            _ => build(&client, &NAMES, 1).unwrap(),
+        };
         return;
     };
     let key = env::var(PUBLIC).unwrap().parse().unwrap();
@@ -41,8 +46,15 @@ fn child() {
     Change::begin(&client).unwrap().update(upstream, now(), &mut |_| {}).unwrap();
 }
 
-/// Kills a child before its first step, its second, and so on, until one comes to its end.
-fn kill_at_every_step(client: &Path, server: Option<&Path>, restore: impl Fn()) {
+/// Kills a child before its first step, its second, and so on, until one comes to its end. Afterwards there are the versions
+/// that were `before`, or those of `after`.
+fn kill_at_every_step(
+    client: &Path,
+    server: Option<&Path>,
+    work: &str,
+    [before, after]: [&str; 2],
+    restore: impl Fn(),
+) {
     let mut seen = Vec::new();
     for steps in 0.. {
         restore();
@@ -52,17 +64,16 @@ fn kill_at_every_step(client: &Path, server: Option<&Path>, restore: impl Fn()) 
             .envs(server.map(|server| (SERVER, server)))
             .env(PUBLIC, &KEY.1)
             .env(STEPS, steps.to_string())
+            .env(WORK, work)
             .stdout(Stdio::null())
             .status()
             .unwrap();
         match Store::open(client) {
             Ok(store) => {
                 assert!(store.verify().all(|(_, verified)| verified.is_ok()));
-                let versions = versions(&store);
-                assert_eq!(versions, vec![versions[0].clone(); 3], "after {steps} steps");
-                seen.push(versions[0].clone());
+                seen.push(versions(&store).concat());
             }
-            Err(StoreError::Absent(_)) => seen.push(String::new()),
+            Err(StoreError::Absent(_)) => seen.push("absent".to_owned()),
             Err(error) => panic!("after {steps} steps: {error}"),
         }
         if status.success() {
@@ -79,9 +90,9 @@ fn kill_at_every_step(client: &Path, server: Option<&Path>, restore: impl Fn()) 
             assert_eq!(leftovers(client), 0, "after {steps} steps");
         }
     }
-    assert!(seen.len() > 12, "{seen:?}");
-    assert!(seen.is_sorted(), "{seen:?}");
-    assert_eq!(seen.last().unwrap(), "1");
+    let switched = seen.iter().position(|versions| versions != before).unwrap_or(seen.len());
+    assert!(switched > 2 && seen[switched..].iter().all(|versions| versions == after), "{seen:?}");
+    assert_eq!(seen.last().unwrap(), after);
 }
 
 /// Two versions on a server, and a client that has the first.
@@ -111,18 +122,39 @@ fn restore(old: Option<&Path>, client: &Path) {
 #[test]
 fn an_update_by_deltas() {
     let (world, old) = world();
-    kill_at_every_step(&world.client, Some(&world.server), || restore(Some(&old), &world.client));
+    kill_at_every_step(&world.client, Some(&world.server), "update", ["000", "111"], || {
+        restore(Some(&old), &world.client);
+    });
 }
 
 #[test]
 fn a_first_update() {
     let (world, _) = world();
-    kill_at_every_step(&world.client, Some(&world.server), || restore(None, &world.client));
+    kill_at_every_step(&world.client, Some(&world.server), "update", ["absent", "111"], || {
+        restore(None, &world.client);
+    });
+}
+
+/// Two versions of a database that is built here: the first, and what becomes of it.
+fn work(work: &str, after: &str) {
+    let root = TempDir::new().unwrap();
+    let (old, client) = (root.path().join("old"), root.path().join("client"));
+    build(&old, &NAMES, 0).unwrap();
+    kill_at_every_step(&client, None, work, ["000", after], || restore(Some(&old), &client));
+    assert_eq!(leftovers(&client), 0);
 }
 
 #[test]
 fn a_build() {
-    let (world, old) = world();
-    kill_at_every_step(&world.client, None, || restore(Some(&old), &world.client));
-    assert_eq!(leftovers(&world.client), 0);
+    work("build", "111");
+}
+
+#[test]
+fn an_addition() {
+    work("add", "001");
+}
+
+#[test]
+fn a_removal() {
+    work("remove", "00");
 }

@@ -164,7 +164,7 @@ impl Image {
     }
 
     /// Puts its blobs into a layout, and gives the descriptor of its manifest.
-    fn store(&self, directory: &Path) -> Value {
+    pub(crate) fn store(&self, directory: &Path) -> Value {
         let blobs = directory.join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("creates");
         let mut layers = Vec::new();
@@ -221,7 +221,8 @@ pub(crate) fn index(directory: &Path, descriptor: &Value) {
     index_of(directory, std::slice::from_ref(descriptor));
 }
 
-fn index_of(directory: &Path, manifests: &[Value]) {
+/// Makes a directory a layout of these.
+pub(crate) fn index_of(directory: &Path, manifests: &[Value]) {
     fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("writes");
     let index = json!({ "schemaVersion": 2, "manifests": manifests });
     fs::write(directory.join("index.json"), index.to_string()).expect("writes");

@@ -10,5 +10,5 @@ mod registry;
 mod run;
 mod streams;
 
-pub(crate) use build::{Image, Layer, Tar};
+pub(crate) use build::{Image, Layer, Tar, blob, index_of, sha256};
 pub(crate) use run::{Desk, Ran};

@@ -299,3 +299,30 @@ fn answer(stream: &TcpStream, directory: &Path) -> u64 {
     let _ = out.write_all(body);
     body.len() as u64
 }
+
+#[test]
+fn what_is_added_to_a_fetched_database_stays_and_what_was_fetched_is_its_publishers() {
+    let desk = publisher();
+    let key = desk.at("key.pub");
+    let fetched = update(&desk, &["public", "--key", key.to_str().expect("text")]);
+    assert_eq!(fetched.code, 0, "{}", fetched.err);
+    desk.write("feeds/own.jsonl", record("CVE-2025-99030", ("npm", "own"), &fixed("1.0.1"), &json!({})));
+    let add = |from: &str| desk.run(&["db", "build", "--add", "--db", "client", "--from", from]);
+    assert_eq!(add("osv=feeds/own.jsonl").code, 0);
+    let before = sequence(&desk);
+    for ran in [add("kev:osv=feeds/own.jsonl"), desk.run(&["db", "remove", "kev", "--db", "client"])] {
+        ran.fails(&["the source kev is from ", "public: the next update would bring it back"]);
+    }
+    next_version(&desk);
+    let updated = update(&desk, &[]);
+    assert_eq!(updated.code, 0, "{}", updated.err);
+    assert_eq!(sequence(&desk), before + 1);
+    let status = desk.run(&["db", "status", "--db", "client"]).out;
+    assert!(status.contains("  own                  osv (built here)"), "{status}");
+    assert_eq!(status.matches("built here").count(), 1, "{status}");
+    assert_eq!(desk.run(&["db", "search", "CVE-2025-99030", "--db", "client"]).code, 0);
+    assert_eq!(desk.run(&["db", "search", "CVE-2025-99006", "--db", "client"]).code, 0);
+    assert_eq!(desk.run(&["db", "remove", "own", "--db", "client"]).code, 0);
+    assert_eq!(desk.run(&["db", "search", "CVE-2025-99030", "--db", "client"]).code, 1);
+    assert_eq!(update(&desk, &[]).code, 0);
+}

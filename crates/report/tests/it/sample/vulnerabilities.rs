@@ -2,7 +2,8 @@
 
 use super::{digest, evidence};
 use gabion_model::{
-    Evidence, Finding, FindingKind, FixState, Package, PackageKind, PackageRef, Severity, Vulnerability,
+    AppliedException, Evidence, Finding, FindingKind, FixState, Package, PackageKind, PackageRef, Severity,
+    Standing, Vulnerability,
     vulnerability::{
         Cvss, DataSource, Epss, Factor, KnownExploited, Match, Priority, Score, Share, Ssvc, Suppression,
         SuppressionKind, Symbols,
@@ -367,5 +368,25 @@ pub(super) fn database() -> Vec<DataSource> {
         source("epss", "epss", Some("2026-11-22T00:00:00Z"), 291_000),
         source("ghsa", "osv", Some("2026-10-01T00:00:00Z"), 2_000),
         source("govulndb", "osv", None, 3_400),
+    ]
+}
+
+/// One of each standing.
+pub(super) fn exceptions() -> Vec<AppliedException> {
+    let exception = |id: &str, expires, standing, findings| AppliedException {
+        id: id.to_owned(),
+        kind: SuppressionKind::RiskAcceptance,
+        owner: "team-shop@example.org".to_owned(),
+        reason: "healthz listens on loopback only and parses no addresses".to_owned(),
+        expires,
+        standing,
+        findings,
+    };
+    vec![
+        exception("shop-2026-07", date(2026, 12, 31), Standing::InForce, 1),
+        exception("shop-2026-08", date(2026, 12, 31), Standing::Unused, 0),
+        exception("shop-2026-05", date(2026, 11, 30), Standing::ExpiresSoon, 2),
+        exception("shop-2026-01", date(2026, 6, 30), Standing::Expired, 1),
+        exception("shop-2026-02", date(2026, 7, 31), Standing::Expired, 0),
     ]
 }
