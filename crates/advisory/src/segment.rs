@@ -187,6 +187,15 @@ impl Segment {
     /// Maps a file and checks its header and the top page of its table.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let map = Map::open(path).map_err(|source| SegmentError::Io { path: path.to_owned(), source })?;
+        Self::checked(path, map)
+    }
+
+    /// One that is part of the program, checked like any other; `name` is told in errors.
+    pub fn included(name: &str, bytes: &'static [u8]) -> Result<Self, SegmentError> {
+        Self::checked(Path::new(name), Map::Program(bytes))
+    }
+
+    fn checked(path: &Path, map: Map) -> Result<Self, SegmentError> {
         if !map.starts_with(&Header::MAGIC) {
             return Err(SegmentError::Foreign(path.to_owned()));
         }

@@ -8,7 +8,6 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::Order;
-use gabion_image::cache::Cache;
 use gabion_model::{FindingKind, ScanReport, Severity};
 use gabion_plan::{
     Assumption, Claim, Options, Rules, Simulation, Subject, plan, simulate, simulation_table, svg, table,
@@ -229,7 +228,7 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
         }
     }
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
+    let database = db::for_scan(db)?;
     // An exception counts today, or not, however old the report is; and so does the age of the database.
     let now = clock::now()?;
     let mut all = Vec::new();

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let cache = usable_cache(&args.common)?;
     let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
+    match_vulnerabilities(&mut scanned.report, db)?;
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
     if let Some(cache) = &cache {
@@ -67,13 +67,8 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Matches the packages of a report against the database.
-pub(crate) fn match_vulnerabilities(
-    report: &mut ScanReport,
-    db: Option<&Path>,
-    cache: Option<&Cache>,
-    quiet: bool,
-) -> anyhow::Result<()> {
-    if let Some(database) = db::for_scan(db, cache.map(Cache::root), quiet)? {
+pub(crate) fn match_vulnerabilities(report: &mut ScanReport, db: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(database) = db::for_scan(db)? {
         gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
     }
     Ok(())
