@@ -239,8 +239,7 @@ fn reports(args: &PlanArgs, verdict: &Verdict) -> anyhow::Result<Vec<ScanReport>
             gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
         verdict.suppress(&mut report, now, true);
-        verdict.filter(&mut report);
-        all.push(report);
+        all.push(verdict.filtered(&report).unwrap_or(report));
     }
     verdict.tell_expired(now);
     Ok(all)

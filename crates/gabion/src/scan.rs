@@ -33,21 +33,25 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     match_vulnerabilities(&mut scanned.report, db)?;
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
-    if let Some(cache) = &cache {
-        saved::keep(cache, &scanned.report);
-    }
-    if let Some(path) = &args.vex_output {
-        verdict::write_vex(&scanned.report, &args.vex_author, now, path)?;
-    }
     let gates = verdict.results(&scanned.report, now);
-    verdict.filter(&mut scanned.report);
-    let report = &scanned.report;
-    let color = output::color(args.common.color);
-    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
-    for file in &args.outputs {
-        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
-    }
-    output::print(report, args.format, &options)?;
+    let all = &scanned.report;
+    let left = verdict.filtered(all);
+    let report = left.as_ref().unwrap_or(all);
+    // Kept while it is told: it is as much work.
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        if let Some(cache) = &cache {
+            scope.spawn(|| saved::keep(cache, all));
+        }
+        if let Some(path) = &args.vex_output {
+            verdict::write_vex(all, &args.vex_author, now, path)?;
+        }
+        let color = output::color(args.common.color);
+        let options = Options { color, all: args.all, width: output::width(), gates: &gates };
+        for file in &args.outputs {
+            output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
+        }
+        output::print(report, args.format, &options)
+    })?;
     let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
     for gate in &failed {
         output::note(&format!("gate failed: {}: {}", gate.gate, gate.detail));
@@ -131,7 +135,7 @@ pub(crate) fn one(
 /// This very program, as the analysis process.
 fn worker() -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("__worker");
+    command.arg(crate::WORKER);
     command
 }
 
