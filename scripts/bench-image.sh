@@ -3,15 +3,17 @@
 #
 #   scripts/bench-image.sh DIR
 #
-# Three gzip layers, about 850 MB unpacked: Debian 12 minbase; python3, pip, nodejs, npm, nginx and a JRE;
+# Three gzip layers, about 850 MB unpacked: Debian 12 minbase; python3, pip, nodejs, npm, nginx, a JRE and curl;
 # an application with npm and PyPI packages and a shaded jar. Needs root, mmdebstrap, umoci and skopeo.
 set -eu
 dir=${1:?usage: bench-image.sh DIR}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-[ -f "$dir/done" ] && exit 0
+# One that another version of this script built is built again.
+version=$(sha256sum < "$0")
+[ "$(cat "$dir/done" 2>/dev/null)" = "$version" ] && exit 0
 work=$dir/work
-rm -rf "$work" "$dir/oci" "$dir/bench.tar" "$dir/rootfs"
+rm -rf "$work" "$dir/done" "$dir/oci" "$dir/bench.tar" "$dir/rootfs"
 mkdir -p "$work"
 say() { printf 'bench image: %s\n' "$*" >&2; }
 
@@ -34,8 +36,8 @@ run() {
     umount "$root/proc"
     : > "$root/etc/resolv.conf"
 }
-say "layer 2: python3 pip nodejs npm nginx JRE"
-step='apt-get -qq update && apt-get -qq install -y --no-install-recommends ca-certificates python3 python3-pip nodejs npm nginx default-jre-headless && apt-get clean && rm -rf /var/lib/apt/lists/*'
+say "layer 2: python3 pip nodejs npm nginx JRE curl"
+step='apt-get -qq update && apt-get -qq install -y --no-install-recommends ca-certificates python3 python3-pip nodejs npm nginx default-jre-headless curl && apt-get clean && rm -rf /var/lib/apt/lists/*'
 run "$step" >/dev/null 2>&1
 umoci --log=error repack --refresh-bundle --image "$dir/oci:bench" \
     --history.created_by "RUN /bin/sh -c $step # buildkit" "$work/bundle"
@@ -46,7 +48,7 @@ mkdir -p "$app"
 (cd "$app" && npm init -y >/dev/null && npm install --silent --no-audit --no-fund \
     express@4.19.2 lodash@4.17.20 axios@1.6.0 react@18.2.0 webpack@5.90.0 typescript@5.3.3 @babel/core@7.23.0 jest@29.7.0)
 python3 -m pip install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore --target "$root/usr/local/lib/python3.11/dist-packages" \
-    django==4.2.7 flask==3.0.0 requests==2.31.0 boto3==1.33.0
+    django==4.2.7 flask==3.0.0 requests==2.31.0 boto3==1.33.0 numpy==1.26.2 psycopg2-binary==2.9.9
 mkdir -p "$app/lib"
 for gav in io.grpc:grpc-netty-shaded:1.59.0 com.google.guava:guava:32.1.3-jre org.apache.logging.log4j:log4j-core:2.17.1; do
     mvn -q dependency:copy -Dartifact="$gav" -DoutputDirectory="$app/lib" >/dev/null
@@ -62,4 +64,4 @@ skopeo --insecure-policy copy -q "oci:$dir/oci:bench" "docker-archive:$dir/bench
 mv "$root" "$dir/rootfs"
 rm -rf "$work"
 du -sm "$dir/rootfs" "$dir/bench.tar" >&2
-touch "$dir/done"
+echo "$version" > "$dir/done"

@@ -1,5 +1,5 @@
-//! Rust from the protobuf definitions in `crates/api/proto`, without `protoc`: `protox` compiles them,
-//! `tonic-prost-build` writes the clients.
+//! What is committed and made from something else. Rust from the protobuf definitions in `crates/api/proto`, without
+//! `protoc`: `protox` compiles them, `tonic-prost-build` writes the clients. And the segment of the starter records.
 
 use anyhow::Context;
 use std::{
@@ -25,6 +25,14 @@ pub(crate) fn api() -> anyhow::Result<()> {
     let api = Api::here();
     fs::remove_dir_all(&api.generated).context("removing the old code")?;
     write(&api.proto, &api.generated)
+}
+
+/// Replaces the segment of the starter records; `gabion_advisory::starter` tests that it is what they say.
+pub(crate) fn starter() -> anyhow::Result<()> {
+    let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/advisory/starter");
+    let compiled = gabion_advisory::starter::compile(&records, &records.join("starter.seg"))?;
+    anyhow::ensure!(compiled.rejected == 0, "{} of the starter records are wrong", compiled.rejected);
+    Ok(())
 }
 
 fn write(proto: &Path, to: &Path) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ pub(crate) mod tests;
 
 use crate::{
     Database, Ecosystem,
-    database::{Source, Statement},
+    database::Statement,
     judge::{Verdict, judge},
     record::{Advisory, Standing},
     segment::SegmentError,
@@ -38,6 +38,7 @@ use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
+    sync::{Mutex, PoisonError},
 };
 
 /// Puts the vulnerabilities of its packages into a report, and what could not be told into its coverage. What an earlier
@@ -53,11 +54,7 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
         Platform::Unknown(_) => &[],
     };
     let questions: Vec<Question<'_>> = questions.into_iter().collect();
-    let mut matching = Matching::new(database, report);
-    for (source, statement, asked) in ask_all(database, &questions, releases)? {
-        matching.compare(source, &statement, asked)?;
-    }
-    let (mut findings, mut told) = matching.finish()?;
+    let (mut findings, mut told) = match_all(report, database, &questions, releases)?;
     told.ended = match &report.os {
         Some(os) => lifecycle::ended(os, database, now)?,
         None => None,
@@ -85,52 +82,92 @@ pub(crate) fn questions<'a>(report: &'a ScanReport, platform: &Platform) -> ques
 /// A name, and who wants to know about it.
 type Question<'a> = ((Ecosystem, String), Vec<Asked<'a>>);
 
-/// A statement of a source that says something to those who asked.
-type Answer<'q> = (usize, Statement, &'q [Asked<'q>]);
+/// Names that a thread takes at once; fewer are not worth a thread.
+const SHARE: usize = 64;
 
-/// Fewer questions are not worth a thread.
-const SHARE: usize = 256;
-
-/// Asks every source about every name, on all processors: most of the time goes into unpacking and checking blocks.
-fn ask_all<'q>(
+/// Asks every source about every name, on all processors: what one name leads to does not depend on another.
+fn match_all(
+    report: &ScanReport,
     database: &Database,
-    questions: &'q [Question<'q>],
+    questions: &[Question<'_>],
     releases: &[String],
-) -> Result<Vec<Answer<'q>>, SegmentError> {
+) -> Result<(Vec<gabion_model::Finding>, Told), SegmentError> {
     let processors = std::thread::available_parallelism().map_or(1, Into::into).min(8);
-    let share = questions.len().div_ceil(processors).max(SHARE);
-    std::thread::scope(|scope| {
-        let ask = |part: &'q [Question<'q>]| scope.spawn(move || ask(database, part, releases));
-        let threads: Vec<_> = questions.chunks(share).map(ask).collect();
-        let mut all = Vec::new();
-        for thread in threads {
-            // It does not panic; if it did, so must this.
-            all.append(&mut thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+    let places = places(database, questions, releases);
+    let shares = Mutex::new(questions.chunks(SHARE));
+    let work = || {
+        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut answers = Vec::new();
+        while let Some(share) = next() {
+            for question in share {
+                ask(database, question, &places, &mut answers)?;
+            }
         }
-        Ok(all)
+        // In the order of their advisories, so that each block of those is unpacked once.
+        answers.sort_by(|(a, one, _), (b, other, _)| (a, &one.advisory).cmp(&(b, &other.advisory)));
+        let mut matching = Matching::new(database, report);
+        for (source, statement, asked) in &answers {
+            matching.compare(*source, statement, asked)?;
+        }
+        matching.finish()
+    };
+    std::thread::scope(|scope| {
+        let helpers = processors.min(questions.len().div_ceil(SHARE)).saturating_sub(1);
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        let (mut findings, mut told) = work()?;
+        for helper in helpers {
+            // It does not panic; if it did, so must this.
+            let (more, of_them) = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            findings.extend(more);
+            told.add(of_them);
+        }
+        Ok((findings, told))
     })
 }
 
+/// Which sources say something about which releases of each ecosystem.
+type Places<'a> = BTreeMap<Ecosystem, Vec<(usize, &'a str)>>;
+
+fn places<'a>(database: &Database, questions: &[Question<'_>], releases: &'a [String]) -> Places<'a> {
+    let mut places = Places::new();
+    for ((ecosystem, _), _) in questions {
+        places.entry(*ecosystem).or_insert_with(|| {
+            let releases: Vec<&str> = if ecosystem.is_distribution() {
+                releases.iter().map(String::as_str).collect()
+            } else {
+                vec![""]
+            };
+            let mut all = Vec::new();
+            for (index, source) in database.sources().iter().enumerate() {
+                if let Some(known) = source.releases().get(ecosystem) {
+                    let told = releases.iter().filter(|release| known.contains_key(**release));
+                    all.extend(told.map(|release| (index, *release)));
+                }
+            }
+            all
+        });
+    }
+    places
+}
+
+/// A statement of a source that says something to those who asked.
+type Answer<'q> = (usize, Statement, &'q [Asked<'q>]);
+
+/// Asks every source about a name.
 fn ask<'q>(
     database: &Database,
-    questions: &'q [Question<'q>],
-    releases: &[String],
-) -> Result<Vec<Answer<'q>>, SegmentError> {
-    let none = [String::new()];
-    let mut answers = Vec::new();
-    for ((ecosystem, name), asked) in questions {
-        let releases = if ecosystem.is_distribution() { releases } else { &none };
-        for (index, source) in database.sources().iter().enumerate() {
-            for release in releases {
-                source.statements(*ecosystem, name, release, &mut |statement| {
-                    if says_something(&statement, asked) {
-                        answers.push((index, statement, asked.as_slice()));
-                    }
-                })?;
+    ((ecosystem, name), asked): &'q Question<'q>,
+    places: &Places<'_>,
+    answers: &mut Vec<Answer<'q>>,
+) -> Result<(), SegmentError> {
+    for &(index, release) in places.get(ecosystem).into_iter().flatten() {
+        database.sources()[index].statements(*ecosystem, name, release, &mut |statement| {
+            if says_something(&statement, asked) {
+                answers.push((index, statement, asked.as_slice()));
             }
-        }
+        })?;
     }
-    Ok(answers)
+    Ok(())
 }
 
 /// Whether a statement is more than that nobody who asked is affected.
@@ -154,6 +191,15 @@ struct Told {
     ended: Option<String>,
 }
 
+impl Told {
+    /// What is to be told of packages, from another thread.
+    fn add(&mut self, other: Self) {
+        self.unknown.extend(other.unknown);
+        self.denied.extend(other.denied);
+        self.rejected.extend(other.rejected);
+    }
+}
+
 /// A vulnerability in one version of a package that advisories name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Subject {
@@ -167,7 +213,8 @@ struct Subject {
 struct Matching<'a> {
     database: &'a Database,
     report: &'a ScanReport,
-    advisories: HashMap<(usize, String), Rc<Advisory>>,
+    /// Of each source, by id.
+    advisories: Vec<HashMap<String, Rc<Advisory>>>,
     hits: BTreeMap<Subject, Vec<Hit>>,
     denials: BTreeSet<Subject>,
     told: Told,
@@ -178,7 +225,7 @@ impl<'a> Matching<'a> {
         Self {
             database,
             report,
-            advisories: HashMap::new(),
+            advisories: vec![HashMap::new(); database.sources().len()],
             hits: BTreeMap::new(),
             denials: BTreeSet::new(),
             told: Told::default(),
@@ -223,19 +270,15 @@ impl<'a> Matching<'a> {
     }
 
     fn advisory(&mut self, index: usize, id: &str) -> Result<Rc<Advisory>, SegmentError> {
-        if let Some(known) = self.advisories.get(&(index, id.to_owned())) {
+        if let Some(known) = self.advisories[index].get(id) {
             return Ok(known.clone());
         }
-        let found = self.source(index).advisory(id)?;
+        let found = self.database.sources()[index].advisory(id)?;
         // A statement is never without its advisory, unless the advisory was too large to be kept.
         let advisory =
             Rc::new(found.unwrap_or_else(|| Advisory { id: id.to_owned(), ..Advisory::default() }));
-        self.advisories.insert((index, id.to_owned()), advisory.clone());
+        self.advisories[index].insert(id.to_owned(), advisory.clone());
         Ok(advisory)
-    }
-
-    fn source(&self, index: usize) -> &'a Source {
-        &self.database.sources()[index]
     }
 
     fn finish(mut self) -> Result<(Vec<gabion_model::Finding>, Told), SegmentError> {

@@ -173,8 +173,8 @@ pub struct Segment {
     unpacker: Unpacker,
     groups_checked: Bits,
     blocks_checked: Bits,
-    /// The block that was read last: the next question is often about a neighbour.
-    recent: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
+    /// Blocks that were read last, by the end of their number: the next question is often about a neighbour.
+    recent: [Mutex<Option<(u64, Arc<Vec<u8>>)>>; Self::RECENT],
     reads: AtomicU64,
 }
 
@@ -183,10 +183,21 @@ impl Segment {
     const RESIDENT: u64 = 12 << 20;
     /// What the kernel maps around one touched byte.
     const TOUCH: u64 = 64 << 10;
+    /// Blocks that are kept as they were unpacked, so that threads rarely take away each other's.
+    const RECENT: usize = 16;
 
     /// Maps a file and checks its header and the top page of its table.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let map = Map::open(path).map_err(|source| SegmentError::Io { path: path.to_owned(), source })?;
+        Self::checked(path, map)
+    }
+
+    /// One that is part of the program, checked like any other; `name` is told in errors.
+    pub fn included(name: &str, bytes: &'static [u8]) -> Result<Self, SegmentError> {
+        Self::checked(Path::new(name), Map::Program(bytes))
+    }
+
+    fn checked(path: &Path, map: Map) -> Result<Self, SegmentError> {
         if !map.starts_with(&Header::MAGIC) {
             return Err(SegmentError::Foreign(path.to_owned()));
         }
@@ -218,7 +229,7 @@ impl Segment {
             map,
             header,
             top,
-            recent: Mutex::default(),
+            recent: std::array::from_fn(|_| Mutex::default()),
             reads: AtomicU64::new(0),
         })
     }
@@ -369,7 +380,8 @@ impl Segment {
 
     /// A block by its number and what the table says of it.
     fn block(&self, number: u64, entry: &Entry<'_>) -> Result<Arc<Vec<u8>>, SegmentError> {
-        let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &self.recent[number as usize % Self::RECENT];
+        let recent = || slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((same, block)) = &*recent()
             && *same == number
         {

@@ -42,9 +42,6 @@ pub(crate) enum Command {
     },
     /// Print the manual page, in roff
     Man,
-    /// Read hostile bytes in a sandbox; started by the other commands
-    #[command(name = "__worker", hide = true)]
-    Worker,
 }
 
 const TARGET_HELP: &str = "\

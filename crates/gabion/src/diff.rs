@@ -97,7 +97,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let mut new = scan::one(&args.new, &args.common, cache.as_ref(), true, true)?;
     // Both by the same database, on the same day.
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
+    let database = db::for_scan(db)?;
     for report in [&mut old.report, &mut new.report] {
         if let Some(database) = &database {
             gabion_advisory::evaluate::evaluate(report, database, now)?;
@@ -106,8 +106,11 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     }
     verdict.tell_expired(now);
     let gates = gates(&verdict, &old.report, &new.report, now);
-    verdict.filter(&mut old.report);
-    verdict.filter(&mut new.report);
+    for report in [&mut old.report, &mut new.report] {
+        if let Some(left) = verdict.filtered(report) {
+            *report = left;
+        }
+    }
     let index = |index: Option<FileIndex>| index.unwrap_or_default();
     let diff = Diff { gates, ..compare(&old.report, &index(old.index), &new.report, &index(new.index)) };
     match args.format {

@@ -58,7 +58,7 @@ fn report(args: &ExplainArgs) -> anyhow::Result<ScanReport> {
             let cache = scan::usable_cache(&args.common)?;
             let mut scanned = scan::one(target, &args.common, cache.as_ref(), true, false)?;
             let db = args.db.as_deref();
-            scan::match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
+            scan::match_vulnerabilities(&mut scanned.report, db)?;
             Ok(scanned.report)
         }
     }

@@ -25,7 +25,17 @@ use clap::Parser;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::process::ExitCode;
 
+/// The only argument of the analysis process, which reads hostile bytes in a sandbox. It is no command: nobody types it, and
+/// nothing that a command needs is made for it.
+const WORKER: &str = "__worker";
+
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
+        // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
+        return if done { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
@@ -40,12 +50,6 @@ fn main() -> ExitCode {
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),
         cli::Command::Man => output::man(),
-        cli::Command::Worker => {
-            // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
-            let _ = set_parent_process_death_signal(Some(Signal::KILL));
-            let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
-            return if done { ExitCode::SUCCESS } else { ExitCode::from(2) };
-        }
     };
     result.unwrap_or_else(|error| output::failure(&error))
 }

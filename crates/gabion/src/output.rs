@@ -54,30 +54,22 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     to_stdout(|out| writeln!(out, "{text}"))
 }
 
-/// The commands without those that are not for users, which the generators would show.
-fn visible() -> clap::Command {
-    let all = Cli::command();
-    let commands = all.get_subcommands().filter(|c| !c.is_hide_set()).cloned();
-    let commands: Vec<_> = commands.collect();
-    clap::Command::new(all.get_name().to_owned())
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(all.get_about().cloned().unwrap_or_default())
-        .after_help(all.get_after_help().cloned().unwrap_or_default())
-        .disable_help_subcommand(true)
-        .subcommands(commands)
+/// The commands as the generators tell them: `gabion help` needs no words.
+fn commands() -> clap::Command {
+    Cli::command().disable_help_subcommand(true)
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(), "gabion", &mut script);
+    clap_complete::generate(shell, &mut commands(), "gabion", &mut script);
     to_stdout(|out| out.write_all(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn man() -> anyhow::Result<ExitCode> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(visible()).render(&mut page)?;
-    for command in visible().get_subcommands() {
+    clap_mangen::Man::new(commands()).render(&mut page)?;
+    for command in commands().get_subcommands() {
         let name = format!("gabion-{}", command.get_name());
         clap_mangen::Man::new(command.clone().name(name)).render(&mut page)?;
     }

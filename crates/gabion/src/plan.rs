@@ -8,7 +8,6 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use gabion_advisory::{Database, Order, segment::SegmentError};
-use gabion_image::cache::Cache;
 use gabion_model::{Finding, FindingKind, ScanReport, Severity};
 use gabion_plan::{
     Assumption, Claim, Options, Rules, Simulation, plan, simulate, simulation_table, svg, table, tickets,
@@ -263,7 +262,7 @@ fn look_again(
     let mut report = changed.clone();
     gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
     verdict.suppress(&mut report, now, true);
-    verdict.filter(&mut report);
+    let mut report = verdict.filtered(&report).unwrap_or(report);
     report.findings.retain(|finding| finding.kind == FindingKind::Vulnerability);
     Ok(Some(report.findings))
 }
@@ -286,7 +285,7 @@ fn reports(
         }
     }
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    let database = db::for_scan(db, cache.as_ref().map(Cache::root), args.common.quiet)?;
+    let database = db::for_scan(db)?;
     // An exception counts today, or not, however old the report is; and so does the age of the database.
     let mut all = Vec::new();
     for (mut report, fresh) in reports.into_values() {
@@ -296,8 +295,7 @@ fn reports(
             gabion_advisory::evaluate::evaluate(&mut report, database, now)?;
         }
         verdict.suppress(&mut report, now, true);
-        verdict.filter(&mut report);
-        all.push(report);
+        all.push(verdict.filtered(&report).unwrap_or(report));
     }
     verdict.tell_expired(now);
     Ok((all, database))

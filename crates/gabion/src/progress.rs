@@ -12,12 +12,13 @@ impl Progress {
     /// Hidden when quiet or when standard error is no terminal.
     pub(crate) fn new(quiet: bool, what: &str) -> Self {
         let bar = ProgressBar::new(0);
-        if quiet || !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
         bar.set_style(spinner());
         bar.set_message(what.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(120));
+        if quiet || !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        } else {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
         Self { bar }
     }
 

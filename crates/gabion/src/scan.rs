@@ -30,28 +30,32 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let cache = usable_cache(&args.common)?;
     let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
     let db = args.db.as_deref().or(verdict.db.as_deref());
-    match_vulnerabilities(&mut scanned.report, db, cache.as_ref(), args.common.quiet)?;
+    match_vulnerabilities(&mut scanned.report, db)?;
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
     // The table has them.
     if !args.common.quiet && args.format != Format::Table {
         verdict::tell_exceptions(&scanned.report);
     }
-    if let Some(cache) = &cache {
-        saved::keep(cache, &scanned.report);
-    }
-    if let Some(path) = &args.vex_output {
-        verdict::write_vex(&scanned.report, &args.vex_author, now, path)?;
-    }
     let gates = verdict.results(&scanned.report, now);
-    verdict.filter(&mut scanned.report);
-    let report = &scanned.report;
-    let color = output::color(args.common.color);
-    let options = Options { color, all: args.all, width: output::width(), gates: &gates };
-    for file in &args.outputs {
-        output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
-    }
-    output::print(report, args.format, &options)?;
+    let all = &scanned.report;
+    let left = verdict.filtered(all);
+    let report = left.as_ref().unwrap_or(all);
+    // Kept while it is told: it is as much work.
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        if let Some(cache) = &cache {
+            scope.spawn(|| saved::keep(cache, all));
+        }
+        if let Some(path) = &args.vex_output {
+            verdict::write_vex(all, &args.vex_author, now, path)?;
+        }
+        let color = output::color(args.common.color);
+        let options = Options { color, all: args.all, width: output::width(), gates: &gates };
+        for file in &args.outputs {
+            output::write(report, file.format, &Options { color: false, all: true, ..options }, &file.path)?;
+        }
+        output::print(report, args.format, &options)
+    })?;
     let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
     for gate in &failed {
         output::note(&format!("gate failed: {}: {}", gate.gate, gate.detail));
@@ -71,13 +75,8 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Matches the packages of a report against the database.
-pub(crate) fn match_vulnerabilities(
-    report: &mut ScanReport,
-    db: Option<&Path>,
-    cache: Option<&Cache>,
-    quiet: bool,
-) -> anyhow::Result<()> {
-    if let Some(database) = db::for_scan(db, cache.map(Cache::root), quiet)? {
+pub(crate) fn match_vulnerabilities(report: &mut ScanReport, db: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(database) = db::for_scan(db)? {
         gabion_advisory::evaluate::evaluate(report, &database, report.created)?;
     }
     Ok(())
@@ -137,7 +136,7 @@ pub(crate) fn one(
 /// This very program, as the analysis process.
 fn worker() -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("__worker");
+    command.arg(crate::WORKER);
     command
 }
 

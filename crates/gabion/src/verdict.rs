@@ -169,9 +169,13 @@ impl Verdict {
         results
     }
 
-    /// Takes away what was not asked for. What is left is not all: the coverage says so, so that nobody takes the report
-    /// for a clean one later.
-    pub(crate) fn filter(&self, report: &mut ScanReport) {
+    /// A report without what was not asked for; none if that is all of it. What is left is not all: the coverage says so, so
+    /// that nobody takes the report for a clean one later.
+    pub(crate) fn filtered(&self, report: &ScanReport) -> Option<ScanReport> {
+        if report.findings.iter().all(|finding| self.filter.counts(finding)) {
+            return None;
+        }
+        let mut report = report.clone();
         let (kept, hidden): (Vec<_>, Vec<_>) =
             std::mem::take(&mut report.findings).into_iter().partition(|finding| self.filter.counts(finding));
         report.findings = kept;
@@ -186,6 +190,7 @@ impl Verdict {
                 report.coverage.gap(aspect, Reason { text, path: None, count });
             }
         }
+        Some(report)
     }
 
     /// Tells which exceptions have expired.

@@ -22,10 +22,11 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     ffi::CStr,
     fs::File,
     io,
+    ops::Range,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -79,10 +80,18 @@ pub struct Root {
     shown: String,
 }
 
-/// A file for the reading threads.
+/// Files for a reading thread.
+#[derive(Default)]
+struct Batch {
+    /// All paths, one behind the other.
+    paths: Vec<u8>,
+    tasks: Vec<Task>,
+}
+
+/// One of them.
 struct Task {
     id: u32,
-    path: Vec<u8>,
+    path: Range<usize>,
     size: u64,
     mode: u16,
 }
@@ -147,7 +156,7 @@ impl Root {
             links: HashMap::new(),
             todo: Vec::new(),
             desk: &desk,
-            batch: Vec::with_capacity(BATCH),
+            batch: Batch::default(),
         };
         let full = AtomicBool::new(false);
         let walked = std::thread::scope(|scope| {
@@ -164,8 +173,11 @@ impl Root {
                                 continue;
                             }
                         };
-                        for task in batch {
-                            let Some(outcome) = self.file(&task, analyser, pass, counters) else {
+                        for task in &batch.tasks {
+                            let path = &batch.paths[task.path.clone()];
+                            let file =
+                                Candidate { path, size: task.size, mode: task.mode, scope: analyser.scope };
+                            let Some(outcome) = self.file(&file, analyser, pass, counters) else {
                                 continue;
                             };
                             let facts = outcome.as_ref().map_or(&[][..], |o| &o.facts);
@@ -214,19 +226,18 @@ impl Root {
     /// Reads one file, if anybody wants it.
     fn file(
         &self,
-        task: &Task,
+        file: &Candidate<'_>,
         analyser: &Analyser<'_>,
         pass: &mut FilePass,
         counters: &Counters,
     ) -> Option<io::Result<Outcome>> {
-        let file = Candidate { path: &task.path, size: task.size, mode: task.mode, scope: analyser.scope };
-        let wanting = analyser.wanting(&file);
-        if !analyser.needs_content(&file, &wanting) {
+        let wanting = analyser.wanting(file);
+        if !analyser.needs_content(file, &wanting) {
             return None;
         }
-        counters.read.fetch_add(task.size, Ordering::Relaxed);
-        let open = self.open_beneath(&task.path, OFlags::RDONLY).map_err(io::Error::from);
-        Some(open.map(File::from).and_then(|source| pass.in_place(analyser, &file, wanting, &source)))
+        counters.read.fetch_add(file.size, Ordering::Relaxed);
+        let open = self.open_beneath(file.path, OFlags::RDONLY).map_err(io::Error::from);
+        Some(open.map(File::from).and_then(|source| pass.in_place(analyser, file, wanting, &source)))
     }
 }
 
@@ -258,7 +269,7 @@ struct Walk<'a> {
     todo: Vec<Arc<Slot>>,
     desk: &'a Desk,
     /// Files for the readers.
-    batch: Vec<Task>,
+    batch: Batch,
 }
 
 impl Walk<'_> {
@@ -309,17 +320,18 @@ impl Walk<'_> {
             self.gap(path, why);
         }
         let mut mets = Vec::new();
-        for at in 0..entries.names.len() {
+        let mut full = path.to_vec();
+        if !full.is_empty() {
+            full.push(b'/');
+        }
+        let directory = full.len();
+        for at in 0..entries.len() {
             if self.counters.entries.fetch_add(1, Ordering::Relaxed) >= self.limits.entries {
                 return Err(TreeError::Entries { path: self.root.shown.clone(), limit: self.limits.entries });
             }
             let detail = entries.detail(at);
-            let name = entries.names[at].0.to_bytes();
-            let mut full = Vec::with_capacity(path.len() + 1 + name.len());
-            full.extend_from_slice(path);
-            if !full.is_empty() {
-                full.push(b'/');
-            }
+            let name = entries.name(at);
+            full.truncate(directory);
             full.extend_from_slice(name);
             if full.len() > path::MAX {
                 self.gap(&full, path::PathError::TooLong.to_string());
@@ -328,10 +340,11 @@ impl Walk<'_> {
             self.layer.stats.entries += 1;
             match detail {
                 Detail::Directory => {
-                    mets.push(Met { path: full, parent: id, directory: entries.for_children(path) });
+                    let directory = entries.for_children(path);
+                    mets.push(Met { path: full.clone(), parent: id, directory });
                 }
                 Detail::Other { stat, link, capabilities } => {
-                    self.entry(full, name, id, &stat, link, capabilities.as_deref());
+                    self.entry(&full, name, id, &stat, link, capabilities.as_deref());
                 }
                 // It went away in between, as files of a live system do.
                 Detail::Gone => {}
@@ -345,7 +358,7 @@ impl Walk<'_> {
     /// Anything but a directory.
     fn entry(
         &mut self,
-        full: Vec<u8>,
+        full: &[u8],
         name: &[u8],
         parent: u32,
         stat: &Stat,
@@ -354,16 +367,14 @@ impl Walk<'_> {
     ) {
         let mut file = new_file(stat);
         match file.kind {
-            FileKind::File => {
-                let inode = (stat.st_dev, stat.st_ino);
-                if let Some(first) = self.links.get(&inode) {
+            FileKind::File if stat.st_nlink > 1 => match self.links.entry((stat.st_dev, stat.st_ino)) {
+                Entry::Occupied(first) => {
                     file.kind = FileKind::Hardlink;
                     file.size = 0;
-                    link.clone_from(first);
-                } else if stat.st_nlink > 1 {
-                    self.links.insert(inode, full.clone());
+                    link.clone_from(first.get());
                 }
-            }
+                Entry::Vacant(vacant) => _ = vacant.insert(full.to_vec()),
+            },
             FileKind::Special if self.lister.layout == Layout::Overlay && is_whiteout(stat) => {
                 file.kind = FileKind::Whiteout;
             }
@@ -375,9 +386,11 @@ impl Walk<'_> {
         let id = self.layer.index.insert_in(parent, name, file);
         if kind == FileKind::File {
             self.layer.stats.content_size += size;
-            self.batch.push(Task { id, path: full, size, mode });
-            if self.batch.len() == BATCH {
-                self.desk.send(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH)));
+            let start = self.batch.paths.len();
+            self.batch.paths.extend_from_slice(full);
+            self.batch.tasks.push(Task { id, path: start..self.batch.paths.len(), size, mode });
+            if self.batch.tasks.len() == BATCH {
+                self.desk.send(std::mem::take(&mut self.batch));
             }
         }
     }

@@ -6,24 +6,30 @@
 
 use crate::text::is_unprintable;
 use serde::Serialize;
-use std::io;
+use std::io::{self, Write};
 
 /// Writes a value as pretty JSON and a newline.
-pub(crate) fn write<T: Serialize>(value: &T, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut safe = Escaping(out);
+pub(crate) fn write<T: Serialize>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    // Collected, as the serialiser writes a few bytes at a time, and a look at many costs as much as one at few.
+    let mut safe = io::BufWriter::new(Escaping(out));
     serde_json::to_writer_pretty(&mut safe, value)?;
-    out.write_all(b"\n")
+    safe.write_all(b"\n")?;
+    safe.flush()
 }
 
 /// Passes JSON text on, with unprintable characters as `\uXXXX`. Relies on `serde_json` handing over whole
-/// characters; bytes that are no UTF-8 pass through unchanged.
-struct Escaping<'a>(&'a mut dyn io::Write);
+/// characters, which a `BufWriter` leaves whole; bytes that are no UTF-8 pass through unchanged.
+struct Escaping<'a>(&'a mut dyn Write);
 
-impl io::Write for Escaping<'_> {
+impl Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if !bytes.is_ascii() || bytes.contains(&0x7f) => self.write_text(text)?,
-            _ => self.0.write_all(bytes)?,
+        if bytes.is_ascii() && !bytes.contains(&0x7f) {
+            self.0.write_all(bytes)?;
+        } else {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => self.write_text(text)?,
+                Err(_) => self.0.write_all(bytes)?,
+            }
         }
         Ok(bytes.len())
     }

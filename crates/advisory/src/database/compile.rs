@@ -90,12 +90,6 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Of a source so small that it needs no dictionary.
-    #[must_use]
-    pub fn plain(self) -> Self {
-        Self { builder: Builder::plain(), ..self }
-    }
-
     /// Reads a feed.
     pub fn import(&mut self, kind: Kind, path: &Path, limits: &FeedLimits) -> Result<(), CompileError> {
         self.kinds.insert(kind.name());

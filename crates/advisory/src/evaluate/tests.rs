@@ -288,3 +288,26 @@ fn old_partial_and_empty_databases_say_so() {
     evaluate(&mut one, &empty, now()).expect("evaluates");
     assert_eq!(status(&one).word(), "not evaluated");
 }
+
+#[test]
+fn many_packages_on_several_threads_are_matched_as_each_is_alone() {
+    let name = |n: usize| format!("package-{n}");
+    let records: Vec<_> = (0..400)
+        .step_by(3)
+        .map(|n| {
+            osv(&format!("GHSA-{}", n % 90), "npm", &name(n), "2.0.0", r#","aliases":["CVE-2024-0001"]"#)
+        })
+        .collect();
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    let (_dir, database) = database(&records, &[]);
+    let found = |packages: Vec<Package>| {
+        let mut report = report(None, packages);
+        evaluate(&mut report, &database, now()).expect("evaluates");
+        report.findings
+    };
+    let npm = |n: usize| package(PackageKind::Npm, &name(n), "1.0.0");
+    let together = found((0..400).map(npm).collect());
+    let mut alone: Vec<_> = (0..400).flat_map(|n| found(vec![npm(n)])).collect();
+    alone.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!((together.len(), together), (134, alone));
+}

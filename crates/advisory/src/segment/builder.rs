@@ -44,11 +44,6 @@ impl Builder {
         Self { dictionary: previous.map(|segment| segment.dictionary().to_vec()), ..Self::default() }
     }
 
-    /// Without a dictionary, which takes the most time and memory of building, and which pays for itself in large segments only.
-    pub fn plain() -> Self {
-        Self { dictionary: Some(Vec::new()), ..Self::default() }
-    }
-
     /// Something to know about the segment as a whole: `feed`, `created`, `license`. It is part of the root.
     pub fn meta(&mut self, name: &str, value: &str) -> &mut Self {
         self.meta.insert(name.to_owned(), value.to_owned());

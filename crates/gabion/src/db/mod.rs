@@ -81,11 +81,7 @@ pub(crate) fn from_store(store: Store) -> anyhow::Result<Database> {
 }
 
 /// Opens the database that a scan uses; none if the user wants none. Where there is none yet, the starter serves.
-pub(crate) fn for_scan(
-    option: Option<&Path>,
-    cache: Option<&Path>,
-    quiet: bool,
-) -> anyhow::Result<Option<Database>> {
+pub(crate) fn for_scan(option: Option<&Path>) -> anyhow::Result<Option<Database>> {
     let option = option.filter(|path| !path.as_os_str().is_empty());
     if option == Some(Path::new("none")) {
         return Ok(None);
@@ -96,44 +92,7 @@ pub(crate) fn for_scan(
     {
         return open(directory).map(Some);
     }
-    // Nobody asked for the starter, so a scan without it is told as one without a database.
-    Ok(starter(cache)
-        .inspect_err(|error| {
-            if !quiet {
-                output::note(&format!("note: {error:#}"));
-            }
-        })
-        .ok())
-}
-
-/// The records that come with the program, compiled once into the cache. Without one, wherever a file can be for a moment.
-fn starter(cache: Option<&Path>) -> anyhow::Result<Database> {
-    let name = format!("starter-{}.seg", gabion_advisory::starter::id().short());
-    let kept = cache.map(|cache| cache.join(name));
-    if let Some(database) = kept.as_deref().and_then(|path| Database::open([path]).ok()) {
-        return Ok(database);
-    }
-    let mut places = vec![std::env::temp_dir(), PathBuf::from("/dev/shm")];
-    if let Some(cache) = cache {
-        places.insert(0, cache.join("tmp"));
-    }
-    let mut failed = None;
-    for place in places {
-        let path = place.join(format!("starter.{}", std::process::id()));
-        if let Err(error) = gabion_advisory::starter::compile(&path) {
-            failed.get_or_insert(error);
-            continue;
-        }
-        let database = Database::open([&path]);
-        // Mapped, it needs no name; with one, the next scan finds it.
-        let renamed = kept.as_ref().is_some_and(|kept| std::fs::rename(&path, kept).is_ok());
-        if !renamed {
-            let _ = std::fs::remove_file(&path);
-        }
-        return Ok(database?);
-    }
-    Err(failed.map_or_else(|| anyhow!("there is no place"), anyhow::Error::new))
-        .context("cannot unpack the starter database")
+    Ok(Some(gabion_advisory::starter::database()?))
 }
 
 /// How to fetch and push.

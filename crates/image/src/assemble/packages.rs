@@ -39,7 +39,7 @@ pub(super) fn packages(
                 package.locations.iter_mut().for_each(|l| l.layer = Some(file.layer as u32));
             }
             let listed = beside.join(file, tree, &mut package);
-            let files = owned(tree, files.iter().chain(listed)).collect();
+            let files = owned(tree, files.iter().chain(listed));
             drafts.push(Draft { package, files });
         }
     }
@@ -91,8 +91,21 @@ pub(super) fn packages(
     drafts.into_iter().map(|d| d.package).collect()
 }
 
-fn owned<'a>(tree: &'a FileIndex, files: impl Iterator<Item = &'a String>) -> impl Iterator<Item = u32> {
-    files.filter_map(|path| tree.locate(path.as_bytes())).filter(|&id| !tree.entry(id).is_dir())
+/// Entries of the tree at listed paths, as [`FileIndex::locate`] finds them. Lists go by directory, so each is looked for once.
+fn owned<'a>(tree: &FileIndex, files: impl Iterator<Item = &'a String>) -> Vec<u32> {
+    let mut owned = Vec::new();
+    let mut known: Option<(&[u8], [Option<u32>; 2])> = None;
+    for file in files.map(String::as_bytes) {
+        let parent = path::parent(file);
+        let directories = match known {
+            Some((same, directories)) if same == parent => directories,
+            _ => [tree.find(parent), tree.resolve(parent)],
+        };
+        known = Some((parent, directories));
+        let entry = directories.into_iter().flatten().find_map(|id| tree.child(id, path::name(file)));
+        owned.extend(entry.filter(|&id| !tree.entry(id).is_dir()));
+    }
+    owned
 }
 
 /// The same package found twice is one package with two locations.

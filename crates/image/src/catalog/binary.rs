@@ -48,7 +48,7 @@ impl Cataloger for BinarySignature {
     fn want(&self, file: &Candidate<'_>) -> Want {
         match found(file).next() {
             Some(Found { record: true, .. }) if file.size <= MAX_RECORD => Want::Content,
-            Some(Found { record: false, .. }) if file.is_program() => Want::Elf,
+            Some(Found { record: false, .. }) => Want::Elf,
             _ => Want::No,
         }
     }
@@ -143,7 +143,7 @@ fn compile(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(&pattern).unicode(false).build().ok()
 }
 
-/// The rows that speak of a file, in the order of the table.
+/// The rows that speak of a file, in the order of the table; of a file that is no program only those of text files.
 fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> {
     type Row = (&'static str, &'static Signature, bool);
     /// Globs with their row, and whether it is of text files, by the first byte of the file name, or 0 where that may be any.
@@ -158,10 +158,11 @@ fn found<'a>(file: &Candidate<'a>) -> impl Iterator<Item = Found<'a>> + use<'a> 
         }
         index
     });
-    let path = file.path;
+    let (path, program) = (file.path, file.is_program());
     let first = file.name().first().copied().unwrap_or(0);
     let index = &*INDEX;
-    index[usize::from(first)].iter().chain(&index[0]).filter_map(move |(glob, signature, record)| {
+    let rows = index[usize::from(first)].iter().chain(&index[0]);
+    rows.filter(move |(_, _, record)| *record || program).filter_map(move |(glob, signature, record)| {
         let named = matches(glob, path)?;
         Some(Found { signature, record: *record, named: (!named.is_empty()).then_some(named) })
     })

@@ -9,14 +9,14 @@
 //! begun yet the walk lists itself; while it waits for one that somebody has begun, it lists another.
 
 use super::{
-    Task,
+    Batch,
     list::{Listed, Lister, Met},
     locked,
 };
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -36,11 +36,14 @@ pub(super) struct Slot {
 
 #[derive(Default)]
 struct State {
-    batches: VecDeque<Vec<Task>>,
+    batches: VecDeque<Batch>,
     /// In the order in which the walk met them: it comes back to the last one first.
     pending: Vec<Arc<Slot>>,
     /// Listed, and not walked yet.
     ahead: usize,
+    /// Readers with nothing to do, and whether the walk waits: waking costs a system call, needed or not.
+    idle: usize,
+    walk_waits: bool,
     closed: bool,
 }
 
@@ -55,20 +58,19 @@ pub(super) struct Desk {
 
 /// What a reader does next.
 pub(super) enum Job {
-    Read(Vec<Task>),
+    Read(Batch),
     List(Arc<Slot>),
 }
 
 impl Desk {
     /// Hands files to the readers; waits if they have too many.
-    pub(super) fn send(&self, batch: Vec<Task>) {
+    pub(super) fn send(&self, batch: Batch) {
         let mut state = locked(&self.state);
         while state.batches.len() >= BATCHES {
-            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.walk_waits(state);
         }
         state.batches.push_back(batch);
-        drop(state);
-        self.work.notify_one();
+        self.wake_reader(&state);
     }
 
     /// Tells of directories that will be walked, the last one first.
@@ -78,11 +80,9 @@ impl Desk {
         if !slots.is_empty() {
             let mut state = locked(&self.state);
             state.pending.extend(slots.iter().cloned());
-            let idle = state.ahead < AHEAD;
-            drop(state);
             // One is enough: what the walk does not get to, it does itself.
-            if idle {
-                self.work.notify_one();
+            if state.ahead < AHEAD {
+                self.wake_reader(&state);
             }
         }
         slots
@@ -99,14 +99,15 @@ impl Desk {
                 return Some(Job::List(slot));
             }
             if let Some(batch) = state.batches.pop_front() {
-                drop(state);
-                self.progress.notify_one();
+                self.wake_walk(&state);
                 return Some(Job::Read(batch));
             }
             if state.closed {
                 return None;
             }
+            state.idle += 1;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
@@ -114,8 +115,7 @@ impl Desk {
     pub(super) fn listed(&self, slot: &Slot, listed: Listed) {
         *locked(&slot.listed) = Some(listed);
         // Under the lock, so that the walk does not begin to wait in between.
-        drop(locked(&self.state));
-        self.progress.notify_one();
+        self.wake_walk(&locked(&self.state));
     }
 
     /// What lies in a directory that the walk has come to.
@@ -137,10 +137,29 @@ impl Desk {
                 }
                 None => {
                     if locked(&slot.listed).is_none() {
-                        drop(self.progress.wait(state).unwrap_or_else(PoisonError::into_inner));
+                        drop(self.walk_waits(state));
                     }
                 }
             }
+        }
+    }
+
+    fn walk_waits<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.walk_waits = true;
+        let mut state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.walk_waits = false;
+        state
+    }
+
+    fn wake_walk(&self, state: &State) {
+        if state.walk_waits {
+            self.progress.notify_one();
+        }
+    }
+
+    fn wake_reader(&self, state: &State) {
+        if state.idle > 0 {
+            self.work.notify_one();
         }
     }
 

@@ -9,7 +9,7 @@ use rustix::{
     fs::{AtFlags, FileType, OFlags, RawDir, Stat},
     io::Errno,
 };
-use std::{ffi::CString, io, sync::Arc};
+use std::{io, ops::Range, sync::Arc};
 
 /// Directories are kept open down to this depth, so that what lies in them is found without the whole path.
 const OPEN: usize = 64;
@@ -54,8 +54,10 @@ pub(super) enum Left {
 /// What lies in a directory.
 pub(super) struct Entries {
     pub(super) directory: Arc<OwnedFd>,
-    /// Sorted, so that the same tree always gives the same index.
-    pub(super) names: Vec<(CString, FileType)>,
+    /// All names, one behind the other.
+    text: Vec<u8>,
+    /// Where each is, and what it names; sorted, so that the same tree always gives the same index.
+    names: Vec<(Range<usize>, FileType)>,
     /// What is known of each; none of a large directory.
     details: Option<Vec<Detail>>,
     /// Why some names are missing, if they are.
@@ -67,7 +69,7 @@ pub(super) enum Detail {
     /// It is a directory.
     Directory,
     /// It is something else.
-    Other { stat: Box<Stat>, link: Vec<u8>, capabilities: Option<Vec<u8>> },
+    Other { stat: Stat, link: Vec<u8>, capabilities: Option<Vec<u8>> },
     /// It went away in between.
     Gone,
     /// It cannot be looked at.
@@ -111,10 +113,16 @@ impl Lister<'_> {
 
     /// What lies in an open directory.
     pub(super) fn entries(&self, fd: OwnedFd) -> Entries {
-        let (names, cut) = self.names(&fd);
-        let mut entries = Entries { directory: Arc::new(fd), names, details: None, cut };
-        if entries.names.len() <= DETAILS {
-            entries.details = Some((0..entries.names.len()).map(|at| entries.look(at)).collect());
+        let mut entries = Entries {
+            directory: Arc::new(fd),
+            text: Vec::new(),
+            names: Vec::new(),
+            details: None,
+            cut: None,
+        };
+        entries.read_names(self.most);
+        if entries.len() <= DETAILS {
+            entries.details = Some((0..entries.len()).map(|at| entries.look(at)).collect());
         }
         entries
     }
@@ -124,27 +132,6 @@ impl Lister<'_> {
             Some(directory) => open_beneath(directory, path::name(&met.path), flags),
             None => self.root.open_beneath(&met.path, flags),
         }
-    }
-
-    fn names(&self, fd: &OwnedFd) -> (Vec<(CString, FileType)>, Option<String>) {
-        let (mut names, mut cut) = (Vec::new(), None);
-        let mut buffer = Vec::with_capacity(NAMES);
-        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
-                Ok(entry) => names.push((entry.file_name().to_owned(), entry.file_type())),
-                Err(error) => {
-                    cut = Some(io::Error::from(error).to_string());
-                    break;
-                }
-            }
-            if names.len() as u64 > self.most {
-                break;
-            }
-        }
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        (names, cut)
     }
 
     /// Directories that are left out by design; told in the coverage.
@@ -169,6 +156,40 @@ impl Lister<'_> {
 }
 
 impl Entries {
+    fn read_names(&mut self, most: u64) {
+        let Self { directory, text, names, cut, .. } = self;
+        let mut buffer = Vec::with_capacity(NAMES);
+        let mut entries = RawDir::new(&**directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) => {
+                    let start = text.len();
+                    text.extend_from_slice(entry.file_name().to_bytes());
+                    names.push((start..text.len(), entry.file_type()));
+                }
+                Err(error) => {
+                    *cut = Some(io::Error::from(error).to_string());
+                    break;
+                }
+            }
+            if names.len() as u64 > most {
+                break;
+            }
+        }
+        names.sort_unstable_by(|(a, _), (b, _)| text[a.clone()].cmp(&text[b.clone()]));
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The name of the entry with this number.
+    pub(super) fn name(&self, at: usize) -> &[u8] {
+        &self.text[self.names[at].0.clone()]
+    }
+
     /// What is known of the entry with this number.
     pub(super) fn detail(&mut self, at: usize) -> Detail {
         match self.details.as_mut().and_then(|details| details.get_mut(at)) {
@@ -184,8 +205,8 @@ impl Entries {
     }
 
     fn look(&self, at: usize) -> Detail {
-        let (name, kind) = &self.names[at];
-        if *kind == FileType::Directory {
+        let name = self.name(at);
+        if self.names[at].1 == FileType::Directory {
             return Detail::Directory;
         }
         let stat = match rustix::fs::statat(&*self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -202,13 +223,13 @@ impl Entries {
                 }
             }
             FileType::RegularFile if stat.st_mode & 0o111 != 0 => {
-                capabilities = open_beneath(&self.directory, name.to_bytes(), OFlags::RDONLY)
+                capabilities = open_beneath(&self.directory, name, OFlags::RDONLY)
                     .ok()
                     .and_then(|fd| xattr(&fd, c"security.capability"));
             }
             _ => {}
         }
-        Detail::Other { stat: Box::new(stat), link, capabilities }
+        Detail::Other { stat, link, capabilities }
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Message {
     /// The index of all files follows, in chunks; only if it was asked for.
     Index,
     /// A chunk.
-    Chunk(Vec<u8>),
+    Chunk(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The end of what was begun.
     End,
     /// Nothing can be told, and why; the second is a hint.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 /// An index as it is stored: all that cannot be made again from the rest.
 #[derive(Deserialize)]
 pub(super) struct Stored {
+    #[serde(with = "serde_bytes")]
     pub(super) names: Vec<u8>,
     pub(super) entries: Vec<FileEntry>,
     pub(super) extras: Vec<Extra>,
@@ -16,7 +17,7 @@ impl Serialize for FileIndex {
     /// Writes the fields of [`Stored`] from where they are: a copy of an index may be hundreds of megabytes.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut stored = serializer.serialize_struct("Stored", 3)?;
-        stored.serialize_field("names", &self.names)?;
+        stored.serialize_field("names", serde_bytes::Bytes::new(&self.names))?;
         stored.serialize_field("entries", &self.entries)?;
         stored.serialize_field("extras", &self.extras)?;
         stored.end()
