@@ -14,7 +14,6 @@ use crate::{
     verdict::Verdict,
 };
 use files::FileChange;
-use gabion_image::cache::Cache;
 use gabion_model::{FileIndex, Finding, FindingKind, ImageConfig, Package, ScanReport};
 use gabion_policy::Gate;
 use gabion_report::GateResult;
