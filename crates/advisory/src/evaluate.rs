@@ -5,7 +5,8 @@
 //!  os ───────► platform   whose advisories, about which release
 //!                  │
 //!  Database ─► statements ─► judge ─► finding   one for each vulnerability in a package, however many advisories tell it
-//!                                        └────► rating   severity, CVSS, KEV, EPSS, SSVC ─► priority
+//!  programs of Go ─────────────► symbols ─┤  is what is vulnerable in them at all?
+//!                                        └────► rating   severity, CVSS, KEV, EPSS, SSVC, symbols ─► priority
 //!  what could not be asked or judged ─► coverage
 //! ```
 //!
@@ -18,6 +19,7 @@ mod lifecycle;
 mod platform;
 mod question;
 mod rating;
+mod symbols;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -240,12 +242,13 @@ impl<'a> Matching<'a> {
 
     fn finish(mut self) -> Result<(Vec<gabion_model::Finding>, Told), SegmentError> {
         let mut findings = Vec::new();
+        let mut programs = symbols::Unpacked::new(self.report);
         for (subject, hits) in std::mem::take(&mut self.hits) {
             if self.denials.contains(&subject) {
                 self.told.denied.insert((subject.id, subject.package));
                 continue;
             }
-            match finding::finding(self.report, self.database, &subject, hits)? {
+            match finding::finding(self.database, &mut programs, &subject, hits)? {
                 Some(finding) => findings.push(finding),
                 None => {
                     self.told.rejected.insert(subject.id);

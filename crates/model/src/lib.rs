@@ -21,6 +21,7 @@ pub mod os;
 pub mod package;
 pub mod path;
 pub mod scan;
+pub mod symbols;
 pub mod vulnerability;
 
 pub use coverage::{Aspect, Coverage, Reason, Status};

@@ -1,7 +1,7 @@
 //! The result of one scan.
 
 use crate::{
-    coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package,
+    coverage::Coverage, digest::Digest, finding::Finding, os::OsRelease, package::Package, symbols::Programs,
     vulnerability::DataSource,
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,10 @@ pub struct ScanReport {
     /// The database by which vulnerabilities were looked for; empty if they were not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub database: Vec<DataSource>,
+    /// The functions of the Go programs in it, for the matching. They stay with the program that scanned: what they said is
+    /// in the findings.
+    #[serde(skip)]
+    pub programs: Programs,
 }
 
 impl ScanReport {
@@ -61,6 +65,7 @@ impl ScanReport {
             coverage: Coverage::default(),
             isolation: Isolation::default(),
             database: Vec::new(),
+            programs: Programs::new(),
         }
     }
 }

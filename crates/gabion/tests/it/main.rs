@@ -11,4 +11,5 @@ mod debian12;
 mod feeds;
 mod plan;
 mod support;
+mod symbols;
 mod verdict;

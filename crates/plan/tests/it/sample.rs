@@ -61,6 +61,7 @@ pub(crate) fn image(name: &str, lines: &[&str]) -> ScanReport {
         coverage,
         isolation: Isolation::default(),
         database: vec![],
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 

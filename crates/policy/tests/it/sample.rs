@@ -125,6 +125,7 @@ pub(crate) fn clean() -> ScanReport {
         coverage,
         isolation: Isolation::default(),
         database: vec![source("debian", "osv"), source("kev", "kev"), source("epss", "epss")],
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 

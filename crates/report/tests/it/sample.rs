@@ -278,6 +278,7 @@ pub(crate) fn rich() -> ScanReport {
         coverage: coverage(),
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
         database: vulnerabilities::database(),
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 
