@@ -3,6 +3,7 @@
 use super::{
     Subject,
     rating::{self, Known},
+    stream::Word,
     symbols::{self, Unpacked},
 };
 use crate::{
@@ -22,6 +23,7 @@ use std::{collections::BTreeSet, rc::Rc};
 /// One statement that matches.
 #[derive(Debug)]
 pub(super) struct Hit {
+    pub(super) word: Word,
     source: usize,
     advisory: Rc<Advisory>,
     standing: Standing,
@@ -43,7 +45,7 @@ impl Hit {
         source: usize,
         advisory: &Rc<Advisory>,
         statement: &Statement,
-        because: &Because<'_>,
+        (because, word): (&Because<'_>, Word),
         package: usize,
     ) {
         let affected = &statement.affected;
@@ -71,6 +73,7 @@ impl Hit {
             Fix::Released | Fix::Pending | Fix::NotAffected => FixState::NotFixed,
         };
         hits.push(Self {
+            word,
             source,
             advisory: advisory.clone(),
             standing: statement.standing,
