@@ -5,12 +5,14 @@
 //!  os ───────► platform   whose advisories, about which release
 //!                  │
 //!  Database ─► statements ─► judge ─► finding   one for each vulnerability in a package, however many advisories tell it
-//!                                        └────► rating   severity, CVSS, KEV, EPSS, SSVC ─► priority
+//!  programs of Go ─────────────► symbols ─┤  is what is vulnerable in them at all?
+//!                                        └────► rating   severity, CVSS, KEV, EPSS, SSVC, symbols ─► priority
 //!  what could not be asked or judged ─► coverage
 //! ```
 //!
 //! Which ones are one? A finding is a vulnerability (its CVE, where it has one) in one version of the package that the
 //! advisories name: all binary packages of a source package are one finding, with a piece of evidence for each.
+//! Of several statements about one, those about the package's own minor release count alone ([`stream`]).
 
 mod coverage;
 mod finding;
@@ -18,6 +20,8 @@ mod lifecycle;
 mod platform;
 mod question;
 mod rating;
+mod stream;
+mod symbols;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,7 +29,7 @@ pub(crate) mod tests;
 use crate::{
     Database, Ecosystem,
     database::Statement,
-    judge::{Verdict, judge},
+    judge::Verdict,
     record::{Advisory, Standing},
     segment::SegmentError,
 };
@@ -40,6 +44,7 @@ use std::{
     rc::Rc,
     sync::{Mutex, PoisonError},
 };
+use stream::{Stream, Word};
 
 /// Puts the vulnerabilities of its packages into a report, and what could not be told into its coverage. What an earlier
 /// evaluation put there goes.
@@ -47,7 +52,7 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
     report.findings.retain(|finding| finding.kind != FindingKind::Vulnerability);
     let extended =
         report.packages.iter().any(|package| package.kind.is_os() && package.version.contains("+esm"));
-    let platform = Platform::of(report.os.as_ref(), extended, database);
+    let platform = Platform::of(report.os.as_ref(), extended, &Stream::all(report), database);
     let (questions, passed) = question::all(report, &platform);
     let releases = match &platform {
         Platform::Known { releases, .. } => releases.as_slice(),
@@ -170,12 +175,13 @@ fn ask<'q>(
     Ok(())
 }
 
-/// Whether a statement is more than that nobody who asked is affected.
+/// Whether a statement is more than that nobody who asked is affected, or overrules others by saying so.
 fn says_something(statement: &Statement, asked: &[Asked<'_>]) -> bool {
-    statement.standing != Standing::Withdrawn
-        && asked.iter().any(|asked| {
-            asked.is_meant_by(statement) && judge(&statement.affected, &asked.version) != Verdict::NotAffected
-        })
+    let matters = |asked: &Asked<'_>| match stream::compare(&statement.affected, &asked.version) {
+        (_, Word::Foreign) | (Verdict::NotAffected, Word::Any) => false,
+        _ => asked.is_meant_by(statement),
+    };
+    statement.standing != Standing::Withdrawn && asked.iter().any(matters)
 }
 
 /// What is to be told beside findings.
@@ -217,6 +223,8 @@ struct Matching<'a> {
     advisories: Vec<HashMap<String, Rc<Advisory>>>,
     hits: BTreeMap<Subject, Vec<Hit>>,
     denials: BTreeSet<Subject>,
+    /// What is fixed in the stream of the package, and how surely.
+    settled: BTreeMap<Subject, Word>,
     told: Told,
 }
 
@@ -228,6 +236,7 @@ impl<'a> Matching<'a> {
             advisories: vec![HashMap::new(); database.sources().len()],
             hits: BTreeMap::new(),
             denials: BTreeSet::new(),
+            settled: BTreeMap::new(),
             told: Told::default(),
         }
     }
@@ -239,17 +248,17 @@ impl<'a> Matching<'a> {
         asked: &[Asked<'_>],
     ) -> Result<(), SegmentError> {
         for asked in asked.iter().filter(|asked| asked.is_meant_by(statement)) {
-            let verdict = judge(&statement.affected, &asked.version);
-            let denied = match verdict {
-                Verdict::NotAffected => continue,
+            let (verdict, word) = stream::compare(&statement.affected, &asked.version);
+            match verdict {
+                _ if word == Word::Foreign => continue,
+                Verdict::NotAffected if word == Word::Any => continue,
                 Verdict::Unknown(why) => {
                     let package = format!("{} {}", statement.affected.package, asked.version);
                     self.told.unknown.insert((package, statement.advisory.clone(), why.to_string()));
                     continue;
                 }
-                Verdict::Denied => true,
-                Verdict::Affected(_) => false,
-            };
+                Verdict::NotAffected | Verdict::Denied | Verdict::Affected(_) => {}
+            }
             let advisory = self.advisory(index, &statement.advisory)?;
             for id in finding::ids(&advisory) {
                 let subject = Subject {
@@ -258,11 +267,16 @@ impl<'a> Matching<'a> {
                     package: statement.affected.package.clone(),
                     version: asked.version.clone().into_owned(),
                 };
-                if denied {
-                    self.denials.insert(subject);
-                } else if let Verdict::Affected(because) = &verdict {
-                    let hits = self.hits.entry(subject).or_default();
-                    Hit::add(hits, index, &advisory, statement, because, asked.package);
+                match &verdict {
+                    Verdict::Denied => _ = self.denials.insert(subject),
+                    Verdict::Affected(because) => {
+                        let hits = self.hits.entry(subject).or_default();
+                        Hit::add(hits, index, &advisory, statement, (because, word), asked.package);
+                    }
+                    Verdict::NotAffected | Verdict::Unknown(_) => {
+                        let known = self.settled.entry(subject).or_insert(word);
+                        *known = word.max(*known);
+                    }
                 }
             }
         }
@@ -283,12 +297,18 @@ impl<'a> Matching<'a> {
 
     fn finish(mut self) -> Result<(Vec<gabion_model::Finding>, Told), SegmentError> {
         let mut findings = Vec::new();
-        for (subject, hits) in std::mem::take(&mut self.hits) {
+        let mut programs = symbols::Unpacked::new(self.report);
+        for (subject, mut hits) in std::mem::take(&mut self.hits) {
+            let decisive = hits.iter().map(|hit| hit.word).max();
+            if self.settled.get(&subject).copied() > decisive {
+                continue;
+            }
+            hits.retain(|hit| Some(hit.word) == decisive);
             if self.denials.contains(&subject) {
                 self.told.denied.insert((subject.id, subject.package));
                 continue;
             }
-            match finding::finding(self.report, self.database, &subject, hits)? {
+            match finding::finding(self.database, &mut programs, &subject, hits)? {
                 Some(finding) => findings.push(finding),
                 None => {
                     self.told.rejected.insert(subject.id);

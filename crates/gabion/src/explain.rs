@@ -5,9 +5,7 @@ use crate::{
     output, saved, scan, storage,
 };
 use anyhow::bail;
-use gabion_model::{
-    Aspect, Finding, FindingKind, Package, PackageRef, ScanReport, Vulnerability, vulnerability::Symbols,
-};
+use gabion_model::{Aspect, Evidence, Finding, FindingKind, Package, PackageRef, ScanReport, Vulnerability};
 use std::{fmt::Write, path::Path, process::ExitCode};
 
 /// How many files of a package are shown.
@@ -93,14 +91,14 @@ fn chain(report: &ScanReport, finding: &Finding) -> String {
         );
     }
     match &finding.vulnerability {
-        Some(vulnerability) => explain(&mut out, report, vulnerability),
+        Some(vulnerability) => explain(&mut out, report, finding, vulnerability),
         None => places(&mut out, report, finding),
     }
     out.add("fix", &finding.fix);
     out.0
 }
 
-fn explain(out: &mut Chain, report: &ScanReport, v: &Vulnerability) {
+fn explain(out: &mut Chain, report: &ScanReport, finding: &Finding, v: &Vulnerability) {
     out.add("rated by", &v.rated_by);
     for cvss in &v.cvss {
         out.add("CVSS", &format!("{} ({}, {}) {}", cvss.score, cvss.version, cvss.source, cvss.vector));
@@ -147,19 +145,9 @@ fn explain(out: &mut Chain, report: &ScanReport, v: &Vulnerability) {
             ),
         );
     }
-    match &v.symbols {
-        Some(Symbols::Present(names)) => {
-            out.add("symbols", &format!("vulnerable ones are in the program: {}", names.join(", ")));
-        }
-        Some(Symbols::Absent(names)) => out
-            .add("symbols", &format!("none of the vulnerable ones is in the program: {}", names.join(", "))),
-        Some(Symbols::Unknown) => {
-            out.add("symbols", "the program does not tell whether the vulnerable ones are in it");
-        }
-        None => {}
-    }
+    out.add("symbols", &v.symbols.as_ref().map_or(String::new(), gabion_report::symbols_in_words));
     for package in &v.packages {
-        describe(out, report, package);
+        describe(out, report, package, &finding.evidence);
     }
     let state = match &v.fixed_version {
         Some(version) => format!("in {version}"),
@@ -174,7 +162,7 @@ fn explain(out: &mut Chain, report: &ScanReport, v: &Vulnerability) {
 }
 
 /// A package: where it is, and which line put it there.
-fn describe(out: &mut Chain, report: &ScanReport, wanted: &PackageRef) {
+fn describe(out: &mut Chain, report: &ScanReport, wanted: &PackageRef, evidence: &[Evidence]) {
     let Some(package) = report.packages.iter().find(|p| p.reference() == *wanted) else { return };
     let Package { name, version, source, locations, layer, found_by, .. } = package;
     let of = source
@@ -182,8 +170,12 @@ fn describe(out: &mut Chain, report: &ScanReport, wanted: &PackageRef) {
         .filter(|s| s.name != *name)
         .map_or(String::new(), |s| format!(", built from {} {}", s.name, s.version));
     out.add("package", &format!("{name} {version}{of} (told by {found_by})"));
+    let known = format!("{name} {version}");
     for location in locations.iter().take(FILES) {
-        out.add("file", &location.path);
+        // What the evidence tells of this very file, beside the package.
+        let own = evidence.iter().find(|e| e.package.as_ref() == Some(wanted) && e.place == location.path);
+        let more = own.and_then(|evidence| evidence.detail.strip_prefix(&known)).unwrap_or_default();
+        out.add("file", &format!("{}{more}", location.path));
     }
     if locations.len() > FILES {
         out.add("", &format!("and {} more files", locations.len() - FILES));

@@ -3,7 +3,7 @@
 //! A fact belongs to the file it was read from. [`crate::assemble`] keeps the facts of the files that are
 //! visible in the final tree, joins those that speak of the same package, and adds layer and owner.
 
-use gabion_model::{Aspect, OsRelease, Package};
+use gabion_model::{Aspect, OsRelease, Package, symbols::SymbolSet};
 use serde::{Deserialize, Serialize};
 
 /// One thing that a file told.
@@ -28,8 +28,8 @@ pub enum Fact {
     Accounts(Vec<Account>),
     /// It holds a credential.
     Secret(SecretMatch),
-    /// The names of the functions in a Go binary: sorted, joined by `\n`, zstd.
-    GoSymbols(Vec<u8>),
+    /// It is a Go program with these functions.
+    Functions(SymbolSet),
     /// Something in it could not be looked at.
     Gap {
         /// What is incomplete therefore.

@@ -152,8 +152,7 @@ fn listen(
             Message::End => match std::mem::replace(&mut receiving, Receiving::Nothing) {
                 Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
                 Receiving::Report(bytes, earlier) => {
-                    let mut told: ScanReport =
-                        serde_json::from_slice(&bytes).map_err(|e| ScanError::Answer(e.into()))?;
+                    let mut told = worker::read_report(&bytes).map_err(ScanError::Answer)?;
                     if let Some(isolation) = earlier {
                         (told.created, told.isolation) = (job.now, isolation);
                         if let Some(image) = &mut told.target.image {

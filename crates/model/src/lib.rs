@@ -27,6 +27,7 @@ pub mod os;
 pub mod package;
 pub mod path;
 pub mod scan;
+pub mod symbols;
 pub mod vulnerability;
 pub mod workload;
 

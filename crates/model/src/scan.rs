@@ -2,7 +2,7 @@
 
 use crate::{
     coverage::Coverage, digest::Digest, exception::AppliedException, finding::Finding, os::OsRelease,
-    package::Package, vulnerability::DataSource,
+    package::Package, symbols::Programs, vulnerability::DataSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +45,10 @@ pub struct ScanReport {
     /// The exceptions that are for this target, in the order of their files; empty if none were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<AppliedException>,
+    /// The functions of the Go programs in it, for the matching. They stay with the program that scanned: what they said is
+    /// in the findings.
+    #[serde(skip)]
+    pub programs: Programs,
 }
 
 impl ScanReport {
@@ -65,6 +69,7 @@ impl ScanReport {
             isolation: Isolation::default(),
             database: Vec::new(),
             exceptions: Vec::new(),
+            programs: Programs::new(),
         }
     }
 }

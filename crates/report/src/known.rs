@@ -38,18 +38,7 @@ pub(crate) fn lines(vulnerability: &Vulnerability) -> Vec<String> {
     if vulnerability.disputed {
         lines.push("disputed: its vendor denies that it is a vulnerability".to_owned());
     }
-    match symbols {
-        Some(Symbols::Present(names)) => {
-            lines.push(format!("vulnerable symbols are in the program: {}", names.join(", ")));
-        }
-        Some(Symbols::Absent(names)) => {
-            lines.push(format!("vulnerable symbols are not in the program: {}", names.join(", ")));
-        }
-        Some(Symbols::Unknown) => {
-            lines.push("whether vulnerable symbols are in the program could not be told".to_owned());
-        }
-        None => {}
-    }
+    lines.extend(symbols.as_ref().map(symbols_in_words));
     lines.extend(matches.iter().map(matched));
     if !aliases.is_empty() {
         lines.push(format!("also known as {}", aliases.join(", ")));
@@ -61,6 +50,21 @@ pub(crate) fn lines(vulnerability: &Vulnerability) -> Vec<String> {
         _ => format!("priority {} of 100: {}", priority.score, factors.join(", ")),
     });
     lines
+}
+
+/// Whether what is vulnerable is in the program, with the first names of what is, or is not; JSON has all.
+pub fn symbols_in_words(symbols: &Symbols) -> String {
+    const MOST: usize = 5;
+    let list = |names: &[String]| {
+        let more = names.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", "))
+    };
+    match symbols {
+        Symbols::Present(names) => format!("vulnerable symbols are in the program: {}", list(names)),
+        Symbols::Absent(names) => format!("vulnerable symbols are not in the program: {}", list(names)),
+        Symbols::Unknown => "whether vulnerable symbols are in the program could not be told".to_owned(),
+    }
 }
 
 /// `openssl 3.0.11-1 is in < 3.0.15-1, in the order of dpkg: DSA-5764-1 of debian for Debian:12`.

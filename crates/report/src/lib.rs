@@ -41,6 +41,7 @@ pub mod text;
 mod upgrade;
 
 #[doc(hidden)]
+pub use known::symbols_in_words;
 pub use license::cyclonedx_ids;
 pub use sbom::{SbomContent, SbomError, read_sbom};
 

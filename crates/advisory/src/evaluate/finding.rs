@@ -3,17 +3,19 @@
 use super::{
     Subject,
     rating::{self, Known},
+    stream::Word,
+    symbols::{self, Unpacked},
 };
 use crate::{
     Database, Order,
     database::Statement,
     judge::Because,
-    record::{Advisory, Assessment, Fix, Standing, Until},
+    record::{Advisory, Assessment, Fix, Import, Standing, Until},
     segment::SegmentError,
 };
 use gabion_model::{
-    Digest, Evidence, Finding, FindingKind, FixState, Package, ScanReport, Severity, Vulnerability,
-    vulnerability::{Cvss, Epss, KnownExploited, Match, Share, Ssvc},
+    Digest, Evidence, Finding, FindingKind, FixState, Location, Package, Severity, Vulnerability,
+    vulnerability::{Cvss, Epss, KnownExploited, Match, Share, Ssvc, Symbols},
 };
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeSet, rc::Rc};
@@ -21,6 +23,7 @@ use std::{collections::BTreeSet, rc::Rc};
 /// One statement that matches.
 #[derive(Debug)]
 pub(super) struct Hit {
+    pub(super) word: Word,
     source: usize,
     advisory: Rc<Advisory>,
     standing: Standing,
@@ -30,6 +33,7 @@ pub(super) struct Hit {
     order: Option<Order>,
     state: FixState,
     fixed: Option<String>,
+    imports: Vec<Import>,
     /// Indices of the packages.
     packages: BTreeSet<usize>,
 }
@@ -41,7 +45,7 @@ impl Hit {
         source: usize,
         advisory: &Rc<Advisory>,
         statement: &Statement,
-        because: &Because<'_>,
+        (because, word): (&Because<'_>, Word),
         package: usize,
     ) {
         let affected = &statement.affected;
@@ -69,6 +73,7 @@ impl Hit {
             Fix::Released | Fix::Pending | Fix::NotAffected => FixState::NotFixed,
         };
         hits.push(Self {
+            word,
             source,
             advisory: advisory.clone(),
             standing: statement.standing,
@@ -78,6 +83,7 @@ impl Hit {
             order,
             state,
             fixed,
+            imports: affected.imports.clone(),
             packages: BTreeSet::from([package]),
         });
     }
@@ -104,8 +110,8 @@ pub(super) fn ids(advisory: &Advisory) -> Vec<String> {
 
 /// None if the CVE was taken back.
 pub(super) fn finding(
-    report: &ScanReport,
     database: &Database,
+    programs: &mut Unpacked<'_>,
     subject: &Subject,
     mut hits: Vec<Hit>,
 ) -> Result<Option<Finding>, SegmentError> {
@@ -142,6 +148,18 @@ pub(super) fn finding(
             total_impact: a.total_impact,
         })
         .filter(|ssvc| *ssvc != Ssvc::default());
+    let packages: BTreeSet<usize> = hits.iter().flat_map(|hit| hit.packages.iter().copied()).collect();
+    let report = programs.report;
+    let packages: Vec<&Package> = packages.into_iter().map(|index| &report.packages[index]).collect();
+    let asked = symbols::asked(hits.iter().flat_map(|hit| &hit.imports));
+    let places: Vec<Place<'_>> = places(&packages)
+        .map(|(package, location)| {
+            let path = location.map_or("", |location| location.path.as_str());
+            let symbols = programs.symbols(path, &subject.package, &asked);
+            Place { package, location, symbols }
+        })
+        .collect();
+    let symbols = symbols::together(places.iter().filter_map(|place| place.symbols.as_ref()));
     let priority = rating::priority(&Known {
         severity,
         rated_by: &rated_by,
@@ -149,12 +167,10 @@ pub(super) fn finding(
         epss: epss.as_ref(),
         ssvc: ssvc.as_ref(),
         fix: state,
-        symbols: None,
+        symbols: symbols.as_ref(),
         disputed,
     });
 
-    let packages: BTreeSet<usize> = hits.iter().flat_map(|hit| hit.packages.iter().copied()).collect();
-    let packages: Vec<&Package> = packages.into_iter().map(|index| &report.packages[index]).collect();
     let Named { aliases, references, cwe } = Named::of(cve, &hits, assessment.as_ref());
     let published = hits.iter().filter_map(|hit| hit.advisory.published).min();
     let mut refs: Vec<_> = packages.iter().map(|package| package.reference()).collect();
@@ -171,7 +187,7 @@ pub(super) fn finding(
         rule: cve.clone(),
         title: title(subject, &hits, summary),
         severity,
-        evidence: evidence(&packages),
+        evidence: evidence(&places),
         fix: advice(subject, state, fixed_version.as_deref()),
         suppressed: None,
         vulnerability: Some(Box::new(Vulnerability {
@@ -201,7 +217,7 @@ pub(super) fn finding(
             exploited,
             epss,
             ssvc,
-            symbols: None,
+            symbols,
             published: published.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date()),
             references,
             priority,
@@ -324,33 +340,47 @@ fn advice(subject: &Subject, state: FixState, fixed: Option<&str>) -> String {
     }
 }
 
+/// A file that an affected package was found in.
+struct Place<'a> {
+    package: &'a Package,
+    /// None for a package that is in no file.
+    location: Option<&'a Location>,
+    /// Whether what is vulnerable is in it, if it is known what is.
+    symbols: Option<Symbols>,
+}
+
+/// Where packages are.
+fn places<'a>(packages: &[&'a Package]) -> impl Iterator<Item = (&'a Package, Option<&'a Location>)> {
+    packages.iter().flat_map(|package| {
+        let nowhere = package.locations.is_empty().then_some(None);
+        package.locations.iter().map(Some).chain(nowhere).map(|location| (*package, location))
+    })
+}
+
 /// One for each package and place.
-fn evidence(packages: &[&Package]) -> Vec<Evidence> {
-    const PLACES: usize = 10;
+fn evidence(places: &[Place<'_>]) -> Vec<Evidence> {
+    const MOST: usize = 10;
     let mut all = Vec::new();
-    for package in packages {
-        let detail = format!("{} {}", package.name, package.version);
-        let at = |place: String, layer, detail| Evidence {
-            place,
-            line: None,
-            layer,
-            detail,
-            package: Some(package.reference()),
-            removed: false,
-        };
-        let more = package.locations.len().saturating_sub(PLACES);
-        for (number, location) in package.locations.iter().take(PLACES).enumerate() {
-            // Where it first appeared, for the place that the package belongs to.
-            let layer = if number == 0 { package.layer.or(location.layer) } else { location.layer };
-            let text = if more > 0 && number + 1 == PLACES {
-                format!("{detail} (and {more} more places)")
-            } else {
-                detail.clone()
-            };
-            all.push(at(location.path.clone(), layer, text));
-        }
-        if package.locations.is_empty() {
-            all.push(at(format!("package:{}", package.name), package.layer, detail));
+    for places in places.chunk_by(|a, b| std::ptr::eq(a.package, b.package)) {
+        let more = places.len().saturating_sub(MOST);
+        for (number, Place { package, location, symbols }) in places.iter().take(MOST).enumerate() {
+            let mut detail = format!("{} {}", package.name, package.version);
+            if let Some(symbols) = symbols {
+                detail += &format!(", vulnerable symbol {}", symbols.as_str());
+            }
+            if more > 0 && number + 1 == MOST {
+                detail += &format!(" (and {more} more places)");
+            }
+            let layer = location.and_then(|location| location.layer);
+            all.push(Evidence {
+                place: location.map_or_else(|| format!("package:{}", package.name), |l| l.path.clone()),
+                line: None,
+                // Where it first appeared, for the place that the package belongs to.
+                layer: if number == 0 { package.layer.or(layer) } else { layer },
+                detail,
+                package: Some(package.reference()),
+                removed: false,
+            });
         }
     }
     all

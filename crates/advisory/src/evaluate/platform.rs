@@ -1,5 +1,6 @@
 //! Which advisories speak of a distribution and its release.
 
+use super::stream::{self, Stream};
 use crate::{Database, Ecosystem};
 use gabion_model::OsRelease;
 
@@ -36,8 +37,14 @@ impl Platform {
         }
     }
 
-    /// Of an image. `extended` tells that it has packages of a paid extension, so that advisories about those count.
-    pub(super) fn of(os: Option<&OsRelease>, extended: bool, database: &Database) -> Self {
+    /// Of an image. `extended` tells that it has packages of a paid extension, so that advisories about those count;
+    /// `streams` are those of its packages, so that advisories about what goes on with one of them do.
+    pub(super) fn of(
+        os: Option<&OsRelease>,
+        extended: bool,
+        streams: &[Stream],
+        database: &Database,
+    ) -> Self {
         let Some(os) = os else {
             return Self::Unknown("the distribution is not known".into());
         };
@@ -54,7 +61,7 @@ impl Platform {
             ));
         };
         let known = database.releases(ecosystem);
-        let releases: Vec<String> = known
+        let mut releases: Vec<String> = known
             .keys()
             .filter(|release| naming.accepts(release))
             .map(|release| (*release).to_owned())
@@ -70,6 +77,10 @@ impl Platform {
                 _ => format!("; it has {}", others.join(", ")),
             };
             return Self::Unknown(format!("the database has no advisories about {}{others}", os.name));
+        }
+        if ecosystem == Ecosystem::RedHat {
+            let others = known.keys().filter(|release| stream::extends(release, streams));
+            releases.extend(others.map(|release| (*release).to_owned()));
         }
         let stream = os.id == "centos" && os.name.contains("Stream");
         let doubt =

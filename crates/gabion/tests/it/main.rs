@@ -13,4 +13,5 @@ mod diff;
 mod feeds;
 mod plan;
 mod support;
+mod symbols;
 mod verdict;

@@ -24,7 +24,7 @@ use crate::{
 };
 use gabion_model::{
     Aspect, Coverage, Digest, FileIndex, FileKind, Finding, Layer, OsRelease, Package, Reason, Status,
-    path::display, scan::FileTotals,
+    path::display, scan::FileTotals, symbols::Programs,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +56,8 @@ pub struct Assembled {
     pub layers: Vec<Layer>,
     /// Packages, sorted.
     pub packages: Vec<Package>,
+    /// The functions of programs.
+    pub programs: Programs,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// Size of the final file system.
@@ -90,10 +92,13 @@ pub fn assemble(layers: Vec<LayerFacts>, input: &Input<'_>, catalogers: &[&dyn C
     let packages = packages::packages(input, &told, &visible, &mut tree);
 
     let mut accounts: Vec<(String, Vec<Account>)> = Vec::new();
+    let mut programs = Programs::new();
     for file in &visible {
         for fact in file.facts {
-            if let Fact::Accounts(list) = fact {
-                accounts.push((display(file.path).into_owned(), list.clone()));
+            match fact {
+                Fact::Accounts(list) => accounts.push((display(file.path).into_owned(), list.clone())),
+                Fact::Functions(set) => _ = programs.insert(display(file.path).into_owned(), set.clone()),
+                _ => {}
             }
         }
     }
@@ -129,7 +134,7 @@ pub fn assemble(layers: Vec<LayerFacts>, input: &Input<'_>, catalogers: &[&dyn C
         ))
     });
     let layers = input.config.map(|config| layers_of(input, &told, config)).unwrap_or_default();
-    Assembled { os, layers, packages, findings, files: totals(&tree), coverage, tree }
+    Assembled { os, layers, packages, programs, findings, files: totals(&tree), coverage, tree }
 }
 
 /// Lays the layers on top of each other.

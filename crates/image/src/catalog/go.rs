@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  .go.buildinfo ─► build_info ─► module text ─► modules   packages: stdlib, main module, dependencies
-//!  .gopclntab ───► functions                               names: evidence that a function is there at all
+//!  .gopclntab ───► functions ─► names ─► symbols            evidence that a function is there at all
 //! ```
 //!
 //! A program is told from any other by its section names alone, so that the other programs of an image
@@ -14,6 +14,7 @@
 mod build_info;
 mod functions;
 mod modules;
+mod symbols;
 mod version_flags;
 
 use super::{Candidate, Cataloger, Want, elf::Elf};
@@ -36,6 +37,10 @@ impl Cataloger for GoBinary {
         Aspect::named("packages.golang")
     }
 
+    fn revision(&self) -> u32 {
+        2
+    }
+
     fn want(&self, file: &Candidate<'_>) -> Want {
         if file.is_program() { Want::Elf } else { Want::No }
     }
@@ -47,11 +52,12 @@ impl Cataloger for GoBinary {
         let Some(info) = build_info::find(content, &elf)? else {
             return Ok(());
         };
-        for package in modules::packages(&info, self.name()) {
+        let text = modules::parse(&info.modules);
+        for package in modules::packages(&info.go, &text, self.name()) {
             out.package(package, Vec::new());
         }
         match functions::names(content, &elf)? {
-            functions::Names::Packed(names) => out.push(Fact::GoSymbols(names)),
+            functions::Names::Told(names) => out.push(Fact::Functions(symbols::of(&names, &text))),
             functions::Names::TooMany => out.push(Fact::Skipped {
                 aspect: self.aspect(),
                 reason: "it has more functions than names are kept of".to_owned(),

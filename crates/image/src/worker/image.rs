@@ -1,6 +1,6 @@
 //! Images of layers: what is known from earlier scans is taken from the cache, the rest is read.
 
-use super::{Message, WorkError, Worker};
+use super::{Message, WorkError, Worker, write_report};
 use crate::{
     archive::{LocalImage, Stamp},
     cache::{Cache, Kind, seal},
@@ -65,7 +65,7 @@ impl Worker<'_> {
                 postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
             })?;
             self.out.stream(&Message::Store(Kind::Image, key), |out| {
-                seal(out, |out| serde_json::to_writer(out, &report).map_err(io::Error::other))
+                seal(out, |out| write_report(&report, out))
             })?;
         }
         Ok(Some(report))

@@ -34,13 +34,13 @@ use crate::{
 use frames::Out;
 use gabion_model::{
     Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Reason, ScanReport, Status, Target, Tool,
-    Verification, scan::SCHEMA_VERSION,
+    Verification, scan::SCHEMA_VERSION, symbols::Programs,
 };
 use inputs::Opened;
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     sync::{atomic::Ordering, mpsc},
     time::Duration,
 };
@@ -221,6 +221,7 @@ impl Worker<'_> {
             os,
             layers: Vec::new(),
             packages: content.packages,
+            programs: Programs::new(),
             findings: Vec::new(),
             files: gabion_model::scan::FileTotals::default(),
             coverage,
@@ -269,13 +270,25 @@ impl Worker<'_> {
             isolation,
             database: Vec::new(),
             exceptions: Vec::new(),
+            programs: assembled.programs,
         };
         (report, assembled.tree)
     }
 
     fn send_report(&self, report: &ScanReport) -> Result<(), WorkError> {
-        self.out
-            .stream(&Message::Report, |out| serde_json::to_writer(out, report).map_err(io::Error::other))?;
+        self.out.stream(&Message::Report, |out| write_report(report, out))?;
         Ok(())
     }
+}
+
+/// Writes a report for the parent: what its JSON leaves out, then the JSON.
+fn write_report(report: &ScanReport, mut out: &mut dyn Write) -> io::Result<()> {
+    postcard::to_io(&report.programs, &mut out).map_err(io::Error::other)?;
+    serde_json::to_writer(out, report).map_err(io::Error::other)
+}
+
+/// Reads what the worker wrote.
+pub(crate) fn read_report(bytes: &[u8]) -> io::Result<ScanReport> {
+    let (programs, json) = postcard::take_from_bytes(bytes).map_err(io::Error::other)?;
+    Ok(ScanReport { programs, ..serde_json::from_slice(json)? })
 }

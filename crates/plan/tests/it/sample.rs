@@ -64,6 +64,7 @@ pub(crate) fn image(name: &str, lines: &[&str]) -> ScanReport {
         isolation: Isolation::default(),
         database: vec![],
         exceptions: vec![],
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 

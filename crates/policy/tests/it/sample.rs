@@ -128,6 +128,7 @@ pub(crate) fn clean() -> ScanReport {
         isolation: Isolation::default(),
         database: vec![source("debian", "osv"), source("kev", "kev"), source("epss", "epss")],
         exceptions: Vec::new(),
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 

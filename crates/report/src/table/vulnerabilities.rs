@@ -20,7 +20,7 @@ use crate::{
     upgrade::{self, Affected, Highest, LIKELY, Outcome, Remedy},
 };
 use anstyle::Style;
-use gabion_model::{Finding, ScanReport};
+use gabion_model::{Finding, ScanReport, vulnerability::Symbols};
 use std::{collections::BTreeSet, io};
 
 /// Without `all`: packages that are shown at most, and at least if there are so many; vulnerabilities of an outcome;
@@ -278,6 +278,10 @@ fn marks(finding: &Finding) -> Vec<(Style, String)> {
         let likely = epss.probability.0 >= 10 * LIKELY;
         marks
             .push((if likely { style::WARNING } else { style::PLAIN }, format!("EPSS {}", epss.probability)));
+    }
+    if let Some(symbols) = &vulnerability.symbols {
+        let style = if matches!(symbols, Symbols::Present(_)) { style::WARNING } else { style::DIM };
+        marks.push((style, format!("symbol {}", symbols.as_str())));
     }
     if vulnerability.disputed {
         marks.push((style::DIM, "disputed".to_owned()));

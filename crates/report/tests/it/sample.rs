@@ -286,6 +286,7 @@ pub(crate) fn rich() -> ScanReport {
         isolation: Isolation { landlock: "enforced (ABI 6)".to_owned(), seccomp: "enforced".to_owned() },
         database: vulnerabilities::database(),
         exceptions: vulnerabilities::exceptions(),
+        programs: gabion_model::symbols::Programs::new(),
     }
 }
 

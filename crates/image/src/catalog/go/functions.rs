@@ -13,21 +13,17 @@
 //!
 //! Since 1.16 the names are one block, which also holds those of functions that exist only inlined into
 //! others. Before, each function is looked up by its own, and inlined ones are not told.
-//!
-//! Names are told as source code writes them; the linker's `%2e` for a dot becomes a dot again.
 
 use crate::{
     catalog::elf::{Elf, Layout, scan},
     content::{Content, ReadError},
 };
-use std::{borrow::Cow, io::Write, ops::Range};
+use std::ops::Range;
 
 /// Functions of one program. The `kubelet` has 100,000.
 const MAX_COUNT: usize = 400_000;
 /// Bytes of all names together, which are in memory at once. Trivy, 166 MB, has 17 MB.
 const MAX_NAMES: usize = 20 << 20;
-/// Of zstd: sorted names become 8 to 12 times smaller at the lowest level already.
-const LEVEL: i32 = 1;
 /// Bytes of a table that has no block of names, and is read back and forth.
 const MAX_TABLE: u64 = 256 << 20;
 /// The magic numbers of Go 1.20, 1.18, 1.16 and 1.2.
@@ -38,29 +34,27 @@ const HEADER: usize = 8 + 8 * 8;
 /// The function names of one program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Names {
-    /// Sorted, unique, joined by `\n`, zstd.
-    Packed(Vec<u8>),
+    /// These.
+    Told(NameList),
     /// Too many to keep. A part of them would make the others look absent.
     TooMany,
     /// There is no table that can be read.
     Absent,
 }
 
-/// Reads and packs the names.
+/// Reads the names.
 pub(super) fn names(content: &Content<'_>, elf: &Elf<'_>) -> Result<Names, ReadError> {
     let Some(table) = find(content, elf)? else {
         return Ok(Names::Absent);
     };
-    let gathered = match table.form {
+    let names = match table.form {
         Form::Block { names } => block(content, names)?,
         Form::Scattered { count } => scattered(content, &table, count)?,
     };
-    match gathered {
-        Gathered::Names(names) if names.spans.is_empty() => Ok(Names::Absent),
-        Gathered::Names(names) => Ok(Names::Packed(names.pack()?)),
-        Gathered::TooMany => Ok(Names::TooMany),
-        Gathered::Broken => Ok(Names::Absent),
-    }
+    Ok(match names {
+        Names::Told(list) if list.spans.is_empty() => Names::Absent,
+        other => other,
+    })
 }
 
 /// Where the table is, and of which form.
@@ -132,78 +126,37 @@ fn parse(header: &[u8], range: Range<u64>) -> Option<Table> {
     (count > 0 && names.start < names.end && names.end <= range.end).then_some(Table { range, layout, form })
 }
 
-enum Gathered {
-    Names(NameList),
-    TooMany,
-    Broken,
-}
-
-/// Names in one allocation.
-#[derive(Default)]
-struct NameList {
+/// Names in one allocation, as the linker wrote them.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(super) struct NameList {
     text: Vec<u8>,
     spans: Vec<Range<u32>>,
+    /// Whether functions that were inlined everywhere are among them.
+    pub(super) inlined: bool,
 }
 
 impl NameList {
-    fn get(&self, span: &Range<u32>) -> &[u8] {
-        &self.text[span.start as usize..span.end as usize]
-    }
-
-    /// Sorts, drops what is there twice, and compresses.
-    fn pack(mut self) -> Result<Vec<u8>, ReadError> {
-        let mut spans = std::mem::take(&mut self.spans);
-        // The stable sort is the faster one here: the linker leaves long sorted runs.
-        spans.sort_by(|a, b| self.get(a).cmp(self.get(b)));
-        spans.dedup_by(|a, b| self.get(a) == self.get(b));
-        let mut out = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
-        for (index, span) in spans.iter().enumerate() {
-            if index > 0 {
-                out.write_all(b"\n")?;
-            }
-            out.write_all(&plain(self.get(span)))?;
-        }
-        Ok(out.finish()?)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        // They were seen to be text.
+        let text =
+            |span: &Range<u32>| str::from_utf8(&self.text[span.start as usize..span.end as usize]).ok();
+        self.spans.iter().filter_map(text)
     }
 }
 
-/// Whether a name is one that source code could have: not the linker's own, and fit for a line of text.
+/// Whether a name can be one of source code: not surely the linker's own, and text.
 fn is_told(name: &[u8]) -> bool {
     !name.is_empty()
         && !name.starts_with(b"type:")
-        && !name.starts_with(b"type..")
         && !name.starts_with(b"go:")
-        && !name.starts_with(b"go.")
         && !name.iter().any(u8::is_ascii_control)
-        && std::str::from_utf8(name).is_ok()
-}
-
-/// A name without the linker's escapes.
-fn plain(name: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'%', name).is_none() {
-        return Cow::Borrowed(name);
-    }
-    let digit = |at: usize| name.get(at).and_then(|&b| char::from(b).to_digit(16));
-    let (mut out, mut at) = (Vec::with_capacity(name.len()), 0);
-    while let Some(&byte) = name.get(at) {
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) if (0x21..0x7f).contains(&(high * 16 + low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(out)
+        && str::from_utf8(name).is_ok()
 }
 
 /// Takes a block of names apart.
-fn block(content: &Content<'_>, names: Range<u64>) -> Result<Gathered, ReadError> {
+fn block(content: &Content<'_>, names: Range<u64>) -> Result<Names, ReadError> {
     if names.end - names.start > MAX_NAMES as u64 {
-        return Ok(Gathered::TooMany);
+        return Ok(Names::TooMany);
     }
     let text = content.range(names.start, (names.end - names.start) as usize)?;
     let mut spans = Vec::with_capacity(text.len() / 48);
@@ -211,19 +164,19 @@ fn block(content: &Content<'_>, names: Range<u64>) -> Result<Gathered, ReadError
     for end in memchr::memchr_iter(0, &text) {
         if is_told(&text[start..end]) {
             if spans.len() == MAX_COUNT {
-                return Ok(Gathered::TooMany);
+                return Ok(Names::TooMany);
             }
             spans.push(start as u32..end as u32);
         }
         start = end + 1;
     }
-    Ok(Gathered::Names(NameList { text, spans }))
+    Ok(Names::Told(NameList { text, spans, inlined: true }))
 }
 
 /// Looks every function up.
-fn scattered(content: &Content<'_>, table: &Table, count: u64) -> Result<Gathered, ReadError> {
+fn scattered(content: &Content<'_>, table: &Table, count: u64) -> Result<Names, ReadError> {
     if count > MAX_COUNT as u64 || table.range.end - table.range.start > MAX_TABLE {
-        return Ok(Gathered::TooMany);
+        return Ok(Names::TooMany);
     }
     let (layout, word) = (table.layout, table.layout.word_size());
     let mut list = NameList::default();
@@ -233,10 +186,10 @@ fn scattered(content: &Content<'_>, table: &Table, count: u64) -> Result<Gathere
     for index in 0..count {
         let row = 8 + word as u64 + index * 2 * word as u64;
         let Some(function) = layout.word(rows.at(row, 2 * word)?, word) else {
-            return Ok(Gathered::Broken);
+            return Ok(Names::Absent);
         };
         let Some(name) = layout.u32(functions.at(function, word + 4)?, word) else {
-            return Ok(Gathered::Broken);
+            return Ok(Names::Absent);
         };
         let text = texts.at(u64::from(name), Pages::NAME)?;
         let text = &text[..memchr::memchr(0, text).unwrap_or(0)];
@@ -246,13 +199,13 @@ fn scattered(content: &Content<'_>, table: &Table, count: u64) -> Result<Gathere
             list.spans.push(start..list.text.len() as u32);
         }
         if list.text.len() > MAX_NAMES {
-            return Ok(Gathered::TooMany);
+            return Ok(Names::TooMany);
         }
         if rows.loads + functions.loads + texts.loads > Pages::MAX_LOADS {
-            return Ok(Gathered::Broken);
+            return Ok(Names::Absent);
         }
     }
-    Ok(Gathered::Names(list))
+    Ok(Names::Told(list))
 }
 
 /// Reads a range in pages, and keeps the last one.
@@ -305,17 +258,11 @@ mod tests {
         names(&content, &Elf::open(&content).unwrap().expect("an ELF file")).unwrap()
     }
 
-    fn unpacked(names: &Names) -> String {
-        let Names::Packed(bytes) = names else {
-            return format!("{names:?}");
-        };
-        let mut text = String::new();
-        std::io::Read::read_to_string(
-            &mut crate::caps::unzstd(&bytes[..], "names", 1 << 20).unwrap(),
-            &mut text,
-        )
-        .unwrap();
-        text
+    fn joined(names: &Names) -> String {
+        match names {
+            Names::Told(list) => list.iter().collect::<Vec<_>>().join("\n"),
+            other => format!("{other:?}"),
+        }
     }
 
     /// A table of the form since 1.16.
@@ -349,13 +296,13 @@ mod tests {
             for magic in [0xfa, 0xf0, 0xf1] {
                 let elf = Builder::new(wide, big);
                 let table = block_table(&elf, magic, big, if wide { 8 } else { 4 }, names);
-                let expected = "fmt.Println\ngopkg.in/yaml.v3.Unmarshal\nmain.main";
+                let expected = "main.main\ngopkg.in/yaml%2ev3.Unmarshal\nfmt.Println\nmain.main";
                 let file = elf.section(".gopclntab", &table).build();
-                assert_eq!(unpacked(&told(&file)), expected, "{wide} {big} {magic:x}");
+                assert_eq!(joined(&told(&file)), expected, "{wide} {big} {magic:x}");
                 // As an external linker leaves it in a position-independent program.
                 let relocated = [&[0xff; 40][..], &table].concat();
                 let file = Builder::new(wide, big).section(".data.rel.ro", &relocated).build();
-                assert_eq!(unpacked(&told(&file)), expected, "found, {wide} {big} {magic:x}");
+                assert_eq!(joined(&told(&file)), expected, "found, {wide} {big} {magic:x}");
             }
         }
     }
@@ -382,7 +329,7 @@ mod tests {
             }
             table.extend(b"main.main\0fmt.Println\0");
             let file = elf.section(".gopclntab", &table).build();
-            assert_eq!(unpacked(&told(&file)), "fmt.Println\nmain.main");
+            assert_eq!(joined(&told(&file)), "main.main\nfmt.Println");
         }
     }
 

@@ -12,12 +12,12 @@
 //!
 //! Fields are separated by one tab (Go's `runtime/debug`, `BuildInfo.String`).
 
-use super::{build_info::BuildInfo, version_flags};
+use super::version_flags;
 use gabion_model::{Package, PackageKind};
 
 /// One `mod`, `dep` or `=>` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Module<'a> {
+pub(super) struct Module<'a> {
     path: &'a str,
     version: &'a str,
     sum: &'a str,
@@ -25,21 +25,21 @@ struct Module<'a> {
 
 /// The text, by kind of line.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Text<'a> {
-    path: &'a str,
+pub(super) struct Text<'a> {
+    /// The import path of package `main`.
+    pub(super) path: &'a str,
     main: Option<Module<'a>>,
     dependencies: Vec<(Module<'a>, Option<Module<'a>>)>,
     settings: Vec<(&'a str, String)>,
 }
 
 /// The standard library, the main module and the dependencies, in this order.
-pub(super) fn packages(info: &BuildInfo, found_by: &'static str) -> Vec<Package> {
-    let text = parse(&info.modules);
+pub(super) fn packages(go: &str, text: &Text<'_>, found_by: &'static str) -> Vec<Package> {
     let golang = |name: &str, version: &str| Package::new(PackageKind::Golang, name, version, found_by);
-    let main = main_module(&text);
-    let mut packages = vec![golang("stdlib", toolchain(&info.go))];
+    let main = main_module(text);
+    let mut packages = vec![golang("stdlib", toolchain(go))];
     packages.extend(main.filter(Module::is_sound).map(|main| {
-        let mut package = golang(main.path, &main_version(&main, &text));
+        let mut package = golang(main.path, &main_version(&main, text));
         package.facts.push(("main".to_owned(), text.path.to_owned()));
         let kept = ["vcs.revision", "vcs.time", "vcs.modified"];
         package.facts.extend(
@@ -51,7 +51,7 @@ pub(super) fn packages(info: &BuildInfo, found_by: &'static str) -> Vec<Package>
         package
     }));
     for (module, replacement) in &text.dependencies {
-        let used = replacement.filter(|r| !r.is_directory()).unwrap_or(*module);
+        let used = used(module, replacement.as_ref());
         if !used.is_sound() || Some(used) == main {
             continue;
         }
@@ -69,6 +69,23 @@ pub(super) fn packages(info: &BuildInfo, found_by: &'static str) -> Vec<Package>
         packages.push(package);
     }
     packages
+}
+
+impl<'a> Text<'a> {
+    /// Every module but the standard library: the path that its packages have, and the one that it is reported by.
+    pub(super) fn modules(&self) -> Vec<(&'a str, &'a str)> {
+        let main = main_module(self).map(|main| (main.path, main.path));
+        let others = self
+            .dependencies
+            .iter()
+            .map(|(module, replacement)| (module.path, used(module, replacement.as_ref()).path));
+        main.into_iter().chain(others).filter(|(path, _)| !path.is_empty()).collect()
+    }
+}
+
+/// What stands for a module: its replacement, unless that is a directory.
+fn used<'a>(module: &Module<'a>, replacement: Option<&Module<'a>>) -> Module<'a> {
+    *replacement.filter(|r| !r.is_directory()).unwrap_or(module)
 }
 
 impl<'a> Module<'a> {
@@ -94,7 +111,8 @@ impl<'a> Module<'a> {
     }
 }
 
-fn parse(text: &str) -> Text<'_> {
+/// Takes the text apart.
+pub(super) fn parse(text: &str) -> Text<'_> {
     let mut out = Text::default();
     let mut after_main = false;
     for line in text.lines() {
@@ -209,8 +227,7 @@ mod tests {
     use super::*;
 
     fn told(go: &str, text: &str) -> Vec<(String, String)> {
-        let info = BuildInfo { go: go.into(), modules: text.into() };
-        packages(&info, "test").into_iter().map(|p| (p.name, p.version)).collect()
+        packages(go, &parse(text), "test").into_iter().map(|p| (p.name, p.version)).collect()
     }
 
     fn pair(name: &str, version: &str) -> (String, String) {
@@ -222,8 +239,7 @@ mod tests {
         let text = "path\texample.com/t/cmd/t\nmod\texample.com/t\tv1.2.3\th1:x=\n\
             dep\tgolang.org/x/net\tv0.1.0\th1:y=\ndep\texample.com/a\tv1.0.0\n=>\texample.com/fork\tv1.0.1\th1:z=\n\
             dep\texample.com/b\tv1.0.0\n=>\t./b\t(devel)\t\n";
-        let info = BuildInfo { go: "go1.22.3".into(), modules: text.into() };
-        let packages = packages(&info, "test");
+        let packages = packages("go1.22.3", &parse(text), "test");
         let names: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.version.as_str())).collect();
         assert_eq!(
             names,

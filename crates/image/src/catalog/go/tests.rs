@@ -3,6 +3,7 @@ use crate::{
     catalog::{Scope, elf::build::Builder},
     content::FilePart,
 };
+use gabion_model::symbols::Symbol;
 use proptest::prelude::*;
 use std::process::Command;
 
@@ -66,15 +67,12 @@ fn names(facts: &Facts) -> Vec<String> {
     facts.packages().map(|p| format!("{} {}", p.name, p.version)).collect()
 }
 
-fn symbols(facts: &Facts) -> Vec<String> {
-    let packed = facts.list.iter().find_map(|fact| match fact {
-        Fact::GoSymbols(bytes) => Some(bytes),
+fn symbols(facts: &Facts) -> Vec<u64> {
+    let set = facts.list.iter().find_map(|fact| match fact {
+        Fact::Functions(set) => Some(set),
         _ => None,
     });
-    let mut text = String::new();
-    let mut reader = crate::caps::unzstd(&packed.expect("symbols")[..], "names", 64 << 20).unwrap();
-    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
-    text.lines().map(str::to_owned).collect()
+    set.expect("symbols").keys()
 }
 
 #[test]
@@ -170,10 +168,20 @@ fn programs_built_by_go_are_read() {
         assert!(names[0].starts_with("stdlib 1."), "{names:?}");
         assert_eq!(names[1..], ["example.com/hello v1.2.3"], "{arch}");
         let symbols = symbols(&facts);
-        for name in ["main.main", "strings.ToUpper", "runtime.mallocgc"] {
-            assert!(symbols.binary_search(&name.to_owned()).is_ok(), "{arch}: {name}");
+        let holds = |symbol: Symbol<'_>| symbols.binary_search(&symbol.key()).is_ok();
+        for (package, name) in [
+            ("example.com/hello", "main"),
+            ("strings", "ToUpper"),
+            ("runtime", "mallocgc"),
+            ("runtime", "mheap.alloc"),
+        ] {
+            assert!(holds(Symbol::Function(package, name)), "{arch}: {package}.{name}");
         }
-        assert!(symbols.is_sorted());
+        assert!(holds(Symbol::Module("stdlib")) && holds(Symbol::Module("example.com/hello")), "{arch}");
+        assert!(
+            !holds(Symbol::Package("net/http")) && !holds(Symbol::Function("strings", "ToTitle")),
+            "{arch}"
+        );
     }
 }
 
