@@ -8,6 +8,7 @@ mod catalog;
 mod feeds;
 mod images;
 mod policy;
+mod rules;
 mod segment;
 mod texts;
 
@@ -21,6 +22,7 @@ pub use feeds::{
 };
 pub use images::{archive, assemble, layer, tarball};
 pub use policy::{exceptions, policy, vex};
+pub use rules::{rule_condition, rule_files};
 pub use segment::segment;
 pub use texts::{manifest, report, sbom, secrets};
 

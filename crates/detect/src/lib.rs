@@ -10,6 +10,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod baseline;
+pub mod engine;
+pub mod field;
 pub mod incident;
+pub mod output;
+pub mod recording;
 pub mod rules;
+pub mod state;
+#[cfg(test)]
+mod world;

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Plan(crate::plan::PlanArgs),
     /// Try policies on saved scans
     Policy(crate::policy::PolicyArgs),
+    /// Check, list and explain rules about what containers do
+    Rules(crate::rules::RulesArgs),
     /// Build, update, share and search the database of vulnerabilities
     Db(crate::db::cli::DbArgs),
     /// Show or prune what earlier scans kept

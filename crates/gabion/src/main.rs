@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod policy;
 mod progress;
+mod rules;
 mod saved;
 mod scan;
 mod storage;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         cli::Command::Db(args) => db::run(&args),
         cli::Command::Plan(args) => plan::run(&args),
         cli::Command::Policy(args) => policy::run(&args),
+        cli::Command::Rules(args) => rules::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),

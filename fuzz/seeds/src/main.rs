@@ -7,6 +7,7 @@ mod catalog;
 mod feeds;
 mod policy;
 mod rpm;
+mod rules;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
 mod sample;
@@ -57,6 +58,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("binary", binaries()),
     ];
     all.extend(policy::seeds());
+    all.extend(rules::seeds());
     all.extend(texts::seeds());
     all.extend(feeds::all()?);
     let egg = zip(&[("EGG-INFO/PKG-INFO", texts::PYTHON.as_bytes())])?;

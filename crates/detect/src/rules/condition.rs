@@ -37,13 +37,25 @@ pub struct Check {
     pub span: Range<usize>,
 }
 
-/// A field, and what is done to its value before it is compared.
+/// What is compared: a field, or what transformers make of fields.
+///
+/// `len(tolower(proc.name))` is `Transformed { Len, [Transformed { ToLower, [Field] }] }`; the arguments of
+/// `concat(proc.name, "-", tolower(proc.pname))` are a field, a literal and a transformed field.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Operand {
-    /// The fields: one, but for `join` and `concat`.
-    pub fields: Vec<FieldRef>,
-    /// From the inside out: `len(tolower(x))` is `[ToLower, Len]`.
-    pub transformers: Vec<Transformer>,
+pub enum Operand {
+    /// The value of a field.
+    Field(FieldRef),
+    /// What a transformer makes of its arguments; the parser has counted them.
+    Transformed {
+        /// What is done.
+        transformer: Transformer,
+        /// To what: one operand for most; `join` has the separator and a list, `getopt` a list and the options.
+        arguments: Vec<Self>,
+    },
+    /// A word or a number; only as an argument.
+    Literal(String),
+    /// `(a, b)`; only as an argument.
+    List(Vec<Self>),
 }
 
 /// A field as it was written: `proc.aname[2]`, `evt.arg.flags`.
@@ -55,25 +67,25 @@ pub struct FieldRef {
     pub argument: Option<String>,
 }
 
-/// What is done to a value before it is compared.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What is done to values before they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transformer {
-    /// `tolower(…)`
+    /// `tolower(x)`
     ToLower,
-    /// `toupper(…)`
+    /// `toupper(x)`
     ToUpper,
-    /// `b64(…)`: decoded.
+    /// `b64(x)`: decoded.
     Base64,
-    /// `basename(…)`
+    /// `basename(x)`
     Basename,
-    /// `len(…)`
+    /// `len(x)`: of a list, how many values.
     Len,
-    /// `join(SEPARATOR, …)`
-    Join(String),
-    /// `concat(…)`
+    /// `join(separator, list)`
+    Join,
+    /// `concat(x, y, …)`: two or more.
     Concat,
-    /// `getopt(…, OPTIONS)`
-    GetOpt(String),
+    /// `getopt(list, options)`: all options and their values, or with `[c]` behind it the value of option `c`.
+    GetOpt(Option<char>),
 }
 
 /// How values are compared.
@@ -123,4 +135,20 @@ pub enum Right {
     List(Vec<String>),
     /// Another field: `val(…)`.
     Field(Operand),
+}
+
+/// Parses a condition without macros and lists.
+pub fn parse_resolved(text: &str) -> Result<Condition, ConditionError> {
+    Ok(super::resolve::resolve(&super::parse(text)?, &super::resolve::Nothing)?)
+}
+
+/// Why a text is no condition on its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConditionError {
+    /// The grammar says so.
+    #[error(transparent)]
+    Parse(#[from] super::ParseError),
+    /// It names a macro.
+    #[error(transparent)]
+    Resolve(#[from] super::resolve::ResolveError),
 }

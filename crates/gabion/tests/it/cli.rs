@@ -79,6 +79,7 @@ fn help_says_it_all() {
     snapshot!("help_plan", desk, bare(&desk, &["plan", "-h"]));
     snapshot!("help_explain", desk, bare(&desk, &["explain", "-h"]));
     snapshot!("help_policy", desk, bare(&desk, &["policy", "--help"]));
+    snapshot!("help_rules", desk, bare(&desk, &["rules", "--help"]));
     snapshot!("help_db", desk, bare(&desk, &["db", "--help"]));
     snapshot!("help_db_build", desk, bare(&desk, &["db", "build", "-h"]));
     snapshot!("help_cache", desk, bare(&desk, &["cache", "prune", "--help"]));

@@ -12,6 +12,7 @@ mod debian12;
 mod diff;
 mod feeds;
 mod plan;
+mod rules;
 mod support;
 mod symbols;
 mod verdict;

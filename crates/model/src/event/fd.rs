@@ -9,7 +9,7 @@ pub struct Fd<'a> {
     pub number: i64,
     /// What it is.
     pub kind: FdKind<'a>,
-    /// Number of its device, as the kernel gives it; 0 if not known.
+    /// Number of its device, as `stat` tells it; 0 if not known.
     pub dev: u64,
     /// Number of its inode; 0 if not known.
     pub ino: u64,

@@ -1,0 +1,196 @@
+//! What a rule found: what it says, and the facts of the event, so that nobody has to ask again.
+
+use crate::{
+    engine::{Compiled, OutputPart, operand::Scratch, print},
+    field::Context,
+    rules::Priority,
+    state::Entry,
+};
+use gabion_model::{
+    event::{Endpoint, EventKind, FdKind, InImage, Task, Verdict},
+    workload::{Container, ContainerKey},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How many ancestors an alert tells.
+const ANCESTORS: usize = 8;
+
+/// A rule has matched an event.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// The name of the rule.
+    pub rule: String,
+    /// What it finds, for people.
+    pub description: String,
+    /// How bad that is.
+    pub priority: Priority,
+    /// The kind of events that it is about: `syscall`.
+    pub source: String,
+    /// Its tags, sorted.
+    pub tags: Vec<String>,
+    /// When, in nanoseconds since 1970.
+    pub time: u64,
+    /// The number of the event.
+    pub number: u64,
+    /// The name of the node.
+    pub hostname: String,
+    /// What the rule says. Not necessarily UTF-8, as the values of fields are not.
+    pub message: Vec<u8>,
+    /// The fields of the output, by name; `null` is `<NA>`.
+    pub fields: BTreeMap<String, Value>,
+    /// What happened.
+    pub kind: EventKind,
+    /// What the kernel answered.
+    pub result: i64,
+    /// What was decided about it.
+    pub verdict: Verdict,
+    /// Who did it.
+    pub task: Task,
+    /// That process, and its ancestors from the parent on; empty if it is not known.
+    pub processes: Vec<ProcessFacts>,
+    /// On what.
+    pub object: Object,
+    /// Where; `None` on the host.
+    pub container: Option<ContainerFacts>,
+}
+
+/// A process, as an alert tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// Its number on the node, and its start.
+    pub task: Task,
+    /// Its number in its container.
+    pub vpid: u32,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its program.
+    pub path: Vec<u8>,
+    /// What it was called with.
+    pub arguments: Vec<Vec<u8>>,
+    /// Its working directory.
+    pub cwd: Vec<u8>,
+    /// Its user.
+    pub uid: u32,
+    /// The name of that user, if it is known.
+    pub user: Option<Vec<u8>>,
+    /// When it started, in nanoseconds since 1970, if it is known.
+    pub started: Option<u64>,
+    /// Whether its program is of the image.
+    pub in_image: InImage,
+    /// The program was written since the container started.
+    pub upper_layer: bool,
+    /// The program lies in memory only.
+    pub memfd: bool,
+}
+
+/// What an event was about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Object {
+    /// Nothing that is told.
+    #[default]
+    None,
+    /// A file or a directory.
+    File(Vec<u8>),
+    /// A connection.
+    Connection {
+        /// This end.
+        local: Option<Endpoint>,
+        /// The other end.
+        remote: Option<Endpoint>,
+    },
+}
+
+/// A container, as an alert tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerFacts {
+    /// It is known.
+    Known(Box<Container>),
+    /// It is one, but nothing is known of it.
+    Unknown(ContainerKey),
+}
+
+impl Alert {
+    pub(crate) fn new(rule: &Compiled, cx: Context<'_>, scratch: &mut Scratch) -> Self {
+        let event = cx.event;
+        let mut fields = BTreeMap::new();
+        fields.insert("evt.time".to_owned(), event.time.into());
+        for operand in &rule.fields {
+            let Some(field) = operand.field() else { continue };
+            let value = operand.value(cx, scratch);
+            fields.insert(field.name().to_owned(), field.json(value, cx));
+        }
+        let processes = cx.process.map(|process| {
+            std::iter::once(process)
+                .chain(cx.state.processes().ancestors(process).take(ANCESTORS))
+                .map(|process| facts(process, cx))
+                .collect()
+        });
+        let object = match event.fd.map(|fd| fd.kind) {
+            Some(FdKind::File { path, .. } | FdKind::Directory(path)) => Object::File(path.to_vec()),
+            Some(FdKind::Inet { local, remote, .. }) => Object::Connection { local, remote },
+            _ => Object::None,
+        };
+        let container = (event.container != ContainerKey::HOST).then(|| {
+            let known = cx.state.container(event.container).cloned().map(Box::new);
+            known.map_or(ContainerFacts::Unknown(event.container), ContainerFacts::Known)
+        });
+        Self {
+            rule: rule.name.clone(),
+            description: rule.description.clone(),
+            priority: rule.priority,
+            source: rule.source.clone(),
+            tags: rule.tags.clone(),
+            time: event.time,
+            number: event.number,
+            hostname: cx.state.hostname().to_owned(),
+            message: message(rule, cx, scratch),
+            fields,
+            kind: event.kind,
+            result: event.result,
+            verdict: event.verdict,
+            task: event.task,
+            processes: processes.unwrap_or_default(),
+            object,
+            container,
+        }
+    }
+}
+
+/// Fills the values of fields in.
+fn message(rule: &Compiled, cx: Context<'_>, scratch: &mut Scratch) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in &rule.output {
+        match part {
+            OutputPart::Text(text) => out.extend_from_slice(text.as_bytes()),
+            OutputPart::Value { operand, width } => {
+                let start = out.len();
+                print(operand, cx, scratch, &mut out);
+                if let Some(width) = width {
+                    out.resize(start + width, b' ');
+                }
+            }
+        }
+    }
+    out
+}
+
+fn facts(entry: &Entry, cx: Context<'_>) -> ProcessFacts {
+    let process = &entry.process;
+    let uid = process.credentials.uid;
+    let user = cx.state.accounts(entry.container).and_then(|accounts| accounts.user(uid));
+    ProcessFacts {
+        task: entry.task,
+        vpid: entry.vpid,
+        name: process.comm.clone(),
+        path: process.exe.path.clone(),
+        arguments: process.args.clone(),
+        cwd: process.cwd.clone(),
+        uid,
+        user: user.map(|user| user.name.clone()),
+        started: cx.state.started(entry),
+        in_image: process.exe.in_image,
+        upper_layer: process.exe.upper_layer,
+        memfd: process.exe.memfd,
+    }
+}

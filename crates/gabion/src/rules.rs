@@ -1,0 +1,164 @@
+//! `gabion rules`: rule files checked, listed and explained, without an agent.
+
+mod check;
+mod explain;
+
+use crate::{db::cli::TextFormat, output};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use gabion_detect::{
+    engine::Fields,
+    rules::{Loaded, Rule, RuleFile, load},
+};
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// No rule file is larger, in bytes.
+const MAX_FILE: u64 = 16 << 20;
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RulesCommand {
+    /// Say what is wrong with rule files, in Falco's codes; exit with 1 if they cannot be used
+    Check {
+        /// Rule files, in the order in which they change each other, or directories of them
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Exit with 1 on warnings, too
+        #[arg(long)]
+        strict: bool,
+        /// Format of what is printed; json is that of `falco -V` with json_output
+        #[arg(short, long, value_enum, default_value = "table")]
+        format: TextFormat,
+    },
+    /// Say in words what a rule looks for, and everything else of it
+    Explain {
+        /// The name of the rule
+        rule: String,
+        /// Rule files, in the order in which they change each other, or directories of them
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Format of what is printed
+        #[arg(short, long, value_enum, default_value = "table")]
+        format: TextFormat,
+    },
+    /// List the rules of files
+    List {
+        /// Rule files, in the order in which they change each other, or directories of them
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Format of what is printed
+        #[arg(short, long, value_enum, default_value = "table")]
+        format: TextFormat,
+    },
+}
+
+pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
+        RulesCommand::Explain { rule, files, format } => explain::run(rule, &usable(files)?, *format),
+        RulesCommand::List { files, format } => list(&usable(files)?, *format),
+    }
+}
+
+/// Reads rule files; what cannot be read is told by the loader. Of directories the `.yaml` and `.yml` files, by name.
+fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(read_file(path));
+            continue;
+        }
+        let told = || format!("cannot read {}", path.display());
+        let mut inside: Vec<PathBuf> = fs::read_dir(path)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>())
+            .with_context(told)?;
+        inside.retain(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+        inside.sort();
+        if inside.is_empty() {
+            bail!("{} has no rule files (*.yaml, *.yml)", path.display());
+        }
+        files.extend(inside.iter().map(|file| read_file(file)));
+    }
+    Ok(files)
+}
+
+fn read_file(path: &Path) -> RuleFile {
+    let mut bytes = Vec::new();
+    // One byte more, so that the loader says what is too large.
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    let content = read.map(|_| bytes).map_err(|error| error.to_string());
+    RuleFile { name: path.display().to_string(), content }
+}
+
+/// The rules of files in which nothing is wrong that makes them unusable.
+fn usable(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
+    let loaded = load(&read(paths)?, &Fields);
+    if let Some(error) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
+        let message = output::printable(&error.message).into_owned();
+        bail!(
+            "{}: {message}; gabion rules check tells everything",
+            output::printable(&error.position().to_string())
+        );
+    }
+    Ok(loaded)
+}
+
+/// The types of events of a rule, or that it can match most.
+fn events(rule: &Rule) -> String {
+    let names: Vec<&str> = rule.events.iter().map(|kind| kind.as_str()).collect();
+    match names.len() {
+        0 => "none: the condition is never true".to_owned(),
+        many if many > gabion_detect::rules::events::MANY => format!("{many} types"),
+        _ => names.join(", "),
+    }
+}
+
+fn list(loaded: &Loaded, format: TextFormat) -> anyhow::Result<ExitCode> {
+    let rules = &loaded.rules.rules;
+    if format == TextFormat::Json {
+        let rules: Vec<Value> = rules.iter().map(facts).collect();
+        output::line(&serde_json::to_string_pretty(&rules)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let width = rules.iter().map(|rule| gabion_report::text::width(&rule.name)).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for rule in rules {
+        let name = output::printable(&rule.name);
+        let pad = " ".repeat(width - gabion_report::text::width(&rule.name).min(width));
+        let disabled = if rule.enabled { "" } else { " (disabled)" };
+        lines.push(format!("{:<13} {name}{pad}  {}{disabled}", rule.priority.as_str(), events(rule)));
+    }
+    let disabled = rules.iter().filter(|rule| !rule.enabled).count() as u64;
+    let count = gabion_report::text::count(rules.len() as u64, "rule");
+    lines.push(format!("{count}, {disabled} disabled"));
+    output::line(&lines.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of a rule, for programs.
+fn facts(rule: &Rule) -> Value {
+    let events: Vec<&str> = rule.events.iter().map(|kind| kind.as_str()).collect();
+    json!({
+        "rule": rule.name,
+        "description": rule.description,
+        "priority": rule.priority.as_str(),
+        "source": rule.source,
+        "enabled": rule.enabled,
+        "tags": rule.tags,
+        "events": events,
+        "output": rule.output.to_string(),
+        "file": &*rule.position.file,
+        "line": rule.position.line,
+    })
+}
