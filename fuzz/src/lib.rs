@@ -5,6 +5,7 @@
 
 mod boundary;
 mod catalog;
+mod containers;
 mod feeds;
 mod images;
 mod policy;
@@ -16,6 +17,7 @@ pub use boundary::{file_index, frames};
 pub use catalog::{
     accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
 };
+pub use containers::containers;
 pub use feeds::{
     feed_csaf, feed_debian, feed_endoflife, feed_epss, feed_kev, feed_kubernetes, feed_osv, feed_oval,
     feed_secdb, feed_updateinfo, feed_vulnrichment,

@@ -17,8 +17,9 @@ mod generated;
 pub mod containerd {
     pub use crate::generated::containerd::{
         services::{
-            containers::v1 as containers, content::v1 as content, images::v1 as images, leases::v1 as leases,
-            namespaces::v1 as namespaces, snapshots::v1 as snapshots, tasks::v1 as tasks,
+            containers::v1 as containers, content::v1 as content, events::v1 as events, images::v1 as images,
+            leases::v1 as leases, namespaces::v1 as namespaces, snapshots::v1 as snapshots,
+            tasks::v1 as tasks,
         },
         types,
         v1::types as task,

@@ -38,6 +38,65 @@ pub struct Container {
     pub addresses: Vec<std::net::IpAddr>,
     /// Not all was known when it started; what is here was filled in later.
     pub late: bool,
+    /// What of it is not known, or not wholly: an empty field that is not named here is empty indeed.
+    pub unknown: Vec<Property>,
+}
+
+/// What may be unknown of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Property {
+    /// [`Container::name`].
+    Name,
+    /// The name of its image.
+    Image,
+    /// The digest of its image's manifest.
+    ImageDigest,
+    /// The digest of its image's configuration.
+    ImageId,
+    /// [`Container::labels`].
+    Labels,
+    /// [`Container::pod`].
+    Pod,
+    /// [`Container::mounts`].
+    Mounts,
+    /// [`Container::privileged`].
+    Privileged,
+    /// [`Container::created`].
+    Created,
+    /// [`Container::addresses`].
+    Addresses,
+}
+
+impl Property {
+    /// All of them, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Name,
+        Self::Image,
+        Self::ImageDigest,
+        Self::ImageId,
+        Self::Labels,
+        Self::Pod,
+        Self::Mounts,
+        Self::Privileged,
+        Self::Created,
+        Self::Addresses,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Image => "image",
+            Self::ImageDigest => "image digest",
+            Self::ImageId => "image id",
+            Self::Labels => "labels",
+            Self::Pod => "pod",
+            Self::Mounts => "mounts",
+            Self::Privileged => "privileged",
+            Self::Created => "created",
+            Self::Addresses => "addresses",
+        }
+    }
 }
 
 /// What runs containers.

@@ -4,6 +4,7 @@
 //! byte, the seed begins with it.
 
 mod catalog;
+mod containers;
 mod feeds;
 mod policy;
 mod rpm;
@@ -56,6 +57,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("go", programs(&[(".go.buildinfo", &catalog::go_record()), (".gopclntab", &go_functions())])),
         ("rust", programs(&[(".dep-v0", &zlib(texts::CRATES)?)])),
         ("binary", binaries()),
+        ("containers", containers::seeds()),
     ];
     all.extend(policy::seeds());
     all.extend(rules::seeds());

@@ -14,6 +14,17 @@ pub struct Container {
     pub snapshotter: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
     pub snapshot_key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub created_at: ::core::option::Option<Timestamp>,
+}
+/// google.protobuf.Timestamp, by its numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Timestamp {
+    /// Seconds since 1970.
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListContainersRequest {

@@ -11,6 +11,11 @@ pub mod containerd {
                 include!("containerd.services.content.v1.rs");
             }
         }
+        pub mod events {
+            pub mod v1 {
+                include!("containerd.services.events.v1.rs");
+            }
+        }
         pub mod images {
             pub mod v1 {
                 include!("containerd.services.images.v1.rs");
