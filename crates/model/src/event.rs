@@ -13,14 +13,23 @@
 //! ```
 //!
 //! The arguments of a kind are those of Falco's events, by name and order ([`EventKind::args`]), so that
-//! `evt.arg.flags` of a rule means here what it means there.
+//! `evt.arg.flags` of a rule means here what it means there. What Falco repeats with each `clone` and `execve` about the
+//! process itself is in [`Subject`] and no argument.
+//!
+//! What `fd` is, where a call has more than one descriptor or none:
+//!
+//! - `open` and its kind: the file, with the path it would have had if the call failed (`number` is negative then);
+//! - calls with one `dirfd` (`mkdirat`, `unlinkat`, `fchmodat`, ...): that directory; so a relative path can be completed;
+//! - `dup`: the new descriptor;
+//! - `sendto` and its kind: both ends, also the one that only this call names. Whether the call named it is told by
+//!   the argument `tuple`, which is not known on a connected socket.
 
 mod args;
 mod fd;
 mod kind;
 mod process;
 
-pub use args::{ArgKind, ArgSpec, Value};
+pub use args::{ArgKind, ArgSpec, FILE_CREATED, Value};
 pub use fd::{Endpoint, Fd, FdKind, Transport};
 pub use kind::{Category, EventKind};
 pub use process::{Child, Credentials, Executable, InImage, Process, Task};

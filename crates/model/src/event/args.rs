@@ -15,7 +15,10 @@ pub enum ArgKind {
     Uint,
     Hex,
     Bool,
+    /// A mode, told in octal digits: `0644`.
     Mode,
+    /// A mode, told by its bits: `S_IXUSR|S_IRUSR`.
+    Permissions,
     /// Text as the process gave it.
     Text,
     /// A path as the process gave it.
@@ -28,6 +31,7 @@ pub enum ArgKind {
     PtraceRequest,
     PrctlOption,
     BpfCommand,
+    /// Those of `open`, with [`FILE_CREATED`].
     OpenFlags,
     ResolveFlags,
     CloneFlags,
@@ -40,7 +44,12 @@ pub enum ArgKind {
     LinkFlags,
     MountFlags,
     UmountFlags,
+    ModuleFlags,
+    ShutdownHow,
 }
+
+/// Set beside the flags of `open` if the call made the file. `O_CREAT` alone only says that it might have.
+pub const FILE_CREATED: u64 = 1 << 32;
 
 /// An argument of a kind of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
