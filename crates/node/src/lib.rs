@@ -5,3 +5,5 @@
 //!                                                ▲
 //!   containerd, Docker, podman, CRI-O, runc ──► containers: control group ──► Container
 //! ```
+
+pub mod sensor;
