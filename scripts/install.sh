@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing: `install.sh build` what building and the demo need,
 # `install.sh test` what the tests need as well. Does nothing where all is there.
 set -eu
-build="gcc make mmdebstrap umoci"
+build="gcc make pkg-config clang-16 llvm-16 libelf-dev zlib1g-dev mmdebstrap umoci"
 test="$build binutils busybox-static containerd runc skopeo docker-registry apache2-utils openssl rpm db5.3-util
     docker.io podman iproute2 maven npm python3-venv golang-go zstd libxml2-utils minisign"
 case ${1:-} in

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Rules(crate::rules::RulesArgs),
     /// Build, update, share and search the database of vulnerabilities
     Db(crate::db::cli::DbArgs),
+    /// Watch what the containers of this node do
+    Agent(crate::agent::AgentArgs),
     /// Show or prune what earlier scans kept
     Cache(CacheArgs),
     /// Print a completion script for a shell

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod cli;
 mod clock;
 mod db;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         cli::Command::Policy(args) => policy::run(&args),
         cli::Command::Rules(args) => rules::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
+        cli::Command::Agent(args) => agent::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),
         cli::Command::Man => output::man(),

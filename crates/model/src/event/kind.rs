@@ -163,6 +163,7 @@ kinds! {
     Container "container" Internal []
     Dns "dns" Internal [name: Text, answers: Text]
     TcpClose "tcp_close" Internal [sent: Uint, received: Uint]
+    IoUringSubmit "io_uring_submit" Internal [opcode: Uint, name: Text]
     Drop "drop" Internal [reason: Text, count: Uint]
 }
 

@@ -48,6 +48,8 @@ pub struct Process {
     pub args_cut: u32,
     /// The environment, as far as it was asked for: `NAME=value`.
     pub env: Vec<Vec<u8>>,
+    /// How many bytes of the environment were not looked at: a variable that is not here may be there.
+    pub env_cut: u32,
     /// The working directory.
     pub cwd: Vec<u8>,
     /// Number of its controlling terminal; 0 if it has none.
