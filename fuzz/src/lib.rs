@@ -9,6 +9,7 @@ mod containers;
 mod feeds;
 mod images;
 mod policy;
+mod recording;
 mod rules;
 mod segment;
 mod texts;
@@ -24,6 +25,7 @@ pub use feeds::{
 };
 pub use images::{archive, assemble, layer, tarball};
 pub use policy::{exceptions, policy, vex};
+pub use recording::recording;
 pub use rules::{rule_condition, rule_files};
 pub use segment::segment;
 pub use texts::{manifest, report, sbom, secrets};

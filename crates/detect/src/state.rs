@@ -212,6 +212,11 @@ impl State {
         self.containers.get(&key).map(AsRef::as_ref)
     }
 
+    /// All containers, in the order in which they were told.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.container_order.iter().filter_map(|key| self.container(*key))
+    }
+
     /// The accounts of a container.
     pub fn accounts(&self, key: ContainerKey) -> Option<&Accounts> {
         self.accounts.get(&key)

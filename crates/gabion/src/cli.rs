@@ -33,10 +33,14 @@ pub(crate) enum Command {
     Policy(crate::policy::PolicyArgs),
     /// Check, list and explain rules about what containers do
     Rules(crate::rules::RulesArgs),
+    /// Show recorded events, judge them by rules, or convert the recording
+    Replay(crate::replay::ReplayArgs),
     /// Build, update, share and search the database of vulnerabilities
     Db(crate::db::cli::DbArgs),
     /// Watch what the containers of this node do
     Agent(crate::agent::AgentArgs),
+    /// List and tell incidents: where they came from, how far they got
+    Incident(crate::incident::IncidentArgs),
     /// Show or prune what earlier scans kept
     Cache(CacheArgs),
     /// Print a completion script for a shell

@@ -12,10 +12,12 @@ mod clock;
 mod db;
 mod diff;
 mod explain;
+mod incident;
 mod output;
 mod plan;
 mod policy;
 mod progress;
+mod replay;
 mod rules;
 mod saved;
 mod scan;
@@ -49,8 +51,10 @@ fn main() -> ExitCode {
         cli::Command::Plan(args) => plan::run(&args),
         cli::Command::Policy(args) => policy::run(&args),
         cli::Command::Rules(args) => rules::run(&args),
+        cli::Command::Replay(args) => replay::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Agent(args) => agent::run(&args),
+        cli::Command::Incident(args) => incident::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),
         cli::Command::Man => output::man(),

@@ -32,6 +32,11 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
     }
 }
 
+/// Writes results to standard output as they come.
+pub(crate) fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    to_stdout(write)
+}
+
 /// A wrong argument, or a request for help.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nowhere left to complain.

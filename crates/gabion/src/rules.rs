@@ -101,9 +101,24 @@ fn read_file(path: &Path) -> RuleFile {
     RuleFile { name: path.display().to_string(), content }
 }
 
+/// The rules of the agent: Gabion's own, unless they are not wanted, and then those of files.
+pub(crate) fn for_agent(paths: &[PathBuf], own: bool) -> anyhow::Result<Loaded> {
+    let own = own.then(|| RuleFile {
+        name: "the rules of Gabion".to_owned(),
+        content: Ok(gabion_detect::rules::DEFAULT.as_bytes().to_vec()),
+    });
+    let mut files: Vec<RuleFile> = own.into_iter().collect();
+    files.extend(read(paths)?);
+    loaded(&files)
+}
+
 /// The rules of files in which nothing is wrong that makes them unusable.
-fn usable(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
-    let loaded = load(&read(paths)?, &Fields);
+pub(crate) fn usable(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
+    loaded(&read(paths)?)
+}
+
+fn loaded(files: &[RuleFile]) -> anyhow::Result<Loaded> {
+    let loaded = load(files, &Fields);
     if let Some(error) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
         let message = output::printable(&error.message).into_owned();
         bail!(

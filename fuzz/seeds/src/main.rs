@@ -12,9 +12,17 @@ mod rules;
 #[path = "../../../crates/report/tests/it/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reports")]
 mod sample;
+#[path = "../../../crates/detect/tests/scap/scenario.rs"]
+mod scenario;
 mod segment;
 mod texts;
+#[path = "../../../crates/detect/tests/scap/writer.rs"]
+mod writer;
 
+use gabion_detect::{
+    recording::{self, own::Writer},
+    state::{Limits, State},
+};
 use gabion_model::{FileIndex, FileKind, NewFile};
 use std::{fs, io::Write as _, path::Path};
 
@@ -32,6 +40,22 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+/// The same events as a .scap file and as a recording of Gabion.
+fn recordings() -> Result<Vec<Vec<u8>>, Error> {
+    let scap = scenario::recording();
+    let mut source = recording::open(&scap[..], 1 << 20)?;
+    let state = State::new(Limits::default(), "node-1", scenario::BOOT);
+    let mut writer = Writer::new(Vec::new(), source.node(), &state, scenario::START)?;
+    let mut written = Ok(());
+    while source.read(&mut |event| {
+        if written.is_ok() {
+            written = writer.write(event, &state);
+        }
+    })? {}
+    written?;
+    Ok(vec![writer.finish()?, scap.clone()])
+}
+
 fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     let layer = tar(&[
         ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
@@ -40,8 +64,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     ])?;
     let (gzip, zstd) = (gzip(&layer)?, zstd::encode_all(&layer[..], 3)?);
     let index = file_index();
-    let reports =
-        [sample::rich(), sample::wall(), sample::clean()].map(|report| serde_json::to_vec(&report));
+    let reports = [sample::rich(), sample::wall(), sample::clean()].map(|report| serde_json::to_vec(&report));
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut all = vec![
         ("tarball", vec![layer.clone(), long_names()?]),
@@ -61,6 +84,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     ];
     all.extend(policy::seeds());
     all.extend(rules::seeds());
+    all.push(("recording", recordings()?));
     all.extend(texts::seeds());
     all.extend(feeds::all()?);
     let egg = zip(&[("EGG-INFO/PKG-INFO", texts::PYTHON.as_bytes())])?;

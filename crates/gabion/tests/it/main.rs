@@ -3,6 +3,7 @@
 //!
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
+mod agent;
 mod bad;
 mod bases;
 mod cli;
@@ -12,6 +13,7 @@ mod debian12;
 mod diff;
 mod feeds;
 mod plan;
+mod replay;
 mod rules;
 mod support;
 mod symbols;
