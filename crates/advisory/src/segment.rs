@@ -163,6 +163,9 @@ impl Header {
     }
 }
 
+/// A block as it was unpacked, by its number.
+type Unpacked = (u64, Arc<Vec<u8>>);
+
 /// An open segment. It can be asked from many threads.
 #[derive(Debug)]
 pub struct Segment {
@@ -174,7 +177,7 @@ pub struct Segment {
     groups_checked: Bits,
     blocks_checked: Bits,
     /// Blocks that were read last, by the end of their number: the next question is often about a neighbour.
-    recent: [Mutex<Option<(u64, Arc<Vec<u8>>)>>; Self::RECENT],
+    recent: [Mutex<Option<Unpacked>>; Self::RECENT],
     reads: AtomicU64,
 }
 

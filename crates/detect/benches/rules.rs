@@ -269,10 +269,10 @@ fn servers(state: &mut State) {
 /// Events of a turn, by a fixed sequence.
 fn events() -> Vec<Made> {
     let mut events = Vec::with_capacity(EVENTS);
-    let mut seed = 9_u64;
+    let mut number = 9_u64;
     let mut random = |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % below
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) % below
     };
     let mut turn = 0_u32;
     while events.len() < EVENTS {
@@ -307,7 +307,7 @@ fn events() -> Vec<Made> {
         // The application asks the database, and reads and writes files.
         let database =
             socket(Transport::Tcp, ("10.1.0.7", 41_000 + random(9_000) as u16), ("10.1.0.6", 5432), false);
-        if turn % 3 == 0 {
+        if turn.is_multiple_of(3) {
             events.push(Made {
                 result: -115,
                 fd: Some(database),
@@ -330,13 +330,13 @@ fn events() -> Vec<Made> {
         let heap = FdKind::File { path: b"/var/lib/postgresql/data/base/16384/2619", upper: true };
         events.push(transfer(K::Pread, backend, 2, Fd { kind: heap, ..from }, 8_192));
         events.push(transfer(K::Sendto, backend, 2, from, 640));
-        if turn % 10 == 0 {
+        if turn.is_multiple_of(10) {
             let name = socket(Transport::Udp, ("10.1.0.7", 33_000), ("10.96.0.10", 53), false);
             let mut send = transfer(K::Sendto, 3_000, 3, name, 40);
             send.args[4] = Value::Bytes(b"10.1.0.7:33000->10.96.0.10:53");
             events.push(send);
         }
-        if turn % 16 == 0 {
+        if turn.is_multiple_of(16) {
             // The application runs a program, which reads its libraries and ends.
             let pid = 20_000 + turn;
             let short = |made: Made| Made { short: true, ..made };

@@ -33,6 +33,9 @@ pub mod vocabulary;
 pub mod words;
 mod yaml;
 
+/// Gabion's own rules, as a rule file.
+pub const DEFAULT: &str = include_str!("../rules/default.yaml");
+
 pub use load::{Loaded, RuleFile, load};
 pub use parser::{Expression, ParseError, Parsed, ParsedCheck, ParsedRight, Problem, Word, parse};
 pub use print::pretty;

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod alert;
 mod cli;
 mod clock;
 mod db;

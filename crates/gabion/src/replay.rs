@@ -4,13 +4,15 @@
 //! condition and one that is made of the output, so they know the fields and words that rules know. The output depends on the
 //! recording and the rules alone.
 
-use crate::{output, rules};
+use crate::{
+    alert::{self, AlertFormat},
+    output, rules,
+};
 use anyhow::{Context, anyhow};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gabion_detect::{
     alert::Alert,
     engine::{Engine, Fields, Matching},
-    output::{falco_json, ocsf, text},
     recording::{self, Source, own::Writer},
     rules::{RuleFile, load},
     state::{Limits, Slot, State},
@@ -55,16 +57,6 @@ pub(crate) struct ReplayArgs {
     /// Format of alerts
     #[arg(short, long, value_enum, default_value = "text", requires = "rules")]
     format: AlertFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum AlertFormat {
-    /// A line for people
-    Text,
-    /// JSON as Falco writes it, a line for each
-    Json,
-    /// OCSF Detection Finding, a line for each
-    Ocsf,
 }
 
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
@@ -132,22 +124,17 @@ fn judge(source: &mut dyn Source, args: &ReplayArgs) -> anyhow::Result<Replayed>
 }
 
 fn write_alert(out: &mut dyn Write, alert: &Alert, args: &ReplayArgs) -> io::Result<()> {
-    let shown = |bytes: &[u8]| output::printable(&String::from_utf8_lossy(bytes)).into_owned();
     if args.events {
-        return writeln!(out, "{}", shown(&alert.message));
+        return writeln!(out, "{}", output::printable(&String::from_utf8_lossy(&alert.message)));
     }
-    match args.format {
-        AlertFormat::Text => writeln!(out, "{}", shown(&text(alert))),
-        AlertFormat::Json => writeln!(out, "{}", falco_json(alert)),
-        AlertFormat::Ocsf => writeln!(out, "{}", ocsf(alert)),
-    }
+    writeln!(out, "{}", alert::line(alert, args.format))
 }
 
+/// Takes an event, with what is known of it.
+type Take<'a> = dyn FnMut(&Event<'_>, &State, Option<Slot>) -> io::Result<()> + 'a;
+
 /// Gives each event of a recording, once the state has taken it in. Who was found running is taken in only.
-fn each(
-    source: &mut dyn Source,
-    take: &mut dyn FnMut(&Event<'_>, &State, Option<Slot>) -> io::Result<()>,
-) -> io::Result<Replayed> {
+fn each(source: &mut dyn Source, take: &mut Take<'_>) -> io::Result<Replayed> {
     let mut state = State::new(Limits::default(), &source.node().name, source.node().boot);
     loop {
         let mut taken = Ok(());

@@ -37,7 +37,7 @@ enum RulesCommand {
         /// Exit with 1 on warnings, too
         #[arg(long)]
         strict: bool,
-        /// Format of what is printed; json is that of `falco -V` with json_output
+        /// Format of what is printed; json is that of `falco -V` with `json_output`
         #[arg(short, long, value_enum, default_value = "table")]
         format: TextFormat,
     },
@@ -131,7 +131,7 @@ fn loaded(files: &[RuleFile]) -> anyhow::Result<Loaded> {
 
 /// The types of events of a rule, or that it can match most.
 fn events(rule: &Rule) -> String {
-    let names: Vec<&str> = rule.events.iter().map(|kind| kind.as_str()).collect();
+    let names: Vec<&str> = rule.events.iter().map(gabion_model::EventKind::as_str).collect();
     match names.len() {
         0 => "none: the condition is never true".to_owned(),
         many if many > gabion_detect::rules::events::MANY => format!("{many} types"),
@@ -163,7 +163,7 @@ fn list(loaded: &Loaded, format: TextFormat) -> anyhow::Result<ExitCode> {
 
 /// What is known of a rule, for programs.
 fn facts(rule: &Rule) -> Value {
-    let events: Vec<&str> = rule.events.iter().map(|kind| kind.as_str()).collect();
+    let events: Vec<&str> = rule.events.iter().map(gabion_model::EventKind::as_str).collect();
     json!({
         "rule": rule.name,
         "description": rule.description,

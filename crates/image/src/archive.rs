@@ -238,23 +238,19 @@ const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveError> {
     let mut way = Way::default();
-    let (chosen, tags) = match choice.manifest {
-        Some(digest) => {
-            let mut chosen = nowhere(digest);
-            if let Some(of) = choice.index {
-                let index = store.index(of)?;
-                chosen =
-                    index.manifests.iter().find(|entry| entry.digest == digest).cloned().unwrap_or(chosen);
-                way.indexes.push((Some(of), index));
-            }
-            (chosen, Vec::new())
+    let (chosen, tags) = if let Some(digest) = choice.manifest {
+        let mut chosen = nowhere(digest);
+        if let Some(of) = choice.index {
+            let index = store.index(of)?;
+            chosen = index.manifests.iter().find(|entry| entry.digest == digest).cloned().unwrap_or(chosen);
+            way.indexes.push((Some(of), index));
         }
-        None => {
-            let index = layout_index(store)?;
-            let chosen = choose_in_index(store, &index, choice)?;
-            way.indexes.push((None, index));
-            chosen
-        }
+        (chosen, Vec::new())
+    } else {
+        let index = layout_index(store)?;
+        let chosen = choose_in_index(store, &index, choice)?;
+        way.indexes.push((None, index));
+        chosen
     };
     let (manifest_digest, manifest) = manifest_of(store, chosen, choice, &mut way)?;
     let bytes = store.verified(manifest.config.digest)?;

@@ -1,4 +1,4 @@
-//! What an attestation says an image was built from: in-toto statements with SLSA provenance, plain as BuildKit attaches
+//! What an attestation says an image was built from: in-toto statements with SLSA provenance, plain as `BuildKit` attaches
 //! them, in a DSSE envelope, or in a Sigstore bundle.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nobody checks a signature here: what is said is a hint, and the layers confirm it or not. It must be said of this very
-//! image. What BuildKit itself runs (frontends of Dockerfiles, scanners) is no base.
+//! image. What `BuildKit` itself runs (frontends of Dockerfiles, scanners) is no base.
 
 use crate::secret;
 use gabion_model::{BaseHint, Digest};
@@ -20,7 +20,7 @@ const MAX_IMAGES: usize = 64;
 /// Bytes of a name.
 const MAX_NAME: usize = 512;
 
-/// Names of what BuildKit runs to build, and never builds on.
+/// Names of what `BuildKit` runs to build, and never builds on.
 const TOOLS: [&str; 4] =
     ["docker/dockerfile", "docker/dockerfile-upstream", "docker/buildkit-", "moby/buildkit"];
 
@@ -109,7 +109,9 @@ pub(crate) fn bases(bytes: &[u8], of: &[Digest]) -> Result<Vec<BaseHint>, Proven
     hints.sort();
     hints.dedup();
     let one_of_several = hints.len() > 1;
-    hints.iter_mut().for_each(|hint| hint.one_of_several = one_of_several);
+    for hint in &mut hints {
+        hint.one_of_several = one_of_several;
+    }
     Ok(hints)
 }
 
@@ -250,7 +252,9 @@ mod tests {
         );
         let encoded = |text: &str| {
             const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-            let bits: String = text.bytes().map(|byte| format!("{byte:08b}")).collect();
+            let bit = |byte: u8, at: u8| if byte >> at & 1 == 1 { '1' } else { '0' };
+            let bits: String =
+                text.bytes().flat_map(|byte| (0..8).rev().map(move |at| bit(byte, at))).collect();
             let digit = |six: &[u8]| {
                 let six = std::str::from_utf8(six).expect("digits");
                 char::from(DIGITS[usize::from_str_radix(&format!("{six:0<6}"), 2).expect("digits")])

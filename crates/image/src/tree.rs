@@ -386,9 +386,9 @@ impl Walk<'_> {
         let id = self.layer.index.insert_in(parent, name, file);
         if kind == FileKind::File {
             self.layer.stats.content_size += size;
-            let start = self.batch.paths.len();
+            let before = self.batch.paths.len();
             self.batch.paths.extend_from_slice(full);
-            self.batch.tasks.push(Task { id, path: start..self.batch.paths.len(), size, mode });
+            self.batch.tasks.push(Task { id, path: before..self.batch.paths.len(), size, mode });
             if self.batch.tasks.len() == BATCH {
                 self.desk.send(std::mem::take(&mut self.batch));
             }

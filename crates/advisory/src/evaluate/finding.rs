@@ -366,10 +366,11 @@ fn evidence(places: &[Place<'_>]) -> Vec<Evidence> {
         for (number, Place { package, location, symbols }) in places.iter().take(MOST).enumerate() {
             let mut detail = format!("{} {}", package.name, package.version);
             if let Some(symbols) = symbols {
-                detail += &format!(", vulnerable symbol {}", symbols.as_str());
+                detail.push_str(", vulnerable symbol ");
+                detail.push_str(symbols.as_str());
             }
             if more > 0 && number + 1 == MOST {
-                detail += &format!(" (and {more} more places)");
+                detail = format!("{detail} (and {more} more places)");
             }
             let layer = location.and_then(|location| location.layer);
             all.push(Evidence {

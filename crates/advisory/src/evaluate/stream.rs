@@ -146,21 +146,21 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    fn stream(major: u16, minor: Option<u16>) -> Option<Stream> {
-        Some(Stream { major, minor })
+    fn stream(major: u16, minor: Option<u16>) -> Stream {
+        Stream { major, minor }
     }
 
     #[test]
     fn the_release_says_of_which_stream_a_package_is() {
         for (version, expected) in [
-            ("1:3.0.7-27.el9_4.2", stream(9, Some(4))),
-            ("3.0.7-27.el9", stream(9, None)),
-            ("3.0.7-27.el9.2", stream(9, None)),
-            ("5.14.0-427.13.1.el9_10", stream(9, Some(10))),
-            ("18.20.4-1.module+el8.10.0+22166+a7a4bb08", stream(8, Some(10))),
-            ("1.18.0-8.module_el8.6.0+2880+7d9e3703", stream(8, Some(6))),
-            ("1.0.2k-26.el7_9", stream(7, Some(9))),
-            ("2.9.27-1.el8ae", stream(8, None)),
+            ("1:3.0.7-27.el9_4.2", Some(stream(9, Some(4)))),
+            ("3.0.7-27.el9", Some(stream(9, None))),
+            ("3.0.7-27.el9.2", Some(stream(9, None))),
+            ("5.14.0-427.13.1.el9_10", Some(stream(9, Some(10)))),
+            ("18.20.4-1.module+el8.10.0+22166+a7a4bb08", Some(stream(8, Some(10)))),
+            ("1.18.0-8.module_el8.6.0+2880+7d9e3703", Some(stream(8, Some(6)))),
+            ("1.0.2k-26.el7_9", Some(stream(7, Some(9)))),
+            ("2.9.27-1.el8ae", Some(stream(8, None))),
             ("1.0-2.elbow", None),
             ("1.0-2.model9", None),
             ("1.el9", None),

@@ -115,8 +115,8 @@ mod tests {
         report.findings.remove(0).vulnerability.expect("one").symbols
     }
 
-    fn parse() -> Option<Symbols> {
-        Some(Symbols::Absent(vec![format!("{HTML}.Parse"), format!("{HTML}.Render")]))
+    fn parse() -> Symbols {
+        Symbols::Absent(vec![format!("{HTML}.Parse"), format!("{HTML}.Render")])
     }
 
     #[test]
@@ -129,11 +129,11 @@ mod tests {
         let present = Some(Symbols::Present(vec![format!("{HTML}.Render")]));
         for (programs, expected) in [
             (vec![Some(has.clone())], present.clone()),
-            (vec![Some(lacks.clone())], parse()),
+            (vec![Some(lacks.clone())], Some(parse())),
             (vec![Some(other.clone())], Some(Symbols::Unknown)),
             (vec![None], Some(Symbols::Unknown)),
             (vec![Some(SymbolSet::default())], Some(Symbols::Unknown)),
-            (vec![Some(lacks.clone()), Some(lacks.clone())], parse()),
+            (vec![Some(lacks.clone()), Some(lacks.clone())], Some(parse())),
             (vec![Some(lacks.clone()), Some(other), None], Some(Symbols::Unknown)),
             (vec![None, Some(lacks), Some(has)], present),
         ] {

@@ -51,6 +51,8 @@ pub enum NodeKind {
     Process {
         /// Its number and its start.
         task: Task,
+        /// What the kernel calls it: for a script the name of that.
+        name: String,
         /// Its program; that of its parent until it executes one.
         program: String,
         /// What it was called with.
@@ -208,14 +210,17 @@ impl Graph {
                 let parent = self.actor(event);
                 let inherited = self.nodes.get(&parent).map(|node| node.kind.clone());
                 let kind = match inherited {
-                    Some(NodeKind::Process { program, command, in_image, root, .. }) => NodeKind::Process {
-                        task: child.task,
-                        program,
-                        command,
-                        in_image,
-                        executed: false,
-                        root,
-                    },
+                    Some(NodeKind::Process { name, program, command, in_image, root, .. }) => {
+                        NodeKind::Process {
+                            task: child.task,
+                            name,
+                            program,
+                            command,
+                            in_image,
+                            executed: false,
+                            root,
+                        }
+                    }
                     _ => unnamed(child.task),
                 };
                 let key = Key::Process { pid: child.task.pid, start: child.task.start };
@@ -226,11 +231,12 @@ impl Graph {
                 let id = self.actor(event);
                 let path = text(&process.exe.path);
                 if let Some(Node {
-                    kind: NodeKind::Process { program, command, in_image, executed, root, .. },
+                    kind: NodeKind::Process { name, program, command, in_image, executed, root, .. },
                     container,
                     ..
                 }) = self.nodes.get_mut(&id)
                 {
+                    *name = text(&process.comm);
                     program.clone_from(&path);
                     *command = text(&process.args.join(&b' '));
                     command.truncate(command.floor_char_boundary(512));
@@ -479,6 +485,7 @@ impl Graph {
 fn unnamed(task: Task) -> NodeKind {
     NodeKind::Process {
         task,
+        name: String::new(),
         program: String::new(),
         command: String::new(),
         in_image: InImage::Unknown,
@@ -516,6 +523,8 @@ fn is_noise(path: &[u8]) -> bool {
         .iter()
         .any(|start| path.starts_with(start))
         && !path.ends_with(b"/core_pattern")
+        // By which runc holds a container back until it is to start.
+        || path.ends_with(b"/exec.fifo")
 }
 
 /// Files whose reading matters, whoever does it.

@@ -6,21 +6,21 @@ use super::{
     trace::Origin,
 };
 use gabion_model::{event::InImage, workload::ContainerKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
 
 /// What an incident tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
     /// The number of the incident.
     pub id: u64,
     /// One line: what it is.
     pub title: String,
     /// The worst priority of its alerts, in Falco's words.
-    pub priority: &'static str,
+    pub priority: String,
     /// When its first step was, in nanoseconds since 1970.
     pub began: u64,
     /// When its last alert was.
@@ -30,7 +30,7 @@ pub struct Story {
     /// How far it got, in sentences.
     pub extent: Vec<String>,
     /// Tactics of ATT&CK, in the order of an attack.
-    pub tactics: Vec<&'static str>,
+    pub tactics: Vec<String>,
     /// Techniques that its rules name.
     pub techniques: Vec<String>,
     /// What happened, in order of time.
@@ -44,7 +44,7 @@ pub struct Story {
 }
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Step {
     /// When, in nanoseconds since 1970.
     pub time: u64,
@@ -53,12 +53,12 @@ pub struct Step {
     /// What.
     pub text: String,
     /// The rule that says so, if one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
 /// A process in the tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// How many ancestors of it are in the tree.
     pub depth: usize,
@@ -85,12 +85,12 @@ pub(super) fn story(graph: &Graph, incident: &Incident) -> Story {
     Story {
         id: incident.id,
         title: title(graph, incident),
-        priority: PRIORITIES[usize::from(incident.priority).min(7)],
+        priority: PRIORITIES[usize::from(incident.priority).min(7)].to_owned(),
         began: steps.first().map_or(incident.opened, |step| step.time),
         updated: incident.updated,
         origin: incident.trace.origins.iter().map(|origin| origin_text(graph, origin)).collect(),
         extent: extent(graph, incident),
-        tactics: incident.tactics(),
+        tactics: incident.tactics().into_iter().map(str::to_owned).collect(),
         techniques: techniques.into_iter().cloned().collect(),
         steps,
         processes: tree(graph, incident),

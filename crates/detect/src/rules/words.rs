@@ -83,7 +83,9 @@ fn block(condition: &Condition, lead: &str, depth: usize, lines: &mut Vec<String
     let indent = "  ".repeat(depth);
     let heading = |what: &str, children: &[Condition], lines: &mut Vec<String>| {
         lines.push(format!("{indent}{lead}{what}:"));
-        children.iter().for_each(|child| block(child, "", depth + 1, lines));
+        for child in children {
+            block(child, "", depth + 1, lines);
+        }
     };
     match condition {
         Condition::And(children) => heading("all of these", children, lines),
@@ -104,7 +106,7 @@ fn sentence(check: &Check) -> String {
     }
     let verb = match check.operator {
         Operator::Exists => return format!("{left} is known"),
-        Operator::Equal => "is",
+        Operator::Equal | Operator::In => "is",
         Operator::NotEqual => "is not",
         Operator::Less => "is less than",
         Operator::LessEqual => "is at most",
@@ -119,7 +121,6 @@ fn sentence(check: &Check) -> String {
         Operator::Glob => "fits the pattern",
         Operator::IGlob => "fits, in upper or lower case, the pattern",
         Operator::Regex => "matches the regular expression",
-        Operator::In => "is",
         Operator::Intersects => "has among its values",
         Operator::Pmatch => "is at or below",
     };

@@ -121,7 +121,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
     let mut repeated = 0_usize;
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| YamlError {
-            problem: error.info().to_owned(),
+            problem: error.info().clone(),
             mark: Mark::from(*error.marker()),
         })?;
         let mark = Mark::from(span.start);
@@ -216,7 +216,7 @@ mod tests {
         let mut bomb = "- &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..20 {
             let last = format!("*a{}, ", i - 1).repeat(10);
-            bomb += &format!("- &a{i} [{last}]\n");
+            bomb = format!("{bomb}- &a{i} [{last}]\n");
         }
         assert!(parse(&bomb).expect_err("a bomb").problem.contains("aliases repeat"));
         assert!(parse(&"[".repeat(100_000)).is_err());

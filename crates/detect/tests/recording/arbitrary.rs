@@ -144,6 +144,7 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
+#[expect(clippy::similar_names, reason = "they are called so")]
 fn process() -> impl Strategy<Value = Process> {
     let credentials = (any::<[u32; 3]>(), any::<[u64; 3]>()).prop_map(|([uid, gid, loginuid], sets)| {
         let [inheritable, permitted, effective] = sets;

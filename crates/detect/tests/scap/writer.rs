@@ -165,7 +165,9 @@ fn event(time: u64, tid: u64, number: u16, params: &[P<'_>], counted: bool) -> V
         let length = u32::try_from(param.len()).expect("short").to_le_bytes();
         body.extend(&length[..if wide { 4 } else { 2 }]);
     }
-    params.iter().for_each(|param| body.extend(param));
+    for param in params {
+        body.extend(param);
+    }
     body
 }
 

@@ -97,7 +97,7 @@ impl Layout {
         descriptor
     }
 
-    /// Adds an image as BuildKit exports it: an index of the image and what is attested of it.
+    /// Adds an image as `BuildKit` exports it: an index of the image and what is attested of it.
     fn build(
         &mut self,
         name: &str,

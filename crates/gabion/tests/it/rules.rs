@@ -3,7 +3,7 @@
 use crate::bad::Desk;
 use serde_json::{Value, json};
 
-const BASE: &str = r#"
+const BASE: &str = r"
 - list: shells
   items: [sh, bash, zsh, dash, ash, ksh, csh]
 - macro: spawned_process
@@ -29,9 +29,9 @@ const BASE: &str = r#"
   output: '%proc.name reads %fd.name'
   priority: WARNING
   enabled: false
-"#;
+";
 
-const MINE: &str = r#"
+const MINE: &str = r"
 - macro: unused
   condition: evt.type = bind
 - rule: Passwords read
@@ -50,7 +50,7 @@ const MINE: &str = r#"
   condition: evt.type = open and proc.tty like 1
   output: 'file %fd.nosuch'
   priority: loud
-"#;
+";
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -77,10 +77,10 @@ fn what_is_wrong_is_told_with_its_place() {
             "warning[LOAD_UNKNOWN_KEY]: the key 'prio' is not known",
             "  --> mine.yaml:6:3, in rule 'Passwords read'\n   |   prio: 1\n   |   ^\n",
             "error[LOAD_ERR_COMPILE_CONDITION]: ",
-            "  --> mine.yaml:5:18, in rule 'Passwords read', in rule condition\n   |   condition: and fd.nam contains x\n",
+            "  --> mine.yaml:5:18, in rule 'Passwords read', rule condition\n   |   condition: and fd.nam contains x\n",
             "expected a field, a macro, 'not' or '(', found the end",
             "error[LOAD_ERR_YAML_VALIDATE]: \"loud\" is no priority; there are Emergency,",
-            "  --> mine.yaml:19:13, in rule 'Other', in rule priority\n",
+            "  --> mine.yaml:19:13, in rule 'Other', rule priority\n",
             "warning[LOAD_UNUSED_MACRO]: no rule or macro names macro 'unused'\n  --> mine.yaml:2:3, in macro 'unused'\n",
             "error[LOAD_ERR_FILE_READ]: No such file or directory",
             "base.yaml: ok; 1 rule\n",

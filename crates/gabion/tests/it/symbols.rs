@@ -118,7 +118,7 @@ fn programs(desk: &Desk) {
         ("spares", "spares", "-X main.version=v1.2.3"),
     ] {
         run(Command::new("go")
-            .args(["build", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-o"])
+            .args(["build", "-buildvcs=false", "-ldflags", flags, "-o"])
             .arg(place(name))
             .arg(format!("./cmd/{package}"))
             .current_dir(desk.at("source"))

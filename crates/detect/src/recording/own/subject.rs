@@ -45,6 +45,7 @@ pub(super) fn write_process(out: &mut Out, process: &Process) {
     out.uint(*exec_time);
 }
 
+#[expect(clippy::similar_names, reason = "they are called so")]
 pub(super) fn read_process(input: &mut In<'_>) -> Option<Process> {
     let mut numbers = [0_u32; 9];
     for number in &mut numbers {

@@ -1,21 +1,10 @@
-//! `gabion agent`: the agent of a node. So far it tells what it could see.
+//! `gabion agent --probe`: what of this kernel the sensor can use, and what is not seen without the rest.
 
 use crate::output;
-use anyhow::bail;
 use gabion_node::sensor::{Feature, Probed, probe};
 use std::{fmt::Write, process::ExitCode};
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct AgentArgs {
-    /// Tell what of this kernel the sensor can use, and what is not seen without the rest
-    #[arg(long)]
-    probe: bool,
-}
-
-pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
-    if !args.probe {
-        bail!("nothing to do: --probe is all there is so far");
-    }
+pub(super) fn run() -> anyhow::Result<ExitCode> {
     let probed = probe();
     output::line(table(&probed).trim_end())?;
     let usable = probed.iter().any(|row| row.feature == Feature::Processes && row.used.is_ok());

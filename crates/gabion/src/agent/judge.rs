@@ -1,0 +1,162 @@
+//! What is made of events: alerts, and incidents of them.
+
+use super::sink::Sinks;
+use anyhow::Context as _;
+use gabion_detect::{
+    alert::Alert,
+    engine::{Engine, Matching},
+    incident::{self, Alarm, Incidents, Limits},
+    rules::{Priority, RuleSet},
+    state::{self, Accounts, State},
+};
+use gabion_model::{
+    Container, ContainerKey, Event, EventKind,
+    event::{Subject, Task, Verdict},
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// From this priority on an alert belongs into an incident: `Warning`.
+const OF_INCIDENTS: u8 = 4;
+/// The account files are not read beyond this.
+const MAX_ACCOUNTS: u64 = 4 << 20;
+
+pub(super) struct Judge {
+    state: State,
+    engine: Engine,
+    incidents: Incidents,
+    /// Incidents that are to be written anew.
+    changed: BTreeSet<u64>,
+    directory: PathBuf,
+    sinks: Sinks,
+    pub(super) alerts: u64,
+}
+
+impl Judge {
+    pub(super) fn new(
+        rules: &RuleSet,
+        all: bool,
+        directory: &Path,
+        sinks: Sinks,
+        booted: u64,
+    ) -> anyhow::Result<Self> {
+        let matching = if all { Matching::All } else { Matching::First };
+        let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let mut state = State::new(state::Limits::default(), hostname.trim(), booted);
+        state.set_accounts(ContainerKey::HOST, accounts(Path::new("/")));
+        let directory = directory.join("incidents");
+        fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(Self {
+            state,
+            engine: Engine::new(rules, matching)?,
+            incidents: Incidents::new(Limits::default()),
+            changed: BTreeSet::new(),
+            directory,
+            sinks,
+            alerts: 0,
+        })
+    }
+
+    /// The kinds of events that rules and incidents want.
+    pub(super) fn kinds(&self) -> Vec<EventKind> {
+        self.engine.kinds().collect()
+    }
+
+    /// How many rules there are.
+    pub(super) fn rules(&self) -> usize {
+        self.engine.len()
+    }
+
+    /// A container is known, or more of it than before.
+    pub(super) fn container(&mut self, container: &Container, time: u64) {
+        let event = Event {
+            number: 0,
+            time,
+            cpu: 0,
+            kind: EventKind::Container,
+            task: Task::default(),
+            container: container.key,
+            result: 0,
+            fd: None,
+            args: &[],
+            subject: Subject::Container(container),
+            verdict: Verdict::None,
+        };
+        self.event(&event);
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        let slot = self.state.apply(event);
+        self.incidents.event(event);
+        let matched = self.engine.judge(event, &self.state, slot).to_vec();
+        for rule in matched {
+            let alert = self.engine.alert(rule, event, &self.state, slot);
+            self.alerts += 1;
+            self.sinks.tell(&alert);
+            let priority = number(alert.priority);
+            if priority <= OF_INCIDENTS {
+                self.changed.insert(self.incidents.alarm(alarm(&alert, priority)));
+            }
+        }
+    }
+
+    /// Writes what has changed of incidents.
+    pub(super) fn keep(&mut self) -> anyhow::Result<()> {
+        for id in std::mem::take(&mut self.changed) {
+            let Some(story) = self.incidents.story(id) else { continue };
+            let json = serde_json::to_vec_pretty(&story)?;
+            let pictures = [
+                ("json", Some(json)),
+                ("dot", incident::dot(&mut self.incidents, id).map(String::into_bytes)),
+                ("svg", incident::svg(&mut self.incidents, id).map(String::into_bytes)),
+            ];
+            for (end, bytes) in pictures {
+                let path = self.directory.join(format!("{id}.{end}"));
+                let new = self.directory.join(format!(".{id}.{end}.new"));
+                fs::write(&new, bytes.unwrap_or_default())
+                    .and_then(|()| fs::rename(&new, &path))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Alerts that could not be written, and where.
+    pub(super) fn lost(&self) -> impl Iterator<Item = (String, u64)> {
+        self.sinks.lost()
+    }
+
+    /// How many incidents there are.
+    pub(super) fn incidents(&self) -> usize {
+        self.incidents.iter().len()
+    }
+}
+
+fn alarm(alert: &Alert, priority: u8) -> Alarm {
+    Alarm {
+        rule: alert.rule.clone(),
+        priority,
+        time: alert.time,
+        task: alert.task,
+        tags: alert.tags.clone(),
+        message: String::from_utf8_lossy(&alert.message).into_owned(),
+    }
+}
+
+/// As Falco numbers them: 0 is an emergency.
+fn number(priority: Priority) -> u8 {
+    priority as u8
+}
+
+/// Users and groups of a root file system; what cannot be read is not known.
+fn accounts(root: &Path) -> Accounts {
+    let read = |name: &str| {
+        let path = root.join(name);
+        let small = fs::metadata(&path).is_ok_and(|meta| meta.len() <= MAX_ACCOUNTS);
+        if small { fs::read(&path).unwrap_or_default() } else { Vec::new() }
+    };
+    Accounts::parse(&read("etc/passwd"), &read("etc/group"))
+}
