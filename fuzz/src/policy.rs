@@ -26,9 +26,9 @@ pub fn exceptions(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(exceptions) = Exception::parse("fuzz", text) else { return };
     let mut report = sample::rich();
-    apply(&mut report, &exceptions, sample::TODAY);
+    apply(&mut report, &exceptions, sample::TODAY, 14);
     let once = report.clone();
-    apply(&mut report, &exceptions, sample::TODAY);
+    apply(&mut report, &exceptions, sample::TODAY, 14);
     assert!(report == once);
 }
 
@@ -37,7 +37,7 @@ pub fn vex(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(document) = VexDocument::parse("fuzz", text) else { return };
     let mut report = sample::rich();
-    apply_vex(&mut report, &[document]);
+    apply_vex(&mut report, &[document], sample::now());
     let written = to_openvex(&report, "fuzz", sample::now()).expect("there are vulnerabilities");
     VexDocument::parse("ours", &written.to_string()).expect("ours");
 }
