@@ -84,6 +84,12 @@ impl Incidents {
         Self { graph: Graph::new(limits), ..Self::default() }
     }
 
+    /// Numbers incidents from the next one on: earlier ones are kept elsewhere.
+    #[must_use]
+    pub fn after(self, id: u64) -> Self {
+        Self { last_id: id, ..self }
+    }
+
     /// Takes an event into the graph.
     pub fn event(&mut self, event: &Event<'_>) {
         self.graph.take(event);

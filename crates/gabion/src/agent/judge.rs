@@ -52,7 +52,7 @@ impl Judge {
         Ok(Self {
             state,
             engine: Engine::new(rules, matching)?,
-            incidents: Incidents::new(Limits::default()),
+            incidents: Incidents::new(Limits::default()).after(last(&directory)?),
             changed: BTreeSet::new(),
             directory,
             sinks,
@@ -133,6 +133,16 @@ impl Judge {
     pub(super) fn incidents(&self) -> usize {
         self.incidents.iter().len()
     }
+}
+
+/// The number of the last incident that was kept.
+fn last(directory: &Path) -> anyhow::Result<u64> {
+    let mut last = 0;
+    for entry in fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
+        let id = entry?.path().file_stem().and_then(|name| name.to_str()?.parse().ok());
+        last = last.max(id.unwrap_or(0));
+    }
+    Ok(last)
 }
 
 fn alarm(alert: &Alert, priority: u8) -> Alarm {

@@ -15,13 +15,17 @@ pub(super) struct Names {
     containers: Containers,
     asker: Asker,
     news: News,
+    /// Questions to runtimes that were not taken, and runtimes that did not answer.
+    unasked: u64,
+    silent: u64,
 }
 
 impl Names {
     pub(super) fn new(news: News, now: u64) -> anyhow::Result<Self> {
         let mut containers = Containers::new(Roots::system(), Path::new("/proc"))?;
         let found = hierarchy().map(|mount| containers.walk(&mount, now));
-        let mut names = Self { containers, asker: Asker::start(Sockets::system())?, news };
+        let mut names =
+            Self { containers, asker: Asker::start(Sockets::system())?, news, unasked: 0, silent: 0 };
         for key in found.into_iter().flat_map(|found| found.containers) {
             names.tell(key);
         }
@@ -36,7 +40,7 @@ impl Names {
     pub(super) fn attend(&mut self, now: u64) {
         let mut told = self.containers.written(now);
         for question in self.containers.questions() {
-            self.asker.ask(question);
+            self.unasked += u64::from(!self.asker.ask(question));
         }
         let heard: Vec<Heard> = self.asker.heard().collect();
         for heard in heard {
@@ -44,13 +48,25 @@ impl Names {
                 Heard::Answer(answer) => told.extend(self.containers.answered(&answer)),
                 Heard::Images(images) => self.containers.images(&images),
                 // It is asked again; what it would have said stays unknown.
-                Heard::Silent(_) => {}
+                Heard::Silent(_) => self.silent += 1,
             }
         }
         for key in told {
             self.tell(key);
         }
         self.containers.expire(now);
+    }
+
+    /// What could not be looked at, in words, with its number.
+    pub(super) fn gaps(&self) -> [(&'static str, u64); 5] {
+        let failures = self.containers.failures();
+        [
+            ("containers whose state could not be read", failures.unreadable),
+            ("containers without any state", failures.absent),
+            ("control groups that were too many", failures.groups),
+            ("questions to runtimes that were not asked", failures.unasked + self.unasked),
+            ("questions to runtimes without an answer", failures.unanswered + self.silent),
+        ]
     }
 
     /// How many containers are known.

@@ -84,13 +84,13 @@ pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode>
     }
     judge.keep()?;
     if !args.quiet {
-        tell_end(&sensor, &judge)?;
+        tell_end(&sensor, &names, &judge)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What was seen, in the end: nothing is left out silently.
-fn tell_end(sensor: &Sensor, judge: &Judge) -> anyhow::Result<()> {
+fn tell_end(sensor: &Sensor, names: &Names, judge: &Judge) -> anyhow::Result<()> {
     let stats = sensor.stats()?;
     output::note(&format!(
         "{} events told, {} left out on purpose, {} lost; {} alerts, {} incidents",
@@ -102,6 +102,9 @@ fn tell_end(sensor: &Sensor, judge: &Judge) -> anyhow::Result<()> {
     ));
     for (reason, count) in stats.lost.reasons().into_iter().filter(|(_, count)| *count > 0) {
         output::note(&format!("lost {count}: {reason}"));
+    }
+    for (what, count) in names.gaps().into_iter().filter(|(_, count)| *count > 0) {
+        output::note(&format!("{count} {what}"));
     }
     for (place, count) in judge.lost() {
         output::note(&format!("{count} alerts could not be written to {place}"));
