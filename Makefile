@@ -21,7 +21,7 @@ test: tools-test
 	scripts/fetch-schemas.sh $(CACHE)/schemas
 	cargo test --workspace --locked
 
-lint:
+lint: tools-build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo xtask layers
