@@ -1,10 +1,11 @@
 //! What a rule found: what it says, and the facts of the event, so that nobody has to ask again.
 
 use crate::{
+    baseline::{Deviation, Grade},
     engine::{Compiled, OutputPart, operand::Scratch, print},
     field::Context,
     rules::Priority,
-    state::Entry,
+    state::{Entry, State},
 };
 use gabion_model::{
     event::{Endpoint, EventKind, FdKind, InImage, Task, Verdict},
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// How many ancestors an alert tells.
 const ANCESTORS: usize = 8;
+/// The name under which departures from baselines are told.
+pub const DEPARTURE: &str = "Departure from the baseline";
 
 /// A rule has matched an event.
 #[derive(Clone, Debug)]
@@ -123,7 +126,7 @@ impl Alert {
         let processes = cx.process.map(|process| {
             std::iter::once(process)
                 .chain(cx.state.processes().ancestors(process).take(ANCESTORS))
-                .map(|process| facts(process, cx))
+                .map(|process| facts(process, cx.state))
                 .collect()
         });
         let object = match event.fd.map(|fd| fd.kind) {
@@ -131,10 +134,7 @@ impl Alert {
             Some(FdKind::Inet { local, remote, .. }) => Object::Connection { local, remote },
             _ => Object::None,
         };
-        let container = (event.container != ContainerKey::HOST).then(|| {
-            let known = cx.state.container(event.container).cloned().map(Box::new);
-            known.map_or(ContainerFacts::Unknown(event.container), ContainerFacts::Known)
-        });
+        let container = container(event.container, cx.state);
         Self {
             rule: rule.name.clone(),
             description: rule.description.clone(),
@@ -157,6 +157,79 @@ impl Alert {
     }
 }
 
+/// The event in which something departed from a baseline.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion {
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub task: Task,
+    /// Where.
+    pub container: ContainerKey,
+}
+
+impl Alert {
+    /// What a departure from a baseline says. It is a warning if it is grave, and a notice else.
+    pub fn departure(deviation: &Deviation, occasion: Occasion, state: &State) -> Self {
+        let entry = state.processes().find(occasion.task).map(|slot| &state.processes()[slot]);
+        let processes = entry.map(|entry| {
+            let ancestors = state.processes().ancestors(entry).take(ANCESTORS);
+            std::iter::once(entry).chain(ancestors).map(|entry| facts(entry, state)).collect()
+        });
+        let reasons: Vec<&str> = deviation.reasons.iter().map(|reason| reason.why.as_str()).collect();
+        let container = container(occasion.container, state);
+        let mut alert = Self {
+            rule: DEPARTURE.to_owned(),
+            description: "A container does what no container of its image and workload did before."
+                .to_owned(),
+            priority: if deviation.grade == Grade::Grave { Priority::Warning } else { Priority::Notice },
+            source: "baseline".to_owned(),
+            tags: vec!["baseline".to_owned(), "container".to_owned()],
+            time: deviation.time,
+            number: 0,
+            hostname: state.hostname().to_owned(),
+            message: Vec::new(),
+            fields: BTreeMap::new(),
+            kind: occasion.kind,
+            result: 0,
+            verdict: Verdict::None,
+            task: occasion.task,
+            processes: processes.unwrap_or_default(),
+            object: Object::None,
+            container,
+        };
+        let name = alert.container_name();
+        alert.message = format!(
+            "Departure from the baseline: {} {} | score={} why={} workload={} image={}",
+            name.as_deref().unwrap_or("host"),
+            deviation.item,
+            deviation.score,
+            reasons.join("; "),
+            deviation.subject.workload,
+            deviation.subject.image,
+        )
+        .into_bytes();
+        alert.fields = BTreeMap::from([
+            ("baseline.item".to_owned(), deviation.item.to_string().into()),
+            ("baseline.score".to_owned(), deviation.score.into()),
+            ("baseline.workload".to_owned(), deviation.subject.workload.clone().into()),
+            ("baseline.image".to_owned(), deviation.subject.image.clone().into()),
+            ("container.name".to_owned(), name.into()),
+            ("evt.time".to_owned(), deviation.time.into()),
+        ]);
+        alert
+    }
+
+    /// The name of its container; its id where the name is not known, and nothing on the host.
+    pub fn container_name(&self) -> Option<String> {
+        match self.container.as_ref()? {
+            ContainerFacts::Known(container) if container.name.is_empty() => Some(container.id.clone()),
+            ContainerFacts::Known(container) => Some(container.name.clone()),
+            ContainerFacts::Unknown(_) => Some("unknown".to_owned()),
+        }
+    }
+}
+
 /// Fills the values of fields in.
 fn message(rule: &Compiled, cx: Context<'_>, scratch: &mut Scratch) -> Vec<u8> {
     let mut out = Vec::new();
@@ -175,10 +248,17 @@ fn message(rule: &Compiled, cx: Context<'_>, scratch: &mut Scratch) -> Vec<u8> {
     out
 }
 
-fn facts(entry: &Entry, cx: Context<'_>) -> ProcessFacts {
+fn container(key: ContainerKey, state: &State) -> Option<ContainerFacts> {
+    (key != ContainerKey::HOST).then(|| {
+        let known = state.container(key).cloned().map(Box::new);
+        known.map_or(ContainerFacts::Unknown(key), ContainerFacts::Known)
+    })
+}
+
+fn facts(entry: &Entry, state: &State) -> ProcessFacts {
     let process = &entry.process;
     let uid = process.credentials.uid;
-    let user = cx.state.accounts(entry.container).and_then(|accounts| accounts.user(uid));
+    let user = state.accounts(entry.container).and_then(|accounts| accounts.user(uid));
     ProcessFacts {
         task: entry.task,
         vpid: entry.vpid,
@@ -188,7 +268,7 @@ fn facts(entry: &Entry, cx: Context<'_>) -> ProcessFacts {
         cwd: process.cwd.clone(),
         uid,
         user: user.map(|user| user.name.clone()),
-        started: cx.state.started(entry),
+        started: state.started(entry),
         in_image: process.exe.in_image,
         upper_layer: process.exe.upper_layer,
         memfd: process.exe.memfd,

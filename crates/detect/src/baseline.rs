@@ -19,6 +19,6 @@ mod score;
 mod shape;
 
 pub use item::{Baseline, Item, Seen, State, Subject};
-pub use learn::{Baselines, Observation, Settings};
+pub use learn::{Baselines, Observation, Settings, items};
 pub use score::{Deviation, Grade, Reason};
 pub use shape::{argument_shape, directory_shape};

@@ -19,5 +19,6 @@ pub mod output;
 pub mod recording;
 pub mod rules;
 pub mod state;
+pub mod tune;
 #[cfg(test)]
 mod world;

@@ -2,19 +2,29 @@
 //!
 //! ```text
 //!   sensor ──► Event ──► judge: state, rules ──► Alert ──► sinks (standard output, file, socket)
-//!     ▲                        │
-//!   names: control group       └──► incidents ──► state directory, `gabion incident`
-//!          ──► container
+//!     ▲                        │                     └──► responses, if any are wanted
+//!   names: control group       ├──► incidents, baselines, journal ──► state directory
+//!          ──► container       └──► followers ──► control socket, `gabion events`
 //! ```
 
+mod audit;
+mod automatic;
+mod control;
+mod follow;
+mod habits;
 mod judge;
 mod names;
 mod probe;
+mod respond;
 mod sink;
 mod watch;
 
-use crate::{alert::AlertFormat, rules};
+pub(crate) use audit::verified;
+
+use crate::{alert::AlertFormat, clock, control::SOCKET, rules};
 use clap::Args;
+use gabion_detect::rules::Loaded;
+use jiff::SignedDuration;
 use sink::Output;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,9 +57,29 @@ pub(crate) struct AgentArgs {
     #[arg(short, long, value_name = "FORMAT=FILE")]
     output: Vec<Output>,
 
-    /// Where incidents are kept
+    /// Where alerts, incidents and baselines are kept
     #[arg(long, value_name = "DIR", default_value = STATE, env = "GABION_STATE")]
     state: PathBuf,
+
+    /// Where the agent listens for `gabion status`, `events`, `baseline` and others
+    #[arg(long, value_name = "SOCKET", default_value = SOCKET, env = "GABION_SOCKET")]
+    socket: PathBuf,
+
+    /// How long a baseline is learnt before it is proposed, such as 1h or 30m
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = clock::span)]
+    learn: SignedDuration,
+
+    /// How long nothing new must have come before a baseline is proposed
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = clock::span)]
+    settle: SignedDuration,
+
+    /// What alerts cause: a file of responses (docs/agent.md); without it the agent does nothing by itself
+    #[arg(long, value_name = "FILE")]
+    respond: Option<PathBuf>,
+
+    /// Containers that no response touches, by name or pattern; may be repeated
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    never_touch: Vec<String>,
 
     /// No notes on standard error
     #[arg(short, long)]
@@ -60,6 +90,12 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     if args.probe {
         return probe::run();
     }
-    let loaded = rules::for_agent(&args.rules, !args.no_default_rules)?;
-    watch::run(args, &loaded.rules)
+    watch::run(args)
+}
+
+impl AgentArgs {
+    /// The rules, as their files are now.
+    fn read_rules(&self) -> anyhow::Result<Loaded> {
+        rules::for_agent(&self.rules, !self.no_default_rules)
+    }
 }

@@ -6,9 +6,11 @@ use gabion_detect::{
     alert::Alert,
     output::{falco_json, ocsf, text},
 };
+use serde::{Deserialize, Serialize};
 
 /// How alerts are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum AlertFormat {
     /// A line for people
     Text,

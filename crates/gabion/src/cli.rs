@@ -39,6 +39,18 @@ pub(crate) enum Command {
     Db(crate::db::cli::DbArgs),
     /// Watch what the containers of this node do
     Agent(crate::agent::AgentArgs),
+    /// Tell how the agent of this node does: what it watches, what it has seen, what it could not see
+    Status(crate::operate::status::StatusArgs),
+    /// Follow what containers do, as the agent sees it
+    Events(crate::operate::events::EventsArgs),
+    /// List alerts, or follow them
+    Alerts(crate::operate::alerts::AlertsArgs),
+    /// Show what workloads always do, approve it, and see what departs from it
+    Baseline(crate::operate::baseline::BaselineArgs),
+    /// End processes, freeze or isolate containers, collect evidence; list and undo that
+    Respond(crate::operate::respond::RespondArgs),
+    /// Let the agent read its rules again; if they cannot be used, it keeps the old ones
+    Reload(crate::operate::reload::ReloadArgs),
     /// List and tell incidents: where they came from, how far they got
     Incident(crate::incident::IncidentArgs),
     /// Show or prune what earlier scans kept

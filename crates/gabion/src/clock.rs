@@ -1,6 +1,6 @@
 //! The one place that asks what time it is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// `SOURCE_DATE_EPOCH` where it is set, so that the same input gives the same bytes; else the time.
 pub(crate) fn now() -> anyhow::Result<Timestamp> {
@@ -16,4 +16,17 @@ pub(crate) fn now() -> anyhow::Result<Timestamp> {
             Ok(Timestamp::now())
         }
     }
+}
+
+/// A length of time as people write it: `90s`, `1h 30m`, `48h`.
+pub(crate) fn span(text: &str) -> Result<SignedDuration, String> {
+    let span: SignedDuration =
+        text.parse().map_err(|_| "expected a length of time such as 90s, 30m or 1h".to_owned())?;
+    if span.is_negative() { Err("a length of time is not negative".to_owned()) } else { Ok(span) }
+}
+
+/// A time in UTC, to the millisecond, from nanoseconds since 1970.
+pub(crate) fn utc(time: u64) -> String {
+    let time = Timestamp::from_nanosecond(time.into()).unwrap_or(Timestamp::MAX);
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }

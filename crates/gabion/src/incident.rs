@@ -1,10 +1,9 @@
 //! `gabion incident`: what the agent of this node has put together.
 
-use crate::{agent, output};
+use crate::{agent, clock, output};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use gabion_detect::incident::{Story, text};
-use jiff::{Timestamp, tz::TimeZone};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -70,7 +69,7 @@ fn show(directory: &Path, id: u64, format: StoryFormat) -> anyhow::Result<()> {
     if format == StoryFormat::Text {
         let story: Story =
             serde_json::from_str(&written).with_context(|| format!("cannot read {}", path.display()))?;
-        let told = text(&story, clock);
+        let told = text(&story, clock::utc);
         let lines: Vec<_> = told.trim_end().lines().map(output::printable).collect();
         output::line(&lines.join("\n"))?;
     } else {
@@ -101,14 +100,13 @@ fn list(directory: &Path) -> anyhow::Result<()> {
     let mut lines = vec![format!("{:>4}  {:<13} {:<23} {}", "ID", "PRIORITY", "LAST ALERT", "WHAT")];
     for story in &stories {
         let title = output::printable(&story.title);
-        lines.push(format!("{:>4}  {:<13} {:<23} {title}", story.id, story.priority, clock(story.updated)));
+        lines.push(format!(
+            "{:>4}  {:<13} {:<23} {title}",
+            story.id,
+            story.priority,
+            clock::utc(story.updated)
+        ));
     }
     output::line(&lines.join("\n"))?;
     Ok(())
-}
-
-/// A time in UTC, to the millisecond.
-fn clock(time: u64) -> String {
-    let time = Timestamp::from_nanosecond(time.into()).unwrap_or(Timestamp::MAX);
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }

@@ -10,15 +10,19 @@ mod agent;
 mod alert;
 mod cli;
 mod clock;
+mod control;
 mod db;
 mod diff;
 mod explain;
 mod incident;
+mod journal;
+mod operate;
 mod output;
 mod plan;
 mod policy;
 mod progress;
 mod replay;
+mod response;
 mod rules;
 mod saved;
 mod scan;
@@ -55,6 +59,12 @@ fn main() -> ExitCode {
         cli::Command::Replay(args) => replay::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Agent(args) => agent::run(&args),
+        cli::Command::Status(args) => operate::status::run(&args),
+        cli::Command::Events(args) => operate::events::run(&args),
+        cli::Command::Alerts(args) => operate::alerts::run(&args),
+        cli::Command::Baseline(args) => operate::baseline::run(&args),
+        cli::Command::Reload(args) => operate::reload::run(&args),
+        cli::Command::Respond(args) => operate::respond::run(&args),
         cli::Command::Incident(args) => incident::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),

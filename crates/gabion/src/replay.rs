@@ -12,9 +12,8 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use gabion_detect::{
     alert::Alert,
-    engine::{Engine, Fields, Matching},
+    engine::{Engine, Matching},
     recording::{self, Source, own::Writer},
-    rules::{RuleFile, load},
     state::{Limits, Slot, State},
 };
 use gabion_model::event::Event;
@@ -29,7 +28,8 @@ use std::{
 const MAX_INFLATED: u64 = 1 << 40;
 
 /// What a line of `--events` says.
-const LINE: &str = "%evt.num %evt.time.iso8601 %evt.cpu %proc.name (%thread.tid) %evt.type %evt.args";
+pub(crate) const LINE: &str =
+    "%evt.num %evt.time.iso8601 %evt.cpu %proc.name (%thread.tid) %evt.type %evt.args";
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
@@ -82,13 +82,13 @@ type Replayed = Result<(), recording::RecordingError>;
 fn judge(source: &mut dyn Source, args: &ReplayArgs) -> anyhow::Result<Replayed> {
     let always = || "evt.num > 0".to_owned();
     let mut filter = match &args.filter {
-        Some(condition) => Some(single("the filter", condition, "%evt.num")?),
+        Some(condition) => Some(rules::single("the filter", condition, "%evt.num")?),
         None => None,
     };
     let mut engine = if args.events {
         // The filter is the condition: one pass does both.
         filter = None;
-        single("the filter or the output", &args.filter.clone().unwrap_or_else(always), &args.print)?
+        rules::single("the filter or the output", &args.filter.clone().unwrap_or_else(always), &args.print)?
     } else {
         let loaded = rules::usable(&args.rules)?;
         let matching = if args.all { Matching::All } else { Matching::First };
@@ -151,22 +151,6 @@ fn each(source: &mut dyn Source, take: &mut Take<'_>) -> io::Result<Replayed> {
             Err(error) => return Ok(Err(error)),
         }
     }
-}
-
-/// An engine with one rule.
-fn single(what: &str, condition: &str, output: &str) -> anyhow::Result<Engine> {
-    // JSON is YAML, so nothing in the texts can leave its place.
-    let rule = serde_json::json!([{
-        "rule": "replay", "desc": "replay", "condition": condition, "output": output, "priority": "DEBUG",
-    }]);
-    let file = RuleFile { name: what.to_owned(), content: Ok(rule.to_string().into_bytes()) };
-    let loaded = load(&[file], &Fields);
-    if let Some(error) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
-        return Err(anyhow!("{what}: {}", output::printable(&error.message)));
-    }
-    Engine::new(&loaded.rules, Matching::First)
-        .map_err(|error| anyhow!(error))
-        .with_context(|| what.to_owned())
 }
 
 /// Writes the recording as one of Gabion's own, which appears whole or not at all.

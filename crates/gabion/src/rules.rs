@@ -2,12 +2,13 @@
 
 mod check;
 mod explain;
+mod tune;
 
 use crate::{db::cli::TextFormat, output};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use gabion_detect::{
-    engine::Fields,
+    engine::{Engine, Fields, Matching},
     rules::{Loaded, Rule, RuleFile, load},
 };
 use serde_json::{Value, json};
@@ -52,6 +53,8 @@ enum RulesCommand {
         #[arg(short, long, value_enum, default_value = "table")]
         format: TextFormat,
     },
+    /// Propose an exception of the rule of an alert, and show which earlier alerts it would have silenced
+    Tune(tune::TuneArgs),
     /// List the rules of files
     List {
         /// Rule files, in the order in which they change each other, or directories of them
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
         RulesCommand::Explain { rule, files, format } => explain::run(rule, &usable(files)?, *format),
+        RulesCommand::Tune(args) => tune::run(args),
         RulesCommand::List { files, format } => list(&usable(files)?, *format),
     }
 }
@@ -115,6 +119,20 @@ pub(crate) fn for_agent(paths: &[PathBuf], own: bool) -> anyhow::Result<Loaded> 
 /// The rules of files in which nothing is wrong that makes them unusable.
 pub(crate) fn usable(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
     loaded(&read(paths)?)
+}
+
+/// An engine with one rule: whoever filters events has a condition, whoever prints them an output.
+pub(crate) fn single(what: &str, condition: &str, output: &str) -> anyhow::Result<Engine> {
+    // JSON is YAML, so nothing in the texts can leave its place.
+    let rule = json!([{
+        "rule": "one", "desc": "one", "condition": condition, "output": output, "priority": "DEBUG",
+    }]);
+    let file = RuleFile { name: what.to_owned(), content: Ok(rule.to_string().into_bytes()) };
+    let loaded = load(&[file], &Fields);
+    if let Some(error) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
+        bail!("{what}: {}", output::printable(&error.message));
+    }
+    Ok(Engine::new(&loaded.rules, Matching::First)?)
 }
 
 fn loaded(files: &[RuleFile]) -> anyhow::Result<Loaded> {

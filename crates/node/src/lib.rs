@@ -7,4 +7,5 @@
 //! ```
 
 pub mod containers;
+pub mod respond;
 pub mod sensor;

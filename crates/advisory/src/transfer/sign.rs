@@ -85,7 +85,7 @@ pub fn sign(
     let key = key.map_err(SignatureError::SecretKey)?;
     // With its public key at hand, a signature by a damaged secret key is noticed.
     let signature = minisign::PublicKey::from_secret_key(&key).and_then(|public| {
-        let untrusted = "signature of a Gabion database";
+        let untrusted = "signature of Gabion";
         minisign::sign(Some(&public), &key, bytes, Some(comment), Some(untrusted))
     });
     Ok(signature.map_err(SignatureError::Signing)?.into_string())

@@ -133,11 +133,21 @@ impl Baselines {
         time: u64,
         seen: &Observation<'_>,
     ) -> Vec<Deviation> {
+        items(seen).into_iter().filter_map(|item| self.take(subject, container, time, item)).collect()
+    }
+
+    /// Takes one item of what a container of a subject did.
+    pub fn take(&mut self, subject: &Subject, container: &str, time: u64, item: Item) -> Option<Deviation> {
         if !self.of.contains_key(subject) {
             self.make_room();
             self.of.insert(subject.clone(), Baseline::new(subject.clone(), time));
         }
-        items(seen).into_iter().filter_map(|item| self.one(subject, container, time, item)).collect()
+        self.one(subject, container, time, item)
+    }
+
+    /// Forgets the baseline of a subject; it is learnt again. Tells whether there was one.
+    pub fn forget(&mut self, subject: &Subject) -> bool {
+        self.of.remove(subject).is_some()
     }
 
     /// Proposes what has settled. To be called now and then; tells whose baselines are new to be read.
@@ -272,7 +282,7 @@ fn context(baseline: &Baseline, item: &Item, lately: Option<&Lately>, time: u64,
 }
 
 /// What an observation says of a workload.
-fn items(seen: &Observation<'_>) -> Vec<Item> {
+pub fn items(seen: &Observation<'_>) -> Vec<Item> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match *seen {
         Observation::Run { program, parent, args, in_image } => {

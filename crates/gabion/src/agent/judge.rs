@@ -1,16 +1,25 @@
-//! What is made of events: alerts, and incidents of them.
+//! What is made of events: alerts, and incidents of them; whoever follows hears of both.
 
-use super::sink::Sinks;
+use super::{
+    automatic::Cause,
+    follow::Followers,
+    habits::{self, Habits},
+    names::Change,
+    respond::Wanted,
+    sink::Sinks,
+};
+use crate::journal::Journal;
 use anyhow::Context as _;
 use gabion_detect::{
     alert::Alert,
+    baseline::Settings,
     engine::{Engine, Matching},
     incident::{self, Alarm, Incidents, Limits},
     rules::{Priority, RuleSet},
     state::{self, Accounts, State},
 };
 use gabion_model::{
-    Container, ContainerKey, Event, EventKind,
+    ContainerKey, Event, EventKind,
     event::{Subject, Task, Verdict},
 };
 use std::{
@@ -24,45 +33,78 @@ const OF_INCIDENTS: u8 = 4;
 /// The account files are not read beyond this.
 const MAX_ACCOUNTS: u64 = 4 << 20;
 
+/// System calls that incidents are made of, beside those of the rules.
+const OF_GRAPH: [EventKind; 9] = [
+    EventKind::Open,
+    EventKind::Openat,
+    EventKind::Openat2,
+    EventKind::Creat,
+    EventKind::Rename,
+    EventKind::Renameat,
+    EventKind::Renameat2,
+    EventKind::Setuid,
+    EventKind::Setresuid,
+];
+
 pub(super) struct Judge {
     state: State,
     engine: Engine,
+    matching: Matching,
     incidents: Incidents,
     /// Incidents that are to be written anew.
     changed: BTreeSet<u64>,
     directory: PathBuf,
     sinks: Sinks,
+    journal: Journal,
+    pub(super) habits: Habits,
+    pub(super) followers: Followers,
     pub(super) alerts: u64,
+    /// What alerts cause.
+    pub(super) causes: Vec<Cause>,
+    /// What they have caused, and is to be done.
+    pub(super) wanted: Vec<Wanted>,
 }
 
 impl Judge {
     pub(super) fn new(
         rules: &RuleSet,
-        all: bool,
-        directory: &Path,
+        matching: Matching,
+        state_directory: &Path,
+        settings: Settings,
         sinks: Sinks,
         booted: u64,
     ) -> anyhow::Result<Self> {
-        let matching = if all { Matching::All } else { Matching::First };
         let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let mut state = State::new(state::Limits::default(), hostname.trim(), booted);
         state.set_accounts(ContainerKey::HOST, accounts(Path::new("/")));
-        let directory = directory.join("incidents");
+        let directory = state_directory.join("incidents");
         fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         Ok(Self {
             state,
             engine: Engine::new(rules, matching)?,
+            matching,
             incidents: Incidents::new(Limits::default()).after(last(&directory)?),
             changed: BTreeSet::new(),
             directory,
             sinks,
+            journal: Journal::open(state_directory)?,
+            habits: Habits::open(state_directory, settings)?,
+            followers: Followers::default(),
             alerts: 0,
+            causes: Vec::new(),
+            wanted: Vec::new(),
         })
     }
 
-    /// The kinds of events that rules and incidents want.
+    /// The kinds of events that somebody here wants.
     pub(super) fn kinds(&self) -> Vec<EventKind> {
-        self.engine.kinds().collect()
+        self.engine.kinds().chain(OF_GRAPH).chain(habits::RARE).chain(self.followers.kinds()).collect()
+    }
+
+    /// Judges by other rules from now on. If they cannot be used, the old ones stay.
+    pub(super) fn replace(&mut self, rules: &RuleSet) -> anyhow::Result<()> {
+        self.engine = Engine::new(rules, self.matching)?;
+        Ok(())
     }
 
     /// How many rules there are.
@@ -70,9 +112,13 @@ impl Judge {
         self.engine.len()
     }
 
-    /// A container is known, or more of it than before.
-    pub(super) fn container(&mut self, container: &Container, time: u64) {
-        let event = Event {
+    /// Something is new of a container.
+    pub(super) fn container(&mut self, change: &Change, time: u64) {
+        let container = match change {
+            Change::Known(container) => container,
+            Change::Ended(key) => return self.habits.ended(*key),
+        };
+        self.event(&Event {
             number: 0,
             time,
             cpu: 0,
@@ -84,8 +130,10 @@ impl Judge {
             args: &[],
             subject: Subject::Container(container),
             verdict: Verdict::None,
-        };
-        self.event(&event);
+        });
+        for alert in self.habits.container(container, time, &self.state) {
+            self.alert(&alert);
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>) {
@@ -94,13 +142,23 @@ impl Judge {
         let matched = self.engine.judge(event, &self.state, slot).to_vec();
         for rule in matched {
             let alert = self.engine.alert(rule, event, &self.state, slot);
-            self.alerts += 1;
-            self.sinks.tell(&alert);
-            let priority = number(alert.priority);
-            if priority <= OF_INCIDENTS {
-                self.changed.insert(self.incidents.alarm(alarm(&alert, priority)));
-            }
+            self.alert(&alert);
         }
+        for alert in self.habits.event(event, &self.state, slot) {
+            self.alert(&alert);
+        }
+        self.followers.event(event, &self.state, slot);
+    }
+
+    fn alert(&mut self, alert: &Alert) {
+        self.alerts += 1;
+        let priority = number(alert.priority);
+        let incident = (priority <= OF_INCIDENTS).then(|| self.incidents.alarm(alarm(alert, priority)));
+        self.changed.extend(incident);
+        self.wanted.extend(self.causes.iter().filter_map(|cause| cause.wants(alert)));
+        self.journal.keep(alert, incident);
+        self.sinks.tell(alert);
+        self.followers.alert(alert);
     }
 
     /// Writes what has changed of incidents.
@@ -126,7 +184,13 @@ impl Judge {
 
     /// Alerts that could not be written, and where.
     pub(super) fn lost(&self) -> impl Iterator<Item = (String, u64)> {
-        self.sinks.lost()
+        let unkept = ("the agent's own journal".to_owned(), self.journal.lost);
+        self.sinks.lost().chain(std::iter::once(unkept).filter(|(_, lost)| *lost > 0))
+    }
+
+    /// Processes, containers and names that were forgotten for want of room.
+    pub(super) fn forgotten(&self) -> state::Dropped {
+        self.state.dropped()
     }
 
     /// How many incidents there are.

@@ -7,8 +7,16 @@ use gabion_node::{
 };
 use std::{cell::RefCell, path::Path, rc::Rc};
 
-/// Containers that are to be told before the next event.
-pub(super) type News = Rc<RefCell<Vec<Container>>>;
+/// What is new of a container.
+pub(super) enum Change {
+    /// It is known, or more of it than before.
+    Known(Box<Container>),
+    /// It has ended.
+    Ended(ContainerKey),
+}
+
+/// What is to be told of containers before the next event.
+pub(super) type News = Rc<RefCell<Vec<Change>>>;
 
 /// The table, and whoever asks the runtimes.
 pub(super) struct Names {
@@ -32,8 +40,16 @@ impl Names {
         Ok(names)
     }
 
+    fn known(&self, cgroup: u64) -> ContainerKey {
+        match self.containers.at(cgroup) {
+            Workload::Container(key) => key,
+            Workload::Unit(_) | Workload::Host | Workload::Unknown => ContainerKey::HOST,
+        }
+    }
+
     fn tell(&mut self, key: ContainerKey) {
-        self.news.borrow_mut().extend(self.containers.get(key).cloned());
+        let known = self.containers.get(key).cloned();
+        self.news.borrow_mut().extend(known.map(|container| Change::Known(Box::new(container))));
     }
 
     /// What is done now and then: state that was awaited, answers of runtimes, what ended long ago.
@@ -69,9 +85,41 @@ impl Names {
         ]
     }
 
-    /// How many containers are known.
-    pub(super) fn count(&self) -> usize {
-        self.containers.all().count()
+    /// The one container that runs and has this name, or whose id begins with it.
+    pub(super) fn named(&self, name: &str) -> anyhow::Result<&Container> {
+        let exact = self.running().find(|container| container.name == name || container.id == name);
+        if let Some(container) = exact {
+            return Ok(container);
+        }
+        let mut begin = self.running().filter(|container| name.len() >= 4 && container.id.starts_with(name));
+        match (begin.next(), begin.next()) {
+            (Some(container), None) => Ok(container),
+            (Some(_), Some(_)) => anyhow::bail!("several containers have an id that begins with {name}"),
+            (None, _) => anyhow::bail!("no container that runs is called {name}"),
+        }
+    }
+
+    /// The control group of a container.
+    pub(super) fn group(&self, key: ContainerKey) -> Option<&[u8]> {
+        self.containers.path(key)
+    }
+
+    /// The container of a process; none if it is the host's.
+    pub(super) fn of_process(&self, pid: u32) -> Option<&Container> {
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+        self.running().find(|container| {
+            let group = self.group(container.key).unwrap_or_default();
+            let rest = path.as_bytes().strip_prefix(group);
+            !group.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+        })
+    }
+
+    /// The containers that run.
+    pub(super) fn running(&self) -> impl Iterator<Item = &Container> {
+        let runs =
+            |container: &&Container| self.containers.lived(container.key).is_some_and(|(_, to)| to.is_none());
+        self.containers.all().filter(runs)
     }
 }
 
@@ -80,19 +128,25 @@ impl Cgroups for Names {
         let told = match event.change {
             CgroupChange::Created => self.containers.appeared(event.id, &event.path, event.time),
             CgroupChange::Attached { pid } => {
-                let told = self
+                let mut told = self
                     .containers
                     .waits(event.id)
                     .then(|| self.containers.settle(event.id, event.time))
                     .flatten();
                 if let Workload::Container(key) = self.containers.at(event.id) {
                     // Its network may not be there yet; then the addresses stay unknown.
-                    let _ = self.containers.read_addresses(key, pid, event.time);
+                    let read = self.containers.read_addresses(key, pid, event.time);
+                    told = told.or_else(|| read.unwrap_or(false).then_some(key));
                 }
                 told
             }
             CgroupChange::Removed => {
+                let before = self.known(event.id);
                 self.containers.removed(event.id, event.time);
+                let ended = self.containers.lived(before).is_some_and(|(_, to)| to.is_some());
+                if ended {
+                    self.news.borrow_mut().push(Change::Ended(before));
+                }
                 None
             }
         };
@@ -101,11 +155,14 @@ impl Cgroups for Names {
         }
     }
 
-    fn key(&self, cgroup: u64) -> ContainerKey {
-        match self.containers.at(cgroup) {
-            Workload::Container(key) => key,
-            Workload::Unit(_) | Workload::Host | Workload::Unknown => ContainerKey::HOST,
+    fn key(&mut self, cgroup: u64, time: u64) -> ContainerKey {
+        if self.containers.waits(cgroup) {
+            // A runtime writes its state before it lets the container go, so it is there if this is the container's own act.
+            for key in self.containers.written(time) {
+                self.tell(key);
+            }
         }
+        self.known(cgroup)
     }
 }
 

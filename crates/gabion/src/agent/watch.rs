@@ -1,16 +1,26 @@
 //! The loop of the agent: from the start of the sensor to the signal that ends it.
 
 use super::{
-    AgentArgs,
+    AgentArgs, automatic,
+    control::{Asked, Back, Desk},
+    habits,
     judge::Judge,
     names::{Names, News},
+    respond::{Responder, Wanted},
     sink::Sinks,
 };
-use crate::{clock, output};
+use crate::{
+    clock,
+    control::{Line, Request, Status},
+    output,
+};
 use anyhow::Context;
-use gabion_detect::rules::RuleSet;
-use gabion_model::EventKind;
+use gabion_detect::{
+    baseline::{Settings, State as Standing},
+    engine::Matching,
+};
 use gabion_node::sensor::{Config, Sensor};
+use serde_json::{Value, json};
 use std::{
     process::ExitCode,
     sync::{
@@ -20,96 +30,315 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the sensor waits for something to happen, and how often names are attended to.
+/// How long the sensor waits for something to happen, and how often names and questions are attended to.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// How often what has changed of incidents is written.
+/// How often what has changed of incidents and baselines is written.
 const KEEP: Duration = Duration::from_secs(1);
 
-/// System calls that incidents are made of, beside those of the rules.
-const OF_INCIDENTS: [EventKind; 9] = [
-    EventKind::Open,
-    EventKind::Openat,
-    EventKind::Openat2,
-    EventKind::Creat,
-    EventKind::Rename,
-    EventKind::Renameat,
-    EventKind::Renameat2,
-    EventKind::Setuid,
-    EventKind::Setresuid,
-];
+/// The agent at work.
+struct Watch<'a> {
+    args: &'a AgentArgs,
+    sensor: Sensor,
+    names: Names,
+    judge: Judge,
+    news: News,
+    since: u64,
+    rules_since: u64,
+    responder: Responder,
+    /// Kinds of events that are asked for.
+    asked_for: Vec<gabion_model::EventKind>,
+}
 
-pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot wait for signals")?;
+pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
+    let [stop, reload] = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
+    for (signal, flag) in [
+        (signal_hook::consts::SIGINT, &stop),
+        (signal_hook::consts::SIGTERM, &stop),
+        (signal_hook::consts::SIGHUP, &reload),
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).context("cannot wait for signals")?;
     }
-    let sinks = Sinks::open(args.format, &args.output)?;
-    let news = News::default();
-    let mut names = Names::new(News::clone(&news), now()?)?;
-    let mut judge = Judge::new(rules, args.all, &args.state, sinks, booted()?)?;
-    let mut sensor = Sensor::open(Config::default())?;
-    let mut kinds = judge.kinds();
-    kinds.extend(OF_INCIDENTS);
-    sensor.demand(&kinds)?;
+    let desk = Desk::open(&args.socket)?;
+    let mut watch = Watch::start(args)?;
     if !args.quiet {
-        output::note(&format!("{} rules, {} containers; Ctrl-C ends it", judge.rules(), names.count()));
-        for probed in sensor.features() {
-            if let Err(reason) = &probed.used {
-                let reason = output::printable(reason);
-                output::note(&format!(
-                    "note: {} is not used: {reason}: {}",
-                    probed.feature,
-                    probed.feature.without()
-                ));
-            }
-        }
+        watch.tell_start();
     }
     let mut kept = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        sensor.poll(PATIENCE, &mut names, &mut |event| {
-            for container in news.borrow_mut().drain(..) {
-                judge.container(&container, event.time);
+        watch.once()?;
+        for asked in desk.asked() {
+            watch.answer(asked)?;
+        }
+        if reload.swap(false, Ordering::Relaxed) {
+            match watch.reload() {
+                Ok(rules) => output::note(&format!("{rules} rules, read again")),
+                Err(error) => output::note(&format!("the rules stay as they are: {error:#}")),
+            }
+        }
+        if kept.elapsed() >= KEEP {
+            kept = Instant::now();
+            watch.keep()?;
+        }
+    }
+    watch.keep()?;
+    if !args.quiet {
+        watch.tell_end()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl<'a> Watch<'a> {
+    fn start(args: &'a AgentArgs) -> anyhow::Result<Self> {
+        let rules = args.read_rules()?.rules;
+        let sinks = Sinks::open(args.format, &args.output)?;
+        let news = News::default();
+        let since = now()?;
+        let names = Names::new(News::clone(&news), since)?;
+        let matching = if args.all { Matching::All } else { Matching::First };
+        let span = |span: jiff::SignedDuration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let settings = Settings { learn: span(args.learn), settle: span(args.settle), ..Settings::default() };
+        let mut judge = Judge::new(&rules, matching, &args.state, settings, sinks, booted()?)?;
+        if let Some(path) = &args.respond {
+            judge.causes = automatic::read(path, &rules)?;
+        }
+        let sensor = Sensor::open(Config::default())?;
+        let mut watch = Self {
+            args,
+            sensor,
+            names,
+            judge,
+            news,
+            since,
+            rules_since: since,
+            responder: Responder::open(&args.state, &args.never_touch)?,
+            asked_for: Vec::new(),
+        };
+        watch.demand()?;
+        Ok(watch)
+    }
+
+    /// What happened since the last time.
+    fn once(&mut self) -> anyhow::Result<()> {
+        let Self { sensor, names, judge, news, .. } = self;
+        sensor.poll(PATIENCE, names, &mut |event| {
+            for change in news.borrow_mut().drain(..) {
+                judge.container(&change, event.time);
             }
             judge.event(event);
         })?;
         let time = now()?;
         names.attend(time);
-        for container in news.borrow_mut().drain(..) {
-            judge.container(&container, time);
+        for change in news.borrow_mut().drain(..) {
+            judge.container(&change, time);
         }
-        if kept.elapsed() >= KEEP {
-            kept = Instant::now();
-            judge.keep()?;
+        for wanted in std::mem::take(&mut self.judge.wanted) {
+            let response = self.responder.respond(&wanted, &self.names, time)?;
+            self.note(&format!(
+                "response {}: {} {}: {}",
+                response.id,
+                response.action,
+                response.action.target(),
+                response.outcome
+            ));
+        }
+        Ok(())
+    }
+
+    fn note(&self, text: &str) {
+        if !self.args.quiet {
+            output::note(&output::printable(text));
         }
     }
-    judge.keep()?;
-    if !args.quiet {
-        tell_end(&sensor, &names, &judge)?;
+
+    /// Asks the sensor for what somebody wants now.
+    fn demand(&mut self) -> anyhow::Result<()> {
+        let mut kinds = self.judge.kinds();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds != self.asked_for {
+            self.sensor.demand(&kinds)?;
+            self.asked_for = kinds;
+        }
+        Ok(())
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn keep(&mut self) -> anyhow::Result<()> {
+        self.judge.followers.sweep();
+        self.demand()?;
+        self.judge.keep()?;
+        for name in self.judge.habits.keep(now()?)? {
+            self.note(&format!("a baseline is proposed: {name}"));
+        }
+        for ended in self.responder.expire(now()?) {
+            match ended {
+                Ok(response) => self.note(&format!("response {}: {}", response.id, response.outcome)),
+                // It is tried again.
+                Err(error) => self.note(&format!("{error:#}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self) -> anyhow::Result<usize> {
+        let rules = self.args.read_rules()?.rules;
+        self.judge.replace(&rules)?;
+        self.rules_since = now()?;
+        self.demand()?;
+        Ok(self.judge.rules())
+    }
+
+    fn answer(&mut self, Asked { request, mut back }: Asked) -> anyhow::Result<()> {
+        let answer = match request {
+            Request::Events { filter, print, format } => {
+                self.judge.followers.follow_events(filter.as_deref(), &print, format, back);
+                return self.demand();
+            }
+            Request::Alerts { format } => {
+                self.judge.followers.follow_alerts(format, back);
+                return Ok(());
+            }
+            Request::Status => self.status().and_then(|status| Ok(serde_json::to_value(status)?)),
+            Request::Reload => self.reload().map(Value::from),
+            Request::Baselines => Ok(self.judge.habits.all().map(summary).collect()),
+            Request::Baseline { of } => self.baselines(&of, &mut back),
+            Request::Approve { of, only } => {
+                self.judge.habits.approve(&of, only.as_deref()).map(|(name, taken)| json!([name, taken]))
+            }
+            Request::Respond { action, reason, dry_run, evidence, lasting } => {
+                let by = format!("user {}", back.uid);
+                let wanted = Wanted { action, by, reason, automatic: false, dry_run, evidence, lasting };
+                now().and_then(|now| {
+                    let response = self.responder.respond(&wanted, &self.names, now)?;
+                    Ok(serde_json::to_value(response)?)
+                })
+            }
+            Request::Undo { id } => {
+                let by = format!("user {}", back.uid);
+                now().and_then(|now| Ok(serde_json::to_value(self.responder.undo(id, &by, now)?)?))
+            }
+            Request::Responses => {
+                let active: Vec<_> = self.responder.active().collect();
+                Ok(json!([self.responder.is_on(), active]))
+            }
+            Request::Turn { on } => self.responder.turn(on).map(|()| on.into()),
+            Request::Forget { of } => self.judge.habits.forget(&of).map(Value::from),
+        };
+        // Whoever asked may be gone.
+        back.send(match answer {
+            Ok(value) => Line::Done(value),
+            Err(error) => Line::Error(format!("{error:#}")),
+        });
+        Ok(())
+    }
+
+    /// Those whose name has `of` in it, one by one.
+    fn baselines(&self, of: &str, back: &mut Back) -> anyhow::Result<Value> {
+        let mut count = 0_u64;
+        for baseline in self.judge.habits.all() {
+            if habits::name(&baseline.subject).contains(of) {
+                count += 1;
+                back.send(Line::Item(serde_json::to_string(baseline)?));
+            }
+        }
+        Ok(count.into())
+    }
+
+    fn status(&self) -> anyhow::Result<Status> {
+        let stats = self.sensor.stats()?;
+        let habits = &self.judge.habits;
+        let unused = self.sensor.features().iter().filter_map(|probed| {
+            let reason = probed.used.as_ref().err()?;
+            Some([probed.feature.to_string(), reason.clone(), probed.feature.without().to_owned()])
+        });
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            since: self.since,
+            rules: self.judge.rules(),
+            rules_since: self.rules_since,
+            containers: self.names.running().count(),
+            alerts: self.judge.alerts,
+            incidents: self.judge.incidents(),
+            baselines: [Standing::Learning, Standing::Proposed, Standing::Locked]
+                .map(|one| habits.count(one)),
+            followers: self.judge.followers.len(),
+            responses: self.responder.active().len(),
+            responses_on: self.responder.is_on(),
+            events: stats.handled,
+            left_out: stats.all_left(),
+            gaps: self.gaps()?,
+            unused: unused.collect(),
+            memory: memory(),
+        })
+    }
+
+    /// What was lost, and what could not be looked at.
+    fn gaps(&self) -> anyhow::Result<Vec<(u64, String)>> {
+        let stats = self.sensor.stats()?;
+        let mut gaps = Vec::new();
+        for (reason, count) in stats.lost.reasons() {
+            gaps.push((count, format!("events lost: {reason}")));
+        }
+        gaps.push((stats.malformed, "records of the sensor that made no sense".to_owned()));
+        for (what, count) in self.names.gaps() {
+            gaps.push((count, what.to_owned()));
+        }
+        for (place, count) in self.judge.lost() {
+            gaps.push((count, format!("alerts could not be written to {place}")));
+        }
+        let forgotten = self.judge.forgotten();
+        gaps.push((forgotten.processes, "processes forgotten for want of room".to_owned()));
+        gaps.push((forgotten.containers, "containers forgotten for want of room".to_owned()));
+        gaps.push((
+            self.judge.habits.unnamed,
+            "acts of containers without a name, in no baseline".to_owned(),
+        ));
+        gaps.retain(|(count, _)| *count > 0);
+        Ok(gaps)
+    }
+
+    fn tell_start(&self) {
+        let containers = self.names.running().count();
+        output::note(&format!("{} rules, {containers} containers; Ctrl-C ends it", self.judge.rules()));
+        for probed in self.sensor.features() {
+            if let Err(reason) = &probed.used {
+                let reason = output::printable(reason);
+                let without = probed.feature.without();
+                output::note(&format!("note: {} is not used: {reason}: {without}", probed.feature));
+            }
+        }
+    }
+
+    /// What was seen, in the end: nothing is left out silently.
+    fn tell_end(&self) -> anyhow::Result<()> {
+        let stats = self.sensor.stats()?;
+        output::note(&format!(
+            "{} events told, {} left out on purpose, {} lost; {} alerts, {} incidents",
+            stats.handled,
+            stats.all_left(),
+            stats.all_lost(),
+            self.judge.alerts,
+            self.judge.incidents(),
+        ));
+        for (count, what) in self.gaps()? {
+            output::note(&format!("{count} {what}"));
+        }
+        Ok(())
+    }
 }
 
-/// What was seen, in the end: nothing is left out silently.
-fn tell_end(sensor: &Sensor, names: &Names, judge: &Judge) -> anyhow::Result<()> {
-    let stats = sensor.stats()?;
-    output::note(&format!(
-        "{} events told, {} left out on purpose, {} lost; {} alerts, {} incidents",
-        stats.handled,
-        stats.all_left(),
-        stats.all_lost(),
-        judge.alerts,
-        judge.incidents(),
-    ));
-    for (reason, count) in stats.lost.reasons().into_iter().filter(|(_, count)| *count > 0) {
-        output::note(&format!("lost {count}: {reason}"));
-    }
-    for (what, count) in names.gaps().into_iter().filter(|(_, count)| *count > 0) {
-        output::note(&format!("{count} {what}"));
-    }
-    for (place, count) in judge.lost() {
-        output::note(&format!("{count} alerts could not be written to {place}"));
-    }
-    Ok(())
+/// A baseline, without what belongs to it.
+fn summary(baseline: &gabion_detect::baseline::Baseline) -> Value {
+    json!({
+        "workload": baseline.subject.workload,
+        "image": baseline.subject.image,
+        "state": baseline.state,
+        "items": baseline.items.len(),
+        "pending": baseline.pending.len(),
+        "since": baseline.since,
+        "changed": baseline.changed,
+        "left_out": baseline.left_out,
+    })
 }
 
 fn now() -> anyhow::Result<u64> {
@@ -121,4 +350,13 @@ fn booted() -> anyhow::Result<u64> {
     let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
     let seconds = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok());
     Ok(seconds.unwrap_or(0) * 1_000_000_000)
+}
+
+/// Resident memory of this process, in bytes; 0 if `/proc` does not tell.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
 }

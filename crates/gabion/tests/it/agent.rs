@@ -6,21 +6,28 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 /// An agent that watches this node, until it is dropped.
 struct Agent {
     child: Child,
     state: PathBuf,
+    socket: PathBuf,
     alerts: PathBuf,
+    notes: PathBuf,
 }
 
 impl Agent {
-    fn start(home: &Path) -> Self {
+    fn start(home: &Path, arguments: &[&str]) -> Self {
         let (state, alerts, notes) = (home.join("state"), home.join("alerts"), home.join("notes"));
+        let socket = home.join("agent.sock");
         let child = Command::new(env!("CARGO_BIN_EXE_gabion"))
             .args(["agent", "--format", "json", "--all", "--state"])
             .arg(&state)
+            .arg("--socket")
+            .arg(&socket)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(fs::File::create(&alerts).expect("a file"))
             .stderr(fs::File::create(&notes).expect("a file"))
@@ -29,7 +36,14 @@ impl Agent {
         wait_for("the agent to watch", || {
             fs::read_to_string(&notes).is_ok_and(|notes| notes.contains("Ctrl-C ends it"))
         });
-        Self { child, state, alerts }
+        Self { child, state, socket, alerts, notes }
+    }
+
+    /// Runs a command that asks this agent.
+    fn ask(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gabion"));
+        command.args(arguments).env("GABION_SOCKET", &self.socket).env("GABION_STATE", &self.state);
+        command
     }
 
     /// The rules that were told of a container, in their order.
@@ -41,7 +55,24 @@ impl Agent {
     }
 
     fn until(&self, container: &str, rule: &str) {
-        wait_for(rule, || self.told(container).iter().any(|alert| alert["rule"] == rule));
+        let told = || self.told(container).iter().any(|alert| alert["rule"] == rule);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !told() {
+            let notes = || fs::read_to_string(&self.notes).unwrap_or_default();
+            let status = || {
+                self.ask(&["status"])
+                    .output()
+                    .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            };
+            assert!(
+                Instant::now() < deadline,
+                "{rule} is not told: {}\n{}\n{:?}",
+                fs::read_to_string(&self.alerts).unwrap_or_default(),
+                notes(),
+                status()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn stop(mut self) -> PathBuf {
@@ -65,7 +96,16 @@ fn incident(state: &Path, arguments: &[&str]) -> String {
 
 /// Runs a script as the first program of a container of runc.
 fn container(home: &Path, id: &str, program: &str, script: &str) {
+    let bundle = bundle(home, id, program, script);
+    run(Command::new("runc").args(["run", id]).current_dir(&bundle).stdin(Stdio::null()));
+}
+
+/// The bundle of such a container.
+fn bundle(home: &Path, id: &str, program: &str, script: &str) -> PathBuf {
     let bundle = home.join(id);
+    if bundle.exists() {
+        fs::remove_dir_all(&bundle).expect("removes");
+    }
     let bin = bundle.join("rootfs/bin");
     for directory in ["bin", "tmp", "etc", "run/secrets/kubernetes.io/serviceaccount"] {
         fs::create_dir_all(bundle.join("rootfs").join(directory)).expect("makes");
@@ -91,7 +131,7 @@ fn container(home: &Path, id: &str, program: &str, script: &str) {
     spec["process"]["rlimits"] = Value::Null;
     spec["root"]["readonly"] = json!(false);
     fs::write(bundle.join("config.json"), spec.to_string()).expect("writes");
-    run(Command::new("runc").args(["run", id]).current_dir(&bundle).stdin(Stdio::null()));
+    bundle
 }
 
 #[test]
@@ -100,7 +140,7 @@ fn what_a_container_should_not_do_is_told_and_is_one_incident() {
         return;
     }
     let home = directory();
-    let agent = Agent::start(home.path());
+    let agent = Agent::start(home.path(), &[]);
     let own = std::process::id();
     let (quiet, web) = (format!("gabion-quiet-{own}"), format!("gabion-web-{own}"));
     // What an ordinary program does: run others, read what it may, write where it may.
@@ -133,4 +173,215 @@ fn what_a_container_should_not_do_is_told_and_is_one_incident() {
         assert!(story.contains(part), "{part} in\n{story}");
     }
     assert!(incident(&state, &["show", id, "--format", "svg"]).starts_with("<svg"));
+}
+
+#[test]
+fn the_agent_can_be_asked_followed_and_reloaded() {
+    if !can_run("the_agent_can_be_asked_followed_and_reloaded", &["runc", "busybox"]) {
+        return;
+    }
+    let home = directory();
+    let rules = home.path().join("mine.yaml");
+    let rule = "- rule: Id is asked for\n  desc: d\n  condition: evt.type = execve and proc.name = id and container.id != host\n  \
+                output: id in %container.name\n  priority: WARNING\n";
+    fs::write(&rules, rule).expect("writes");
+    let agent = Agent::start(
+        home.path(),
+        &["--rules", rules.to_str().expect("UTF-8"), "--learn", "1ms", "--settle", "1ms"],
+    );
+    let name = format!("gabion-asked-{}", std::process::id());
+
+    let heard = home.path().join("followed");
+    let filter = format!("evt.type = execve and container.name = {name}");
+    let mut follower = agent
+        .ask(&["events", "--follow", "--filter", &filter, "--print", "%proc.name of %container.name"])
+        .stdout(fs::File::create(&heard).expect("a file"))
+        .spawn()
+        .expect("starts");
+    wait_for("somebody to follow", || run(&mut agent.ask(&["status"])).contains("followed by 1"));
+
+    container(home.path(), &name, "start", "/bin/id > /tmp/who; /bin/ls /");
+    agent.until(&name, "Id is asked for");
+    wait_for("events", || {
+        fs::read_to_string(&heard).is_ok_and(|text| text.contains(&format!("ls of {name}")))
+    });
+    assert!(fs::read_to_string(&heard).expect("reads").contains(&format!("id of {name}")));
+    follower.kill().expect("ends");
+    follower.wait().expect("ends");
+    wait_for("nobody to follow", || !run(&mut agent.ask(&["status"])).contains("followed by"));
+
+    // An alert is kept; the exception for it loads, and silences the next one.
+    let listed = run(&mut agent.ask(&["alerts", "--container", &name]));
+    assert!(listed.contains(&format!("id in {name}")), "{listed}");
+    let id = listed.lines().nth(1).and_then(|line| line.split_whitespace().next()).expect("an id").to_owned();
+    let exception = run(&mut agent.ask(&["rules", "tune", &id, "--field", "container.name"]));
+    assert!(exception.contains(&name), "{exception}");
+    let broken = format!(
+        "{rule}- rule: Broken\n  desc: d\n  condition: no.field = 1\n  output: o\n  priority: DEBUG\n"
+    );
+    fs::write(&rules, broken).expect("writes");
+    let refused = agent.ask(&["reload"]).output().expect("starts");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no.field"), "it says why");
+    fs::write(&rules, format!("{rule}{exception}\n")).expect("writes");
+    assert!(run(&mut agent.ask(&["reload"])).contains("rules, read again"));
+
+    // What it did is a baseline; approved, it tells what is new, and only that.
+    wait_for("a proposal", || run(&mut agent.ask(&["baseline", "list"])).contains("proposed"));
+    let shown = run(&mut agent.ask(&["baseline", "show", &name]));
+    for part in ["runs /bin/busybox", "/bin/busybox writes in /tmp"] {
+        assert!(shown.contains(part), "{part} in\n{shown}");
+    }
+    run(&mut agent.ask(&["baseline", "approve", &name]));
+    let told = agent.told(&name).len();
+    container(
+        home.path(),
+        &name,
+        "start",
+        "/bin/id > /tmp/who; /bin/cp /bin/busybox /tmp/wget; /tmp/wget --help; true",
+    );
+    agent.until(&name, "Departure from the baseline");
+    let new: Vec<Value> = agent.told(&name).split_off(told);
+    assert!(new.iter().all(|alert| alert["rule"] != "Id is asked for"), "the exception holds: {new:?}");
+    let diff = run(&mut agent.ask(&["baseline", "diff", &name]));
+    assert!(diff.contains("/tmp/wget"), "{diff}");
+    run(&mut agent.ask(&["baseline", "forget", &name]));
+    assert!(!run(&mut agent.ask(&["baseline", "list"])).contains(&name));
+    let state = agent.stop();
+    let after = Command::new(env!("CARGO_BIN_EXE_gabion"))
+        .args(["status", "--socket"])
+        .arg(home.path().join("agent.sock"))
+        .output()
+        .expect("starts");
+    assert!(String::from_utf8_lossy(&after.stderr).contains("no agent listens"), "the socket is gone");
+    assert!(state.join("alerts.jsonl").exists());
+}
+
+/// A container that runs until it is ended.
+struct Running(String);
+
+impl Running {
+    fn start(home: &Path, id: &str, script: &str) -> Self {
+        let bundle = bundle(home, id, "start", script);
+        let log = fs::File::create(home.join("log")).expect("a file");
+        // A pipe would be kept open by the container.
+        let mut command = Command::new("runc");
+        command.args(["run", "-d", id]).current_dir(bundle).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("the file")).stderr(log);
+        assert!(command.status().expect("starts").success());
+        Self(id.to_owned())
+    }
+
+    fn status(&self) -> String {
+        let state: Value =
+            serde_json::from_str(&run(Command::new("runc").args(["state", &self.0]))).expect("JSON");
+        state["status"].as_str().expect("a word").to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = Command::new("runc").args(["delete", "-f", &self.0]).output();
+    }
+}
+
+#[test]
+fn responses_have_guard_rails_and_a_way_back() {
+    if !can_run("responses_have_guard_rails_and_a_way_back", &["runc", "busybox"]) {
+        return;
+    }
+    let home = directory();
+    let own = std::process::id();
+    let (web, safe, bad) =
+        (format!("gabion-held-{own}"), format!("gabion-safe-{own}"), format!("gabion-bad-{own}"));
+    let wanted = home.path().join("responses.yaml");
+    fs::write(
+        &wanted,
+        "- rules: [Program executed from a shared or temporary directory]\n  containers: [gabion-bad-*]\n  action: kill-container\n  evidence: true\n  dry-run: false\n",
+    )
+    .expect("writes");
+    let agent = Agent::start(
+        home.path(),
+        &["--respond", wanted.to_str().expect("UTF-8"), "--never-touch", "gabion-safe-*"],
+    );
+    let failed = |arguments: &[&str], reason: &str| {
+        let output = agent.ask(arguments).output().expect("starts");
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(reason), "{reason} in {told}");
+    };
+    let running = Running::start(home.path(), &web, "while :; do /bin/busybox sleep 0.05; done");
+    let _safe = Running::start(home.path(), &safe, "/bin/busybox sleep 600");
+
+    failed(&["respond", "freeze", "nobody"], "no container that runs is called nobody");
+    failed(&["respond", "freeze", &safe], "never touched");
+    failed(&["respond", "kill", "1"], "never");
+    let would = run(&mut agent.ask(&["respond", "freeze", &web, "--dry-run"]));
+    assert!(would.contains("would have: freeze"), "{would}");
+    run(&mut agent.ask(&["respond", "off"]));
+    failed(&["respond", "freeze", &web], "switched off");
+    run(&mut agent.ask(&["respond", "on"]));
+
+    let group = |id: &str| {
+        let pid: Value = serde_json::from_str(&run(Command::new("runc").args(["state", id]))).expect("JSON");
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", pid["pid"])).expect("reads");
+        groups.lines().find_map(|line| line.strip_prefix("0::")).expect("version 2").to_owned()
+    };
+    let frozen = |id: &str| {
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("reads");
+        let root = mounts.lines().find_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let (path, kind) = (words.next()?, words.next()?);
+            (kind == "cgroup2").then(|| path.to_owned())
+        });
+        let events = format!("{}{}/cgroup.events", root.expect("mounted"), group(id));
+        fs::read_to_string(events).expect("reads").contains("frozen 1")
+    };
+    let told = run(&mut agent.ask(&["respond", "freeze", &web, "--reason", "it looks odd"]));
+    assert!(told.contains("done: frozen") && frozen(&web), "{told}");
+    let id = told.split(' ').nth(1).expect("a number").trim_end_matches(':').to_owned();
+    failed(&["respond", "freeze", &web], "does so already");
+    assert!(run(&mut agent.ask(&["respond", "list"])).contains(&web));
+    assert!(run(&mut agent.ask(&["respond", "--undo", &id])).contains("undone: thawed"));
+    assert!(!frozen(&web));
+    failed(&["respond", "--undo", &id], "has ended already");
+    run(&mut agent.ask(&["respond", "freeze", &web, "--for", "1s"]));
+    wait_for("its end", || !frozen(&web));
+    assert_eq!(running.status(), "running");
+    run(&mut agent.ask(&["respond", "kill-container", &web]));
+    wait_for("the end of all processes", || running.status() == "stopped");
+
+    // A rule that causes one, with evidence of what was dropped.
+    let bad_one =
+        Running::start(home.path(), &bad, "/bin/busybox cp /bin/busybox /tmp/sleep; /tmp/sleep 600");
+    wait_for("the response", || bad_one.status() == "stopped");
+    let listed = || run(&mut agent.ask(&["respond", "list", "--all"]));
+    wait_for("its record", || listed().contains("rule Program executed from a shared"));
+    let json: Value =
+        serde_json::from_str(&run(&mut agent.ask(&["respond", "list", "--all", "--format", "json"])))
+            .expect("JSON");
+    let caused = json
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| one["target"]["name"] == bad.as_str())
+        .expect("kept");
+    let evidence = PathBuf::from(caused["evidence"].as_str().expect("a directory"));
+    let processes = fs::read_dir(evidence.join("processes")).expect("lists").count();
+    assert!(processes >= 1, "{caused}");
+
+    // Who changes the record is noticed.
+    let state = agent.stop();
+    let record = state.join("responses.jsonl");
+    let text = fs::read_to_string(&record).expect("reads");
+    assert!(text.contains("it looks odd"));
+    fs::write(&record, text.replace("it looks odd", "it looks fine")).expect("writes");
+    let output = Command::new(env!("CARGO_BIN_EXE_gabion"))
+        .args(["respond", "list", "--all", "--state"])
+        .arg(&state)
+        .output()
+        .expect("starts");
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("it was changed"));
 }

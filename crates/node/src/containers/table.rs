@@ -191,6 +191,11 @@ impl Containers {
         Some(&self.entries.get(&key)?.container)
     }
 
+    /// Its control group: the path below the root of the hierarchy.
+    pub fn path(&self, key: ContainerKey) -> Option<&[u8]> {
+        Some(&self.entries.get(&key)?.path)
+    }
+
     /// From when to when it ran, in nanoseconds since 1970.
     pub fn lived(&self, key: ContainerKey) -> Option<(u64, Option<u64>)> {
         let entry = self.entries.get(&key)?;

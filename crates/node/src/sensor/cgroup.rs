@@ -36,9 +36,10 @@ pub trait Cgroups {
         let _ = event;
     }
 
-    /// The container of a control group. It is asked for every event, so it must be quick.
-    fn key(&self, cgroup: u64) -> ContainerKey {
-        let _ = cgroup;
+    /// The container of a control group, in which something happened at a time in nanoseconds since 1970. It is asked
+    /// before every event is told, so it must be quick; what it finds out is known before that event.
+    fn key(&mut self, cgroup: u64, time: u64) -> ContainerKey {
+        let _ = (cgroup, time);
         ContainerKey::HOST
     }
 }

@@ -98,12 +98,13 @@ impl Decoder {
             cgroups.changed(&event);
             return Ok(());
         }
+        let time = self.clock.wall(header.time);
         let front = Front {
             number: self.number + 1,
-            time: self.clock.wall(header.time),
+            time,
             cpu: header.cpu,
             task: Task { pid: header.pid, tid: header.tid, start: header.start },
-            container: cgroups.key(header.cgroup),
+            container: cgroups.key(header.cgroup, time),
         };
         self.text.clear();
         self.path.clear();

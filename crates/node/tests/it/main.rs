@@ -15,6 +15,7 @@ mod machine;
 mod network;
 mod podman;
 mod processes;
+mod respond;
 mod runc;
 mod stand_in;
 mod watch;

@@ -1,0 +1,332 @@
+//! Responses with their guard rails: what may be done, to whom, how often, for how long; and the way back.
+//!
+//! ```text
+//!   operator ──┐                  never-touch list, kill switch
+//!              ├──► wanted ──► budget (rules only) ──► dry run? ──► evidence ──► node::respond ──► audit
+//!   rule    ───┘                                                                     │
+//!                                             until it expires, or is undone ◄───────┘
+//! ```
+
+use super::{audit::Audit, names::Names};
+use crate::response::{Action, Outcome, Response, Target};
+use anyhow::{Context, bail};
+use gabion_detect::engine::glob;
+use gabion_model::{Container, event::Task};
+use gabion_node::respond::{self, Limits};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Responses that rules may cause in a workload within [`WINDOW`], and in all.
+const BUDGET: usize = 5;
+const BUDGET_OF_ALL: usize = 20;
+/// Ten minutes, in nanoseconds.
+const WINDOW: u64 = 600 * 1_000_000_000;
+
+/// Programs of the host without which it is no host, or nobody can help it.
+const NEVER: [&str; 12] = [
+    "systemd",
+    "init",
+    "containerd",
+    "containerd-shim",
+    "containerd-shim-runc-v2",
+    "dockerd",
+    "podman",
+    "conmon",
+    "crio",
+    "kubelet",
+    "sshd",
+    "gabion",
+];
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) action: Action,
+    pub(super) by: String,
+    pub(super) reason: String,
+    /// Caused by a rule: budgets hold.
+    pub(super) automatic: bool,
+    pub(super) dry_run: bool,
+    /// Collect evidence first.
+    pub(super) evidence: bool,
+    /// For how long, in nanoseconds, if it lasts.
+    pub(super) lasting: u64,
+}
+
+/// Carries responses out.
+pub(super) struct Responder {
+    state: PathBuf,
+    audit: Audit,
+    /// Those that last, by number.
+    active: BTreeMap<u64, Response>,
+    /// When rules caused a response, and where.
+    lately: VecDeque<(u64, String)>,
+    never: Vec<String>,
+}
+
+impl Responder {
+    /// Goes on with what was active. `never` are patterns of containers that are never touched.
+    pub(super) fn open(state: &Path, never: &[String]) -> anyhow::Result<Self> {
+        let audit = Audit::open(state)?;
+        let path = state.join("active.json");
+        let active = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!("cannot read {}\nhint: it lists responses that last", path.display())
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        Ok(Self { state: state.to_owned(), audit, active, lately: VecDeque::new(), never: never.to_vec() })
+    }
+
+    /// Those that last.
+    pub(super) fn active(&self) -> impl ExactSizeIterator<Item = &Response> {
+        self.active.values()
+    }
+
+    fn switch(&self) -> PathBuf {
+        self.state.join("responses.off")
+    }
+
+    /// Turns the kill switch: while it is off, nothing is done, whoever wants it.
+    pub(super) fn turn(&self, on: bool) -> anyhow::Result<()> {
+        let path = self.switch();
+        let turned = if on { fs::remove_file(&path) } else { fs::write(&path, "") };
+        match turned {
+            Err(error) if on && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            turned => turned.with_context(|| format!("cannot change {}", path.display())),
+        }
+    }
+
+    /// Whether anything is done at all.
+    pub(super) fn is_on(&self) -> bool {
+        !self.switch().exists()
+    }
+
+    /// Does what is wanted, unless a guard rail holds it back. Either is recorded, before this returns.
+    pub(super) fn respond(&mut self, wanted: &Wanted, names: &Names, now: u64) -> anyhow::Result<Response> {
+        let found = find(&wanted.action, names);
+        let id = self.audit.last + 1;
+        let mut response = Response {
+            id,
+            time: now,
+            by: wanted.by.clone(),
+            reason: wanted.reason.clone(),
+            action: wanted.action.clone(),
+            target: Target::default(),
+            until: None,
+            evidence: None,
+            outcome: Outcome::Failed(String::new()),
+        };
+        response.outcome = match found {
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+            Ok((target, container)) => {
+                response.target = target;
+                match self.guard(wanted, &response.target, container, now) {
+                    Some(why) => Outcome::HeldBack(why),
+                    None => self.carry_out(wanted, &mut response),
+                }
+            }
+        };
+        if matches!(response.outcome, Outcome::Done(_)) {
+            if wanted.automatic {
+                self.lately.push_back((now, response.target.name.clone()));
+            }
+            if wanted.action.lasts() {
+                response.until = Some(now.saturating_add(wanted.lasting));
+                self.active.insert(id, response.clone());
+                self.keep_active()?;
+            }
+        }
+        self.audit.last = id;
+        self.audit.keep(&response)?;
+        Ok(response)
+    }
+
+    /// Why it must not be done.
+    fn guard(
+        &mut self,
+        wanted: &Wanted,
+        target: &Target,
+        container: Option<&Container>,
+        now: u64,
+    ) -> Option<String> {
+        if !self.is_on() {
+            return Some("responses are switched off (gabion respond on)".to_owned());
+        }
+        let program = target.program.rsplit('/').next().unwrap_or_default();
+        if container.is_none() && NEVER.contains(&program) {
+            return Some(format!("{program} of the host is never touched"));
+        }
+        if let Some(container) = container {
+            let pod = container.pod.as_ref();
+            if pod.is_some_and(|pod| pod.namespace == "kube-system") {
+                return Some("containers of kube-system are never touched".to_owned());
+            }
+            let is_name =
+                |pattern: &String| glob::matches(pattern.as_bytes(), container.name.as_bytes(), false);
+            if self.never.iter().any(is_name) {
+                return Some(format!("{} is on the list of what is never touched", container.name));
+            }
+        }
+        let same = |one: &&Response| one.action == wanted.action && one.target.id == target.id;
+        if let Some(before) = self.active.values().find(same) {
+            return Some(format!("response {} does so already", before.id));
+        }
+        if wanted.automatic {
+            while self.lately.front().is_some_and(|(time, _)| now.saturating_sub(*time) >= WINDOW) {
+                self.lately.pop_front();
+            }
+            let here = self.lately.iter().filter(|(_, name)| *name == target.name).count();
+            if here >= BUDGET || self.lately.len() >= BUDGET_OF_ALL {
+                return Some(format!(
+                    "rules have caused {here} responses here and {} in all within ten minutes; {BUDGET} and {BUDGET_OF_ALL} are allowed",
+                    self.lately.len()
+                ));
+            }
+        }
+        None
+    }
+
+    fn carry_out(&self, wanted: &Wanted, response: &mut Response) -> Outcome {
+        if wanted.dry_run {
+            let evidence = if wanted.evidence { "collected evidence, then " } else { "" };
+            return Outcome::WouldHave(format!("{evidence}{} {}", wanted.action, wanted.action.target()));
+        }
+        let group = response.target.group.as_bytes().to_vec();
+        let mut told = Vec::new();
+        if wanted.evidence || matches!(wanted.action, Action::Evidence { .. }) {
+            // Whoever is looked at must not go on meanwhile.
+            let lasting = matches!(wanted.action, Action::Freeze { .. });
+            match self.collect(response, &group, lasting) {
+                Ok(what) => told.push(what),
+                // To lose evidence is no reason to let go on what is to be stopped.
+                Err(error) => told.push(format!("evidence could not be collected ({error:#})")),
+            }
+        }
+        let done = match &wanted.action {
+            Action::Kill { pid, start } => {
+                respond::kill(task(*pid, *start)).map(|()| "1 process ended".to_owned())
+            }
+            Action::KillTree { pid, start } => {
+                respond::kill_tree(task(*pid, *start)).map(|count| format!("{count} processes ended"))
+            }
+            Action::KillContainer { .. } => {
+                respond::kill_all(&group).map(|count| format!("{count} processes ended"))
+            }
+            Action::Freeze { .. } => respond::freeze(&group).map(|()| "frozen".to_owned()),
+            Action::Isolate { peers, .. } => {
+                let name = format!("response-{}", response.id);
+                respond::isolate(&group, &name, peers).map(|()| "isolated".to_owned())
+            }
+            Action::Evidence { .. } if response.evidence.is_none() => {
+                return Outcome::Failed(told.join("; "));
+            }
+            Action::Evidence { .. } => return Outcome::Done(told.join("; ")),
+        };
+        match done {
+            Ok(what) => {
+                told.push(what);
+                Outcome::Done(told.join("; "))
+            }
+            Err(error) => {
+                told.push(format!("{:#}", anyhow::Error::from(error)));
+                Outcome::Failed(told.join("; "))
+            }
+        }
+    }
+
+    fn collect(&self, response: &mut Response, group: &[u8], stays_frozen: bool) -> anyhow::Result<String> {
+        let into = self.state.join("evidence").join(response.id.to_string());
+        fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
+        respond::freeze(group)?;
+        let collected = respond::collect(group, &into, Limits::default());
+        if !stays_frozen {
+            respond::thaw(group)?;
+        }
+        let collected = collected?;
+        response.evidence = Some(into.display().to_string());
+        let left = match collected.left_out {
+            0 => String::new(),
+            left => format!(", {left} left out"),
+        };
+        Ok(format!("evidence of {} processes, {} files{left}", collected.processes, collected.files))
+    }
+
+    /// Undoes one that lasts.
+    pub(super) fn undo(&mut self, id: u64, by: &str, now: u64) -> anyhow::Result<Response> {
+        let Some(response) = self.active.get(&id).cloned() else {
+            bail!("response {id} does not last, or has ended already\nhint: gabion respond list");
+        };
+        let group = response.target.group.as_bytes();
+        let undone = match response.action {
+            Action::Freeze { .. } => respond::thaw(group).map(|()| "thawed".to_owned()),
+            Action::Isolate { .. } => respond::release(&format!("response-{id}")).map(|dropped| {
+                format!("released; {} packets out and {} in were dropped", dropped.sent, dropped.received)
+            }),
+            _ => Ok(String::new()),
+        };
+        let outcome = match undone {
+            Ok(what) => Outcome::Undone(what),
+            // The container is gone, and what was done to it with it.
+            Err(respond::RespondError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Outcome::Undone("the container has ended".to_owned())
+            }
+            Err(error) => return Err(error).with_context(|| format!("response {id} could not be undone")),
+        };
+        self.active.remove(&id);
+        self.keep_active()?;
+        let undone = Response { time: now, by: by.to_owned(), until: None, outcome, ..response };
+        self.audit.keep(&undone)?;
+        Ok(undone)
+    }
+
+    /// Undoes what has lasted long enough. What cannot be undone is tried again.
+    pub(super) fn expire(&mut self, now: u64) -> Vec<anyhow::Result<Response>> {
+        let due = |one: &&Response| one.until.is_some_and(|until| until <= now);
+        let ids: Vec<u64> = self.active.values().filter(due).map(|one| one.id).collect();
+        ids.into_iter().map(|id| self.undo(id, "its end", now)).collect()
+    }
+
+    fn keep_active(&self) -> anyhow::Result<()> {
+        let (path, new) = (self.state.join("active.json"), self.state.join(".active.json.new"));
+        fs::write(&new, serde_json::to_vec(&self.active)?)
+            .and_then(|()| fs::rename(&new, &path))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+const fn task(pid: u32, start: u64) -> Task {
+    Task { pid, tid: pid, start }
+}
+
+/// Whom an action is about.
+fn find<'a>(action: &Action, names: &'a Names) -> anyhow::Result<(Target, Option<&'a Container>)> {
+    let (container, program) = match action {
+        Action::Kill { pid, .. } | Action::KillTree { pid, .. } => {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).or_else(|_| {
+                // A thread of the kernel runs no program; a process that ended is told as such.
+                fs::read_to_string(format!("/proc/{pid}/comm")).map(|name| name.trim().into())
+            });
+            let program = program.with_context(|| format!("there is no process {pid}"))?;
+            (names.of_process(*pid), program.display().to_string())
+        }
+        Action::KillContainer { container }
+        | Action::Freeze { container }
+        | Action::Isolate { container, .. }
+        | Action::Evidence { container } => (Some(names.named(container)?), String::new()),
+    };
+    let group = container.and_then(|container| names.group(container.key)).unwrap_or_default();
+    let target = Target {
+        id: container.map(|container| container.id.clone()).unwrap_or_default(),
+        name: container.map(|container| container.name.clone()).unwrap_or_default(),
+        group: String::from_utf8_lossy(group).into_owned(),
+        program,
+    };
+    Ok((target, container))
+}
