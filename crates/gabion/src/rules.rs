@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use gabion_detect::{
     engine::Fields,
-    rules::{Loaded, Rule, RuleFile, load},
+    rules::{Count, Loaded, Rule, RuleFile, condition::Operand, load},
 };
 use serde_json::{Value, json};
 use std::{
@@ -45,8 +45,7 @@ enum RulesCommand {
     Explain {
         /// The name of the rule
         rule: String,
-        /// Rule files, in the order in which they change each other, or directories of them
-        #[arg(required = true)]
+        /// Rule files, in the order in which they change each other, or directories of them; without any, Gabion's own rules
         files: Vec<PathBuf>,
         /// Format of what is printed
         #[arg(short, long, value_enum, default_value = "table")]
@@ -54,8 +53,7 @@ enum RulesCommand {
     },
     /// List the rules of files
     List {
-        /// Rule files, in the order in which they change each other, or directories of them
-        #[arg(required = true)]
+        /// Rule files, in the order in which they change each other, or directories of them; without any, Gabion's own rules
         files: Vec<PathBuf>,
         /// Format of what is printed
         #[arg(short, long, value_enum, default_value = "table")]
@@ -66,8 +64,8 @@ enum RulesCommand {
 pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
-        RulesCommand::Explain { rule, files, format } => explain::run(rule, &usable(files)?, *format),
-        RulesCommand::List { files, format } => list(&usable(files)?, *format),
+        RulesCommand::Explain { rule, files, format } => explain::run(rule, &for_agent(files, files.is_empty())?, *format),
+        RulesCommand::List { files, format } => list(&for_agent(files, files.is_empty())?, *format),
     }
 }
 
@@ -172,8 +170,20 @@ fn facts(rule: &Rule) -> Value {
         "enabled": rule.enabled,
         "tags": rule.tags,
         "events": events,
+        "count": rule.count.as_ref().map(count),
         "output": rule.output.to_string(),
         "file": &*rule.position.file,
         "line": rule.position.line,
+    })
+}
+
+/// What a rule counts, for programs.
+fn count(count: &Count) -> Value {
+    let names = |operands: &[Operand]| operands.iter().map(ToString::to_string).collect::<Vec<_>>();
+    json!({
+        "distinct": names(&count.distinct),
+        "at_least": count.at_least,
+        "within_seconds": count.within / 1_000_000_000,
+        "per": names(&count.per),
     })
 }

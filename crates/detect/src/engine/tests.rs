@@ -132,3 +132,28 @@ fn names_with_line_ends_and_bytes_that_are_no_text_pass_through() {
     assert_eq!(alert.message, b"/\xff\nx cur");
     assert_eq!(alert.fields["fd.name"], "/\u{fffd}\nx");
 }
+
+#[test]
+fn a_rule_that_counts_is_told_beside_the_first_and_in_recorded_time() {
+    let set = rules(
+        "- {rule: A, desc: d, condition: evt.type = openat, output: a, priority: INFO}\n\
+         - {rule: B, desc: d, condition: evt.type = openat and fd.num >= 0, output: b, priority: INFO,\n\
+            count: {distinct: fd.name, at_least: 3, within: 10s, per: [proc.pid, proc.name]}}\n",
+    );
+    let mut engine = Engine::new(&set, Matching::First).expect("compiles");
+    let mut world = World::new();
+    let mut open = |world: &mut World, pid, path| {
+        let event = Event { fd: crate::world::file(3, path), ..world.event(pid, EventKind::Openat) };
+        let slot = world.apply(&event);
+        engine.judge(&event, &world.state, slot).to_vec()
+    };
+    assert_eq!(open(&mut world, 201, "/a"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0], "the same file again");
+    assert_eq!(open(&mut world, 200, "/c"), [0], "another process");
+    assert_eq!(open(&mut world, 9_999, "/c"), [0], "nobody knows who: not counted");
+    world.wait(11);
+    assert_eq!(open(&mut world, 201, "/c"), [0], "too late");
+    assert_eq!(open(&mut world, 201, "/a"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0, 1]);
+}

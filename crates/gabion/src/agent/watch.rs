@@ -106,6 +106,9 @@ fn tell_end(sensor: &Sensor, names: &Names, judge: &Judge) -> anyhow::Result<()>
     for (what, count) in names.gaps().into_iter().filter(|(_, count)| *count > 0) {
         output::note(&format!("{count} {what}"));
     }
+    if judge.uncounted() > 0 {
+        output::note(&format!("{} counts of rules thrown out: too many at once", judge.uncounted()));
+    }
     for (place, count) in judge.lost() {
         output::note(&format!("{count} alerts could not be written to {place}"));
     }
