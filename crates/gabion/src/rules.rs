@@ -64,7 +64,9 @@ enum RulesCommand {
 pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
-        RulesCommand::Explain { rule, files, format } => explain::run(rule, &for_agent(files, files.is_empty())?, *format),
+        RulesCommand::Explain { rule, files, format } => {
+            explain::run(rule, &for_agent(files, files.is_empty())?, *format)
+        }
         RulesCommand::List { files, format } => list(&for_agent(files, files.is_empty())?, *format),
     }
 }

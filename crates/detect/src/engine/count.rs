@@ -184,7 +184,8 @@ mod tests {
     /// When matches (second, value) are told.
     fn told(at_least: usize, within: u64, matches: &[(u64, u64)]) -> Vec<u64> {
         let (mut windows, counting) = (Windows::default(), counting(at_least, within));
-        let told = matches.iter().filter(|(time, value)| windows.add((0, 0), *value, time * SECOND, &counting));
+        let told =
+            matches.iter().filter(|(time, value)| windows.add((0, 0), *value, time * SECOND, &counting));
         told.map(|&(time, _)| time).collect()
     }
 

@@ -78,7 +78,13 @@ fn ocsf_is_valid_by_its_schema() {
     let end = |port| Some(Endpoint { address: std::net::Ipv6Addr::LOCALHOST.into(), port });
     let alerts = [
         whole.clone(),
-        Alert { object: Object::None, tags: Vec::new(), container: None, verdict: Verdict::None, ..whole.clone() },
+        Alert {
+            object: Object::None,
+            tags: Vec::new(),
+            container: None,
+            verdict: Verdict::None,
+            ..whole.clone()
+        },
         Alert {
             object: Object::Connection { local: end(1), remote: end(443) },
             tags: vec!["mitre_discovery".to_owned(), "T1046".to_owned()],

@@ -34,9 +34,8 @@ pub struct Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |operands: &[Operand]| {
-            operands.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-        };
+        let list =
+            |operands: &[Operand]| operands.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
         let seconds = self.within / SECOND;
         let (number, unit) = match seconds {
             _ if seconds.is_multiple_of(3_600) => (seconds / 3_600, 'h'),
@@ -70,7 +69,10 @@ impl CountInfo {
         let Some(node) = item.get("count") else { return Ok(None) };
         let context = parent.node("value for", "count", node);
         if node.entries().is_empty() {
-            return Err(invalid("the value of 'count' has to say at least 'at_least' and 'within'", &context));
+            return Err(invalid(
+                "the value of 'count' has to say at least 'at_least' and 'within'",
+                &context,
+            ));
         }
         for (key, _) in node.entries() {
             if !matches!(key.text(), Some("distinct" | "at_least" | "within" | "per")) {

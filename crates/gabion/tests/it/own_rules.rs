@@ -31,14 +31,16 @@ fn own_rules() -> Vec<Value> {
     serde_json::from_str(&list).expect("JSON")
 }
 
-/// One script after the other, with a mark behind each.
-fn script<'a>(scripts: impl Iterator<Item = &'a str>) -> String {
+/// One script after the other, with a mark behind each. Those that are harmless must do what they are there for.
+fn script<'a>(scripts: impl Iterator<Item = &'a str>, harmless: bool) -> String {
     let mut text = "export AS_USER='setpriv --reuid 1000 --clear-groups'\n\
         export UNPRIVILEGED='setpriv --bounding-set=-all --inh-caps=-all'\n\
         export LONG=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n"
         .to_owned();
     for (number, script) in scripts.enumerate() {
-        text += &format!("(\n{script}\n)\n$G/.mark/mark {number}\n");
+        let (strict, end) = if harmless { ("set -e", "[ $? = 0 ] || exit 9") } else { ("", "") };
+        text +=
+            &format!("echo \"script {number}\"\n(\n{strict}\n{script}\n)\n{end}\n$G/.mark/mark {number}\n");
     }
     text
 }
@@ -64,9 +66,10 @@ fn judged(
     ground: &Ground,
     id: &str,
     privileged: bool,
+    harmless: bool,
     scripts: &[&str],
 ) -> (Vec<Vec<(String, String)>>, String) {
-    let printed = ground.container(id, privileged, &script(scripts.iter().copied()));
+    let printed = ground.container(id, privileged, &script(scripts.iter().copied(), harmless));
     agent.until_with(id, MARK, &format!("mark {}", scripts.len() - 1));
     let told = told(agent, id);
     assert_eq!(told.len(), scripts.len() + 1, "a mark behind each script\n{printed}");
@@ -96,7 +99,9 @@ fn each_rule_has_a_case_an_explanation_and_its_place_in_attack() {
         assert!(tags.iter().any(technique), "a technique: {rule}");
         let name = rule["rule"].as_str().expect("a name");
         let told = run(Command::new(env!("CARGO_BIN_EXE_gabion")).args(["rules", "explain", name]));
-        for part in ["\nlooks for\n", "ATT&CK tactic ", "ATT&CK technique https://attack.mitre.org/techniques/T"] {
+        for part in
+            ["\nlooks for\n", "ATT&CK tactic ", "ATT&CK technique https://attack.mitre.org/techniques/T"]
+        {
             assert!(told.contains(part), "{part} in\n{told}");
         }
         let explained = rule["description"].as_str().expect("a description");
@@ -108,7 +113,10 @@ fn each_rule_has_a_case_an_explanation_and_its_place_in_attack() {
 #[test]
 fn each_rule_tells_what_it_is_for_and_is_quiet_otherwise() {
     let name = "each_rule_tells_what_it_is_for_and_is_quiet_otherwise";
-    if !can_run(name, &["runc", "gcc", "perl", "bash", "setpriv", "script", "nsenter", "ip", "nginx", "redis-server"]) {
+    if !can_run(
+        name,
+        &["runc", "gcc", "perl", "bash", "setpriv", "script", "nsenter", "ip", "nginx", "redis-server"],
+    ) {
         return;
     }
     let home = directory();
@@ -134,14 +142,14 @@ fn each_rule_tells_what_it_is_for_and_is_quiet_otherwise() {
     }
 
     let (bad, rules) = scripts(|case| case.bad);
-    let (told, printed) = judged(&agent, &ground, &format!("gabion-bad-{own}"), true, &bad);
+    let (told, printed) = judged(&agent, &ground, &format!("gabion-bad-{own}"), true, false, &bad);
     for ((rule, script), told) in rules.iter().zip(&bad).zip(&told) {
         if !rule.is_empty() && !told.iter().any(|(other, _)| other == rule) {
             wrong.push(format!("{rule}: not told of {script:?}, but {told:?}"));
         }
     }
     let (good, rules) = scripts(|case| case.good);
-    let (told, others) = judged(&agent, &ground, &format!("gabion-good-{own}"), true, &good);
+    let (told, others) = judged(&agent, &ground, &format!("gabion-good-{own}"), true, true, &good);
     for ((rule, script), told) in rules.iter().zip(&good).zip(&told) {
         if !told.is_empty() {
             wrong.push(format!("{rule}: of {script:?} is told {told:?}"));
@@ -149,7 +157,7 @@ fn each_rule_tells_what_it_is_for_and_is_quiet_otherwise() {
     }
     for (number, ordinary) in noise::ALL.iter().filter(|ordinary| ordinary.is_there()).enumerate() {
         let id = format!("gabion-day-{number}-{own}");
-        let (told, printed) = judged(&agent, &ground, &id, false, &[ordinary.script]);
+        let (told, printed) = judged(&agent, &ground, &id, false, true, &[ordinary.script]);
         if !told[0].is_empty() {
             wrong.push(format!("{}: is told {:?}\n{printed}", ordinary.name, told[0]));
         }

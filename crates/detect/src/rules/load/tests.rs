@@ -562,7 +562,8 @@ fn hostile_files_meet_limits() {
 #[test]
 fn the_examples_of_the_documentation_load() {
     let page = include_str!("../../../../../docs/rules.md");
-    let examples = page.split("```yaml rules\n").skip(1).map(|rest| rest.split_once("```").expect("its end").0);
+    let examples =
+        page.split("```yaml rules\n").skip(1).map(|rest| rest.split_once("```").expect("its end").0);
     for example in examples.clone() {
         let loaded = load(&files(&[example]), &crate::engine::Fields);
         assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
@@ -651,7 +652,9 @@ fn a_rule_may_count() {
     let changed = rules(&[&with("{at_least: 20, within: 30s}"), changed]);
     let changed = changed[0].count.as_ref().map(ToString::to_string);
     assert_eq!(changed.as_deref(), Some("at least 3 matches within 90s"));
-    let one = only(&format!("{BASE}- rule: R\n  count: {{at_least: 3, within: 90s}}\n  override: {{count: append}}\n"));
+    let one = only(&format!(
+        "{BASE}- rule: R\n  count: {{at_least: 3, within: 90s}}\n  override: {{count: append}}\n"
+    ));
     assert!(one.contains("'count' cannot be appended to"), "{one}");
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Case {
     pub(super) rule: &'static str,
     /// Each is told by this rule.
     pub(super) bad: &'static [&'static str],
-    /// Of none anything is told, by whichever rule.
+    /// They succeed, and of none anything is told, by whichever rule.
     pub(super) good: &'static [&'static str],
 }
 
@@ -62,7 +62,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         rule: "Program executed from a shared or temporary directory",
-        bad: &["cp /bin/true /tmp/t; /tmp/t", "cp /bin/true /dev/shm/t; /dev/shm/t"],
+        bad: &["cp /bin/true /tmp/t; /tmp/t", "cp /bin/true /var/tmp/t; /var/tmp/t"],
         good: &["echo '#!/bin/sh' > /tmp/s; chmod 755 /tmp/s; /tmp/s", "cp /bin/true /tmp/t"],
     },
     Case {
@@ -73,7 +73,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         rule: "Package manager in a running container",
         bad: &["$G/fake/apt-get install curl", "$G/fake/apk add curl", "$G/fake/pip install x"],
-        good: &["$G/fake/apt-get update", "dpkg --version", "$G/run/dpkg $G/fake/pip install x"],
+        good: &["$G/fake/apt-get update", "dpkg --version"],
     },
     Case {
         rule: "Compiler in a running container",
@@ -125,7 +125,10 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         rule: "Shell history switched off or deleted",
-        bad: &["rm -f /root/.bash_history", ": > /root/.ash_history; perl -e 'unlink(\"/root/.ash_history\")'"],
+        bad: &[
+            "rm -f /root/.bash_history",
+            ": > /root/.ash_history; perl -e 'unlink(\"/root/.ash_history\")'",
+        ],
         good: &["rm -f /root/notes", "cat /root/.bash_history"],
     },
     Case {
@@ -140,7 +143,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         rule: "Kernel controls written in a container",
-        bad: &["$G/bin/act open-to-write /proc/sysrq-trigger"],
+        bad: &["$G/bin/act open-to-write /proc/sys/kernel/randomize_va_space", ": > /root/sysrq-trigger"],
         good: &["cat /proc/sys/kernel/randomize_va_space"],
     },
     Case {
@@ -152,12 +155,12 @@ pub(super) const CASES: &[Case] = &[
         rule: "Mount inside a container",
         bad: &["mkdir -p /mnt/x; mount -t tmpfs none /mnt/x"],
         // Without privileges it fails.
-        good: &["cat /proc/mounts", "mkdir -p /mnt/x; $UNPRIVILEGED mount -t tmpfs none /mnt/x"],
+        good: &["cat /proc/mounts", "mkdir -p /mnt/x; ! $UNPRIVILEGED mount -t tmpfs none /mnt/x"],
     },
     Case {
         rule: "Namespace of another process entered",
         bad: &["nsenter -t 1 -u true"],
-        good: &["ls -l /proc/1/ns", "$UNPRIVILEGED nsenter -t 1 -u true"],
+        good: &["ls -l /proc/1/ns", "! $UNPRIVILEGED nsenter -t 1 -u true"],
     },
     Case {
         rule: "User namespace made in a container",
@@ -167,13 +170,13 @@ pub(super) const CASES: &[Case] = &[
     Case {
         rule: "Disk of the node opened in a container",
         bad: &[": > /dev/sdz; head -c 1 /dev/sdz", "mknod /root/disk b 259 65535"],
-        good: &["head -c 1 /dev/zero", ": > /dev/sdz.txt", "mknod /root/null c 1 3"],
+        good: &["head -c 1 /dev/zero > /dev/null", ": > /dev/sdz.txt", "mknod /root/null c 1 3"],
     },
     Case {
         // Many kernels have no modules, or do not load this: the attempt is told.
         rule: "Kernel module loaded",
         bad: &["$G/bin/act module"],
-        good: &["cat /proc/modules"],
+        good: &["cat $G/x.ko"],
     },
     Case {
         rule: "BPF program loaded in a container",
@@ -197,8 +200,8 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         rule: "Memory or environment of another process read",
-        bad: &["cat /proc/1/environ"],
-        good: &["cat /proc/self/environ", "grep -c . /proc/self/maps"],
+        bad: &["cat /proc/1/environ > /dev/null"],
+        good: &["cat /proc/self/environ > /dev/null", "grep -c . /proc/self/maps"],
     },
     Case {
         rule: "Process became root",
@@ -213,15 +216,14 @@ pub(super) const CASES: &[Case] = &[
         bad: &[
             "cp /bin/true /root/s; chmod 4755 /root/s",
             "cp /bin/true /root/r; cd /root; chmod u+s r",
-            "cp /bin/true /root/g; perl -e 'open(F, \"/root/g\"); chmod(02755, F)'",
+            "cp /bin/true /root/g; perl -e 'open(F, \"/root/g\"); chmod(02755, *F)'",
         ],
-        good: &["cp /bin/true /root/x; chmod 755 /root/x", "mkdir /root/d; chmod 2775 /root/d; chmod 1777 /root/d"],
+        good: &[
+            "cp /bin/true /root/x; chmod 755 /root/x",
+            "mkdir /root/d; chmod 2775 /root/d; chmod 1777 /root/d",
+        ],
     },
-    Case {
-        rule: "Packets read as they are",
-        bad: &["$G/bin/act packets"],
-        good: &["$G/bin/act datagrams"],
-    },
+    Case { rule: "Packets read as they are", bad: &["$G/bin/act packets"], good: &["$G/bin/act datagrams"] },
     Case {
         rule: "Service account token read by a tool",
         bad: &["cat /var/run/secrets/kubernetes.io/serviceaccount/token"],
@@ -232,8 +234,8 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         rule: "Password file read",
-        bad: &["cat /etc/shadow"],
-        good: &["cat /etc/passwd", "getent shadow root"],
+        bad: &["cat /etc/shadow > /dev/null"],
+        good: &["cat /etc/passwd > /dev/null", "getent shadow root > /dev/null"],
     },
     Case {
         rule: "Keys of a person or a cloud read by a tool",
@@ -248,7 +250,11 @@ pub(super) const CASES: &[Case] = &[
     Case {
         rule: "Logs deleted or emptied",
         bad: &["rm /var/log/gabion/a", ": > /var/log/gabion/b", "truncate -s 0 /var/log/gabion/c"],
-        good: &["echo x >> /var/log/gabion/a", "perl $G/rotate.pl /var/log/gabion/b", "cat /var/log/gabion/c"],
+        good: &[
+            "echo x >> /var/log/gabion/a",
+            "perl $G/rotate.pl /var/log/gabion/b",
+            "cat /var/log/gabion/c",
+        ],
     },
     Case {
         rule: "Program of the image overwritten",

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::support::run;
+use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -18,14 +19,46 @@ use std::{
 
 /// Programs that are only called so.
 const FAKE: &[&str] = &[
-    "apk", "apt-get", "chisel", "clang-16", "curl", "dd", "gcc", "java", "make", "nc", "nginx", "nmap", "pip",
-    "prometheus", "rm", "socat", "ssh", "sshd", "strace", "sudo", "wget", "xmrig",
+    "apk",
+    "apt-get",
+    "chisel",
+    "clang-16",
+    "curl",
+    "dd",
+    "gcc",
+    "java",
+    "make",
+    "nc",
+    "nginx",
+    "nmap",
+    "pip",
+    "prometheus",
+    "rm",
+    "socat",
+    "ssh",
+    "sshd",
+    "strace",
+    "sudo",
+    "wget",
+    "xmrig",
 ];
 
 /// What containers of Docker may do.
 const ORDINARY: &[&str] = &[
-    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",
-    "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
 ];
 /// What the cases need besides, with the numbers of Linux: this machine itself may not have all of them.
 const MORE: &[(&str, u32)] = &[
@@ -63,18 +96,42 @@ impl Ground {
     }
 
     fn write_tools(&self) {
+        // What people keep on this machine is not to be seen.
+        for (name, mode) in [
+            ("tmp", 0o1777),
+            ("var/tmp", 0o1777),
+            ("root", 0o700),
+            ("home", 0o755),
+            ("srv", 0o755),
+            ("run", 0o755),
+        ] {
+            let path = self.tools.join(name);
+            fs::create_dir_all(&path).expect("makes");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("sets");
+            rustix::fs::setxattr(&path, "trusted.overlay.opaque", b"y", XattrFlags::empty()).expect("sets");
+        }
         let own = self.tools.join("opt/gabion");
         let act = own.join("bin/act");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own_rules/act.c");
         for name in ["bin", "fake", "host"] {
             fs::create_dir_all(own.join(name)).expect("makes");
         }
-        run(Command::new("gcc").args(["-O1", "-static", "-Wall", "-Wextra", "-Werror", source, "-o"]).arg(&act));
+        run(Command::new("gcc")
+            .args(["-O1", "-static", "-Wall", "-Wextra", "-Werror", source, "-o"])
+            .arg(&act));
         for name in FAKE {
             symlink("../bin/act", own.join("fake").join(name)).expect("links");
         }
         symlink("../bin/act", own.join("host/modprobe")).expect("links");
-        let copies = [".mark/mark", ".cache/tool", ".../tool", ".venv/bin/tool", ".npm/tool", "setuid/act", "setuid/sudo"];
+        let copies = [
+            ".mark/mark",
+            ".cache/tool",
+            ".../tool",
+            ".venv/bin/tool",
+            ".npm/tool",
+            "setuid/act",
+            "setuid/sudo",
+        ];
         for name in copies {
             let mode = if name.starts_with("setuid") { 0o4755 } else { 0o755 };
             self.file(&format!("opt/gabion/{name}"), &fs::read(&act).expect("reads"), mode);
@@ -86,14 +143,21 @@ impl Ground {
         let account = "run/secrets/kubernetes.io/serviceaccount";
         for (name, content) in [
             ("opt/gabion/app.pl", "open(my $file, '<', $ARGV[0]) or die; my $line = <$file>;\n"),
-            ("opt/gabion/rotate.pl", "rename($ARGV[0], \"$ARGV[0].1\") or die; unlink(\"$ARGV[0].1\") or die;\n"),
+            (
+                "opt/gabion/rotate.pl",
+                "rename($ARGV[0], \"$ARGV[0].1\") or die; unlink(\"$ARGV[0].1\") or die;\n",
+            ),
             ("opt/gabion/sbin/runc", "a runtime\n"),
+            ("opt/gabion/x.ko", "a module\n"),
             (&format!("{account}/token"), "a token\n"),
             (&format!("{account}/namespace"), "default\n"),
             ("root/.ssh/id_ed25519", "a key\n"),
             ("root/.ssh/id_ed25519.pub", "a public key\n"),
             ("root/.aws/credentials", "keys\n"),
+            ("root/.ssh/authorized_keys", ""),
             ("root/.bashrc", "# nothing\n"),
+            ("root/.bash_history", "id\n"),
+            ("etc/ld.so.preload", ""),
             ("var/log/gabion/a", "a\n"),
             ("var/log/gabion/b", "b\n"),
             ("var/log/gabion/c", "c\n"),
@@ -132,13 +196,16 @@ impl Ground {
         let process = &mut spec["process"];
         process["terminal"] = json!(false);
         process["args"] = json!(["/bin/sh", "/opt/gabion/script"]);
-        process["env"] = json!(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SHELL=/bin/sh", "HOME=/root", "G=/opt/gabion"]);
+        process["env"] =
+            json!(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SHELL=/bin/sh", "HOME=/root", "G=/opt/gabion"]);
         // The defaults may be more than this machine allows.
         process["rlimits"] = Value::Null;
         process["noNewPrivileges"] = json!(false);
         let possible = possible();
-        let more = MORE.iter().filter(|(_, bit)| privileged && possible & 1 << bit != 0).map(|(name, _)| name);
-        let capabilities: Vec<String> = ORDINARY.iter().chain(more).map(|name| format!("CAP_{name}")).collect();
+        let more =
+            MORE.iter().filter(|(_, bit)| privileged && possible & 1 << bit != 0).map(|(name, _)| name);
+        let capabilities: Vec<String> =
+            ORDINARY.iter().chain(more).map(|name| format!("CAP_{name}")).collect();
         for set in ["bounding", "effective", "permitted"] {
             process["capabilities"][set] = json!(capabilities);
         }
@@ -157,7 +224,8 @@ impl Ground {
             .output()
             .expect("starts");
         run(Command::new("umount").arg("-l").arg(place("rootfs")));
-        let told = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        let told =
+            format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
         assert!(ran.status.success(), "{id}: {told}");
         told
     }

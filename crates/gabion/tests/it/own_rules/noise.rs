@@ -13,7 +13,8 @@ impl Ordinary {
     /// Whether all that it needs is beneath `/usr`, which is what containers see.
     pub(super) fn is_there(&self) -> bool {
         let found = |name: &&str| {
-            env::split_paths("/usr/sbin:/usr/bin:/usr/local/bin").any(|directory| Path::new(&directory).join(name).is_file())
+            env::split_paths("/usr/sbin:/usr/bin:/usr/local/bin")
+                .any(|directory| Path::new(&directory).join(name).is_file())
         };
         self.needs.iter().all(|name| found(name))
     }
@@ -24,7 +25,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "start of an image",
         needs: &[],
         script: r"
-            set -e
             mkdir -p /srv/app /var/cache/app /run/app
             printf 'listen 80\nuser nobody\n' > /etc/app.conf
             sed -i 's/80/8080/' /etc/app.conf
@@ -37,7 +37,7 @@ pub(super) const ALL: &[Ordinary] = &[
             cat /proc/self/status /proc/meminfo /proc/loadavg /sys/fs/cgroup/memory.max > /tmp/told 2>/dev/null || :
             echo started >> /var/log/app.log; tail -n 1 /var/log/app.log
             rm -rf /tmp/x /tmp/app.tar.gz; umask 077; mktemp
-            setpriv --reuid 1000 --regid 1000 --clear-groups sh -c 'cd /srv/app; ls; touch /tmp/mine; echo x | dd of=/dev/stdout'
+            setpriv --reuid 1000 --regid 1000 --clear-groups sh -c 'cd /srv/app; ls; touch /tmp/mine'
             kill -0 1; sleep 0; nice true; timeout 5 true
         ",
     },
@@ -45,7 +45,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "package manager of an image that is built",
         needs: &["dpkg-deb"],
         script: r"
-            set -e
             mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin
             printf 'Package: p\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /tmp/p/DEBIAN/control
             cp /bin/true /tmp/p/usr/bin/p
@@ -57,7 +56,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "nginx",
         needs: &["nginx"],
         script: r"
-            set -e
             nginx
             for i in 1 2 3; do $G/bin/act fetch 80; done
             nginx -s reload; $G/bin/act fetch 80
@@ -68,7 +66,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "redis",
         needs: &["redis-server", "redis-cli"],
         script: r"
-            set -e
             redis-server --daemonize yes --dir /tmp --save 60 1 --logfile /tmp/redis.log
             until redis-cli ping | grep -q PONG; do :; done
             redis-cli set a 1; redis-cli get a; redis-cli bgsave; redis-cli info > /tmp/info
@@ -79,7 +76,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "postgres",
         needs: &["postgres", "initdb", "pg_ctl", "psql"],
         script: r#"
-            set -e
             export PATH=$PATH:/usr/local/bin PGDATA=/tmp/data PGHOST=/tmp
             run="setpriv --reuid 1000 --regid 1000 --clear-groups"
             echo 'somebody:x:1000:1000::/tmp:/bin/sh' > /tmp/passwd
@@ -93,7 +89,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "an application of Node",
         needs: &["node"],
         script: r#"
-            set -e
             mkdir /srv/app; cd /srv/app
             cat > app.js <<-'END'
 		const http = require("http"), fs = require("fs"), os = require("os");
@@ -113,7 +108,6 @@ pub(super) const ALL: &[Ordinary] = &[
         name: "an application of Python",
         needs: &["python3"],
         script: r#"
-            set -e
             mkdir /srv/app; cd /srv/app
             cat > app.py <<-'END'
 		import http.server, json, logging, os, sqlite3, ssl, subprocess, tempfile, threading, urllib.request
