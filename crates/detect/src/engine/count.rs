@@ -78,7 +78,7 @@ impl Default for Caps {
 #[derive(Debug, Default)]
 pub(super) struct Windows {
     caps: Caps,
-    windows: HashMap<Key, Window>,
+    of: HashMap<Key, Window>,
     order: BTreeMap<u64, Key>,
     values: usize,
     turn: u64,
@@ -116,7 +116,7 @@ impl Windows {
     fn add(&mut self, key: Key, value: u64, now: u64, counting: &Counting) -> bool {
         let Counting { at_least, within, .. } = *counting;
         self.turn += 1;
-        let window = self.windows.entry(key).or_default();
+        let window = self.of.entry(key).or_default();
         self.order.remove(&window.turn);
         self.order.insert(self.turn, key);
         window.turn = self.turn;
@@ -143,9 +143,9 @@ impl Windows {
     }
 
     fn make_room(&mut self, now: u64) {
-        while (self.windows.len() > self.caps.windows || self.values > self.caps.values)
+        while (self.of.len() > self.caps.windows || self.values > self.caps.values)
             && let Some((_, key)) = self.order.pop_first()
-            && let Some(window) = self.windows.remove(&key)
+            && let Some(window) = self.of.remove(&key)
         {
             self.values -= window.seen.len();
             self.evicted += u64::from(window.until > now);
@@ -224,7 +224,7 @@ mod tests {
         for of in 0..3 {
             assert!(!windows.add((0, of), 1, 0, &two));
         }
-        assert_eq!((windows.windows.len(), windows.order.len(), windows.evicted()), (2, 2, 1));
+        assert_eq!((windows.of.len(), windows.order.len(), windows.evicted()), (2, 2, 1));
         assert!(windows.add((0, 2), 2, SECOND, &two), "the last two are still there");
         assert!(windows.add((0, 1), 2, SECOND, &two));
         assert!(!windows.add((0, 9), 1, 60 * SECOND, &two));
@@ -234,7 +234,7 @@ mod tests {
         let many = counting(100, 10);
         for value in 0..20 {
             windows.add((0, value % 4), value, 0, &many);
-            let kept: usize = windows.windows.values().map(|window| window.seen.len()).sum();
+            let kept: usize = windows.of.values().map(|window| window.seen.len()).sum();
             assert!(kept <= 10 && kept == windows.values);
         }
         assert!(windows.evicted() > 0);

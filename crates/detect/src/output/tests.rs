@@ -87,14 +87,14 @@ fn ocsf_is_valid_by_its_schema() {
         },
         Alert {
             object: Object::Connection { local: end(1), remote: end(443) },
-            tags: vec!["mitre_discovery".to_owned(), "T1046".to_owned()],
+            tags: vec!["mitre_discovery".to_owned()],
             container: Some(ContainerFacts::Unknown(ContainerKey(7))),
             verdict: Verdict::WouldDeny(Rung::Fanotify),
             ..whole.clone()
         },
         Alert {
             object: Object::Connection { local: None, remote: None },
-            tags: vec!["mitre_discovery".to_owned()],
+            tags: vec!["T1046".to_owned(), "mitre_discovery".to_owned(), "mitre_execution".to_owned()],
             processes: Vec::new(),
             verdict: Verdict::Allowed,
             ..whole

@@ -16,7 +16,7 @@ mod noise;
 
 use crate::{
     agent::Agent,
-    support::{can_run, directory, run},
+    support::{can_run, directory, run, wait_for},
 };
 use cases::{CASES, Case, SETUP};
 use ground::Ground;
@@ -32,17 +32,15 @@ fn own_rules() -> Vec<Value> {
 }
 
 /// One script after the other, with a mark behind each. Those that are harmless must do what they are there for.
-fn script<'a>(scripts: impl Iterator<Item = &'a str>, harmless: bool) -> String {
-    let mut text = "export AS_USER='setpriv --reuid 1000 --clear-groups'\n\
+fn script(scripts: &[&str], harmless: bool) -> String {
+    let (strict, end) = if harmless { ("set -e", "[ $? = 0 ] || exit 9") } else { ("", "") };
+    let words = "export AS_USER='setpriv --reuid 1000 --clear-groups'\n\
         export UNPRIVILEGED='setpriv --bounding-set=-all --inh-caps=-all'\n\
-        export LONG=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n"
-        .to_owned();
-    for (number, script) in scripts.enumerate() {
-        let (strict, end) = if harmless { ("set -e", "[ $? = 0 ] || exit 9") } else { ("", "") };
-        text +=
-            &format!("echo \"script {number}\"\n(\n{strict}\n{script}\n)\n{end}\n$G/.mark/mark {number}\n");
-    }
-    text
+        export LONG=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n";
+    let one = |(number, script)| {
+        format!("echo 'script {number}'\n(\n{strict}\n{script}\n)\n{end}\n$G/.mark/mark {number}\n")
+    };
+    words.to_owned() + &scripts.iter().enumerate().map(one).collect::<String>()
 }
 
 /// The rules that were told of a container until each mark, with the command.
@@ -69,11 +67,28 @@ fn judged(
     harmless: bool,
     scripts: &[&str],
 ) -> (Vec<Vec<(String, String)>>, String) {
-    let printed = ground.container(id, privileged, &script(scripts.iter().copied(), harmless));
+    let printed = ground.container(id, privileged, &script(scripts, harmless));
     agent.until_with(id, MARK, &format!("mark {}", scripts.len() - 1));
     let told = told(agent, id);
     assert_eq!(told.len(), scripts.len() + 1, "a mark behind each script\n{printed}");
     (told, printed)
+}
+
+/// Whether it is told that a program tried to load a module on the host.
+fn told_of_module(agent: &Agent, ground: &Ground, program: &str) -> bool {
+    let token = format!("gabion-{}-{}", std::process::id(), program.replace('/', "-"));
+    let end = format!("{token}-end");
+    for (program, token) in [(program, &token), ("bin/act", &end)] {
+        run(Command::new(ground.tools.join("opt/gabion").join(program)).args(["module", token]));
+    }
+    let told = |token: &str| {
+        agent.told("host").iter().any(|alert| {
+            let command = alert["output_fields"]["proc.cmdline"].as_str();
+            command.is_some_and(|command| command.ends_with(token))
+        })
+    };
+    wait_for("the second attempt on the host", || told(&end));
+    told(&token)
 }
 
 /// The setup, and then the scripts of all cases, each with its rule.
@@ -125,22 +140,11 @@ fn each_rule_tells_what_it_is_for_and_is_quiet_otherwise() {
     let own = std::process::id();
     let mut wrong = Vec::new();
 
-    // On the host a module may be loaded by the program that is there for it, and by no other.
     for (program, expected) in [("bin/act", true), ("host/modprobe", false)] {
-        let token = format!("gabion-{own}-{}", expected);
-        run(Command::new(ground.tools.join("opt/gabion").join(program)).args(["module", &token]));
-        run(Command::new(ground.tools.join("opt/gabion/bin/act")).args(["module", &format!("{token}-end")]));
-        let told = |end: &str| {
-            agent.told("host").iter().any(|alert| {
-                alert["output_fields"]["proc.cmdline"].as_str().is_some_and(|command| command.ends_with(end))
-            })
-        };
-        crate::support::wait_for("the host's end", || told(&format!("{token}-end")));
-        if told(&token) != expected {
+        if told_of_module(&agent, &ground, program) != expected {
             wrong.push(format!("Kernel module loaded: told of {program} on the host: {}", !expected));
         }
     }
-
     let (bad, rules) = scripts(|case| case.bad);
     let (told, printed) = judged(&agent, &ground, &format!("gabion-bad-{own}"), true, false, &bad);
     for ((rule, script), told) in rules.iter().zip(&bad).zip(&told) {

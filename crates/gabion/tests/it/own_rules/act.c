@@ -239,5 +239,16 @@ int main(int count, char **words)
 		need(waitpid(child, NULL, 0));
 	}
 	VERB("become-root") need(setuid(0));
+	VERB("chmod-with-flags") need(syscall(452 /* fchmodat2 */, AT_FDCWD, more, 04755, 0));
+	int open_it = !strcmp(verb, "open-by-handle");
+	if (open_it || !strcmp(verb, "handle")) {
+		union { struct file_handle head; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } handle;
+		int mount, there = open(more, O_RDONLY);
+		need(there);
+		handle.head.handle_bytes = MAX_HANDLE_SZ;
+		need(name_to_handle_at(AT_FDCWD, more, &handle.head, &mount, 0));
+		if (open_it)
+			need(open_by_handle_at(there, &handle.head, O_RDONLY));
+	}
 	return 0;
 }

@@ -173,6 +173,11 @@ pub(super) const CASES: &[Case] = &[
         good: &["head -c 1 /dev/zero > /dev/null", ": > /dev/sdz.txt", "mknod /root/null c 1 3"],
     },
     Case {
+        rule: "File opened around the root of a container",
+        bad: &["$G/bin/act open-by-handle /dev/shm"],
+        good: &["$G/bin/act handle /dev/shm"],
+    },
+    Case {
         // Many kernels have no modules, or do not load this: the attempt is told.
         rule: "Kernel module loaded",
         bad: &["$G/bin/act module"],
@@ -216,6 +221,8 @@ pub(super) const CASES: &[Case] = &[
         bad: &[
             "cp /bin/true /root/s; chmod 4755 /root/s",
             "cp /bin/true /root/r; cd /root; chmod u+s r",
+            // Linux has it since 6.6.
+            "cp /bin/true /root/q; $G/bin/act chmod-with-flags /root/q || chmod 4755 /root/q",
             "cp /bin/true /root/g; perl -e 'open(F, \"/root/g\"); chmod(02755, *F)'",
         ],
         good: &[

@@ -63,6 +63,7 @@ const ORDINARY: &[&str] = &[
 /// What the cases need besides, with the numbers of Linux: this machine itself may not have all of them.
 const MORE: &[(&str, u32)] = &[
     ("BPF", 39),
+    ("DAC_READ_SEARCH", 2),
     ("NET_ADMIN", 12),
     ("PERFMON", 38),
     ("SYS_ADMIN", 21),

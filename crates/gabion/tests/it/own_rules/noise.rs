@@ -16,7 +16,7 @@ impl Ordinary {
             env::split_paths("/usr/sbin:/usr/bin:/usr/local/bin")
                 .any(|directory| Path::new(&directory).join(name).is_file())
         };
-        self.needs.iter().all(|name| found(name))
+        self.needs.iter().all(found)
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) const ALL: &[Ordinary] = &[
         needs: &["redis-server", "redis-cli"],
         script: r"
             redis-server --daemonize yes --dir /tmp --save 60 1 --logfile /tmp/redis.log
-            until redis-cli ping | grep -q PONG; do :; done
+            for i in $(seq 500); do redis-cli ping && break; done
             redis-cli set a 1; redis-cli get a; redis-cli bgsave; redis-cli info > /tmp/info
             redis-cli shutdown
         ",
