@@ -157,3 +157,25 @@ fn a_rule_that_counts_is_told_beside_the_first_and_in_recorded_time() {
     assert_eq!(open(&mut world, 201, "/a"), [0]);
     assert_eq!(open(&mut world, 201, "/b"), [0, 1]);
 }
+
+#[test]
+fn our_own_rules_are_sound_and_name_programs_as_the_kernel_does() {
+    use crate::rules::condition::{Operand, Right};
+    let file = RuleFile { name: "own".to_owned(), content: Ok(crate::rules::DEFAULT.as_bytes().to_vec()) };
+    let loaded = load(&[file], &Fields);
+    assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+    Engine::new(&loaded.rules, Matching::All).expect("compiles");
+    for rule in &loaded.rules.rules {
+        for check in rule.condition.checks() {
+            let Operand::Field(field) = &check.left else { continue };
+            let values = match &check.right {
+                Right::Value(value) => std::slice::from_ref(value),
+                Right::List(values) => values,
+                Right::None | Right::Field(_) => continue,
+            };
+            let of_program = matches!(field.name.as_str(), "proc.name" | "proc.pname" | "proc.aname");
+            let longer = values.iter().find(|value| of_program && value.len() > 15);
+            assert_eq!(longer, None, "{}: names of programs have 15 bytes at most", rule.name);
+        }
+    }
+}

@@ -123,7 +123,9 @@ impl Ground {
         for name in FAKE {
             symlink("../bin/act", own.join("fake").join(name)).expect("links");
         }
-        symlink("../bin/act", own.join("host/modprobe")).expect("links");
+        for name in ["modprobe", "(udev-worker)"] {
+            symlink("../bin/act", own.join("host").join(name)).expect("links");
+        }
         let copies = [
             ".mark/mark",
             ".cache/tool",
