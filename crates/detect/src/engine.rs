@@ -13,9 +13,11 @@
 //! - A rule that cannot match a kind of event is not asked about it; [`Engine::kinds`] tells the sensor what nobody asks for.
 //! - Half to two thirds of the predicates of the official rules depend on the process only. Their answers are kept with
 //!   the process until it, an ancestor or its container changes ([`State::epoch`]).
+//! - A rule that counts ([`crate::rules::Count`]) is asked about each event, whatever other rules it matched.
 //! - Nothing is allocated for an event that matches nothing, but by `join`, `getopt`, lists and `val()`.
 
 mod comparison;
+mod count;
 mod evaluate;
 pub mod glob;
 mod graph;
@@ -36,6 +38,7 @@ use crate::{
     rules::{Priority, Rule, RuleSet, template::Part, vocabulary::Refusal},
     state::{Limits, Slot, State},
 };
+use count::{Counting, Windows};
 use evaluate::{Answers, Evaluation, Program};
 use gabion_model::{
     event::{Event, EventKind, Subject, Task, Verdict},
@@ -48,7 +51,7 @@ use operand::{Operand, Scratch};
 /// Which rules of those that match an event are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Matching {
-    /// The first, in the order of the files.
+    /// The first, in the order of the files, and those that count and have counted enough.
     #[default]
     First,
     /// All.
@@ -79,6 +82,8 @@ pub struct Counters {
     pub process_predicates: u64,
     /// Matches.
     pub matches: u64,
+    /// What rules had counted and was thrown out because it was too much.
+    pub uncounted: u64,
 }
 
 /// A part of an output of a rule, made ready.
@@ -99,6 +104,8 @@ pub(crate) struct Compiled {
     pub(crate) output: Vec<OutputPart>,
     /// The fields of the output, by name.
     pub(crate) fields: Vec<Operand>,
+    /// What it counts, if not each match is told.
+    counting: Option<Counting>,
 }
 
 /// A rule for one kind of events.
@@ -124,6 +131,7 @@ pub struct Engine {
     tick: u64,
     scratch: Scratch,
     matched: Vec<usize>,
+    windows: Windows,
     counters: Counters,
 }
 
@@ -174,6 +182,7 @@ impl Engine {
             tick: 0,
             scratch: Scratch::default(),
             matched: Vec::new(),
+            windows: Windows::default(),
             counters: Counters::default(),
         })
     }
@@ -234,12 +243,21 @@ impl Engine {
             scratch: &mut self.scratch,
             asked: [0; 2],
         };
+        let mut done = false;
         for candidate in candidates {
-            if evaluation.holds(candidate.process) && evaluation.holds(candidate.event) {
-                self.matched.push(candidate.rule as usize);
-                if self.matching == Matching::First {
-                    break;
+            let counting = self.rules[candidate.rule as usize].counting.as_ref();
+            if done && counting.is_none()
+                || !(evaluation.holds(candidate.process) && evaluation.holds(candidate.event))
+            {
+                continue;
+            }
+            if let Some(counting) = counting {
+                if self.windows.count(candidate.rule, counting, evaluation.cx, evaluation.scratch) {
+                    self.matched.push(candidate.rule as usize);
                 }
+            } else {
+                self.matched.push(candidate.rule as usize);
+                done = self.matching == Matching::First;
             }
         }
         let [of_event, of_process] = evaluation.asked;
@@ -247,6 +265,7 @@ impl Engine {
         self.counters.event_predicates += of_event;
         self.counters.process_predicates += of_process;
         self.counters.matches += self.matched.len() as u64;
+        self.counters.uncounted = self.windows.evicted();
         &self.matched
     }
 
@@ -301,6 +320,7 @@ impl Compiled {
             tags,
             output,
             fields,
+            counting: rule.count.as_ref().map(Counting::new).transpose()?,
         })
     }
 }

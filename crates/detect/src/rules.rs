@@ -14,6 +14,7 @@
 mod collect;
 mod compile;
 pub mod condition;
+mod count;
 pub mod diagnostic;
 pub mod events;
 mod exception;
@@ -36,6 +37,7 @@ mod yaml;
 /// Gabion's own rules, as a rule file.
 pub const DEFAULT: &str = include_str!("../rules/default.yaml");
 
+pub use count::Count;
 pub use load::{Loaded, RuleFile, load};
 pub use parser::{Expression, ParseError, Parsed, ParsedCheck, ParsedRight, Problem, Word, parse};
 pub use print::pretty;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use gabion_detect::{
     engine::{Engine, Fields, Matching},
-    rules::{Loaded, Rule, RuleFile, load},
+    rules::{Count, Loaded, Rule, RuleFile, condition::Operand, load},
 };
 use serde_json::{Value, json};
 use std::{
@@ -46,8 +46,7 @@ enum RulesCommand {
     Explain {
         /// The name of the rule
         rule: String,
-        /// Rule files, in the order in which they change each other, or directories of them
-        #[arg(required = true)]
+        /// Rule files, in the order in which they change each other, or directories of them; without any, Gabion's own rules
         files: Vec<PathBuf>,
         /// Format of what is printed
         #[arg(short, long, value_enum, default_value = "table")]
@@ -57,8 +56,7 @@ enum RulesCommand {
     Tune(tune::TuneArgs),
     /// List the rules of files
     List {
-        /// Rule files, in the order in which they change each other, or directories of them
-        #[arg(required = true)]
+        /// Rule files, in the order in which they change each other, or directories of them; without any, Gabion's own rules
         files: Vec<PathBuf>,
         /// Format of what is printed
         #[arg(short, long, value_enum, default_value = "table")]
@@ -69,9 +67,11 @@ enum RulesCommand {
 pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
-        RulesCommand::Explain { rule, files, format } => explain::run(rule, &usable(files)?, *format),
+        RulesCommand::Explain { rule, files, format } => {
+            explain::run(rule, &for_agent(files, files.is_empty())?, *format)
+        }
         RulesCommand::Tune(args) => tune::run(args),
-        RulesCommand::List { files, format } => list(&usable(files)?, *format),
+        RulesCommand::List { files, format } => list(&for_agent(files, files.is_empty())?, *format),
     }
 }
 
@@ -190,8 +190,20 @@ fn facts(rule: &Rule) -> Value {
         "enabled": rule.enabled,
         "tags": rule.tags,
         "events": events,
+        "count": rule.count.as_ref().map(count),
         "output": rule.output.to_string(),
         "file": &*rule.position.file,
         "line": rule.position.line,
+    })
+}
+
+/// What a rule counts, for programs.
+fn count(count: &Count) -> Value {
+    let names = |operands: &[Operand]| operands.iter().map(ToString::to_string).collect::<Vec<_>>();
+    json!({
+        "distinct": names(&count.distinct),
+        "at_least": count.at_least,
+        "within_seconds": count.within / 1_000_000_000,
+        "per": names(&count.per),
     })
 }

@@ -132,3 +132,50 @@ fn names_with_line_ends_and_bytes_that_are_no_text_pass_through() {
     assert_eq!(alert.message, b"/\xff\nx cur");
     assert_eq!(alert.fields["fd.name"], "/\u{fffd}\nx");
 }
+
+#[test]
+fn a_rule_that_counts_is_told_beside_the_first_and_in_recorded_time() {
+    let set = rules(
+        "- {rule: A, desc: d, condition: evt.type = openat, output: a, priority: INFO}\n\
+         - {rule: B, desc: d, condition: evt.type = openat and fd.num >= 0, output: b, priority: INFO,\n\
+            count: {distinct: fd.name, at_least: 3, within: 10s, per: [proc.pid, proc.name]}}\n",
+    );
+    let mut engine = Engine::new(&set, Matching::First).expect("compiles");
+    let mut world = World::new();
+    let mut open = |world: &mut World, pid, path| {
+        let event = Event { fd: crate::world::file(3, path), ..world.event(pid, EventKind::Openat) };
+        let slot = world.apply(&event);
+        engine.judge(&event, &world.state, slot).to_vec()
+    };
+    assert_eq!(open(&mut world, 201, "/a"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0], "the same file again");
+    assert_eq!(open(&mut world, 200, "/c"), [0], "another process");
+    assert_eq!(open(&mut world, 9_999, "/c"), [0], "nobody knows who: not counted");
+    world.wait(11);
+    assert_eq!(open(&mut world, 201, "/c"), [0], "too late");
+    assert_eq!(open(&mut world, 201, "/a"), [0]);
+    assert_eq!(open(&mut world, 201, "/b"), [0, 1]);
+}
+
+#[test]
+fn our_own_rules_are_sound_and_name_programs_as_the_kernel_does() {
+    use crate::rules::condition::{Operand, Right};
+    let file = RuleFile { name: "own".to_owned(), content: Ok(crate::rules::DEFAULT.as_bytes().to_vec()) };
+    let loaded = load(&[file], &Fields);
+    assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+    Engine::new(&loaded.rules, Matching::All).expect("compiles");
+    for rule in &loaded.rules.rules {
+        for check in rule.condition.checks() {
+            let Operand::Field(field) = &check.left else { continue };
+            let values = match &check.right {
+                Right::Value(value) => std::slice::from_ref(value),
+                Right::List(values) => values,
+                Right::None | Right::Field(_) => continue,
+            };
+            let of_program = matches!(field.name.as_str(), "proc.name" | "proc.pname" | "proc.aname");
+            let longer = values.iter().find(|value| of_program && value.len() > 15);
+            assert_eq!(longer, None, "{}: names of programs have 15 bytes at most", rule.name);
+        }
+    }
+}

@@ -117,6 +117,7 @@ pub(super) fn extract<'a>(
             Some(Datum::Text(buffer))
         }
         P::Uid => Some(Datum::Uint(process.credentials.uid.into())),
+        P::PreviousUid => entry.previous_uid.map(|uid| Datum::Uint(uid.into())),
         P::UserName => Some(Datum::Text(user_name(process.credentials.uid, cx))),
         P::UserHome => {
             Some(Datum::Text(match (user(process.credentials.uid, cx), process.credentials.uid) {

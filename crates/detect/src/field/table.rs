@@ -1,4 +1,5 @@
-//! The table of fields: every field of Falco's syscall source, of its container plugin, and those that all sources have.
+//! The table of fields: every field of Falco's syscall source, of its container plugin, those that all sources have, and our
+//! own, whose names begin with `gabion.`.
 
 use super::datum::Type;
 
@@ -231,6 +232,7 @@ fields! {
         "thread.vtid" Int64 Vtid.event();
         "thread.nametid" CharBuf NameTid.event();
         "user.uid" Uint32 Uid;
+        "gabion.previous_uid" Uint32 PreviousUid;
         "user.name" CharBuf UserName;
         "user.homedir" CharBuf UserHome;
         "user.shell" CharBuf UserShell;

@@ -72,20 +72,25 @@ fn finding_info(alert: &Alert) -> Value {
         .filter_map(|tag| tactic(tag))
         .map(|(uid, name)| json!({ "name": name, "uid": uid }))
         .collect();
+    // Which technique serves which of several tactics, tags do not say.
+    let only = if let [tactic] = &tactics[..] { Some(tactic.clone()) } else { None };
     let mut attacks: Vec<Value> = alert
         .tags
         .iter()
         .filter_map(|tag| technique(tag))
         .map(|(whole, part)| {
-            let mut attack = object(json!({ "tactics": tactics, "technique": { "uid": whole } }));
+            let mut attack = object(json!({ "technique": { "uid": whole } }));
             if let Some(part) = part {
                 attack.insert("sub_technique".to_owned(), json!({ "uid": part }));
+            }
+            if let Some(tactic) = &only {
+                attack.insert("tactic".to_owned(), tactic.clone());
             }
             attack.into()
         })
         .collect();
-    if attacks.is_empty() {
-        attacks = tactics.into_iter().map(|tactic| json!({ "tactics": [tactic] })).collect();
+    if attacks.is_empty() || only.is_none() {
+        attacks.extend(tactics.into_iter().map(|tactic| json!({ "tactic": tactic })));
     }
     json!({
         "analytic": { "name": alert.rule, "type": "Rule", "type_id": 1 },

@@ -3,6 +3,7 @@
 //! Names have a place in the order of definitions (`index`), which a redefinition keeps, and `visibility`, the place of the
 //! latest change: a macro may use those macros, and a list those lists, that were there by then.
 
+use super::count::CountInfo;
 use super::diagnostic::ErrorCode;
 use super::exception::ExceptionInfo;
 use super::rule::Priority;
@@ -35,6 +36,7 @@ pub(super) struct RuleInfo {
     pub(super) tags: BTreeSet<String>,
     pub(super) enabled: bool,
     pub(super) exceptions: Vec<ExceptionInfo>,
+    pub(super) count: Option<CountInfo>,
     pub(super) capture: bool,
     pub(super) capture_duration: u64,
     pub(super) warn_evttypes: bool,
@@ -52,6 +54,7 @@ pub(super) struct RuleUpdate {
     pub(super) tags: Option<BTreeSet<String>>,
     pub(super) enabled: Option<bool>,
     pub(super) exceptions: Option<Vec<ExceptionInfo>>,
+    pub(super) count: Option<CountInfo>,
     pub(super) capture: Option<bool>,
     pub(super) capture_duration: Option<u64>,
     pub(super) warn_evttypes: Option<bool>,
@@ -68,13 +71,14 @@ impl RuleUpdate {
             tags,
             enabled,
             exceptions,
+            count,
             capture,
             capture_duration,
             warn_evttypes,
             skip_unknown,
         } = self;
         let texts = description.is_none() && condition.is_none() && output.is_none();
-        let sets = tags.is_none() && exceptions.is_none();
+        let sets = tags.is_none() && exceptions.is_none() && count.is_none();
         let switches =
             enabled.is_none() && capture.is_none() && warn_evttypes.is_none() && skip_unknown.is_none();
         texts && sets && switches && priority.is_none() && capture_duration.is_none()
@@ -250,6 +254,7 @@ impl Collection {
         set(&mut rule.tags, update.tags);
         set(&mut rule.enabled, update.enabled);
         set(&mut rule.exceptions, update.exceptions);
+        rule.count = update.count.or(rule.count.take());
         set(&mut rule.capture, update.capture);
         set(&mut rule.capture_duration, update.capture_duration);
         set(&mut rule.warn_evttypes, update.warn_evttypes);

@@ -157,6 +157,15 @@ impl Compiler<'_> {
                 None => return Ok(None),
             }
         }
+        let count = match info.count.as_ref().map(|count| count.compile(self.vocabulary)) {
+            None => None,
+            Some(Ok(count)) => Some(count),
+            Some(Err((Refusal::Unknown(_), fault))) if info.skip_unknown => {
+                self.reporter.warn(WarningCode::UnknownFilter, fault.message, &fault.context);
+                return Ok(None);
+            }
+            Some(Err((_, fault))) => return Err(fault),
+        };
         let condition = all(parts);
         let events = events::of(&condition);
         if events.len() > events::MANY && info.warn_evttypes {
@@ -171,6 +180,7 @@ impl Compiler<'_> {
             description: info.description.clone(),
             condition,
             written,
+            count,
             output,
             priority: info.priority,
             source: info.source.clone(),

@@ -1,6 +1,7 @@
 //! Reads the items of a rule file into a [`Collection`]. An item that is wrong is told and left out; the others are read on.
 
 use super::collect::{Collection, ListInfo, MacroInfo, RuleInfo, RuleUpdate};
+use super::count::CountInfo;
 use super::diagnostic::{ErrorCode, WarningCode};
 use super::exception::{Entry, ExceptionInfo};
 use super::lexer::Lexer;
@@ -39,7 +40,7 @@ struct Reader<'a> {
     reporter: &'a mut Reporter,
 }
 
-fn invalid(message: impl Into<String>, context: &Context) -> Fault {
+pub(super) fn invalid(message: impl Into<String>, context: &Context) -> Fault {
     Fault { code: ErrorCode::YamlValidate, message: message.into(), context: context.clone() }
 }
 
@@ -59,11 +60,11 @@ fn scalar<'a>(node: &'a Node, key: &str, context: &Context) -> Result<Option<&'a
     }
 }
 
-fn text<'a>(node: &'a Node, key: &str, context: &Context) -> Result<&'a str, Fault> {
+pub(super) fn text<'a>(node: &'a Node, key: &str, context: &Context) -> Result<&'a str, Fault> {
     Ok(&needed(scalar(node, key, context)?, key, context)?.text)
 }
 
-fn needed<T>(value: Option<T>, key: &str, context: &Context) -> Result<T, Fault> {
+pub(super) fn needed<T>(value: Option<T>, key: &str, context: &Context) -> Result<T, Fault> {
     value.ok_or_else(|| invalid(format!("the key '{key}' is missing"), context))
 }
 
@@ -90,12 +91,12 @@ fn boolean(node: &Node, key: &str, context: &Context) -> Result<Option<bool>, Fa
     })
 }
 
-fn number(node: &Node, key: &str, context: &Context) -> Result<Option<u64>, Fault> {
+pub(super) fn number(node: &Node, key: &str, context: &Context) -> Result<Option<u64>, Fault> {
     parsed(node, key, "a number", context, |text| text.parse().ok())
 }
 
 /// The words of a list under a key; none if the key is not there.
-fn words(node: &Node, key: &str, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+pub(super) fn words(node: &Node, key: &str, context: &Context) -> Result<Option<Vec<String>>, Fault> {
     let Some(value) = node.get(key) else { return Ok(None) };
     let context = context.node("value for", key, value);
     let Kind::Sequence(items) = &value.kind else {
@@ -357,6 +358,7 @@ impl Reader<'_> {
             "capture_duration",
             "tags",
             "exceptions",
+            "count",
             "enabled",
             "warn_evttypes",
             "skip-if-unknown-filter",
@@ -441,6 +443,7 @@ impl Reader<'_> {
             skip_unknown: boolean(self.item, "skip-if-unknown-filter", &context)?.unwrap_or(false),
             tags: words(self.item, "tags", &context)?.into_iter().flatten().collect(),
             exceptions: self.exceptions(&context, false)?,
+            count: CountInfo::read(self.item, &context)?,
             name,
             source,
             context,
@@ -463,6 +466,7 @@ impl Reader<'_> {
                 }
                 "exceptions" => update.exceptions = Some(self.exceptions(context, append)?),
                 "priority" => update.priority = self.priority(context)?,
+                "count" => update.count = CountInfo::read(self.item, context)?,
                 "capture" => update.capture = boolean(self.item, key, context)?,
                 "capture_duration" => update.capture_duration = number(self.item, key, context)?,
                 "enabled" => update.enabled = boolean(self.item, key, context)?,

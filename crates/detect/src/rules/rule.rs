@@ -1,6 +1,7 @@
 //! Rules, as they are after loading.
 
 use super::condition::Condition;
+use super::count::Count;
 use super::diagnostic::Position;
 use super::events::EventSet;
 use super::template::Template;
@@ -77,6 +78,8 @@ pub struct Rule {
     pub condition: Condition,
     /// The condition as it was written: macros are names, exceptions are not in it.
     pub written: String,
+    /// How often it has to match before it is told; none if each match is.
+    pub count: Option<Count>,
     /// What it says when it matches.
     pub output: Template,
     /// How bad that is.

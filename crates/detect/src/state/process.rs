@@ -25,6 +25,8 @@ pub struct Entry {
     pub container: ContainerKey,
     /// Another number after each change of what is known of it; no two processes have the same.
     pub generation: u64,
+    /// Its user before it last changed it, or executed a program; none since it was made.
+    pub previous_uid: Option<u32>,
     /// Threads besides the first.
     pub threads: u32,
     /// When it was seen starting, in nanoseconds since 1970; 0 if it was found running.
@@ -88,8 +90,10 @@ impl Entry {
         }
         match event.kind {
             K::Setuid | K::Setresuid | K::Setreuid => {
-                let Some(uid) = id(if event.kind == K::Setuid { 1 } else { 2 }) else { return Change::None };
-                Arc::make_mut(&mut self.process).credentials.uid = uid;
+                self.previous_uid = Some(self.process.credentials.uid);
+                if let Some(uid) = id(if event.kind == K::Setuid { 1 } else { 2 }) {
+                    Arc::make_mut(&mut self.process).credentials.uid = uid;
+                }
                 Change::Own
             }
             K::Setgid | K::Setresgid | K::Setregid => {

@@ -147,6 +147,7 @@ impl Processes {
                 parent_pid: process.parent,
                 container: event.container,
                 generation: 0,
+                previous_uid: None,
                 threads: 0,
                 seen: if process.found { 0 } else { event.time },
                 ended: None,
@@ -155,6 +156,7 @@ impl Processes {
             self.insert(entry, parent, event.time)
         });
         let entry = self.entry_mut(slot);
+        entry.previous_uid = known.map(|_| entry.process.credentials.uid);
         entry.process = Arc::new(process.clone());
         entry.vpid = process.vpid;
         entry.threads = 0;
@@ -184,6 +186,7 @@ impl Processes {
             parent_pid: maker.task.pid,
             container: event.container,
             generation: 0,
+            previous_uid: None,
             threads: 0,
             seen: event.time,
             ended: None,

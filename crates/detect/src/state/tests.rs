@@ -97,6 +97,29 @@ fn calls_change_the_process() {
 }
 
 #[test]
+fn the_user_before_is_kept_until_the_next_change() {
+    let mut world = World::new();
+    let before = |world: &World| world.state.processes().with_pid(201).expect("known").previous_uid;
+    let become_ = |world: &mut World, uid: u32| {
+        let args = [Value::Int(0), Value::Unknown, Value::Uint(uid.into()), Value::Unknown];
+        let event = Event { args: &args, ..world.event(201, EventKind::Setresuid) };
+        world.apply(&event);
+    };
+    assert_eq!(before(&world), None, "it was seen first when it executed");
+    become_(&mut world, 0);
+    assert_eq!(before(&world), Some(33));
+    become_(&mut world, u32::MAX);
+    assert_eq!(before(&world), Some(0), "-1 leaves it as it is");
+    become_(&mut world, 33);
+    // Owned by root, and setuid.
+    world.exec(201, crate::world::WEB, &program(200, "/bin/su", &["su"]));
+    let entry = world.state.processes().with_pid(201).expect("known");
+    assert_eq!((entry.previous_uid, entry.process.credentials.uid), (Some(33), 0));
+    world.fork(201, 300);
+    assert_eq!(world.state.processes().with_pid(300).expect("known").previous_uid, None);
+}
+
+#[test]
 fn the_table_has_an_end() {
     let limits = Limits { processes: 50, ..Limits::default() };
     let mut state = State::new(limits, "", 0);

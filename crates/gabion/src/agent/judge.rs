@@ -182,6 +182,11 @@ impl Judge {
         Ok(())
     }
 
+    /// What rules had counted and was thrown out because it was too much.
+    pub(super) fn uncounted(&self) -> u64 {
+        self.engine.counters().uncounted
+    }
+
     /// Alerts that could not be written, and where.
     pub(super) fn lost(&self) -> impl Iterator<Item = (String, u64)> {
         let unkept = ("the agent's own journal".to_owned(), self.journal.lost);

@@ -286,6 +286,7 @@ impl<'a> Watch<'a> {
         for (place, count) in self.judge.lost() {
             gaps.push((count, format!("alerts could not be written to {place}")));
         }
+        gaps.push((self.judge.uncounted(), "counts of rules thrown out: too many at once".to_owned()));
         let forgotten = self.judge.forgotten();
         gaps.push((forgotten.processes, "processes forgotten for want of room".to_owned()));
         gaps.push((forgotten.containers, "containers forgotten for want of room".to_owned()));

@@ -85,6 +85,7 @@ fn text(rule: &Rule) -> String {
     let wrapped =
         |text: &str| -> Vec<String> { gabion_report::text::wrap(text, width - 2).into_iter().collect() };
     section("looks for", words::describe(&rule.condition).iter().map(|line| safe(line)).collect());
+    section("told for", rule.count.iter().map(|count| safe(&count.to_string())).collect());
     section("events", wrapped(&super::events(rule)));
     section("tags", rule.tags.iter().map(|tag| safe(&tag_in_words(tag))).collect());
     section("exceptions", exceptions(rule).iter().map(|line| safe(line)).collect());

@@ -6,20 +6,26 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+/// Two agents at once would tell of each other's containers, and each would pay for both.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// An agent that watches this node, until it is dropped.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     state: PathBuf,
     socket: PathBuf,
     alerts: PathBuf,
     notes: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Agent {
-    fn start(home: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, alerts, notes) = (home.join("state"), home.join("alerts"), home.join("notes"));
         let socket = home.join("agent.sock");
         let child = Command::new(env!("CARGO_BIN_EXE_gabion"))
@@ -36,7 +42,7 @@ impl Agent {
         wait_for("the agent to watch", || {
             fs::read_to_string(&notes).is_ok_and(|notes| notes.contains("Ctrl-C ends it"))
         });
-        Self { child, state, socket, alerts, notes }
+        Self { child, state, socket, alerts, notes, _alone: alone }
     }
 
     /// Runs a command that asks this agent.
@@ -47,7 +53,7 @@ impl Agent {
     }
 
     /// The rules that were told of a container, in their order.
-    fn told(&self, container: &str) -> Vec<Value> {
+    pub(crate) fn told(&self, container: &str) -> Vec<Value> {
         let lines = fs::read_to_string(&self.alerts).expect("reads");
         let complete = lines.rfind('\n').map_or("", |end| &lines[..end]);
         let alerts = complete.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -75,7 +81,13 @@ impl Agent {
         }
     }
 
-    fn stop(mut self) -> PathBuf {
+    /// Until a rule is told of this command.
+    pub(crate) fn until_with(&self, container: &str, rule: &str, command: &str) {
+        let told = |alert: &Value| alert["rule"] == rule && alert["output_fields"]["proc.cmdline"] == command;
+        wait_for(command, || self.told(container).iter().any(told));
+    }
+
+    pub(crate) fn stop(mut self) -> PathBuf {
         run(Command::new("kill").arg(self.child.id().to_string()));
         assert!(self.child.wait().expect("ends").success(), "the agent ends well");
         self.state.clone()

@@ -12,6 +12,7 @@ mod db;
 mod debian12;
 mod diff;
 mod feeds;
+mod own_rules;
 mod plan;
 mod replay;
 mod rules;

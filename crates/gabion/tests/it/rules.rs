@@ -161,6 +161,19 @@ fn rules_are_listed_and_explained() {
     let told: Value = serde_json::from_str(&json.out).expect("json");
     assert_eq!(told["events"], json!(["open", "openat", "openat2"]));
     assert_eq!(told["enabled"], false);
+    let own = desk.run(&["rules", "explain", "Lateral scan"]);
+    holds(
+        &own.out,
+        &["\ntold for\n  at least 30 different fd.rip within 30s, for each container.id and proc.name\n"],
+    );
+    let json = desk.run(&["rules", "explain", "Lateral scan", "--format", "json"]);
+    let told: Value = serde_json::from_str(&json.out).expect("json");
+    assert_eq!(
+        told["count"],
+        json!({ "distinct": ["fd.rip"], "at_least": 30, "within_seconds": 30, "per": ["container.id", "proc.name"] })
+    );
+    let list = desk.run(&["rules", "list"]);
+    holds(&list.out, &["Warning       Lateral scan ", " rules, 0 disabled\n"]);
     desk.run(&["rules", "explain", "Shell", "base.yaml"])
         .fails(&["no rule \"Shell\"", "Shell in a container"]);
     desk.run(&["rules", "list", "mine.yaml"]).fails(&["mine.yaml:", "gabion rules check"]);

@@ -560,13 +560,16 @@ fn hostile_files_meet_limits() {
 }
 
 #[test]
-fn the_example_of_the_documentation_loads() {
+fn the_examples_of_the_documentation_load() {
     let page = include_str!("../../../../../docs/rules.md");
-    let (_, example) = page.split_once("```yaml rules\n").expect("an example");
-    let (example, _) = example.split_once("```").expect("its end");
-    let loaded = load(&files(&[example]), &crate::engine::Fields);
-    assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
-    assert_eq!(loaded.rules.rules.len(), 1);
+    let examples =
+        page.split("```yaml rules\n").skip(1).map(|rest| rest.split_once("```").expect("its end").0);
+    for example in examples.clone() {
+        let loaded = load(&files(&[example]), &crate::engine::Fields);
+        assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+        assert_eq!(loaded.rules.rules.len(), 1);
+    }
+    assert_eq!(examples.count(), 2);
     // Every code is on the page.
     let errors = ErrorCode::ALL.iter().map(|code| code.as_str());
     for code in errors.chain(WarningCode::ALL.iter().map(|code| code.as_str())) {
@@ -625,4 +628,61 @@ proptest! {
         text[at] = byte;
         let _ = load(&[RuleFile { name: "x".to_owned(), content: Ok(text) }], &Few);
     }
+}
+
+#[test]
+fn a_rule_may_count() {
+    let with = |count: &str| format!("{BASE}  count: {count}\n");
+    let count = |text: &str| rules(&[text])[0].count.as_ref().map(ToString::to_string);
+    assert_eq!(count(BASE), None);
+    for (written, read) in [
+        ("{at_least: 20, within: 30s}", "at least 20 matches within 30s"),
+        (
+            "{distinct: fd.rip, at_least: 2, within: 60s, per: proc.pid}",
+            "at least 2 different fd.rip within 1m, for each proc.pid",
+        ),
+        (
+            "{distinct: [fd.rip, 'proc.aname[2]'], at_least: 1000, within: 24h, per: [container.id, tolower(proc.name)]}",
+            "at least 1000 different fd.rip and proc.aname[2] within 24h, for each container.id and tolower(proc.name)",
+        ),
+    ] {
+        assert_eq!(count(&with(written)).as_deref(), Some(read));
+    }
+    let changed = "- rule: R\n  count: {at_least: 3, within: 90s}\n  override: {count: replace}\n";
+    let changed = rules(&[&with("{at_least: 20, within: 30s}"), changed]);
+    let changed = changed[0].count.as_ref().map(ToString::to_string);
+    assert_eq!(changed.as_deref(), Some("at least 3 matches within 90s"));
+    let one = only(&format!(
+        "{BASE}- rule: R\n  count: {{at_least: 3, within: 90s}}\n  override: {{count: append}}\n"
+    ));
+    assert!(one.contains("'count' cannot be appended to"), "{one}");
+}
+
+#[test]
+fn what_is_wrong_with_counting_is_told() {
+    for (count, part) in [
+        ("x", "LOAD_ERR_YAML_VALIDATE"),
+        ("{}", "LOAD_ERR_YAML_VALIDATE"),
+        ("{at_least: 3}", "the key 'within' is missing"),
+        ("{within: 3s}", "the key 'at_least' is missing"),
+        ("{at_least: 1, within: 3s}", "'at_least' has to be from 2 to 1000"),
+        ("{at_least: 1001, within: 3s}", "'at_least' has to be from 2 to 1000"),
+        ("{at_least: many, within: 3s}", "has to be a number"),
+        ("{at_least: 3, within: 3}", "a time such as 30s, 5m or 1h"),
+        ("{at_least: 3, within: é}", "a time such as"),
+        ("{at_least: 3, within: 0s}", "a time such as"),
+        ("{at_least: 3, within: 99999999999999999999h}", "a time such as"),
+        ("{at_least: 3, within: 25h}", "a day at most"),
+        ("{at_least: 3, within: 3s, for: proc.pid}", "'count' knows 'distinct'"),
+        ("{at_least: 3, within: 3s, per: {a: b}}", "the value of 'per' has to be a list"),
+        ("{at_least: 3, within: 3s, per: nothing.known}", "LOAD_ERR_COMPILE_CONDITION"),
+        ("{at_least: 3, within: 3s, distinct: ['(']}", "LOAD_ERR_COMPILE_CONDITION"),
+    ] {
+        let told = only(&format!("{BASE}  count: {count}\n"));
+        assert!(told.contains(part), "{count}: {told}");
+    }
+    let skipped = only(&format!(
+        "{BASE}  count: {{at_least: 3, within: 3s, per: proc.unknown}}\n  skip-if-unknown-filter: true\n"
+    ));
+    assert!(skipped.starts_with("LOAD_UNKNOWN_FILTER") && skipped.contains("proc.unknown"), "{skipped}");
 }

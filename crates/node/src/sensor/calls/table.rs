@@ -134,6 +134,8 @@ pub(super) const CALLS: &[Call] = &[
     call(libc::SYS_chmod, K::Chmod, cwd(0), &[Result, Text(0), Word(1)]),
     call(libc::SYS_fchmod, K::Fchmod, Arg(0), &[Result, Int(0), Word(1)]),
     call(libc::SYS_fchmodat, K::Fchmodat, at(0, 1), &[Result, Int(0), Text(1), Word(2)]),
+    // The same with flags, since Linux 6.6.
+    call(libc::SYS_fchmodat2, K::Fchmodat, at(0, 1), &[Result, Int(0), Text(1), Word(2)]),
     #[cfg(target_arch = "x86_64")]
     call(libc::SYS_chown, K::Chown, cwd(0), &[Result, Text(0), Word(1), Word(2)]),
     #[cfg(target_arch = "x86_64")]
