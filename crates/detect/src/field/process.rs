@@ -7,6 +7,7 @@ use super::{
     table::ProcessField as P,
 };
 use crate::state::Entry;
+use gabion_model::event::InImage;
 
 /// How far up variables of the environment are looked for.
 const MAX_ENV_LEVELS: usize = 20;
@@ -117,6 +118,11 @@ pub(super) fn extract<'a>(
             Some(Datum::Text(buffer))
         }
         P::Uid => Some(Datum::Uint(process.credentials.uid.into())),
+        P::ExeInImage => match process.exe.in_image {
+            InImage::Yes => Some(Datum::Bool(true)),
+            InImage::No => Some(Datum::Bool(false)),
+            InImage::Unknown => None,
+        },
         P::PreviousUid => entry.previous_uid.map(|uid| Datum::Uint(uid.into())),
         P::UserName => Some(Datum::Text(user_name(process.credentials.uid, cx))),
         P::UserHome => {

@@ -233,6 +233,7 @@ fields! {
         "thread.nametid" CharBuf NameTid.event();
         "user.uid" Uint32 Uid;
         "gabion.previous_uid" Uint32 PreviousUid;
+        "gabion.exe_in_image" Bool ExeInImage;
         "user.name" CharBuf UserName;
         "user.homedir" CharBuf UserHome;
         "user.shell" CharBuf UserShell;

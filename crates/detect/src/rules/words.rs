@@ -61,6 +61,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("fd.l4proto", "the protocol of the connection"),
     ("user.name", "the user"),
     ("user.uid", "the number of the user"),
+    ("gabion.exe_in_image", "the program is of the image, with the content it has there"),
     ("gabion.previous_uid", "the number of the user before"),
     ("user.loginname", "the user who logged in"),
     ("user.loginuid", "the number of the user who logged in"),

@@ -5,7 +5,7 @@ use super::{
     control::{Asked, Back, Desk},
     habits,
     judge::Judge,
-    names::{Names, News},
+    names::{Change, Names, News},
     respond::{Responder, Wanted},
     sink::Sinks,
 };
@@ -19,9 +19,14 @@ use gabion_detect::{
     baseline::{Settings, State as Standing},
     engine::Matching,
 };
-use gabion_node::sensor::{Config, Sensor};
+use gabion_model::{ContainerKey, Event, event::Subject};
+use gabion_node::{
+    containers::Origins,
+    sensor::{Config, Sensor},
+};
 use serde_json::{Value, json};
 use std::{
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -45,6 +50,7 @@ struct Watch<'a> {
     since: u64,
     rules_since: u64,
     responder: Responder,
+    origins: Origins,
     /// Kinds of events that are asked for.
     asked_for: Vec<gabion_model::EventKind>,
 }
@@ -111,6 +117,7 @@ impl<'a> Watch<'a> {
             since,
             rules_since: since,
             responder: Responder::open(&args.state, &args.never_touch)?,
+            origins: Origins::new(Path::new("/proc")),
             asked_for: Vec::new(),
         };
         watch.demand()?;
@@ -119,16 +126,29 @@ impl<'a> Watch<'a> {
 
     /// What happened since the last time.
     fn once(&mut self) -> anyhow::Result<()> {
-        let Self { sensor, names, judge, news, .. } = self;
+        let Self { sensor, names, judge, news, origins, .. } = self;
         sensor.poll(PATIENCE, names, &mut |event| {
             for change in news.borrow_mut().drain(..) {
+                if let Change::Ended(key) = change {
+                    origins.forget(key);
+                }
                 judge.container(&change, event.time);
             }
-            judge.event(event);
+            match event.subject {
+                Subject::Process(process) if event.container != ContainerKey::HOST => {
+                    let mut process = process.clone();
+                    process.exe.in_image = origins.in_image(event.container, event.task.pid, &process.exe);
+                    judge.event(&Event { subject: Subject::Process(&process), ..*event });
+                }
+                _ => judge.event(event),
+            }
         })?;
         let time = now()?;
         names.attend(time);
         for change in news.borrow_mut().drain(..) {
+            if let Change::Ended(key) = change {
+                origins.forget(key);
+            }
             judge.container(&change, time);
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
@@ -287,6 +307,11 @@ impl<'a> Watch<'a> {
             gaps.push((count, format!("alerts could not be written to {place}")));
         }
         gaps.push((self.judge.uncounted(), "counts of rules thrown out: too many at once".to_owned()));
+        gaps.push((
+            self.origins.unknown,
+            "programs of containers that may or may not be of the image: no overlay, or gone too soon"
+                .to_owned(),
+        ));
         let forgotten = self.judge.forgotten();
         gaps.push((forgotten.processes, "processes forgotten for want of room".to_owned()));
         gaps.push((forgotten.containers, "containers forgotten for want of room".to_owned()));

@@ -397,3 +397,91 @@ fn responses_have_guard_rails_and_a_way_back() {
         .expect("starts");
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("it was changed"));
 }
+
+/// An overlay over a directory, as runtimes make it; unmounted when this is dropped.
+struct Overlay(PathBuf);
+
+impl Overlay {
+    fn new(home: &Path, lower: &Path) -> Self {
+        let [upper, work, merged] = ["upper", "work", "merged"].map(|name| {
+            let path = home.join(name);
+            fs::create_dir_all(&path).expect("makes");
+            path.display().to_string()
+        });
+        let options = format!("lowerdir={},upperdir={upper},workdir={work}", lower.display());
+        run(Command::new("mount").args(["-t", "overlay", "overlay", "-o", &options, &merged]));
+        Self(merged.into())
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        // The directory would stay otherwise.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn what_was_brought_is_told_from_what_the_image_has() {
+    if !can_run("what_was_brought_is_told_from_what_the_image_has", &["runc", "busybox", "mount"]) {
+        return;
+    }
+    let home = directory();
+    let name = format!("gabion-drift-{}", std::process::id());
+    let script = "/bin/id; /bin/cp /bin/busybox /bin/ls.new; /bin/busybox mv /bin/ls.new /bin/wget; /bin/wget --help; \
+                  /bin/busybox chmod 700 /bin/tool; /bin/tool; \
+                  /bin/busybox printf x >> /bin/other; /bin/other; /data/mine; true";
+    let bundle = bundle(home.path(), &name, "start", script);
+    let bin = bundle.join("rootfs/bin");
+    // Scripts are run by an interpreter of the image, so these are programs.
+    for program in ["tool", "other"] {
+        fs::copy("/bin/true", bin.join(program)).expect("copies");
+    }
+    // What they need to run, where a program of the host looks for it.
+    for library in ["lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/libc.so.6"] {
+        let to = bundle.join("rootfs").join(library);
+        fs::create_dir_all(to.parent().expect("has one")).expect("makes");
+        fs::copy(Path::new("/").join(library), to).expect("copies");
+    }
+    let data = home.path().join("data");
+    fs::create_dir_all(&data).expect("makes");
+    fs::copy("/bin/true", data.join("mine")).expect("copies");
+    let overlay = Overlay::new(home.path(), &bundle.join("rootfs"));
+    let mut spec: Value =
+        serde_json::from_slice(&fs::read(bundle.join("config.json")).expect("reads")).expect("JSON");
+    spec["root"]["path"] = json!(overlay.0);
+    let mounts = spec["mounts"].as_array_mut().expect("a list");
+    mounts.push(json!({"destination": "/data", "type": "bind", "source": data, "options": ["bind"]}));
+    fs::write(bundle.join("config.json"), spec.to_string()).expect("writes");
+
+    let agent = Agent::start(home.path(), &[]);
+    let heard = home.path().join("heard");
+    let filter = format!("evt.type = execve and evt.res = SUCCESS and container.name = {name}");
+    let mut follower = agent
+        .ask(&["events", "--follow", "--filter", &filter, "--print", "%proc.exepath %gabion.exe_in_image."])
+        .stdout(fs::File::create(&heard).expect("a file"))
+        .spawn()
+        .expect("starts");
+    wait_for("somebody to follow", || run(&mut agent.ask(&["status"])).contains("followed by 1"));
+    run(Command::new("runc").args(["run", &name]).current_dir(&bundle).stdin(Stdio::null()));
+    let lines = || fs::read_to_string(&heard).unwrap_or_default();
+    wait_for("the last program", || lines().contains("/data/mine"));
+    for line in [
+        "/bin/busybox true.",
+        "/bin/wget false.",
+        "/bin/tool true.",
+        "/bin/other false.",
+        "/data/mine false.",
+    ] {
+        assert!(lines().lines().any(|told| told == line), "{line} in\n{}", lines());
+    }
+    follower.kill().expect("ends");
+    follower.wait().expect("ends");
+    let dropped: Vec<Value> = agent.told(&name);
+    let files: Vec<&str> = dropped
+        .iter()
+        .filter(|alert| alert["rule"] == "Program dropped and executed")
+        .filter_map(|alert| alert["output_fields"]["proc.exepath"].as_str())
+        .collect();
+    assert_eq!(files, ["/bin/wget", "/bin/other"], "a changed mode is no new program");
+}
