@@ -12,7 +12,11 @@ mod db;
 mod debian12;
 mod diff;
 mod feeds;
+#[path = "../../../image/tests/it/machine.rs"]
+#[allow(dead_code, reason = "shared with the tests of image")]
+mod machine;
 mod plan;
+mod registry;
 mod replay;
 mod rules;
 mod support;
