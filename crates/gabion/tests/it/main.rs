@@ -3,6 +3,7 @@
 //!
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
+mod advisories;
 mod agent;
 mod bad;
 mod bases;
