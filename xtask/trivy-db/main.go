@@ -1,24 +1,30 @@
 // Trivy-db writes OSV records as a database of Trivy, so that Trivy can be asked about the same advisories as Gabion:
 //
-//	go run . DIR RECORDS...      writes DIR/db/trivy.db and DIR/db/metadata.json
+//	go run . [-records] DIR RECORDS...      writes DIR/db/trivy.db and DIR/db/metadata.json
 //
 // Trivy then runs with --cache-dir DIR --skip-db-update --offline-scan. RECORDS are files of JSON lines; - is what comes in.
 //
 //	bucket                     key        value
 //	"debian 12" / PACKAGE      CVE        {"FixedVersion": "1.2-3"}; without one there is no fix
 //	"alpine 3.19" / PACKAGE    CVE        the same
+//	"alma 9" / PACKAGE         CVE        the same; a package of a module is "nodejs:18::npm"
 //	"npm::Gabion" / PACKAGE    CVE        {"VulnerableVersions": [">=1.0.0, <1.2.3"], "PatchedVersions": ["1.2.3"]}
 //	data-source                bucket     who says so
 //	vulnerability              CVE        title and severity; Trivy drops what it has no entry for
 //
 // Trivy keeps one value for a package and a CVE: the ranges of several records add up; of the fixed versions of a
-// distribution, the last one told stands.
+// distribution, the last one told stands. With -records the key is not the CVE but the record, GO-2021-0053, so that nothing is
+// lost: a distribution's second row about a package is GO-2021-0053#2, and is judged by itself.
+//
+// A range from 0 has no lower bound here. As ">=0" it would leave out what comes before the release 0, pseudo-versions of Go
+// among it, and OSV means every version.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +39,7 @@ type record struct {
 	ID        string
 	Aliases   []string
 	Upstream  []string
+	Related   []string
 	Summary   string
 	Withdrawn string
 	Affected  []struct {
@@ -64,12 +71,16 @@ const (
 // How Trivy names the ecosystems of languages.
 var languages = map[string]string{
 	"npm": "npm", "PyPI": "pip", "Maven": "maven", "Go": "go", "crates.io": "cargo", "RubyGems": "rubygems",
-	"Packagist": "composer", "NuGet": "nuget",
+	"Packagist": "composer", "NuGet": "nuget", "Bitnami": "bitnami",
 }
 
 // The ids under which Trivy keeps a record: those of the vulnerabilities, where it tells them.
 func (r record) ids() []string {
-	for _, list := range [][]string{r.Upstream, {r.ID}, r.Aliases} {
+	lists := [][]string{r.Upstream, {r.ID}, r.Aliases}
+	if strings.HasPrefix(r.Affected[0].Package.Ecosystem, "AlmaLinux") {
+		lists = append(lists, r.Related)
+	}
+	for _, list := range lists {
 		var cves []string
 		for _, id := range list {
 			if strings.HasPrefix(id, "CVE-") {
@@ -98,55 +109,118 @@ func (r record) row(i int) (string, source, *advisory) {
 	case "Alpine":
 		of = source{"alpine", "Alpine Secdb", "https://secdb.alpinelinux.org"}
 		release = strings.TrimPrefix(release, "v")
+	case "AlmaLinux":
+		of = source{"alma", "AlmaLinux Product Errata", "https://errata.almalinux.org"}
 	default:
 		return "", of, nil
 	}
 	out := advisory{Status: statusAffected}
 	for _, span := range affected.Ranges {
 		for _, event := range span.Events {
-			if fixed, ok := event["fixed"]; ok {
+			fixed, ok := event["fixed"]
+			switch {
+			case fixed == "0" || fixed == "<not-affected>":
+				return "", of, nil
+			// Debian writes "<end-of-life>" and the like where nothing is fixed.
+			case ok && !strings.HasPrefix(fixed, "<"):
 				out = advisory{FixedVersion: fixed}
 			}
 		}
-	}
-	// Never affected.
-	if out.FixedVersion == "0" {
-		return "", of, nil
 	}
 	return of.ID + " " + release, of, &out
 }
 
 func (r record) spans(i int) *advisory {
 	var out advisory
+	add := func(bounds ...string) {
+		text := strings.Join(given(bounds), ", ")
+		out.VulnerableVersions = append(out.VulnerableVersions, text)
+	}
 	for _, span := range r.Affected[i].Ranges {
 		if span.Type == "GIT" {
 			continue
 		}
-		from := ""
+		open, from := false, ""
 		for _, event := range span.Events {
 			switch {
 			case event["introduced"] != "":
-				from = ">=" + event["introduced"]
+				// What is vulnerable already is not so from a later version on.
+				if open {
+					continue
+				}
+				open, from = true, ">="+event["introduced"]
+				if first := event["introduced"]; first == "0" || first == "0.0.0-0" {
+					from = ""
+				}
 			case event["fixed"] != "":
-				out.VulnerableVersions = append(out.VulnerableVersions, from+", <"+event["fixed"])
 				out.PatchedVersions = append(out.PatchedVersions, event["fixed"])
-				from = ""
+				if open {
+					add(from, "<"+event["fixed"])
+				}
+				open = false
 			case event["last_affected"] != "":
-				out.VulnerableVersions = append(out.VulnerableVersions, from+", <="+event["last_affected"])
-				from = ""
+				if open {
+					add(from, "<="+event["last_affected"])
+				}
+				open = false
 			}
 		}
-		if from != "" {
-			out.VulnerableVersions = append(out.VulnerableVersions, from)
+		if open {
+			add(from)
 		}
 	}
 	for _, version := range r.Affected[i].Versions {
-		out.VulnerableVersions = append(out.VulnerableVersions, "="+version)
+		add("=" + version)
 	}
 	if len(out.VulnerableVersions) == 0 {
 		return nil
 	}
 	return &out
+}
+
+// Those that say something.
+func given(bounds []string) []string {
+	var out []string
+	for _, bound := range bounds {
+		if bound != "" {
+			out = append(out, bound)
+		}
+	}
+	return out
+}
+
+// The names by which Trivy looks for the package of a row.
+func (r record) names(bucket string, i int) []string {
+	name := r.Affected[i].Package.Name
+	switch {
+	case strings.HasPrefix(bucket, "pip::"):
+		return []string{strings.ToLower(strings.ReplaceAll(name, "_", "-"))}
+	case strings.HasPrefix(bucket, "alma ") && r.isModular(i):
+		// AlmaLinux tells the streams in the title alone: "Moderate: virt:rhel and virt-devel:rhel security update".
+		var names []string
+		for _, word := range strings.Fields(r.Summary) {
+			word = strings.Trim(word, ",.()")
+			if module, stream, ok := strings.Cut(word, ":"); ok && module != "" && stream != "" {
+				names = append(names, word+"::"+name)
+			}
+		}
+		return names
+	case strings.Contains(bucket, "::") && !strings.HasPrefix(bucket, "go::"):
+		return []string{strings.ToLower(name)}
+	}
+	return []string{name}
+}
+
+// Whether a row is about what was built for a module.
+func (r record) isModular(i int) bool {
+	for _, span := range r.Affected[i].Ranges {
+		for _, event := range span.Events {
+			if strings.Contains(event["fixed"], ".module") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func put(tx *bolt.Tx, value any, path ...string) error {
@@ -175,6 +249,8 @@ type content struct {
 	rows    map[place]*advisory
 	titles  map[string]string
 	sources map[string]source
+	// Whether records are keys, not CVEs.
+	records bool
 }
 
 func (c content) add(r record) {
@@ -186,30 +262,34 @@ func (c content) add(r record) {
 		if row == nil {
 			continue
 		}
-		name := r.Affected[i].Package.Name
-		// As Trivy itself writes names.
-		if strings.HasPrefix(bucket, "pip::") {
-			name = strings.ReplaceAll(name, "_", "-")
-		}
-		if strings.Contains(bucket, "::") && !strings.HasPrefix(bucket, "go::") {
-			name = strings.ToLower(name)
-		}
 		c.sources[bucket] = of
-		for _, id := range r.ids() {
-			if id == "" || name == "" {
-				continue
+		ids := []string{r.ID}
+		if !c.records {
+			ids = r.ids()
+		}
+		for _, name := range r.names(bucket, i) {
+			for _, id := range ids {
+				if id != "" && name != "" {
+					c.put(place{bucket, name, id}, r.Summary, row)
+				}
 			}
-			c.titles[id] = r.Summary
-			at := place{bucket, name, id}
-			if before, ok := c.rows[at]; ok && len(row.VulnerableVersions) > 0 {
-				before.VulnerableVersions = append(before.VulnerableVersions, row.VulnerableVersions...)
-				before.PatchedVersions = append(before.PatchedVersions, row.PatchedVersions...)
-				continue
-			}
-			one := *row
-			c.rows[at] = &one
 		}
 	}
+}
+
+func (c content) put(at place, title string, row *advisory) {
+	record := at.id
+	for n := 2; c.records && len(row.VulnerableVersions) == 0 && c.rows[at] != nil; n++ {
+		at.id = fmt.Sprintf("%s#%d", record, n)
+	}
+	c.titles[at.id] = title
+	if before, ok := c.rows[at]; ok && len(row.VulnerableVersions) > 0 {
+		before.VulnerableVersions = append(before.VulnerableVersions, row.VulnerableVersions...)
+		before.PatchedVersions = append(before.PatchedVersions, row.PatchedVersions...)
+		return
+	}
+	one := *row
+	c.rows[at] = &one
 }
 
 func (c content) write(tx *bolt.Tx) error {
@@ -247,7 +327,7 @@ func read(path string, each func(record)) error {
 	}
 }
 
-func run(dir string, paths []string) error {
+func run(dir string, paths []string, byRecord bool) error {
 	dir = filepath.Join(dir, "db")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -261,7 +341,7 @@ func run(dir string, paths []string) error {
 		return err
 	}
 	records := 0
-	all := content{map[place]*advisory{}, map[string]string{}, map[string]source{}}
+	all := content{map[place]*advisory{}, map[string]string{}, map[string]source{}, byRecord}
 	for _, path := range paths {
 		err = errors.Join(err, read(path, func(one record) {
 			records++
@@ -286,11 +366,13 @@ func run(dir string, paths []string) error {
 }
 
 func main() {
-	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: trivy-db DIR RECORDS...")
+	byRecord := flag.Bool("records", false, "keep each record apart, under its own id")
+	flag.Parse()
+	if flag.NArg() < 2 {
+		fmt.Fprintln(os.Stderr, "usage: trivy-db [-records] DIR RECORDS...")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2:]); err != nil {
+	if err := run(flag.Arg(0), flag.Args()[1:], *byRecord); err != nil {
 		fmt.Fprintln(os.Stderr, "trivy-db:", err)
 		os.Exit(1)
 	}

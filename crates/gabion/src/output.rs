@@ -3,6 +3,7 @@
 
 use crate::cli::{Cli, Color, OutputFile};
 use clap::CommandFactory;
+use gabion_image::source::SourceError;
 use gabion_model::ScanReport;
 use gabion_report::{Format, Options};
 use std::{
@@ -15,7 +16,17 @@ use std::{
 /// An error for the user: `error: ...`, its causes, and a hint if there is one.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
+    if let Some(hint) = error.chain().find_map(hint) {
+        eprintln!("hint: {hint}");
+    }
     ExitCode::from(2)
+}
+
+/// What to do about a registry, which may be the reason for an error of I/O.
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let source = cause.downcast_ref::<SourceError>().or_else(|| inner?.downcast_ref());
+    source.and_then(SourceError::hint)
 }
 
 /// Writes to standard output. A reader that has seen enough (`gabion scan ... | head`) is no failure: what remains to

@@ -150,8 +150,8 @@ pub(crate) fn parse_platform(text: &str) -> anyhow::Result<Platform> {
 }
 
 fn blobs(directory: PathBuf, fetched: Fetched) -> Work {
-    let Fetched { manifest, index, tags, platform: _ } = fetched;
-    Work::Blobs { directory, manifest, index, tags }
+    let Fetched { manifest, index, attached, tags, platform: _ } = fetched;
+    Work::Blobs { directory, manifest, index, attached, tags }
 }
 
 /// Where fetched blobs go: the cache, or a directory that goes when the scan is over.

@@ -130,6 +130,8 @@ pub struct Choice<'a> {
     pub manifest: Option<Digest>,
     /// The index that it was chosen from.
     pub index: Option<Digest>,
+    /// What is attached to it, as whoever fetched it found.
+    pub attached: &'a [Digest],
     /// The platform.
     pub platform: &'a Platform,
 }
@@ -273,7 +275,7 @@ fn open_oci(store: &Store, choice: &Choice<'_>) -> Result<LocalImage, ArchiveErr
         config_digest: manifest.config.digest,
         manifest: Some(manifest_digest),
         index: way.index(),
-        said: store.said(&way, manifest_digest, &manifest),
+        said: store.said(&way, choice.attached, manifest_digest, &manifest),
         tags,
         layers,
     })

@@ -14,6 +14,8 @@ use std::path::PathBuf;
 pub(crate) struct Told {
     pub(crate) advisories: Vec<Advisory>,
     pub(crate) rejected: Vec<Rejected>,
+    /// What CISA says of CVEs.
+    pub(crate) assessments: Vec<Assessment>,
     /// Records about CVEs.
     pub(crate) others: usize,
 }
@@ -26,7 +28,8 @@ impl Sink for Told {
         self.others += 1;
     }
     fn likelihood(&mut self, _: Likelihood) {}
-    fn assessment(&mut self, _: Assessment) {
+    fn assessment(&mut self, assessment: Assessment) {
+        self.assessments.push(assessment);
         self.others += 1;
     }
     fn lifecycle(&mut self, _: Lifecycle) {}

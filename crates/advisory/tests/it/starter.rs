@@ -61,6 +61,9 @@ fn starter(name: &str) -> Vec<Advisory> {
     told.advisories
 }
 
+/// CVEs that CISA scores otherwise than NVD, whose score the starter records have.
+const SCORES: [&str; 2] = ["CVE-2023-38545", "CVE-2023-6378"];
+
 fn bounds(range: &Range) -> impl Iterator<Item = &String> {
     let end = match &range.until {
         Until::Open => None,
@@ -230,4 +233,29 @@ fn what_is_told_agrees_with_the_public_feeds() {
         let found = compared.get(ecosystem).copied().unwrap_or_default();
         assert!(found >= *least, "{found} rows of {} were compared", ecosystem.name());
     }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "who runs the tests must see that this one did not run")]
+fn scores_are_those_of_cisa_where_it_has_any() {
+    let Some(data) = data() else {
+        eprintln!("not run: the shared data is not there; set GABION_TEST_DATA");
+        return;
+    };
+    let mut told = Told::default();
+    let path = data.join("vulnrichment.jsonl.zst");
+    import(Kind::Vulnrichment, &path, &FeedLimits::DEFAULT, &mut told).expect("a feed that can be read");
+    let scores: BTreeMap<&str, &String> =
+        told.assessments.iter().filter_map(|one| Some((one.cve.as_str(), one.cvss.as_ref()?))).collect();
+    let (mut compared, mut differ) = (0, Vec::new());
+    for advisory in starter("known.jsonl").iter().filter(|advisory| !advisory.cvss.is_empty()) {
+        for (cve, score) in ids(advisory).into_iter().filter_map(|id| scores.get_key_value(id)) {
+            compared += 1;
+            if !advisory.cvss.contains(score) {
+                differ.push((*cve).to_owned());
+            }
+        }
+    }
+    assert_eq!(differ, SCORES, "of {compared}");
+    assert!(compared >= 15, "{compared}");
 }

@@ -7,6 +7,8 @@
 //!                               └─ attestation of BuildKit: provenance, and an SBOM
 //! ```
 
+mod registry;
+
 use crate::{
     bad::{Desk, Image, Layer, Ran, Tar, blob, index_of, sha256},
     feeds,

@@ -1,6 +1,7 @@
-//! `gabion db`: from feeds to a database, and what is asked of it. How databases come to others is in [`share`].
+//! `gabion db`: from feeds to a database, and what is asked of it. How databases come to others is in [`share`] and [`push`].
 
 mod affected;
+mod push;
 mod share;
 
 use crate::{

@@ -3,6 +3,7 @@
 //!
 //! A test whose tools are missing says so and passes; with `CI=true` it fails.
 
+mod advisories;
 mod agent;
 mod bad;
 mod bases;
@@ -12,8 +13,12 @@ mod db;
 mod debian12;
 mod diff;
 mod feeds;
+#[path = "../../../image/tests/it/machine.rs"]
+#[allow(dead_code, reason = "shared with the tests of image")]
+mod machine;
 mod own_rules;
 mod plan;
+mod registry;
 mod replay;
 mod rules;
 mod support;

@@ -40,8 +40,8 @@ impl Way {
 }
 
 impl Store {
-    /// What is said about the image at the end of a way.
-    pub(super) fn said(&self, way: &Way, digest: Digest, manifest: &Manifest) -> Said {
+    /// What is said about the image at the end of a way, and by what is `attached` to it apart from that.
+    pub(super) fn said(&self, way: &Way, attached: &[Digest], digest: Digest, manifest: &Manifest) -> Said {
         let annotations = std::iter::once(&manifest.annotations)
             .chain(way.chosen.iter().map(|entry| &entry.annotations))
             .chain(way.indexes.iter().map(|(_, index)| &index.annotations));
@@ -58,8 +58,11 @@ impl Store {
         for entry in entries {
             let is_named = of.iter().any(|digest| attestation::is_attached_to(entry, *digest));
             if (is_named || is_attestation(entry)) && seen.insert(entry.digest) {
-                reader.attestation(entry, is_named, false);
+                reader.attestation(entry.digest, is_named, false);
             }
+        }
+        for digest in attached {
+            reader.attestation(*digest, true, false);
         }
         let mut said = reader.said;
         said.bases.sort();
@@ -80,8 +83,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// One that is attached: a manifest, or the referrers of the image as an index of them. Unless it `is_named` by what
     /// attaches it, its manifest must name the image.
-    fn attestation(&mut self, entry: &Descriptor, is_named: bool, nested: bool) {
-        let Some(document) = self.document(entry.digest) else { return };
+    fn attestation(&mut self, digest: Digest, is_named: bool, nested: bool) {
+        let Some(document) = self.document(digest) else { return };
         match Document::parse(&document) {
             Ok(Document::Manifest(manifest)) => {
                 if is_named || manifest.subject.is_some_and(|subject| self.of.contains(&subject)) {
@@ -97,11 +100,11 @@ impl Reader<'_> {
             }
             Ok(Document::Index(index)) if !nested => {
                 index.manifests.iter().filter(|entry| is_attestation(entry)).for_each(|entry| {
-                    self.attestation(entry, false, true);
+                    self.attestation(entry.digest, false, true);
                 });
             }
-            Ok(Document::Index(_)) => self.unreadable(entry.digest, &"an index within an index"),
-            Err(why) => self.unreadable(entry.digest, &why),
+            Ok(Document::Index(_)) => self.unreadable(digest, &"an index within an index"),
+            Err(why) => self.unreadable(digest, &why),
         }
     }
 

@@ -4,6 +4,7 @@
 //! finds one may trust it. What has arrived of an unfinished one stays as `HEX.partial`, locked by its
 //! writer; the next writer hashes what is there and goes on. If two processes fetch the same blob at once,
 //! the second writes a file of its own, and whoever renames last wins: the bytes are the same.
+//! `HEX.attached` lists what a registry has attached to the image of that manifest.
 
 use super::SourceError;
 use gabion_model::Digest;
@@ -111,10 +112,35 @@ impl BlobStore {
         Ok(partial)
     }
 
+    /// What was found to be attached to an image; none if nobody looked.
+    pub(super) fn attached(&self, image: &Digest) -> Result<Option<Vec<Digest>>, SourceError> {
+        let path = self.path(image).with_extension(ATTACHED);
+        match fs::read_to_string(&path) {
+            // What is no digest is of no writer of ours.
+            Ok(text) => Ok(text.lines().map(|line| line.parse().ok()).collect()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(SourceError::file(&path, e)),
+        }
+    }
+
+    /// Remembers what is attached to an image.
+    pub(super) fn attach(&self, image: &Digest, attached: &[Digest]) -> Result<(), SourceError> {
+        let path = self.path(image).with_extension(ATTACHED);
+        let text: Vec<String> = attached.iter().map(Digest::to_string).collect();
+        // Half a list is never seen.
+        let partial = path.with_extension(format!("{}.partial", std::process::id()));
+        fs::write(&partial, text.join("\n"))
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(|e| SourceError::file(&path, e))
+    }
+
     fn path(&self, digest: &Digest) -> PathBuf {
         self.directory.join(digest.hex())
     }
 }
+
+/// The ending of a list of what is attached to an image.
+const ATTACHED: &str = "attached";
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
@@ -273,6 +299,20 @@ mod tests {
         again.finish("test").expect("is whole");
         drop(again);
         assert_eq!(names(&store), [digest.hex()]);
+    }
+
+    #[test]
+    fn what_is_attached_is_remembered() {
+        let (_keep, store) = store();
+        let image = digest_of(b"image");
+        let attached = || store.attached(&image).expect("reads");
+        assert_eq!(attached(), None);
+        store.attach(&image, &[]).expect("writes");
+        assert_eq!(attached(), Some(vec![]));
+        store.attach(&image, &[digest_of(b"a"), digest_of(b"b")]).expect("writes");
+        assert_eq!(attached(), Some(vec![digest_of(b"a"), digest_of(b"b")]));
+        fs::write(store.path(&image).with_extension(ATTACHED), "sha256:ab").expect("writes");
+        assert_eq!(attached(), None, "no digest");
     }
 
     #[test]

@@ -124,7 +124,13 @@ pub async fn fetch(
     blobs.put(&resolved.digest, resolved.bytes.as_slice())?;
     blobs.put(&resolved.manifest.config.digest, config_bytes.as_slice())?;
     space.copy_layers(&name, &resolved.manifest, blobs, progress).await?;
-    let fetched = Fetched { manifest: resolved.digest, index: None, tags, platform: config.platform };
+    let fetched = Fetched {
+        manifest: resolved.digest,
+        index: None,
+        attached: Vec::new(),
+        tags,
+        platform: config.platform,
+    };
     Ok(ContainerdImage::Blobs(fetched))
 }
 

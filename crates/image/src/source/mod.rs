@@ -44,6 +44,8 @@ pub struct Fetched {
     pub manifest: Digest,
     /// The index that it was chosen from, if it was; its bytes are in the store, too.
     pub index: Option<Digest>,
+    /// Manifests of attestations and indexes of them that are attached to it without its index; they are in the store, too.
+    pub attached: Vec<Digest>,
     /// The names it is known by at the source.
     pub tags: Vec<String>,
     /// `linux/amd64`, as its configuration says.

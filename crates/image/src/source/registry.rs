@@ -4,7 +4,10 @@
 //! ```text
 //!   reference ──► manifest or index ──(platform)──► manifest ──► configuration ──► layers, a few at once
 //!                 each asked of the mirrors first, then of the registry; each verified; none fetched twice
+//!             then what is attached to the image: [`attached`]
 //! ```
+
+mod attached;
 
 use super::{
     BlobStore, Fetched, Platform, Progress, Reference, Retry, SourceError,
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     caps::Limits,
-    manifest::{Config, Descriptor, Document, Index, MAX_DOCUMENT, Manifest, attestation},
+    manifest::{Config, Descriptor, Document, Index, MAX_DOCUMENT, Manifest},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use gabion_model::Digest;
@@ -98,15 +101,10 @@ pub async fn fetch(
     let Resolved { digest, manifest, index } = session.resolve(&reference).await?;
     let platform = session.configuration(&manifest).await?;
     session.layers(&manifest).await?;
-    let index = match index {
-        Some((of, index)) => {
-            session.attestations(digest, &index).await;
-            Some(of)
-        }
-        None => None,
-    };
+    let named = index.as_ref().map(|(_, index)| index);
+    let attached = session.attached(digest, named, reference.digest.is_some()).await?;
     let tags = reference.tagged().into_iter().collect();
-    Ok(Fetched { manifest: digest, index, tags, platform })
+    Ok(Fetched { manifest: digest, index: index.map(|(of, _)| of), attached, tags, platform })
 }
 
 /// The mirrors in order, then the registry itself.
@@ -265,21 +263,6 @@ impl Session<'_> {
             .buffer_unordered(self.options.parallel.max(1))
             .try_collect::<()>()
             .await
-    }
-
-    /// Stores the provenance that is attached to an image in its index. It is a hint: the image is there without it, and
-    /// whoever looks into it tells what is missing.
-    async fn attestations(&self, image: Digest, index: &Index) {
-        for entry in attestation::attached(index, image).take(attestation::MAX_DOCUMENTS) {
-            let Ok(bytes) = self.manifest(&entry.digest.to_string(), Some(entry.digest)).await else {
-                continue;
-            };
-            let Ok(Document::Manifest(manifest)) = Document::parse(&bytes) else { continue };
-            let statements = manifest.layers.iter().filter(|layer| attestation::may_be_provenance(layer));
-            for layer in statements.filter(|layer| layer.size <= MAX_DOCUMENT) {
-                let _ = self.blob(layer, &super::Quiet).await;
-            }
-        }
     }
 
     async fn blob(&self, blob: &Descriptor, progress: &dyn Progress) -> Result<(), SourceError> {

@@ -20,26 +20,18 @@ use std::{
 /// Inputs, opened before the sandbox closes.
 pub(super) enum Opened {
     Image(Box<LocalImage>),
-    Layout {
-        directory: PathBuf,
-        name: Option<String>,
-        fetched: Option<(Digest, Option<Digest>)>,
-        tags: Vec<String>,
-    },
-    Archive {
-        file: File,
-        shown: String,
-        name: Option<String>,
-        docker: bool,
-    },
-    Snapshots {
-        config: Vec<u8>,
-        manifest: Digest,
-        roots: Vec<Root>,
-        tags: Vec<String>,
-    },
+    Layout { directory: PathBuf, name: Option<String>, fetched: Option<Named>, tags: Vec<String> },
+    Archive { file: File, shown: String, name: Option<String>, docker: bool },
+    Snapshots { config: Vec<u8>, manifest: Digest, roots: Vec<Root>, tags: Vec<String> },
     Root(Root, Scope),
     Sbom(File, String),
+}
+
+/// An image that was fetched: its manifest, the index it was chosen from, and what is attached to it without that.
+pub(super) struct Named {
+    manifest: Digest,
+    index: Option<Digest>,
+    attached: Vec<Digest>,
 }
 
 impl Worker<'_> {
@@ -63,11 +55,11 @@ impl Worker<'_> {
                 },
                 vec![directory.clone()],
             ),
-            Work::Blobs { directory, manifest, index, tags } => (
+            Work::Blobs { directory, manifest, index, attached, tags } => (
                 Opened::Layout {
                     directory: directory.clone(),
                     name: None,
-                    fetched: Some((*manifest, *index)),
+                    fetched: Some(Named { manifest: *manifest, index: *index, attached: attached.clone() }),
                     tags: tags.clone(),
                 },
                 vec![directory.join("blobs")],
@@ -99,16 +91,21 @@ impl Worker<'_> {
         let platform = &wanted.clone().unwrap_or_else(Platform::host);
         let opened = match opened {
             Opened::Layout { directory, name, fetched, tags } => {
-                let (manifest, index) =
-                    fetched.map_or((None, None), |(manifest, index)| (Some(manifest), index));
-                let choice = Choice { name: name.as_deref(), manifest, index, platform };
+                let choice = Choice {
+                    name: name.as_deref(),
+                    manifest: fetched.as_ref().map(|named| named.manifest),
+                    index: fetched.as_ref().and_then(|named| named.index),
+                    attached: fetched.as_ref().map_or(&[], |named| &named.attached),
+                    platform,
+                };
                 let mut image = archive::open_layout(&directory, &choice)?;
                 image.tags.extend(tags);
                 Opened::Image(Box::new(image))
             }
             Opened::Archive { file, shown, name, docker } => {
                 let file = self.plain(file, &shown, spill)?;
-                let choice = Choice { name: name.as_deref(), manifest: None, index: None, platform };
+                let choice =
+                    Choice { name: name.as_deref(), manifest: None, index: None, attached: &[], platform };
                 let open = if docker { archive::open_docker_archive } else { archive::open_oci_archive };
                 Opened::Image(Box::new(open(file, &shown, &choice)?))
             }

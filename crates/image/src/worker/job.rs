@@ -37,6 +37,8 @@ pub enum Work {
         manifest: Digest,
         /// The index that it was chosen from, if it was.
         index: Option<Digest>,
+        /// What is attached to it without its index.
+        attached: Vec<Digest>,
         /// Names of the image.
         tags: Vec<String>,
     },

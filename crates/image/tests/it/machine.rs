@@ -1,9 +1,10 @@
 //! This machine, for tests that start daemons on it: tools, processes, waiting, and an image to run.
 //!
-//! The tests of `node` use this file, too.
+//! The tests of `node` and `gabion` use this file, too.
 
 use std::{
     env,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -62,6 +63,12 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
         assert!(Instant::now() < deadline, "{what} did not happen in time");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("binds");
+    listener.local_addr().expect("bound").port()
 }
 
 /// A program that is asked to end, and waited for, when this goes away.

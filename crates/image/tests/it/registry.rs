@@ -175,14 +175,63 @@ fn an_image_is_fetched_whole_and_only_once() {
     let fetched = client.fetch(&v1(&server)).expect("fetches");
     assert_eq!(fetched.tags, [v1(&server)]);
     assert_eq!(fetched.platform, host());
-    assert_eq!(client.files(), 4, "manifest, configuration, two layers");
+    assert_eq!(client.files(), 4 + 1, "manifest, configuration, two layers, what is attached");
     assert_eq!(client.store().read(&digest_of(&big()), 1 << 20).expect("reads"), Some(big()));
     assert_eq!(client.heard.bytes(), (300_003, 300_003));
     let before = server.paths().len();
     client.fetch(&v1(&server)).expect("fetches again");
-    assert_eq!(server.paths().len(), before + 1, "a tag may have moved: only that is asked");
+    assert_eq!(
+        server.paths().len(),
+        before + 1 + 3,
+        "a tag may have moved: that is asked, and what is attached"
+    );
     client.fetch(&format!("{}/app:v1@{}", server.host, fetched.manifest)).expect("by digest");
-    assert_eq!(server.paths().len(), before + 1, "a digest cannot: nothing is asked");
+    assert_eq!(server.paths().len(), before + 1 + 3, "a digest cannot: nothing is asked");
+}
+
+#[test]
+fn referrers_are_stored_and_what_cannot_be_asked_for_is_told() {
+    let mut held = Held::default();
+    let image = held.image("v1", &host(), &[b"layer"], LAYER, CONFIG);
+    let statement = held.blob(b"{\"predicateType\":\"\"}");
+    let config = held.blob(b"{}");
+    let manifest = held.document(
+        "attestation",
+        &format!(
+            r#"{{"schemaVersion":2,"config":{{"digest":"{config}","size":2}},
+                "layers":[{{"mediaType":"application/vnd.in-toto+json","digest":"{statement}","size":20}}]}}"#
+        ),
+    );
+    let list = format!(
+        r#"{{"schemaVersion":2,"manifests":[
+            {{"artifactType":"application/vnd.in-toto+json","digest":"{manifest}","size":1}},
+            {{"artifactType":"application/spdx+json","digest":"{image}","size":1}}]}}"#
+    );
+    held.0.insert(format!("referrers/{image}"), list.clone().into());
+    // A tag is not looked at where referrers are known.
+    held.document(&image.replace(':', "-"), &list.replace("spdx", "other"));
+    let broken = held.clone();
+    let server = held.serve();
+    let client = Client::of(&[&server]);
+    let fetched = client.fetch(&v1(&server)).expect("fetches");
+    assert_eq!(fetched.attached, [digest_of(list.as_bytes())]);
+    for stored in [&manifest, &statement] {
+        assert!(client.store().get(&stored.parse().expect("a digest")).is_some(), "{stored}");
+    }
+    let before = server.paths().len();
+    let again = client.fetch(&format!("{}/app@{image}", server.host)).expect("by digest");
+    assert_eq!((again.attached, server.paths().len()), (fetched.attached, before));
+
+    let server = Server::tcp(move |asked| {
+        if asked.path.contains("/referrers/") { Answer::status(500) } else { broken.answer(asked) }
+    });
+    let client = Client::of(&[&server]);
+    assert!(client.fetch(&v1(&server)).expect("fetches").attached.is_empty());
+    let messages = client.heard.messages.lock().expect("not poisoned");
+    assert!(
+        messages.iter().any(|text| text.contains("is not known: ") && text.contains("500")),
+        "{messages:?}"
+    );
 }
 
 #[test]

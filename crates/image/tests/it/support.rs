@@ -5,7 +5,6 @@ pub(crate) use crate::machine::*;
 use gabion_image::source::Progress;
 use std::{
     future::Future,
-    net::{Ipv4Addr, TcpListener},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -15,12 +14,6 @@ use std::{
 /// Runs async code to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("binds");
-    listener.local_addr().expect("bound").port()
 }
 
 /// Counts what it hears.

@@ -11,21 +11,42 @@ pub(super) struct Os {
     distributions: Vec<(Distribution, String, u64)>,
 }
 
+/// The `ID` of os-release, where Trivy has a name of its own.
+fn id(name: String) -> String {
+    let id = match name.as_str() {
+        "alma" => "almalinux",
+        "amazon" => "amzn",
+        "cbl-mariner" => "mariner",
+        "opensuse.leap" => "opensuse-leap",
+        "opensuse.tumbleweed" => "opensuse-tumbleweed",
+        "oracle" => "ol",
+        "redhat" => "rhel",
+        "suse linux enterprise server" => "sles",
+        _ => return name,
+    };
+    id.to_owned()
+}
+
 /// Distributions that are told apart; an image has one.
 const MAX_DISTRIBUTIONS: usize = 16;
 
 impl Os {
     /// An entry of the document names the operating system; the first is believed. `none` is what Trivy writes
     /// where it found none.
-    pub(super) fn named(&mut self, os: OsRelease) {
+    pub(super) fn named(&mut self, mut os: OsRelease) {
         if !matches!(os.id.as_str(), "" | "none") {
+            os.id = id(os.id);
+            // `2 (Karoo)` is what Trivy has of Amazon Linux.
+            let first = |version: String| version.split(' ').next().unwrap_or_default().to_owned();
+            os.version = os.version.map(first);
             self.named.get_or_insert(os);
         }
     }
 
     /// A package says which distribution it is for.
     pub(super) fn distribution(&mut self, distribution: Option<Distribution>, package: &str) {
-        let Some(distribution) = distribution else { return };
+        let Some(mut distribution) = distribution else { return };
+        distribution.id = id(distribution.id);
         let full = self.distributions.len() >= MAX_DISTRIBUTIONS;
         match self.distributions.iter_mut().find(|(known, ..)| *known == distribution) {
             Some((.., n)) => *n += 1,
@@ -69,5 +90,32 @@ impl Os {
             content.gaps.push(Reason::new("the release of the distribution is not named"));
         }
         content.os = os;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_trivy_are_those_of_os_release() {
+        let mut os = Os::default();
+        let distribution = Distribution { id: "alma".into(), version: Some("9.4".into()) };
+        os.distribution(Some(distribution), "bash");
+        let mut content = SbomContent::default();
+        os.settle(&mut content);
+        let mut told = content.os.expect("told");
+        assert_eq!(told.id, "almalinux");
+
+        (told.id, told.version) = ("amazon".into(), Some("2 (Karoo)".into()));
+        let mut os = Os::default();
+        os.named(told);
+        let mut content = SbomContent::default();
+        os.settle(&mut content);
+        let told = content.os.expect("told");
+        assert_eq!((told.id.as_str(), told.version.as_deref()), ("amzn", Some("2")));
+        for (trivy, expected) in [("redhat", "rhel"), ("oracle", "ol"), ("debian", "debian")] {
+            assert_eq!(id(trivy.into()), expected);
+        }
     }
 }

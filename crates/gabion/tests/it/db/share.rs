@@ -15,7 +15,7 @@ use std::{
 };
 
 /// A publisher: the database `db`, the key `key`, and what is offered in `public`.
-fn publisher() -> Desk {
+pub(super) fn publisher() -> Desk {
     let desk = feeds::desk();
     // Enough that a change is less than all of it.
     let mut many = feeds::lodash() + &feeds::left_pad();
@@ -43,7 +43,7 @@ fn sign(desk: &Desk, key: &str) {
 }
 
 /// One more advisory, published.
-fn next_version(desk: &Desk) {
+pub(super) fn next_version(desk: &Desk) {
     let feed = fs::read_to_string(desk.at("feeds/ghsa.jsonl")).expect("reads");
     desk.write(
         "feeds/ghsa.jsonl",
@@ -64,7 +64,7 @@ fn sequence(desk: &Desk) -> u64 {
 }
 
 /// A lock file of a package that the database knows.
-fn source(desk: &Desk) {
+pub(super) fn source(desk: &Desk) {
     let lock = json!({ "lockfileVersion": 3, "packages": {
         "node_modules/lodash": { "version": "4.17.20" }, "node_modules/left-pad": { "version": "1.2.0" } } });
     desk.write("source/package-lock.json", lock.to_string());
