@@ -1,4 +1,4 @@
-//! Compiles the programs of the sensor, which the crate carries as one object.
+//! Compiles the programs of the sensor and those that enforce, which the crate carries as two objects.
 //!
 //! Any clang from 14 on will do; `CLANG` names another. The headers of libbpf are those that libbpf-sys brings.
 
@@ -24,34 +24,37 @@ fn main() -> Result<(), String> {
     let clang = compiler().ok_or(
         "the programs of the sensor need clang from 14 on: install clang-16 (scripts/install.sh build does), or name one in CLANG",
     )?;
-    let status = Command::new(&clang)
-        .args([
-            "-g",
-            "-O2",
-            "-target",
-            "bpf",
-            "-mcpu=v3",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-Wno-unused-parameter",
-        ])
-        // No path of this machine in what is built.
-        .arg(format!("-ffile-prefix-map={}=bpf", directory.display()))
-        .args([registers, "-I"])
-        .arg(variable("DEP_BPF_INCLUDE"))
-        .arg("-c")
-        .arg(directory.join("sensor.bpf.c"))
-        .arg("-o")
-        .arg(Path::new(&variable("OUT_DIR")).join("sensor.bpf.o"))
-        .status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            Err(format!("{} could not compile the programs of the sensor: {status}", clang.display()))
+    for object in ["sensor", "enforce"] {
+        let status = Command::new(&clang)
+            .args([
+                "-g",
+                "-O2",
+                "-target",
+                "bpf",
+                "-mcpu=v3",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-Wno-unused-parameter",
+            ])
+            // No path of this machine in what is built.
+            .arg(format!("-ffile-prefix-map={}=bpf", directory.display()))
+            .args([registers, "-I"])
+            .arg(variable("DEP_BPF_INCLUDE"))
+            .arg("-c")
+            .arg(directory.join(format!("{object}.bpf.c")))
+            .arg("-o")
+            .arg(Path::new(&variable("OUT_DIR")).join(format!("{object}.bpf.o")))
+            .status();
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                return Err(format!("{} could not compile {object}.bpf.c: {status}", clang.display()));
+            }
+            Err(error) => return Err(format!("{} could not be started: {error}", clang.display())),
         }
-        Err(error) => Err(format!("{} could not be started: {error}", clang.display())),
     }
+    Ok(())
 }
 
 /// The first compiler that can make BPF.

@@ -7,4 +7,5 @@
 //! ```
 
 pub mod containers;
+pub mod enforce;
 pub mod sensor;
