@@ -266,11 +266,14 @@ int BPF_PROG(guard_exec, struct task_struct *task, int old, struct linux_binprm 
 
 /* --- paths, where there is BPF LSM --- */
 
+#define WHOLE 4096 /* bytes of a path, its zero byte among them */
+#define PARTS 48   /* directories of a path, and mounts on the way */
+
 /* A path is put together here. Four for each processor: a task that is preempted keeps one. */
 struct scratch {
-	u32 busy, : 32;
+	u32 busy, at; /* the path begins there */
 	struct path_key key;
-	char path[4096];
+	char path[WHOLE + 256];
 };
 MAP(scratches, BPF_MAP_TYPE_ARRAY, u32, struct scratch, 4, 0);
 
@@ -293,12 +296,58 @@ static __always_inline void give_back(struct scratch *scratch)
 	*(volatile u32 *)&scratch->busy = 0;
 }
 
-static __always_inline struct path_rule *rule_for(struct scratch *scratch, u32 table, long size)
+/*
+ * Puts the path of a file together, from its end, as far as the root of the mount namespace: bpf_d_path() would stop at the root
+ * directory of the process, which that may choose. Whether it is whole.
+ */
+static __noinline bool put_path(struct scratch *scratch, struct path *path)
 {
-	u32 length = size > 0 ? size : 0;
+	/* In memory, so that the verifier does not tell the rounds of the loop apart by it. */
+	volatile u32 *begin = &scratch->at;
+	scratch->path[WHOLE - 1] = 0;
+	*begin = WHOLE - 1;
+	struct dentry *dentry = FIELD(path, dentry);
+	struct vfsmount *mnt = FIELD(path, mnt);
+	struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	struct dentry *top = FIELD(mount, mnt.mnt_root);
+	for (u32 i = 0; i < PARTS; i++) {
+		if (dentry == top && i) {
+			struct mount *above = FIELD(mount, mnt_parent);
+			if (above == mount || !above)
+				return true;
+			dentry = FIELD(mount, mnt_mountpoint);
+			mount = above;
+			top = FIELD(mount, mnt.mnt_root);
+			continue;
+		}
+		struct dentry *parent = FIELD(dentry, d_parent);
+		if (dentry == parent && i)
+			return true;
+		u32 size = FIELD(dentry, d_name.len), at = *begin;
+		if (size > 255 || at < size + 1)
+			return false;
+		at -= size;
+		bpf_probe_read_kernel(&scratch->path[at & (WHOLE - 1)], size & 255, FIELD(dentry, d_name.name));
+		at -= 1;
+		scratch->path[at & (WHOLE - 1)] = '/';
+		*begin = at;
+		/* What lies in no directory has a name all the same. */
+		if (dentry == parent)
+			return true;
+		dentry = parent;
+	}
+	return false;
+}
+
+static __always_inline struct path_rule *rule_for(struct scratch *scratch, u32 table, struct path *path)
+{
+	/* Of a path that is too long nothing is known. */
+	if (!put_path(scratch, path))
+		scratch->at = WHOLE - 1;
+	u32 at = scratch->at & (WHOLE - 1), length = WHOLE - at;
 	if (length > PATH)
 		length = PATH;
-	bpf_probe_read_kernel(scratch->key.path, PATH, scratch->path);
+	bpf_probe_read_kernel(scratch->key.path, PATH, &scratch->path[at]);
 	scratch->key.table = table;
 	scratch->key.bits = (4 + length) * 8;
 	return bpf_map_lookup_elem(&paths, &scratch->key);
@@ -307,7 +356,7 @@ static __always_inline struct path_rule *rule_for(struct scratch *scratch, u32 t
 static __always_inline void tell_path(struct decision *decision, struct scratch *scratch, struct inode *inode)
 {
 	stamp_of(&decision->stamp, inode);
-	long size = bpf_probe_read_kernel_str(decision->text, TEXT, scratch->path);
+	long size = bpf_probe_read_kernel_str(decision->text, TEXT, &scratch->path[scratch->at & (WHOLE - 1)]);
 	decision->size = size > 0 ? size - 1 : 0;
 	bpf_ringbuf_submit(decision, 0);
 }
@@ -320,7 +369,7 @@ int BPF_PROG(check_exec, struct linux_binprm *program, int before)
 	struct policy *policy = id ? bpf_map_lookup_elem(&policies, &id) : NULL;
 	if (before || !policy || !(policy->flags & (HAS_EXEC | HAS_FILES)) || is_runtime(task))
 		return before;
-	struct file *file = program->file;
+	struct file *file = FIELD(program, file);
 	struct inode *inode = FIELD(file, f_inode);
 	struct stamp stamp;
 	stamp_of(&stamp, inode);
@@ -329,10 +378,7 @@ int BPF_PROG(check_exec, struct linux_binprm *program, int before)
 	struct scratch *scratch = take();
 	if (!scratch)
 		return 0; /* guard_exec finds no approval, and holds it */
-	long size = bpf_d_path(&file->f_path, scratch->path, sizeof(scratch->path));
-	if (size <= 0)
-		scratch->path[0] = 0;
-	struct path_rule *found = rule_for(scratch, id * 2, size);
+	struct path_rule *found = rule_for(scratch, id * 2, &file->f_path);
 	/* A path that is no more is nobody's. */
 	if (found && !found->deny && FIELD(inode, i_nlink) == 0)
 		found = NULL;
@@ -390,10 +436,7 @@ int BPF_PROG(check_open, struct file *file, int before)
 			bpf_ringbuf_submit(decision, 0);
 		return closed ? -1 : 0;
 	}
-	long size = bpf_d_path(&file->f_path, scratch->path, sizeof(scratch->path));
-	if (size <= 0)
-		scratch->path[0] = 0;
-	struct path_rule *found = rule_for(scratch, id * 2 + 1, size);
+	struct path_rule *found = rule_for(scratch, id * 2 + 1, &file->f_path);
 	int answer = 0;
 	if (found && found->deny) {
 		struct decision *decision = decide(task, WHAT_OPEN, id, denial(policy), RUNG_LSM, found->rule);

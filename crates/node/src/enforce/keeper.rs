@@ -144,7 +144,6 @@ impl Keeper {
     fn load(&mut self, options: &Options) -> Result<(), EnforceError> {
         let known = self.state.reasons.clone();
         let mut kernel = Kernel::open(&options.pins, options.scope.as_deref(), known)?;
-        kernel.test_lsm()?;
         let agent = (self.agent.cgroup, self.agent.stamp);
         self.state.fill(&mut kernel, agent)?;
         self.state.reasons = kernel.reasons.clone();
@@ -251,7 +250,7 @@ impl Keeper {
     }
 
     fn stats(&self) -> EnforceStats {
-        let [kernel, lost, allowed, passed, _] = self.kernel.as_ref().map(Kernel::counts).unwrap_or_default();
+        let [kernel, lost, allowed, passed] = self.kernel.as_ref().map(Kernel::counts).unwrap_or_default();
         let (recorded, decided, dropped) = self.spool.numbers();
         EnforceStats {
             decided: decided + kernel,

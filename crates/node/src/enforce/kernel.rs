@@ -218,35 +218,15 @@ impl Kernel {
         let _ = self.maps["held"].delete(&pid.to_ne_bytes());
     }
 
-    /// What the programs counted: decided, lost, allowed, passed, tested.
-    pub(super) fn counts(&self) -> [u64; 5] {
-        let mut sums = [0; 5];
-        let values = self.maps["counts"].lookup_percpu(&[0; 4], MapFlags::ANY).ok().flatten();
-        for value in values.unwrap_or_default() {
-            for (sum, bytes) in sums.iter_mut().zip(value.chunks_exact(8)) {
-                *sum += u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-            }
-        }
-        sums
+    /// What the programs counted: decided, lost, allowed, passed.
+    pub(super) fn counts(&self) -> [u64; 4] {
+        let [decided, lost, allowed, passed, _] = counted(&self.maps["counts"]);
+        [decided, lost, allowed, passed]
     }
 
     /// Readable when something was decided.
     pub(super) fn waits(&self) -> BorrowedFd<'_> {
         self.maps["decisions"].as_fd()
-    }
-
-    /// Whether the hooks of LSM are called: programs can be attached even where the kernel was started without them.
-    pub(super) fn test_lsm(&mut self) -> Result<(), EnforceError> {
-        if !self.uses("lsm") {
-            return Ok(());
-        }
-        self.set(|settings| settings.tester = std::process::id())?;
-        let before = self.counts()[4];
-        let _ = File::open("/proc/self/stat");
-        if self.counts()[4] == before {
-            self.reasons.insert("lsm".into(), "the kernel was started without bpf in lsm=".into());
-        }
-        self.set(|settings| settings.tester = 0)
     }
 }
 
@@ -284,10 +264,9 @@ pub(super) fn probe() -> Reasons {
 fn reasons(cgroups: bool) -> Reasons {
     let mut reasons = Reasons::new();
     for (feature, programs) in FEATURES {
-        let why = match opened(|name| programs.contains(&name)) {
-            Ok(object) => object.load().err().map(|error| explain(&error)),
-            Err(error) => Some(error.to_string()),
-        };
+        let loaded = opened(|name| programs.contains(&name)).map_err(|error| error.to_string());
+        let loaded = loaded.and_then(|object| object.load().map_err(|error| explain(&error)));
+        let why = loaded.and_then(|object| if feature == "lsm" { is_called(&object) } else { Ok(()) }).err();
         let why = why.or_else(|| (feature == "cgroup" && !cgroups).then(|| NO_CGROUPS.to_owned()));
         reasons.extend(why.map(|why| (feature.to_owned(), why)));
     }
@@ -365,6 +344,34 @@ fn attach(object: &Object, name: &str, groups: Option<&Path>) -> Result<Link, St
         program.attach()
     };
     link.map_err(|error| error.to_string())
+}
+
+/// Whether the hooks of LSM are called: programs can be attached even where the kernel was started without them.
+fn is_called(object: &Object) -> Result<(), String> {
+    let map = |name: &str| {
+        let map = object.maps().find(|map| map.name() == name).ok_or("it has no such map")?;
+        MapHandle::try_from(&map).map_err(|error| error.to_string())
+    };
+    let (settings, counts) = (map("settings")?, map("counts")?);
+    let test = Settings { tester: std::process::id(), ..Settings::default() };
+    settings.update(&[0; 4], &test.bytes(), MapFlags::ANY).map_err(|error| error.to_string())?;
+    let _link = attach(object, "check_open", None)?;
+    let before = counted(&counts)[4];
+    File::open("/proc/self/stat").map_err(|error| error.to_string())?;
+    let called = counted(&counts)[4] > before;
+    called.then_some(()).ok_or_else(|| "the kernel was started without bpf in lsm=".to_owned())
+}
+
+/// The sums over all processors.
+fn counted(counts: &MapHandle) -> [u64; 5] {
+    let mut sums = [0; 5];
+    let values = counts.lookup_percpu(&[0; 4], MapFlags::ANY).ok().flatten();
+    for value in values.unwrap_or_default() {
+        for (sum, bytes) in sums.iter_mut().zip(value.chunks_exact(8)) {
+            *sum += u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
+        }
+    }
+    sums
 }
 
 fn find_root(object: &Object) -> Result<(), Box<dyn std::error::Error>> {

@@ -7,6 +7,7 @@ mod connect;
 mod crash;
 mod exec;
 mod unknown;
+mod vm;
 
 use crate::{
     machine::{alone, can_run, directory, run},
@@ -56,10 +57,10 @@ fn helper() -> &'static Path {
 
 /// A place to enforce in.
 struct Stand {
-    home: TempDir,
+    home: PathBuf,
     group: PathBuf,
     options: Options,
-    _turn: MutexGuard<'static, ()>,
+    turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Stand {
@@ -71,11 +72,18 @@ impl Stand {
     fn with(default: Policy) -> Self {
         let turn = alone();
         let home = directory();
+        let mut stand = Self::bare(&home.keep(), default);
+        stand.turn = Some(turn);
+        stand
+    }
+
+    /// The same where nobody else is.
+    fn bare(home: &Path, default: Policy) -> Self {
         let name = format!("gabion-enforce-{}", std::process::id());
         let group = unified().join(&name);
         fs::create_dir_all(&group).expect("a control group");
         let options = Options {
-            state: home.path().join("keeper"),
+            state: home.join("keeper"),
             pins: Path::new("/sys/fs/bpf").join(name),
             scope: Some(group.clone()),
             default,
@@ -87,7 +95,7 @@ impl Stand {
                 env: vec![(KEEPER.into(), "1".into())],
             },
         };
-        Self { home, group, options, _turn: turn }
+        Self { home: home.to_owned(), group, options, turn: None }
     }
 
     fn enforcer(&self) -> Enforcer {
@@ -96,7 +104,7 @@ impl Stand {
 
     /// A container that is made, and whose first program has not been executed yet.
     fn container(&self, name: &str, arguments: &[&str]) -> Container<'_> {
-        let bundle = self.home.path().join(name);
+        let bundle = self.home.join(name);
         let root = bundle.join("rootfs");
         for directory in ["bin", "etc", "tmp", "lib64"] {
             fs::create_dir_all(root.join(directory)).expect("makes");
@@ -109,7 +117,7 @@ impl Stand {
 
     /// The same, with a root file system that is there.
     fn bundle(&self, name: &str, arguments: &[&str]) -> Container<'_> {
-        let bundle = self.home.path().join(name);
+        let bundle = self.home.join(name);
         run(Command::new("runc").arg("spec").current_dir(&bundle));
         let text = fs::read(bundle.join("config.json")).expect("reads");
         let mut spec: Value = serde_json::from_slice(&text).expect("JSON");
@@ -138,6 +146,9 @@ impl Drop for Stand {
             let _ = enforcer.stop();
         }
         let _ = fs::remove_dir(&self.group);
+        let _ = fs::remove_dir_all(&self.home);
+        // Only now the next test may begin.
+        self.turn.take();
     }
 }
 
@@ -150,7 +161,7 @@ struct Container<'a> {
 impl Container<'_> {
     fn runc(&self, command: &str) -> Command {
         let mut runc = Command::new("runc");
-        runc.arg("--root").arg(self.stand.home.path().join("runc")).arg(command).stdin(Stdio::null());
+        runc.arg("--root").arg(self.stand.home.join("runc")).arg(command).stdin(Stdio::null());
         runc
     }
 

@@ -83,7 +83,8 @@ impl Keeper {
             self.passed += 1;
             return self.answer(&Waits::Call(file), pid, true);
         }
-        let path = process::link(&format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let kept = stat.st_nlink > 0;
+        let path = process::link(&format!("/proc/self/fd/{}", file.as_raw_fd()), kept);
         let who = Who { task: Task { pid, tid: pid, start: 0 }, found };
         if mask & EXEC == 0 {
             let judged = who.found.policy.file(&path);
@@ -96,8 +97,7 @@ impl Keeper {
             return self.answer(&Waits::Call(file), pid, true);
         }
         let reader = file.try_clone().ok();
-        let program =
-            Program { path, kept: stat.st_nlink > 0, device: stat.st_dev, inode: stat.st_ino, stamp };
+        let program = Program { path, kept, device: stat.st_dev, inode: stat.st_ino, stamp };
         self.program(Waits::Call(file), who, program, move || reader);
     }
 
@@ -128,7 +128,10 @@ impl Keeper {
         let exe = format!("/proc/{}/exe", told.pid);
         let found = stat(&exe).ok().filter(|stat| process::stamp(stat) == told.stamp);
         let (path, kept, identity) = match found {
-            Some(stat) => (process::link(&exe), stat.st_nlink > 0, (stat.st_dev, stat.st_ino)),
+            Some(stat) => {
+                let kept = stat.st_nlink > 0;
+                (process::link(&exe, kept), kept, (stat.st_dev, stat.st_ino))
+            }
             // It is gone: what is left is what the caller named.
             None => (told.text, true, (0, 0)),
         };

@@ -59,9 +59,13 @@ pub(super) fn mount_namespace(pid: u32) -> Option<u64> {
     Some(rfs::stat(format!("/proc/{pid}/ns/mnt")).ok()?.st_ino)
 }
 
-/// Where a link of `/proc` leads to, as the container sees it.
-pub(super) fn link(path: &str) -> Vec<u8> {
-    fs::read_link(path).map(|path| path.as_os_str().as_bytes().to_vec()).unwrap_or_default()
+/// Where a link of `/proc` leads to, as the container sees it. `kept`: it still does; otherwise it once did.
+pub(super) fn link(path: &str, kept: bool) -> Vec<u8> {
+    let target = fs::read_link(path).map(|path| path.as_os_str().as_bytes().to_vec()).unwrap_or_default();
+    match target.strip_suffix(b" (deleted)") {
+        Some(before) if !kept => before.to_vec(),
+        _ => target,
+    }
 }
 
 /// What the kernel knows of a file.

@@ -109,14 +109,14 @@ fn content_is_denied_or_allowed_wherever_it_lies() {
     assert_eq!(container.exec(&["/bin/helper", "run", "/tmp/innocent"]), EPERM);
     assert_eq!(container.exec(&["/bin/helper", "memfd", "/tmp/innocent"]), "signal:9");
     let decisions = take(&mut enforcer);
-    let killed = ("/memfd:ghost (deleted)", Verdict::Denied(Rung::Kill), "default");
+    let killed = ("/memfd:ghost", Verdict::Denied(Rung::Kill), "default");
     assert_eq!(denied(&decisions), [("/tmp/innocent", before_return(), "default"), killed]);
     reconciled(&mut enforcer);
     enforcer.stop().expect("stops");
 }
 
 /// The libraries of a dynamic program, its loader last.
-fn libraries(program: &str) -> Vec<String> {
+pub(super) fn libraries(program: &str) -> Vec<String> {
     let text = run(Command::new("ldd").arg(program));
     text.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
 }
@@ -155,7 +155,7 @@ fn what_is_not_allowed_is_denied_and_a_loader_is_no_way_round() {
 fn only_files_of_the_image_run() {
     let Some(stand) = Stand::new("only_files_of_the_image_run") else { return };
     let mut enforcer = stand.enforcer();
-    let bundle = stand.home.path().join("image");
+    let bundle = stand.home.join("image");
     for directory in ["lower/bin", "lower/tmp", "upper", "work", "rootfs"] {
         fs::create_dir_all(bundle.join(directory)).expect("makes");
     }
