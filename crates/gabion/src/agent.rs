@@ -7,13 +7,14 @@
 //!          ──► container
 //! ```
 
+mod enforce;
 mod judge;
 mod names;
 mod probe;
 mod sink;
 mod watch;
 
-use crate::{alert::AlertFormat, rules};
+use crate::{alert::AlertFormat, output, rules};
 use clap::Args;
 use sink::Output;
 use std::{path::PathBuf, process::ExitCode};
@@ -51,14 +52,33 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "DIR", default_value = STATE, env = "GABION_STATE")]
     state: PathBuf,
 
+    /// What containers may do, and what becomes of what they may not (see docs/enforcement.md)
+    #[arg(long, value_name = "FILE", env = "GABION_ENFORCE")]
+    policy: Option<PathBuf>,
+
+    /// End what an earlier agent has enforced with --policy: it goes on when the agent ends
+    #[arg(long, conflicts_with_all = ["policy", "probe"])]
+    stop_enforcing: bool,
+
     /// No notes on standard error
     #[arg(short, long)]
     quiet: bool,
 }
 
+/// Goes on enforcing when the agent is gone.
+pub(crate) fn keep(options: &str) -> ExitCode {
+    match gabion_node::enforce::keep(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::failure(&error.into()),
+    }
+}
+
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     if args.probe {
         return probe::run();
+    }
+    if args.stop_enforcing {
+        return enforce::stop(&args.state);
     }
     let loaded = rules::for_agent(&args.rules, !args.no_default_rules)?;
     watch::run(args, &loaded.rules)

@@ -36,11 +36,12 @@ pub use policy::{
     Choice, ConnectRules, ExecRules, Fail, FailMode, Mode, Net, OpenRules, Pattern, Peer, Policy, PolicyError,
 };
 
-use gabion_model::event::Rung;
+use gabion_model::{Digest, event::Rung};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::{
     ffi::OsString,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -88,9 +89,12 @@ impl Options {
     /// Those of the system, with a state directory.
     pub fn system(state: &Path) -> Self {
         let program = PathBuf::from("/proc/self/exe");
+        // Two agents with directories of their own do not share what is in the kernel either.
+        let whole = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+        let name = Digest::sha256(Sha256::digest(whole.as_os_str().as_bytes()).into()).short();
         Self {
-            state: state.to_owned(),
-            pins: "/sys/fs/bpf/gabion/enforce".into(),
+            pins: Path::new("/sys/fs/bpf/gabion").join(name),
+            state: whole,
             scope: None,
             default: Policy { name: "default".into(), ..Policy::default() },
             agent: AgentProgram::this(),

@@ -69,6 +69,11 @@ impl Names {
         ]
     }
 
+    /// The control group of a container that has not ended.
+    pub(super) fn group(&self, key: ContainerKey) -> Option<u64> {
+        self.containers.group(key)
+    }
+
     /// How many containers are known.
     pub(super) fn count(&self) -> usize {
         self.containers.all().count()

@@ -2,6 +2,7 @@
 
 use super::{
     AgentArgs,
+    enforce::Enforcement,
     judge::Judge,
     names::{Names, News},
     sink::Sinks,
@@ -47,6 +48,9 @@ pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode>
     let news = News::default();
     let mut names = Names::new(News::clone(&news), now()?)?;
     let mut judge = Judge::new(rules, args.all, &args.state, sinks, booted()?)?;
+    let policy = args.policy.as_deref();
+    let mut enforcement =
+        policy.map(|policy| Enforcement::start(policy, &args.state, args.quiet)).transpose()?;
     let mut sensor = Sensor::open(Config::default())?;
     let mut kinds = judge.kinds();
     kinds.extend(OF_INCIDENTS);
@@ -65,10 +69,13 @@ pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode>
         }
     }
     let mut kept = Instant::now();
+    // Containers that may need a policy.
+    let mut started = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         sensor.poll(PATIENCE, &mut names, &mut |event| {
             for container in news.borrow_mut().drain(..) {
                 judge.container(&container, event.time);
+                started.push(container);
             }
             judge.event(event);
         })?;
@@ -76,7 +83,12 @@ pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode>
         names.attend(time);
         for container in news.borrow_mut().drain(..) {
             judge.container(&container, time);
+            started.push(container);
         }
+        if let Some(enforcement) = &mut enforcement {
+            enforcement.attend(&started, &names)?;
+        }
+        started.clear();
         if kept.elapsed() >= KEEP {
             kept = Instant::now();
             judge.keep()?;
@@ -85,6 +97,7 @@ pub(super) fn run(args: &AgentArgs, rules: &RuleSet) -> anyhow::Result<ExitCode>
     judge.keep()?;
     if !args.quiet {
         tell_end(&sensor, &names, &judge)?;
+        enforcement.map_or(Ok(()), Enforcement::tell_end)?;
     }
     Ok(ExitCode::SUCCESS)
 }

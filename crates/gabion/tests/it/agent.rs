@@ -64,7 +64,7 @@ fn incident(state: &Path, arguments: &[&str]) -> String {
 }
 
 /// Runs a script as the first program of a container of runc.
-fn container(home: &Path, id: &str, program: &str, script: &str) {
+pub(crate) fn container(home: &Path, id: &str, program: &str, script: &str) {
     let bundle = home.join(id);
     let bin = bundle.join("rootfs/bin");
     for directory in ["bin", "tmp", "etc", "run/secrets/kubernetes.io/serviceaccount"] {

@@ -11,6 +11,7 @@ mod compare;
 mod db;
 mod debian12;
 mod diff;
+mod enforce;
 mod feeds;
 mod plan;
 mod replay;

@@ -62,6 +62,15 @@ impl Enforcer {
         Ok(Self { options, keeper, child, taken: 0, restarts: 0 })
     }
 
+    /// Finds the keeper that runs already.
+    pub fn find(options: Options) -> Result<Self, EnforceError> {
+        let keeper = Connection::open(&options)?;
+        if keeper.build != wire::build() {
+            return Self::start(options);
+        }
+        Ok(Self { options, keeper, child: None, taken: 0, restarts: 0 })
+    }
+
     /// A container's control group has this policy from now on, as have the groups within it.
     pub fn set(&mut self, group: u64, container: &str, policy: &Policy) -> Result<(), EnforceError> {
         let (container, policy) = (container.to_owned(), policy.clone());

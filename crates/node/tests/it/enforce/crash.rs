@@ -1,6 +1,7 @@
 //! Agents and keepers that are killed while there is much to decide.
 
 use super::*;
+use gabion_node::enforce::{Choice, ConnectRules, Fail, FailMode};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeSet,
@@ -137,13 +138,9 @@ fn without_a_keeper_the_kernel_goes_on_and_nothing_hangs() {
     let Some(stand) = Stand::new("without_a_keeper_the_kernel_goes_on_and_nothing_hangs") else { return };
     let mut enforcer = stand.enforcer();
     let container = stand.container("alone", &["/bin/helper", "wait"]);
-    let connect = gabion_node::enforce::ConnectRules {
-        default: gabion_node::enforce::Choice::Deny,
-        ..gabion_node::enforce::ConnectRules::default()
-    };
+    let connect = ConnectRules { default: Choice::Deny, ..ConnectRules::default() };
     let mut policy = Policy { connect, ..denying() };
-    policy.fail =
-        gabion_node::enforce::Fail { mode: gabion_node::enforce::FailMode::Closed, deadline_ms: 100 };
+    policy.fail = Fail { mode: FailMode::Closed, deadline_ms: 100 };
     enforcer.set(container.group(), "alone", &policy).expect("set");
     container.start();
     assert_eq!(container.exec(&["/bin/helper", "udp", "127.0.0.1", "9"]), "errno:1");
@@ -168,6 +165,32 @@ fn without_a_keeper_the_kernel_goes_on_and_nothing_hangs() {
     assert_eq!(container.exec(&["/bin/helper", "run", "/bin/other"]), "ran\nexit:0");
     assert_eq!(container.exec(&["/bin/helper", "run", "/bin/denied"]), "errno:1");
     reconciled(&mut enforcer);
+    enforcer.stop().expect("stops");
+}
+
+#[test]
+fn a_keeper_that_is_stuck_is_replaced_and_nothing_waits_for_ever() {
+    let Some(stand) = Stand::new("a_keeper_that_is_stuck_is_replaced_and_nothing_waits_for_ever") else {
+        return;
+    };
+    let mut enforcer = stand.enforcer();
+    let container = stand.container("stuck", &["/bin/helper", "wait"]);
+    let fail = Fail { mode: FailMode::Closed, deadline_ms: 500 };
+    enforcer.set(container.group(), "stuck", &Policy { fail, ..denying() }).expect("set");
+    container.start();
+    assert_eq!(container.exec(&["/bin/helper"]), "ran");
+    let stuck = Pid::from_raw(enforcer.keeper().cast_signed()).expect("a process");
+    kill_process(stuck, Signal::STOP).expect("stopped");
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| container.exec(&["/bin/helper", "run", "/bin/denied"]));
+        enforcer.stats().expect("stats");
+        assert_eq!(enforcer.restarts(), 1);
+        assert!(!waits.join().expect("ends").contains("ran"));
+    });
+    assert_eq!(container.exec(&["/bin/helper", "run", "/bin/other"]), "ran\nexit:0");
+    assert_eq!(container.exec(&["/bin/helper", "run", "/bin/denied"]), "errno:1");
+    let stats = enforcer.stats().expect("stats");
+    assert_eq!(stats.decided, stats.recorded + stats.dropped, "{stats:?}");
     enforcer.stop().expect("stops");
 }
 
