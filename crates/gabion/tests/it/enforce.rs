@@ -33,14 +33,31 @@ fn said(notes: &Path, text: &str) -> bool {
     fs::read_to_string(notes).is_ok_and(|notes| notes.contains(text))
 }
 
+/// Ends what was enforced, also if the test fails.
+struct Enforced<'a>(&'a Path);
+
+impl Enforced<'_> {
+    fn stop(&self) -> bool {
+        let mut stop = gabion();
+        stop.args(["agent", "--stop-enforcing", "--state"]).arg(self.0.join("state"));
+        stop.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Enforced<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 /// Executes a program until it is denied, or for half a minute.
 const UNTIL_DENIED: &str = "/bin/cp /bin/busybox /tmp/true; i=0
     while /tmp/true; do i=$((i + 1)); [ $i -lt 600 ] || exit 1; /bin/busybox sleep 0.05; done";
 
 #[test]
 fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
-    let test = "a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent";
-    if !can_run(test, &["runc", "busybox"]) {
+    let name = "a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent";
+    if !can_run(name, &["runc", "busybox"]) {
         return;
     }
     let home = directory();
@@ -52,6 +69,7 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     fs::write(&policy, text).expect("writes");
     let notes = home.path().join("notes");
     let mut agent = start(home.path(), &policy, &notes);
+    let enforced = Enforced(home.path());
     let first = format!("gabion-first-{own}");
     container(home.path(), &first, "start", UNTIL_DENIED);
     let line = format!("denied: execute /tmp/true; container {first}, process ");
@@ -70,6 +88,6 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     assert!(output.status.success());
     assert!(said(&notes, "enforcement goes on (gabion agent --stop-enforcing ends it)"));
     assert!(home.path().join("state/keeper/socket").exists());
-    run(gabion().args(["agent", "--stop-enforcing", "--state"]).arg(home.path().join("state")));
+    assert!(enforced.stop());
     assert!(!home.path().join("state/keeper/socket").exists());
 }

@@ -155,13 +155,11 @@ impl Enforcer {
 
     /// Asks the keeper; one that is dead or silent is replaced, and asked once more.
     fn ask(&mut self, request: &Request) -> Result<Reply, EnforceError> {
-        let answered = wire::ask(&mut self.keeper.stream, request);
-        let reply = match answered {
-            Ok(reply) => reply,
-            Err(_) => {
-                self.revive()?;
-                wire::ask(&mut self.keeper.stream, request).map_err(EnforceError::Silent)?
-            }
+        let reply = if let Ok(reply) = wire::ask(&mut self.keeper.stream, request) {
+            reply
+        } else {
+            self.revive()?;
+            wire::ask(&mut self.keeper.stream, request).map_err(EnforceError::Silent)?
         };
         match reply {
             Reply::Refused(why) => Err(EnforceError::Refused(why)),

@@ -177,9 +177,8 @@ impl FromStr for Pattern {
         if text.len() > MAX_PATH {
             return Err(wrong("it is longer than 240 bytes"));
         }
-        if text.contains(['*', '?', '[', '\0'])
-            && !(text.ends_with("/**") && !path.contains(['*', '?', '[', '\0']))
-        {
+        // Without the end that may stand for anything.
+        if path.contains(['*', '?', '[', '\0']) {
             return Err(wrong("only /** at the end stands for anything"));
         }
         if path.split('/').any(|part| matches!(part, "." | "..") || part.is_empty() && !path.is_empty()) {
@@ -317,7 +316,7 @@ mod transport {
     use super::Transport;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    #[allow(clippy::ref_option, reason = "as serde wants it")]
+    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
     pub(super) fn serialize<S: Serializer>(of: &Option<Transport>, serializer: S) -> Result<S::Ok, S::Error> {
         let word = match of {
             Some(Transport::Tcp) => "tcp",

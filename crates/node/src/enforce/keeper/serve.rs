@@ -73,7 +73,7 @@ impl Server {
 impl Client {
     /// Reads and writes what can be; an error ends it.
     fn attend(&mut self, answer: &mut impl FnMut(Request) -> Reply) -> io::Result<()> {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -142,6 +142,10 @@ impl Words<'_> {
         self.take().map(u32::from_ne_bytes)
     }
 
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(u8::from_ne_bytes)
+    }
+
     fn short(&mut self) -> Option<u16> {
         self.take().map(u16::from_ne_bytes)
     }
@@ -156,30 +160,24 @@ impl Told {
     pub(in crate::enforce) fn read(record: &[u8]) -> Option<Self> {
         let (head, text) = record.split_at_checked(HEAD)?;
         let mut words = Words(head);
-        let (time, cgroup, start) = (words.long()?, words.long()?, words.long()?);
-        let (pid, tid, policy, rule) = (words.word()?, words.word()?, words.word()?, words.word()?);
-        let [what, verdict, rung, held] = words.take()?;
-        let (port, protocol, address) = (words.short()?, words.short()?, u128::from_be_bytes(words.take()?));
-        let (stamp, size) = (words.stamp()?, words.word()?);
-        let text = text.get(..size as usize).filter(|text| text.len() <= TEXT)?.to_vec();
-        let held = held != 0;
+        // Read in this order.
         Some(Self {
-            time,
-            cgroup,
-            start,
-            pid,
-            tid,
-            policy,
-            rule,
-            what,
-            verdict,
-            rung,
-            held,
-            port,
-            protocol,
-            address,
-            stamp,
-            text,
+            time: words.long()?,
+            cgroup: words.long()?,
+            start: words.long()?,
+            pid: words.word()?,
+            tid: words.word()?,
+            policy: words.word()?,
+            rule: words.word()?,
+            what: words.byte()?,
+            verdict: words.byte()?,
+            rung: words.byte()?,
+            held: words.byte()? != 0,
+            port: words.short()?,
+            protocol: words.short()?,
+            address: u128::from_be_bytes(words.take()?),
+            stamp: words.stamp()?,
+            text: text.get(..words.word()? as usize).filter(|text| text.len() <= TEXT)?.to_vec(),
         })
     }
 

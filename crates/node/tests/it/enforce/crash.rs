@@ -28,12 +28,12 @@ fn as_agent() {
     let mut enforcer = Enforcer::start(serde_json::from_str(&options).expect("options")).expect("a keeper");
     let mut out = std::io::stdout();
     loop {
-        let mut text = String::new();
+        let mut text = Vec::new();
         enforcer
-            .poll(&mut |decision| text.push_str(&format!("decision {}\n", decision.number)))
+            .poll(&mut |decision| writeln!(text, "decision {}", decision.number).expect("writes"))
             .expect("polls");
         // Told to somebody else first, and only then taken from the keeper.
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("writes");
+        out.write_all(&text).and_then(|()| out.flush()).expect("writes");
     }
 }
 
