@@ -1,4 +1,4 @@
-//! Compiles the programs of the sensor and of isolation, which the crate carries as one object each.
+//! Compiles the programs of the sensor, of enforcement and of isolation, which the crate carries as one object each.
 //!
 //! Any clang from 14 on will do; `CLANG` names another. The headers of libbpf are those that libbpf-sys brings.
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), String> {
     let clang = compiler().ok_or(
         "the programs of the sensor need clang from 14 on: install clang-16 (scripts/install.sh build does), or name one in CLANG",
     )?;
-    for object in ["sensor", "isolate"] {
+    for object in ["sensor", "enforce", "isolate"] {
         let status = Command::new(&clang)
             .args([
                 "-g",
@@ -45,10 +45,13 @@ fn main() -> Result<(), String> {
             .arg(directory.join(format!("{object}.bpf.c")))
             .arg("-o")
             .arg(Path::new(&variable("OUT_DIR")).join(format!("{object}.bpf.o")))
-            .status()
-            .map_err(|error| format!("{} could not be started: {error}", clang.display()))?;
-        if !status.success() {
-            return Err(format!("{} could not compile {object}.bpf.c: {status}", clang.display()));
+            .status();
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                return Err(format!("{} could not compile {object}.bpf.c: {status}", clang.display()));
+            }
+            Err(error) => return Err(format!("{} could not be started: {error}", clang.display())),
         }
     }
     Ok(())

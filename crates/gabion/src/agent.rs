@@ -10,6 +10,7 @@
 mod audit;
 mod automatic;
 mod control;
+mod enforce;
 mod follow;
 mod habits;
 mod judge;
@@ -21,7 +22,7 @@ mod watch;
 
 pub(crate) use audit::verified;
 
-use crate::{alert::AlertFormat, clock, control::SOCKET, rules};
+use crate::{alert::AlertFormat, clock, control::SOCKET, output, rules};
 use clap::Args;
 use gabion_detect::rules::Loaded;
 use jiff::SignedDuration;
@@ -81,14 +82,33 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     never_touch: Vec<String>,
 
+    /// What containers may do, and what becomes of what they may not (see docs/enforcement.md)
+    #[arg(long, value_name = "FILE", env = "GABION_ENFORCE")]
+    policy: Option<PathBuf>,
+
+    /// End what an earlier agent has enforced with --policy: it goes on when the agent ends
+    #[arg(long, conflicts_with_all = ["policy", "probe"])]
+    stop_enforcing: bool,
+
     /// No notes on standard error
     #[arg(short, long)]
     quiet: bool,
 }
 
+/// Goes on enforcing when the agent is gone.
+pub(crate) fn keep(options: &str) -> ExitCode {
+    match gabion_node::enforce::keep(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::failure(&error.into()),
+    }
+}
+
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     if args.probe {
         return probe::run();
+    }
+    if args.stop_enforcing {
+        return enforce::stop(&args.state);
     }
     watch::run(args)
 }

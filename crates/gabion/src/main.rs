@@ -38,12 +38,18 @@ use std::process::ExitCode;
 /// nothing that a command needs is made for it.
 const WORKER: &str = "__worker";
 
+/// The first argument of the process that goes on enforcing when the agent is gone. Nobody types it either.
+const KEEPER: &str = "__keeper";
+
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
         // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
         let done = gabion_image::worker::run(gabion_image::catalog::ALL, scan::sbom_reader);
         return if done { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == KEEPER) {
+        return agent::keep(std::env::args().nth(2).as_deref().unwrap_or_default());
     }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

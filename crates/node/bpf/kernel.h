@@ -37,6 +37,7 @@ enum {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
@@ -113,6 +114,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	u32 i_nlink;
+	s64 i_size;
 	s64 i_ctime_sec, i_mtime_sec; /* since 6.11 */
 	u32 i_ctime_nsec, i_mtime_nsec;
 };
@@ -125,7 +127,7 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 };
-struct vfsmount { struct dentry *mnt_root; };
+struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
@@ -140,7 +142,7 @@ struct file {
 };
 struct fdtable { u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct fs_struct { struct path pwd; };
+struct fs_struct { struct path root, pwd; };
 
 /* Processes */
 struct ns_common { u32 inum; };
@@ -170,7 +172,9 @@ struct cred {
 struct nsproxy { void *uts_ns, *ipc_ns, *mnt_ns, *pid_ns_for_children, *net_ns, *cgroup_ns; };
 struct kernfs_node { u64 id; };
 struct cgroup_root { int hierarchy_id; };
-struct cgroup { struct cgroup_root *root; struct kernfs_node *kn; };
+struct cgroup;
+struct cgroup_subsys_state { struct cgroup *cgroup; struct cgroup_subsys_state *parent; };
+struct cgroup { struct cgroup_subsys_state self; struct cgroup_root *root; struct kernfs_node *kn; };
 struct css_set { struct cgroup *dfl_cgrp; };
 struct thread_info { u32 status; };
 struct task_struct {

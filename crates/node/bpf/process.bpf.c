@@ -12,10 +12,6 @@
 #define CLONE_NEWPID 0x20000000
 #define CLONE_NEWNET 0x40000000
 
-#define S_IFMT 0170000
-#define OVERLAYFS 0x794c7630
-#define TMPFS 0x01021994
-
 /* The flags that clone() must have been given, told from what differs between parent and child. */
 static __always_inline u32 clone_flags(struct task_struct *parent, struct task_struct *child)
 {
@@ -85,46 +81,6 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline u64 nanoseconds(s64 seconds, u64 rest)
-{
-	return seconds * 1000000000ull + rest;
-}
-
-static __always_inline u64 ctime_of(struct inode *inode)
-{
-	if (bpf_core_field_exists(inode->i_ctime_sec))
-		return nanoseconds(FIELD(inode, i_ctime_sec), FIELD(inode, i_ctime_nsec) & 0x7fffffff);
-	struct inode___ctime6 *six = (void *)inode;
-	if (bpf_core_field_exists(six->__i_ctime))
-		return nanoseconds(FIELD(six, __i_ctime.tv_sec), FIELD(six, __i_ctime.tv_nsec) & 0x7fffffff);
-	struct inode___ctime *old = (void *)inode;
-	return nanoseconds(FIELD(old, i_ctime.tv_sec), FIELD(old, i_ctime.tv_nsec));
-}
-
-static __always_inline u64 mtime_of(struct inode *inode)
-{
-	if (bpf_core_field_exists(inode->i_mtime_sec))
-		return nanoseconds(FIELD(inode, i_mtime_sec), FIELD(inode, i_mtime_nsec));
-	struct inode___mtime6 *six = (void *)inode;
-	if (bpf_core_field_exists(six->__i_mtime))
-		return nanoseconds(FIELD(six, __i_mtime.tv_sec), FIELD(six, __i_mtime.tv_nsec));
-	struct inode___mtime *old = (void *)inode;
-	return nanoseconds(FIELD(old, i_mtime.tv_sec), FIELD(old, i_mtime.tv_nsec));
-}
-
-/*
- * A file of an overlay lies in the upper layer if its inode has a dentry there. struct ovl_inode is of a module, so
- * that the kernel's BTF may not have it; the dentry follows the inode in it.
- */
-static __always_inline bool in_upper_layer(struct inode *inode)
-{
-	if (FIELD(inode, i_sb, s_magic) != OVERLAYFS)
-		return false;
-	void *upper = NULL;
-	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-	return upper != NULL;
-}
-
 static __always_inline void describe_exe(struct process_body *body, struct file *file)
 {
 	struct inode *inode = FIELD(file, f_inode);
@@ -139,8 +95,7 @@ static __always_inline void describe_exe(struct process_body *body, struct file 
 	body->exe_gid = FIELD(inode, i_gid.val);
 	if (in_upper_layer(inode))
 		body->flags |= EXE_UPPER;
-	struct dentry *dentry = FIELD(file, f_path.dentry);
-	if (FIELD(inode, i_sb, s_magic) == TMPFS && FIELD(dentry, d_parent) == dentry && FIELD(inode, i_nlink) == 0)
+	if (in_memory(file, inode))
 		body->flags |= EXE_MEMFD;
 }
 

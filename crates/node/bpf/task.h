@@ -2,8 +2,7 @@
 /* Who: the header of a record, and the numbers of a process in its own namespace. */
 #pragma once
 #include "emit.h"
-
-#define FIELD(FROM, ...) BPF_CORE_READ(FROM, __VA_ARGS__)
+#include "file.h"
 
 static __always_inline u64 cgroup_of(struct task_struct *task)
 {

@@ -7,5 +7,6 @@
 //! ```
 
 pub mod containers;
+pub mod enforce;
 pub mod respond;
 pub mod sensor;

@@ -23,11 +23,11 @@ mod config;
 mod decode;
 mod error;
 mod found;
-mod load;
+pub(crate) mod load;
 mod path;
 mod probe;
 mod record;
-mod ring;
+pub(crate) mod ring;
 mod stats;
 
 pub use cgroup::{CgroupChange, CgroupEvent, Cgroups, HostOnly};

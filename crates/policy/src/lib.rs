@@ -49,3 +49,4 @@ pub use pattern::Pattern;
 pub use policy::{Action, DEFAULT_POLICY, Policy, Rule, Scope, Stage, Trigger};
 pub use subject::{image_names, names_of};
 pub use vex::{Product, Statement, VexApplied, VexDocument, VexStatus, apply_vex, to_openvex};
+pub use yaml::parse as read_yaml;

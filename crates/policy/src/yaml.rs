@@ -13,7 +13,7 @@ use serde_saphyr::{
 const MAX_BYTES: usize = 1 << 20;
 
 /// Parses one document.
-pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
     if text.len() > MAX_BYTES {
         let problem = format!("the document has {} bytes; at most {MAX_BYTES} are read", text.len());
         return Err(DocumentError::new(file, None, problem));

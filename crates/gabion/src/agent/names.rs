@@ -85,6 +85,11 @@ impl Names {
         ]
     }
 
+    /// The control group of a container that has not ended.
+    pub(super) fn group(&self, key: ContainerKey) -> Option<u64> {
+        self.containers.group(key)
+    }
+
     /// The one container that runs and has this name, or whose id begins with it.
     pub(super) fn named(&self, name: &str) -> anyhow::Result<&Container> {
         let exact = self.running().find(|container| container.name == name || container.id == name);
@@ -99,8 +104,8 @@ impl Names {
         }
     }
 
-    /// The control group of a container.
-    pub(super) fn group(&self, key: ContainerKey) -> Option<&[u8]> {
+    /// The path of the control group of a container.
+    pub(super) fn path(&self, key: ContainerKey) -> Option<&[u8]> {
         self.containers.path(key)
     }
 
@@ -109,7 +114,7 @@ impl Names {
         let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
         let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
         self.running().find(|container| {
-            let group = self.group(container.key).unwrap_or_default();
+            let group = self.path(container.key).unwrap_or_default();
             let rest = path.as_bytes().strip_prefix(group);
             !group.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
         })

@@ -321,7 +321,7 @@ fn find<'a>(action: &Action, names: &'a Names) -> anyhow::Result<(Target, Option
         | Action::Isolate { container, .. }
         | Action::Evidence { container } => (Some(names.named(container)?), String::new()),
     };
-    let group = container.and_then(|container| names.group(container.key)).unwrap_or_default();
+    let group = container.and_then(|container| names.path(container.key)).unwrap_or_default();
     let target = Target {
         id: container.map(|container| container.id.clone()).unwrap_or_default(),
         name: container.map(|container| container.name.clone()).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use super::{
     AgentArgs, automatic,
     control::{Asked, Back, Desk},
+    enforce::Enforcement,
     habits,
     judge::Judge,
     names::{Change, Names, News},
@@ -51,6 +52,7 @@ struct Watch<'a> {
     rules_since: u64,
     responder: Responder,
     origins: Origins,
+    enforcement: Option<Enforcement>,
     /// Kinds of events that are asked for.
     asked_for: Vec<gabion_model::EventKind>,
 }
@@ -89,6 +91,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     watch.keep()?;
     if !args.quiet {
         watch.tell_end()?;
+        watch.enforcement.map_or(Ok(()), Enforcement::tell_end)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -108,6 +111,7 @@ impl<'a> Watch<'a> {
             judge.causes = automatic::read(path, &rules)?;
         }
         let sensor = Sensor::open(Config::default())?;
+        let policy = args.policy.as_deref();
         let mut watch = Self {
             args,
             sensor,
@@ -118,6 +122,7 @@ impl<'a> Watch<'a> {
             rules_since: since,
             responder: Responder::open(&args.state, &args.never_touch)?,
             origins: Origins::new(Path::new("/proc")),
+            enforcement: policy.map(|file| Enforcement::start(file, &args.state, args.quiet)).transpose()?,
             asked_for: Vec::new(),
         };
         watch.demand()?;
@@ -126,13 +131,19 @@ impl<'a> Watch<'a> {
 
     /// What happened since the last time.
     fn once(&mut self) -> anyhow::Result<()> {
-        let Self { sensor, names, judge, news, origins, .. } = self;
+        let Self { sensor, names, judge, news, origins, enforcement, .. } = self;
+        // Containers that may need a policy.
+        let mut started = Vec::new();
+        let mut change = |change: Change, judge: &mut Judge, origins: &mut Origins, time| {
+            judge.container(&change, time);
+            match change {
+                Change::Known(container) => started.push(*container),
+                Change::Ended(key) => origins.forget(key),
+            }
+        };
         sensor.poll(PATIENCE, names, &mut |event| {
-            for change in news.borrow_mut().drain(..) {
-                if let Change::Ended(key) = change {
-                    origins.forget(key);
-                }
-                judge.container(&change, event.time);
+            for news in news.borrow_mut().drain(..) {
+                change(news, judge, origins, event.time);
             }
             match event.subject {
                 Subject::Process(process) if event.container != ContainerKey::HOST => {
@@ -145,11 +156,11 @@ impl<'a> Watch<'a> {
         })?;
         let time = now()?;
         names.attend(time);
-        for change in news.borrow_mut().drain(..) {
-            if let Change::Ended(key) = change {
-                origins.forget(key);
-            }
-            judge.container(&change, time);
+        for news in news.borrow_mut().drain(..) {
+            change(news, judge, origins, time);
+        }
+        if let Some(enforcement) = enforcement {
+            enforcement.attend(&started, names)?;
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
             let response = self.responder.respond(&wanted, &self.names, time)?;

@@ -107,7 +107,7 @@ fn incident(state: &Path, arguments: &[&str]) -> String {
 }
 
 /// Runs a script as the first program of a container of runc.
-fn container(home: &Path, id: &str, program: &str, script: &str) {
+pub(crate) fn container(home: &Path, id: &str, program: &str, script: &str) {
     let bundle = bundle(home, id, program, script);
     run(Command::new("runc").args(["run", id]).current_dir(&bundle).stdin(Stdio::null()));
 }

@@ -12,6 +12,7 @@ mod compare;
 mod db;
 mod debian12;
 mod diff;
+mod enforce;
 mod feeds;
 #[path = "../../../image/tests/it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]

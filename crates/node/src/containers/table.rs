@@ -186,6 +186,12 @@ impl Containers {
         }
     }
 
+    /// The control group of a container that has not ended.
+    pub fn group(&self, key: ContainerKey) -> Option<u64> {
+        let entry = self.entries.get(&key).filter(|entry| entry.to.is_none())?;
+        self.tops.get(&entry.path).copied()
+    }
+
     /// A container, as far as it is known.
     pub fn get(&self, key: ContainerKey) -> Option<&Container> {
         Some(&self.entries.get(&key)?.container)

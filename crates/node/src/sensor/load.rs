@@ -21,9 +21,9 @@ use std::{
     sync::Mutex,
 };
 
-/// The object, at an address that an ELF file may have.
+/// An object, at an address that an ELF file may have.
 #[repr(C, align(8))]
-struct Aligned<T: ?Sized>(T);
+pub(crate) struct Aligned<T: ?Sized>(pub(crate) T);
 
 static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o")));
 
@@ -76,7 +76,7 @@ impl Loaded {
     }
 }
 
-const NO_CGROUPS: &str = "no control groups of version 2 are mounted";
+pub(crate) const NO_CGROUPS: &str = "no control groups of version 2 are mounted";
 
 /// Loads what can be loaded, and attaches what is always on.
 pub(super) fn load(config: &Config) -> Result<Loaded, SensorError> {
@@ -85,11 +85,7 @@ pub(super) fn load(config: &Config) -> Result<Loaded, SensorError> {
         return Err(SensorError::Privileges { missing });
     }
     let kernel = Btf::from_vmlinux().map_err(|error| SensorError::NoBtf(error.to_string()))?;
-    libbpf_rs::set_print(Some((PrintLevel::Warn, |_, line| {
-        if let Ok(mut log) = LOG.lock() {
-            log.push_str(&line);
-        }
-    })));
+    quiet();
     let mut reasons = unavailable(config, &kernel)?;
     drop(kernel);
     let object = if let Ok(object) = open(config, &reasons)?.load() {
@@ -162,9 +158,7 @@ fn refused(reasons: &mut Reasons) -> Result<(), SensorError> {
 }
 
 fn open_object() -> Result<OpenObject, SensorError> {
-    if let Ok(mut log) = LOG.lock() {
-        log.clear();
-    }
+    quiet();
     let object = ObjectBuilder::default().open_memory(&OBJECT.0);
     object.map_err(|error| SensorError::Load(error.to_string()))
 }
@@ -203,8 +197,20 @@ fn has_exchange() -> bool {
     !matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) < (5, 12))
 }
 
+/// What the loader says from now on is kept, not printed.
+pub(crate) fn quiet() {
+    if let Ok(mut log) = LOG.lock() {
+        log.clear();
+    }
+    libbpf_rs::set_print(Some((PrintLevel::Warn, |_, line| {
+        if let Ok(mut log) = LOG.lock() {
+            log.push_str(&line);
+        }
+    })));
+}
+
 /// An error of the loader, with the line of the verifier that says what it did not like.
-fn explain(error: &libbpf_rs::Error) -> String {
+pub(crate) fn explain(error: &libbpf_rs::Error) -> String {
     let log = LOG.lock().map(|log| log.clone()).unwrap_or_default();
     let mut before = "";
     for line in log.lines().rev() {

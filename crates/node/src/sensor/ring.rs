@@ -9,7 +9,7 @@
 //! libbpf's own reader calls back for one record after the other; to bring the records of two rings into the order of time, both
 //! must be seen before any is given back, so the rings are read here.
 //!
-//! The one place of this crate with `unsafe`: the memory is shared with the kernel.
+//! One of the two places of this crate with `unsafe`: the memory is shared with the kernel.
 
 #![allow(unsafe_code, reason = "memory that is shared with the kernel; see the module's documentation")]
 
@@ -31,14 +31,14 @@ const FRONT: u64 = 8;
 
 /// Where a record is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    offset: u64,
+pub(crate) struct Place {
+    pub(crate) offset: u64,
     size: u32,
 }
 
 /// The reader of a ring. There must be one for each ring.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     reader: NonNull<c_void>,
     writers: NonNull<c_void>,
     size: u64,
@@ -53,7 +53,7 @@ unsafe impl Send for Ring {}
 
 impl Ring {
     /// Maps the ring of a map with `size` bytes.
-    pub(super) fn open(map: BorrowedFd<'_>, size: u32) -> io::Result<Self> {
+    pub(crate) fn open(map: BorrowedFd<'_>, size: u32) -> io::Result<Self> {
         let page = page_size();
         let read_write = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping, at an address that the kernel chooses, of nothing that Rust knows.
@@ -93,13 +93,13 @@ impl Ring {
     }
 
     /// Where the writers are now: a bound for [`Self::gather`].
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.written()
     }
 
     /// Tells of the finished records up to `end`, at most `bytes` of them, in the order in which they were begun. They stay
     /// where they are until [`Self::release`].
-    pub(super) fn gather(&mut self, end: u64, bytes: u64, mut tell: impl FnMut(Place)) {
+    pub(crate) fn gather(&mut self, end: u64, bytes: u64, mut tell: impl FnMut(Place)) {
         while self.gathered < end && self.gathered - self.released < bytes {
             let front = self.data(self.gathered).cast::<AtomicU32>();
             // SAFETY: records begin at multiples of 8, and the position is before that of the writers.
@@ -120,7 +120,7 @@ impl Ring {
     }
 
     /// The bytes of a record that was gathered and not released; of any other, none.
-    pub(super) fn bytes(&self, place: Place) -> &[u8] {
+    pub(crate) fn bytes(&self, place: Place) -> &[u8] {
         if place.offset < self.released || place.offset + u64::from(place.size) > self.gathered {
             return &[];
         }
@@ -130,7 +130,7 @@ impl Ring {
     }
 
     /// Gives back what was gathered.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if self.released != self.gathered {
             self.released = self.gathered;
             self.position().store(self.released, Ordering::Release);
@@ -138,7 +138,7 @@ impl Ring {
     }
 
     /// Something may be read.
-    pub(super) fn waiting(&self) -> bool {
+    pub(crate) fn waiting(&self) -> bool {
         self.written() > self.released
     }
 }

@@ -8,6 +8,7 @@
 mod calls;
 mod containerd;
 mod docker;
+mod enforce;
 mod floods;
 #[path = "../../../image/tests/it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]

@@ -1,0 +1,230 @@
+//! `gabion agent --policy`: which container has which policy, and what was decided.
+//!
+//! ```yaml
+//! default: {mode: observe}                # containers that nothing below is for
+//! workloads:
+//!   - name: "web-*"                       # all that is given must fit; the first that fits counts
+//!     image: "registry.example/shop/*"
+//!     labels: {tier: web}
+//!     policy: {mode: enforce, exec: {deny: [/bin/sh]}}
+//! ```
+
+use super::names::Names;
+use crate::output;
+use anyhow::Context as _;
+use gabion_model::{Container, ContainerKey, event::Verdict, workload::RunImage};
+use gabion_node::enforce::{Decision, Enforcer, Mode, Options, Policy, What, word};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PolicyFile {
+    default: Policy,
+    workloads: Vec<Workload>,
+}
+
+/// Containers, and their policy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Workload {
+    name: Option<String>,
+    image: Option<String>,
+    labels: BTreeMap<String, String>,
+    policy: Policy,
+}
+
+impl Workload {
+    fn fits(&self, container: &Container) -> bool {
+        let RunImage { repository, tag, .. } = &container.image;
+        let image = if tag.is_empty() { repository.clone() } else { format!("{repository}:{tag}") };
+        let pod = container.pod.iter().flat_map(|pod| &pod.labels);
+        let labels: BTreeMap<&str, &str> =
+            container.labels.iter().chain(pod).map(|(name, value)| (&**name, &**value)).collect();
+        let given = self.name.is_some() || self.image.is_some() || !self.labels.is_empty();
+        given
+            && self.name.as_ref().is_none_or(|glob| fits(glob, &container.name))
+            && self.image.as_ref().is_none_or(|glob| fits(glob, &image) || fits(glob, repository))
+            && self
+                .labels
+                .iter()
+                .all(|(name, glob)| labels.get(&**name).is_some_and(|value| fits(glob, value)))
+    }
+}
+
+/// Whether a text is what a glob stands for: `*` is anything.
+fn fits(glob: &str, text: &str) -> bool {
+    let mut parts = glob.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut last = None;
+    for part in parts {
+        if let Some(before) = last.replace(part) {
+            let Some((_, behind)) = rest.split_once(before) else { return false };
+            rest = behind;
+        }
+    }
+    last.map_or(rest.is_empty(), |last: &str| rest.ends_with(last))
+}
+
+/// What is enforced, from the agent's side.
+#[derive(Debug)]
+pub(super) struct Enforcement {
+    enforcer: Enforcer,
+    file: PolicyFile,
+    /// The control groups that have a policy.
+    groups: BTreeMap<ContainerKey, u64>,
+    quiet: bool,
+}
+
+/// Where the keeper has its files.
+fn directory(state: &Path) -> PathBuf {
+    state.join("keeper")
+}
+
+/// Ends what an earlier agent has enforced.
+pub(super) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
+    Enforcer::find(Options::system(&directory(state)))?.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Enforcement {
+    pub(super) fn start(file: &Path, state: &Path, quiet: bool) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let mut file: PolicyFile = gabion_policy::read_yaml(&file.display().to_string(), &text)?;
+        let policies = file.workloads.iter_mut().map(|workload| &mut workload.policy);
+        for (number, policy) in policies.enumerate().filter(|(_, policy)| policy.name.is_empty()) {
+            policy.name = format!("workload {}", number + 1);
+        }
+        if file.default.name.is_empty() {
+            file.default.name = "default".into();
+        }
+        let options = Options { default: file.default.clone(), ..Options::system(&directory(state)) };
+        let mut enforcer = Enforcer::start(options)?;
+        // A keeper that was there already has the default of an earlier file.
+        enforcer.set_default(&file.default)?;
+        if !quiet {
+            for step in enforcer.ladder() {
+                let rungs: Vec<&str> = step.rungs.iter().map(|&rung| word(rung)).collect();
+                output::note(&format!("{} are decided about by {}", step.what, rungs.join(", ")));
+            }
+        }
+        Ok(Self { enforcer, file, groups: BTreeMap::new(), quiet })
+    }
+
+    /// Gives new containers their policy, forgets those that have ended, and tells what was decided.
+    pub(super) fn attend(&mut self, started: &[Container], names: &Names) -> anyhow::Result<()> {
+        for container in started {
+            let found = self.file.workloads.iter().find(|workload| workload.fits(container));
+            // More may be known of it than before, so it may have another.
+            match (names.group(container.key), found) {
+                (Some(group), Some(workload)) => {
+                    let name = if container.name.is_empty() { &container.id } else { &container.name };
+                    self.enforcer.set(group, name, &workload.policy)?;
+                    self.groups.insert(container.key, group);
+                }
+                _ => self.forget(container.key)?,
+            }
+        }
+        let ended: Vec<_> = self.groups.keys().filter(|key| names.group(**key).is_none()).copied().collect();
+        for key in ended {
+            self.forget(key)?;
+        }
+        let quiet = self.quiet;
+        let mut tell = |decision: &Decision| {
+            if let Some(line) = line(decision).filter(|_| !quiet) {
+                output::note(&output::printable(&line));
+            }
+        };
+        self.enforcer.poll(&mut tell)?;
+        Ok(())
+    }
+
+    fn forget(&mut self, key: ContainerKey) -> anyhow::Result<()> {
+        if let Some(group) = self.groups.remove(&key) {
+            self.enforcer.remove(group)?;
+        }
+        Ok(())
+    }
+
+    /// What was decided, in the end.
+    pub(super) fn tell_end(mut self) -> anyhow::Result<()> {
+        let stats = self.enforcer.stats()?;
+        output::note(&format!(
+            "{} decisions, {} of them without a record; enforcement goes on (gabion agent --stop-enforcing ends it)",
+            stats.decided, stats.dropped
+        ));
+        Ok(())
+    }
+}
+
+/// One line for what was denied, or would have been where that is to be told.
+fn line(decision: &Decision) -> Option<String> {
+    let (verb, rung) = match decision.verdict {
+        Verdict::Denied(rung) => ("denied", word(rung)),
+        Verdict::WouldDeny(rung) if decision.mode == Mode::Alert => ("would deny", word(rung)),
+        Verdict::WouldDeny(_) => return None,
+        Verdict::Allowed => ("let through, undecided", "fail mode"),
+        Verdict::None => ("nobody decided", "gap"),
+    };
+    let what = match &decision.what {
+        What::Exec { path, .. } => format!("execute {}", String::from_utf8_lossy(path)),
+        What::Open { path } => format!("open {}", String::from_utf8_lossy(path)),
+        What::Connect { address, port, transport } => {
+            format!("connect to {address} port {port} ({transport:?})")
+        }
+        What::Gap(nanoseconds) => return Some(format!("{verb} for {} ms", nanoseconds / 1_000_000)),
+    };
+    let Decision { container, policy, rule, task, .. } = decision;
+    Some(format!("{verb}: {what}; container {container}, process {}, {policy}: {rule} ({rung})", task.pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_fit_whole_texts() {
+        for (glob, text, fit) in [
+            ("web", "web", true),
+            ("web", "web-1", false),
+            ("web-*", "web-1", true),
+            ("*", "", true),
+            ("*/app:*", "registry/shop/app:1", true),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(fits(glob, text), fit, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn the_first_workload_that_fits_counts_and_one_without_conditions_fits_nothing() {
+        let text = "
+default: {mode: observe}
+workloads:
+  - policy: {mode: enforce}
+  - {name: 'web-*', labels: {tier: web}, policy: {mode: enforce, exec: {default: deny, allow: [/usr/**]}}}
+  - {image: 'shop/*', policy: {mode: alert, connect: {deny: [{net: 10.0.0.0/8, port: 22, transport: tcp}]}}}
+";
+        let file: PolicyFile = gabion_policy::read_yaml("policy.yaml", text).expect("a policy");
+        let mut container = Container { name: "web-1".into(), ..Container::default() };
+        let fitting =
+            |container: &Container| file.workloads.iter().position(|workload| workload.fits(container));
+        assert_eq!(fitting(&container), None);
+        container.image.repository = "shop/front".into();
+        assert_eq!(fitting(&container), Some(2));
+        container.labels.push(("tier".into(), "web".into()));
+        assert_eq!(fitting(&container), Some(1));
+        let wrong = gabion_policy::read_yaml::<PolicyFile>(
+            "policy.yaml",
+            "workloads: [{policy: {exec: {deny: [sh]}}}]",
+        );
+        assert!(wrong.expect_err("refused").to_string().contains("it must begin with /"));
+    }
+}

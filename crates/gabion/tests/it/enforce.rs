@@ -1,0 +1,95 @@
+//! The agent with a policy: it denies, it goes on when the agent is killed, and it ends when it is told to.
+
+use crate::{
+    agent::container,
+    support::{can_run, directory, run, wait_for},
+};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+fn gabion() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_gabion"))
+}
+
+fn start(home: &Path, policy: &Path, notes: &Path) -> Child {
+    let child = gabion()
+        .args(["agent", "--state"])
+        .arg(home.join("state"))
+        .arg("--socket")
+        .arg(home.join("agent.sock"))
+        .arg("--policy")
+        .arg(policy)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(notes).expect("a file"))
+        .spawn()
+        .expect("starts");
+    wait_for("the agent to watch", || said(notes, "Ctrl-C ends it"));
+    child
+}
+
+fn said(notes: &Path, text: &str) -> bool {
+    fs::read_to_string(notes).is_ok_and(|notes| notes.contains(text))
+}
+
+/// Ends what was enforced, also if the test fails.
+struct Enforced<'a>(&'a Path);
+
+impl Enforced<'_> {
+    fn stop(&self) -> bool {
+        let mut stop = gabion();
+        stop.args(["agent", "--stop-enforcing", "--state"]).arg(self.0.join("state"));
+        stop.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Enforced<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Executes a program until it is denied, or for half a minute.
+const UNTIL_DENIED: &str = "/bin/cp /bin/busybox /tmp/true; i=0
+    while /tmp/true; do i=$((i + 1)); [ $i -lt 600 ] || exit 1; /bin/busybox sleep 0.05; done";
+
+#[test]
+fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
+    let name = "a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent";
+    if !can_run(name, &["runc", "busybox"]) {
+        return;
+    }
+    let home = directory();
+    let own = std::process::id();
+    let policy = home.path().join("policy.yaml");
+    let text = format!(
+        "workloads: [{{name: 'gabion-*-{own}', policy: {{name: no tools, mode: enforce, exec: {{deny: [/tmp/**]}}}}}}]"
+    );
+    fs::write(&policy, text).expect("writes");
+    let notes = home.path().join("notes");
+    let mut agent = start(home.path(), &policy, &notes);
+    let enforced = Enforced(home.path());
+    let first = format!("gabion-first-{own}");
+    container(home.path(), &first, "start", UNTIL_DENIED);
+    let line = format!("denied: execute /tmp/true; container {first}, process ");
+    wait_for("the record", || said(&notes, &line) && said(&notes, "no tools: exec.deny /tmp/** ("));
+    agent.kill().expect("killed");
+    agent.wait().expect("ended");
+
+    // The next one finds the keeper as it is.
+    let notes = home.path().join("notes-2");
+    let agent = start(home.path(), &policy, &notes);
+    let second = format!("gabion-second-{own}");
+    container(home.path(), &second, "start", UNTIL_DENIED);
+    wait_for("the record", || said(&notes, &format!("container {second}, ")));
+    run(Command::new("kill").arg(agent.id().to_string()));
+    let output = agent.wait_with_output().expect("ends");
+    assert!(output.status.success());
+    assert!(said(&notes, "enforcement goes on (gabion agent --stop-enforcing ends it)"));
+    assert!(home.path().join("state/keeper/socket").exists());
+    assert!(enforced.stop());
+    assert!(!home.path().join("state/keeper/socket").exists());
+}
