@@ -119,6 +119,10 @@ fn judge(source: &mut dyn Source, args: &ReplayArgs) -> anyhow::Result<Replayed>
         let (events, alerts) =
             (gabion_report::text::count(events, "event"), gabion_report::text::count(alerts, "alert"));
         output::note(&format!("{events}, {alerts}"));
+        let uncounted = engine.counters().uncounted;
+        if uncounted > 0 {
+            output::note(&format!("{uncounted} counts of rules thrown out: too many at once"));
+        }
     }
     Ok(replayed)
 }

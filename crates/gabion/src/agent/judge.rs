@@ -59,6 +59,8 @@ pub(super) struct Judge {
     pub(super) habits: Habits,
     pub(super) followers: Followers,
     pub(super) alerts: u64,
+    /// Of rules that were replaced: what they had counted and was thrown out.
+    uncounted: u64,
     /// What alerts cause.
     pub(super) causes: Vec<Cause>,
     /// What they have caused, and is to be done.
@@ -91,6 +93,7 @@ impl Judge {
             habits: Habits::open(state_directory, settings)?,
             followers: Followers::default(),
             alerts: 0,
+            uncounted: 0,
             causes: Vec::new(),
             wanted: Vec::new(),
         })
@@ -103,7 +106,8 @@ impl Judge {
 
     /// Judges by other rules from now on. If they cannot be used, the old ones stay.
     pub(super) fn replace(&mut self, rules: &RuleSet) -> anyhow::Result<()> {
-        self.engine = Engine::new(rules, self.matching)?;
+        let engine = Engine::new(rules, self.matching)?;
+        self.uncounted += std::mem::replace(&mut self.engine, engine).counters().uncounted;
         Ok(())
     }
 
@@ -184,7 +188,7 @@ impl Judge {
 
     /// What rules had counted and was thrown out because it was too much.
     pub(super) fn uncounted(&self) -> u64 {
-        self.engine.counters().uncounted
+        self.uncounted + self.engine.counters().uncounted
     }
 
     /// Alerts that could not be written, and where.

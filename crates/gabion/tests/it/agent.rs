@@ -81,10 +81,10 @@ impl Agent {
         }
     }
 
-    /// Until a rule is told of this command.
-    pub(crate) fn until_with(&self, container: &str, rule: &str, command: &str) {
+    /// Whether a rule was told of this command.
+    pub(crate) fn has_told(&self, container: &str, rule: &str, command: &str) -> bool {
         let told = |alert: &Value| alert["rule"] == rule && alert["output_fields"]["proc.cmdline"] == command;
-        wait_for(command, || self.told(container).iter().any(told));
+        self.told(container).iter().any(told)
     }
 
     pub(crate) fn stop(mut self) -> PathBuf {

@@ -40,7 +40,9 @@ fn script(scripts: &[&str], harmless: bool) -> String {
     let one = |(number, script)| {
         format!("echo 'script {number}'\n(\n{strict}\n{script}\n)\n{end}\n$G/.mark/mark {number}\n")
     };
-    words.to_owned() + &scripts.iter().enumerate().map(one).collect::<String>()
+    // What it runs has no input; it ends itself when the test lets it.
+    let scripts: String = scripts.iter().enumerate().map(one).collect();
+    format!("{words}exec 9<&0 </dev/null\n{scripts}read -r end <&9\n:\n")
 }
 
 /// The rules that were told of a container until each mark, with the command.
@@ -67,8 +69,9 @@ fn judged(
     harmless: bool,
     scripts: &[&str],
 ) -> (Vec<Vec<(String, String)>>, String) {
-    let printed = ground.container(id, privileged, &script(scripts, harmless));
-    agent.until_with(id, MARK, &format!("mark {}", scripts.len() - 1));
+    let last = format!("mark {}", scripts.len() - 1);
+    let judged = || agent.has_told(id, MARK, &last);
+    let printed = ground.container(id, privileged, &script(scripts, harmless), judged);
     let told = told(agent, id);
     assert_eq!(told.len(), scripts.len() + 1, "a mark behind each script\n{printed}");
     (told, printed)

@@ -7,7 +7,7 @@
 //!   /       of this machine, which nobody writes to
 //! ```
 
-use crate::support::run;
+use crate::support::{run, wait_for};
 use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 use std::{
@@ -176,9 +176,15 @@ impl Ground {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("sets");
     }
 
-    /// Runs a script of `sh` as the first program of a container, with all privileges or those that Docker gives. Gives what it
-    /// printed.
-    pub(super) fn container(&self, id: &str, privileged: bool, script: &str) -> String {
+    /// Runs a script of `sh` as the first program of a container, with all privileges or those that Docker gives, and lets it end
+    /// when this holds: the state that names a container goes with it. Gives what it printed.
+    pub(super) fn container(
+        &self,
+        id: &str,
+        privileged: bool,
+        script: &str,
+        mut until: impl FnMut() -> bool,
+    ) -> String {
         let bundle = self.home.join(id);
         let place = |name: &str| bundle.join(name).display().to_string();
         for name in ["upper", "work", "rootfs", "own/opt/gabion"] {
@@ -220,17 +226,26 @@ impl Ground {
             spec["linux"]["readonlyPaths"] = Value::Null;
         }
         fs::write(&path, spec.to_string()).expect("writes");
-        let ran = Command::new("runc")
+        let printed = fs::File::create(bundle.join("printed")).expect("makes");
+        let errors = printed.try_clone().expect("a file");
+        let mut child = Command::new("runc")
             .args(["run", id])
             .current_dir(&bundle)
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(printed)
+            .stderr(errors)
+            .spawn()
             .expect("starts");
+        let told = || fs::read_to_string(bundle.join("printed")).unwrap_or_default();
+        wait_for(id, || {
+            let ended = child.try_wait().expect("a child");
+            assert!(ended.is_none(), "{id}: {}", told());
+            until()
+        });
+        drop(child.stdin.take());
+        assert!(child.wait().expect("ends").success(), "{id}: {}", told());
         run(Command::new("umount").arg("-l").arg(place("rootfs")));
-        let told =
-            format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-        assert!(ran.status.success(), "{id}: {told}");
-        told
+        told()
     }
 }
 
