@@ -66,7 +66,8 @@ impl Session<'_> {
         Ok(referrers.or(tag).into_iter().chain(signed).collect())
     }
 
-    /// A document that need not be there, stored. A registry that does not know the path says so in many ways.
+    /// A document that need not be there, stored. A registry that does not know the path says so in many ways; what a mirror does
+    /// not have, the registry is not asked for.
     async fn perhaps(&self, path: &str) -> Result<Option<Digest>, SourceError> {
         let mut failure = None;
         for endpoint in &self.endpoints {
@@ -76,8 +77,8 @@ impl Session<'_> {
                     self.blobs.put(&digest, answer.bytes.as_slice())?;
                     return Ok(Some(digest));
                 }
-                Ok(_) | Err(SourceError::NotFound { .. }) => {}
-                Err(SourceError::Status { status, .. }) if status.starts_with('4') => {}
+                Ok(_) | Err(SourceError::NotFound { .. }) => return Ok(None),
+                Err(SourceError::Status { status, .. }) if status.starts_with('4') => return Ok(None),
                 Err(error) => failure = Some(error),
             }
         }
