@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 const ANCESTORS: usize = 8;
 /// The name under which departures from baselines are told.
 pub const DEPARTURE: &str = "Departure from the baseline";
+/// The name under which decisions of enforcement are told.
+pub const RULING: &str = "Policy violation";
 
 /// A rule has matched an event.
 #[derive(Clone, Debug)]
@@ -168,39 +170,39 @@ pub struct Occasion {
     pub container: ContainerKey,
 }
 
+/// What enforcement has decided about something that a process wanted.
+#[derive(Clone, Debug)]
+pub struct Ruling {
+    /// When, in nanoseconds since 1970.
+    pub time: u64,
+    /// Who wanted it, and where.
+    pub occasion: Occasion,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What was wanted, in words: `execute /bin/nc`.
+    pub wanted: String,
+    /// What it was wanted of.
+    pub object: Object,
+    /// The policy, and which rule of it.
+    pub policy: String,
+    /// See there.
+    pub rule: String,
+    /// The word for what has decided.
+    pub by: &'static str,
+}
+
 impl Alert {
     /// What a departure from a baseline says. It is a warning if it is grave, and a notice else.
     pub fn departure(deviation: &Deviation, occasion: Occasion, state: &State) -> Self {
-        let entry = state.processes().find(occasion.task).map(|slot| &state.processes()[slot]);
-        let processes = entry.map(|entry| {
-            let ancestors = state.processes().ancestors(entry).take(ANCESTORS);
-            std::iter::once(entry).chain(ancestors).map(|entry| facts(entry, state)).collect()
-        });
+        let mut alert = Self::of(DEPARTURE, deviation.time, occasion, state);
         let reasons: Vec<&str> = deviation.reasons.iter().map(|reason| reason.why.as_str()).collect();
-        let container = container(occasion.container, state);
-        let mut alert = Self {
-            rule: DEPARTURE.to_owned(),
-            description: "A container does what no container of its image and workload did before."
-                .to_owned(),
-            priority: if deviation.grade == Grade::Grave { Priority::Warning } else { Priority::Notice },
-            source: "baseline".to_owned(),
-            tags: vec!["baseline".to_owned(), "container".to_owned()],
-            time: deviation.time,
-            number: 0,
-            hostname: state.hostname().to_owned(),
-            message: Vec::new(),
-            fields: BTreeMap::new(),
-            kind: occasion.kind,
-            result: 0,
-            verdict: Verdict::None,
-            task: occasion.task,
-            processes: processes.unwrap_or_default(),
-            object: Object::None,
-            container,
-        };
+        "A container does what no container of its image and workload did before.".clone_into(&mut alert.description);
+        alert.priority = if deviation.grade == Grade::Grave { Priority::Warning } else { Priority::Notice };
+        alert.source = "baseline".to_owned();
+        alert.tags = vec!["baseline".to_owned(), "container".to_owned()];
         let name = alert.container_name();
         alert.message = format!(
-            "Departure from the baseline: {} {} | score={} why={} workload={} image={}",
+            "{DEPARTURE}: {} {} | score={} why={} workload={} image={}",
             name.as_deref().unwrap_or("host"),
             deviation.item,
             deviation.score,
@@ -209,14 +211,77 @@ impl Alert {
             deviation.subject.image,
         )
         .into_bytes();
-        alert.fields = BTreeMap::from([
+        alert.fields.extend([
             ("baseline.item".to_owned(), deviation.item.to_string().into()),
             ("baseline.score".to_owned(), deviation.score.into()),
             ("baseline.workload".to_owned(), deviation.subject.workload.clone().into()),
             ("baseline.image".to_owned(), deviation.subject.image.clone().into()),
-            ("container.name".to_owned(), name.into()),
-            ("evt.time".to_owned(), deviation.time.into()),
         ]);
+        alert
+    }
+
+    /// What a decision of enforcement says. What was only to be told is a notice.
+    pub fn ruling(ruling: Ruling, state: &State) -> Self {
+        let Ruling { time, occasion, verdict, wanted, object, policy, rule, by } = ruling;
+        let mut alert = Self::of(RULING, time, occasion, state);
+        let (verb, priority) = match verdict {
+            Verdict::Denied(_) => ("denied", Priority::Warning),
+            Verdict::WouldDeny(_) => ("would deny", Priority::Notice),
+            Verdict::Allowed => ("let through, undecided", Priority::Warning),
+            Verdict::None => ("nobody decided", Priority::Warning),
+        };
+        "A container wanted what its policy does not allow.".clone_into(&mut alert.description);
+        alert.priority = priority;
+        alert.source = "enforcement".to_owned();
+        alert.tags = vec!["container".to_owned(), "enforcement".to_owned()];
+        alert.verdict = verdict;
+        alert.object = object;
+        let name = alert.container_name();
+        let command = alert.processes.first().map(|process| process.arguments.join(&b' '));
+        alert.message = format!(
+            "{RULING}: {verb}: {wanted} | container={} policy={policy} rule={rule} by={by} process={} command={}",
+            name.as_deref().unwrap_or("unknown"),
+            occasion.task.pid,
+            command.map_or_else(|| "<NA>".into(), |command| String::from_utf8_lossy(&command).into_owned()),
+        )
+        .into_bytes();
+        alert.fields.extend([
+            ("enforcement.verdict".to_owned(), verb.into()),
+            ("enforcement.wanted".to_owned(), wanted.into()),
+            ("enforcement.policy".to_owned(), policy.into()),
+            ("enforcement.rule".to_owned(), rule.into()),
+            ("enforcement.by".to_owned(), by.into()),
+        ]);
+        alert
+    }
+
+    /// An alert of no rule, with what is known of its process and container.
+    fn of(name: &str, time: u64, occasion: Occasion, state: &State) -> Self {
+        let entry = state.processes().find(occasion.task).map(|slot| &state.processes()[slot]);
+        let processes = entry.map(|entry| {
+            let ancestors = state.processes().ancestors(entry).take(ANCESTORS);
+            std::iter::once(entry).chain(ancestors).map(|entry| facts(entry, state)).collect()
+        });
+        let mut alert = Self {
+            rule: name.to_owned(),
+            description: String::new(),
+            priority: Priority::Notice,
+            source: String::new(),
+            tags: Vec::new(),
+            time,
+            number: 0,
+            hostname: state.hostname().to_owned(),
+            message: Vec::new(),
+            fields: BTreeMap::from([("evt.time".to_owned(), time.into())]),
+            kind: occasion.kind,
+            result: 0,
+            verdict: Verdict::None,
+            task: occasion.task,
+            processes: processes.unwrap_or_default(),
+            object: Object::None,
+            container: container(occasion.container, state),
+        };
+        alert.fields.insert("container.name".to_owned(), alert.container_name().into());
         alert
     }
 

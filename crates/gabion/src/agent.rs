@@ -21,6 +21,7 @@ mod sink;
 mod watch;
 
 pub(crate) use audit::verified;
+pub(crate) use enforce::stop as stop_enforcing;
 
 use crate::{alert::AlertFormat, clock, control::SOCKET, output, rules};
 use clap::Args;

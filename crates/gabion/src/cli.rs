@@ -53,6 +53,10 @@ pub(crate) enum Command {
     Reload(crate::operate::reload::ReloadArgs),
     /// List and tell incidents: where they came from, how far they got
     Incident(crate::incident::IncidentArgs),
+    /// Install the agent as a service of systemd
+    Install(crate::install::InstallArgs),
+    /// Remove the service, and stop what it enforces
+    Uninstall(crate::install::UninstallArgs),
     /// Show or prune what earlier scans kept
     Cache(CacheArgs),
     /// Print a completion script for a shell

@@ -15,6 +15,7 @@ mod db;
 mod diff;
 mod explain;
 mod incident;
+mod install;
 mod journal;
 mod operate;
 mod output;
@@ -71,6 +72,8 @@ fn main() -> ExitCode {
         cli::Command::Baseline(args) => operate::baseline::run(&args),
         cli::Command::Reload(args) => operate::reload::run(&args),
         cli::Command::Respond(args) => operate::respond::run(&args),
+        cli::Command::Install(args) => install::install(&args),
+        cli::Command::Uninstall(args) => install::uninstall(&args),
         cli::Command::Incident(args) => incident::run(&args),
         cli::Command::Cache(args) => storage::run(&args),
         cli::Command::Completions { shell } => output::completions(shell),

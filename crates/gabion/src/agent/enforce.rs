@@ -10,9 +10,14 @@
 //! ```
 
 use super::names::Names;
-use crate::output;
+use crate::{clock, output};
 use anyhow::Context as _;
-use gabion_model::{Container, ContainerKey, event::Verdict, workload::RunImage};
+use gabion_detect::alert::{Object, Occasion, Ruling};
+use gabion_model::{
+    Container, ContainerKey, EventKind,
+    event::{Endpoint, Verdict},
+    workload::RunImage,
+};
 use gabion_node::enforce::{Decision, Enforcer, Mode, Options, Policy, What, word};
 use serde::Deserialize;
 use std::{
@@ -78,7 +83,6 @@ pub(super) struct Enforcement {
     file: PolicyFile,
     /// The control groups that have a policy.
     groups: BTreeMap<ContainerKey, u64>,
-    quiet: bool,
 }
 
 /// Where the keeper has its files.
@@ -87,7 +91,7 @@ fn directory(state: &Path) -> PathBuf {
 }
 
 /// Ends what an earlier agent has enforced.
-pub(super) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
+pub(crate) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
     Enforcer::find(Options::system(&directory(state)))?.stop()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -113,11 +117,11 @@ impl Enforcement {
                 output::note(&format!("{} are decided about by {}", step.what, rungs.join(", ")));
             }
         }
-        Ok(Self { enforcer, file, groups: BTreeMap::new(), quiet })
+        Ok(Self { enforcer, file, groups: BTreeMap::new() })
     }
 
-    /// Gives new containers their policy, forgets those that have ended, and tells what was decided.
-    pub(super) fn attend(&mut self, started: &[Container], names: &Names) -> anyhow::Result<()> {
+    /// Gives new containers their policy, forgets those that have ended, and gives what was decided and is to be told.
+    pub(super) fn attend(&mut self, started: &[Container], names: &Names) -> anyhow::Result<Vec<Ruling>> {
         for container in started {
             let found = self.file.workloads.iter().find(|workload| workload.fits(container));
             // More may be known of it than before, so it may have another.
@@ -134,14 +138,10 @@ impl Enforcement {
         for key in ended {
             self.forget(key)?;
         }
-        let quiet = self.quiet;
-        let mut tell = |decision: &Decision| {
-            if let Some(line) = line(decision).filter(|_| !quiet) {
-                output::note(&output::printable(&line));
-            }
-        };
-        self.enforcer.poll(&mut tell)?;
-        Ok(())
+        let since_1970 = booted()?;
+        let mut rulings = Vec::new();
+        self.enforcer.poll(&mut |decision| rulings.extend(ruling(decision, names, since_1970)))?;
+        Ok(rulings)
     }
 
     fn forget(&mut self, key: ContainerKey) -> anyhow::Result<()> {
@@ -162,25 +162,52 @@ impl Enforcement {
     }
 }
 
-/// One line for what was denied, or would have been where that is to be told.
-fn line(decision: &Decision) -> Option<String> {
-    let (verb, rung) = match decision.verdict {
-        Verdict::Denied(rung) => ("denied", word(rung)),
-        Verdict::WouldDeny(rung) if decision.mode == Mode::Alert => ("would deny", word(rung)),
+/// What was denied, or would have been where that is to be told.
+fn ruling(decision: &Decision, names: &Names, since_1970: u64) -> Option<Ruling> {
+    let by = match decision.verdict {
+        Verdict::Denied(rung) => word(rung),
+        Verdict::WouldDeny(rung) if decision.mode == Mode::Alert => word(rung),
         Verdict::WouldDeny(_) => return None,
-        Verdict::Allowed => ("let through, undecided", "fail mode"),
-        Verdict::None => ("nobody decided", "gap"),
+        Verdict::Allowed => "fail mode",
+        Verdict::None => "gap",
     };
-    let what = match &decision.what {
-        What::Exec { path, .. } => format!("execute {}", String::from_utf8_lossy(path)),
-        What::Open { path } => format!("open {}", String::from_utf8_lossy(path)),
-        What::Connect { address, port, transport } => {
-            format!("connect to {address} port {port} ({transport:?})")
+    let file = |path: &[u8]| (String::from_utf8_lossy(path).into_owned(), Object::File(path.to_vec()));
+    let (kind, wanted, object) = match &decision.what {
+        What::Exec { path, .. } => {
+            let (text, object) = file(path);
+            (EventKind::Execve, format!("execute {text}"), object)
         }
-        What::Gap(nanoseconds) => return Some(format!("{verb} for {} ms", nanoseconds / 1_000_000)),
+        What::Open { path } => {
+            let (text, object) = file(path);
+            (EventKind::Openat, format!("open {text}"), object)
+        }
+        What::Connect { address, port, transport } => {
+            let remote = Some(Endpoint { address: *address, port: *port });
+            let wanted = format!("connect to {address} port {port} ({transport:?})");
+            (EventKind::Connect, wanted, Object::Connection { local: None, remote })
+        }
+        What::Gap(nanoseconds) => {
+            (EventKind::Drop, format!("anything, for {} ms", nanoseconds / 1_000_000), Object::None)
+        }
     };
-    let Decision { container, policy, rule, task, .. } = decision;
-    Some(format!("{verb}: {what}; container {container}, process {}, {policy}: {rule} ({rung})", task.pid))
+    Some(Ruling {
+        time: since_1970 + decision.since_boot,
+        occasion: Occasion { kind, task: decision.task, container: names.known(decision.cgroup) },
+        verdict: decision.verdict,
+        wanted,
+        object,
+        policy: decision.policy.clone(),
+        rule: decision.rule.clone(),
+        by,
+    })
+}
+
+/// When the node started, in nanoseconds since 1970, as its clock goes now.
+fn booted() -> anyhow::Result<u64> {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let up = u64::try_from(up.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(up.tv_nsec).unwrap_or(0);
+    let now = u64::try_from(clock::now()?.as_nanosecond()).unwrap_or(0);
+    Ok(now.saturating_sub(up))
 }
 
 #[cfg(test)]

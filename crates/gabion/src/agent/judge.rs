@@ -11,7 +11,7 @@ use super::{
 use crate::journal::Journal;
 use anyhow::Context as _;
 use gabion_detect::{
-    alert::Alert,
+    alert::{Alert, Ruling},
     baseline::Settings,
     engine::{Engine, Matching},
     incident::{self, Alarm, Incidents, Limits},
@@ -152,6 +152,12 @@ impl Judge {
             self.alert(&alert);
         }
         self.followers.event(event, &self.state, slot);
+    }
+
+    /// Enforcement has decided something that is to be told.
+    pub(super) fn ruling(&mut self, ruling: Ruling) {
+        let alert = Alert::ruling(ruling, &self.state);
+        self.alert(&alert);
     }
 
     fn alert(&mut self, alert: &Alert) {

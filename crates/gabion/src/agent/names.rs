@@ -40,7 +40,8 @@ impl Names {
         Ok(names)
     }
 
-    fn known(&self, cgroup: u64) -> ContainerKey {
+    /// The container of a control group, as far as it is known now.
+    pub(super) fn known(&self, cgroup: u64) -> ContainerKey {
         match self.containers.at(cgroup) {
             Workload::Container(key) => key,
             Workload::Unit(_) | Workload::Host | Workload::Unknown => ContainerKey::HOST,

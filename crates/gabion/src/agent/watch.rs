@@ -160,7 +160,9 @@ impl<'a> Watch<'a> {
             change(news, judge, origins, time);
         }
         if let Some(enforcement) = enforcement {
-            enforcement.attend(&started, names)?;
+            for ruling in enforcement.attend(&started, names)? {
+                judge.ruling(ruling);
+            }
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
             let response = self.responder.respond(&wanted, &self.names, time)?;

@@ -4,7 +4,7 @@ use crate::{agent, clock, journal, output};
 use anyhow::Context;
 use clap::Args;
 use gabion_detect::{
-    alert::DEPARTURE,
+    alert::{DEPARTURE, RULING},
     engine::Fields,
     rules::{RuleFile, load},
     tune::Proposal,
@@ -39,6 +39,9 @@ pub(super) fn run(args: &TuneArgs) -> anyhow::Result<ExitCode> {
             "alert {} departs from a baseline, not from a rule\nhint: gabion baseline diff",
             alert.id
         );
+    }
+    if alert.rule == RULING {
+        anyhow::bail!("alert {} is of a policy, not of a rule\nhint: change the policy (docs/enforcement.md)", alert.id);
     }
     let proposal = Proposal::new(&alert.rule, &alert.facts, &args.field)?;
     let yaml = proposal.yaml(&format!("alert_{}", alert.id));

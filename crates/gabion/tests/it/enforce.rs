@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -14,6 +14,7 @@ fn gabion() -> Command {
     Command::new(env!("CARGO_BIN_EXE_gabion"))
 }
 
+/// Starts an agent that writes its notes to one file, and its alerts to another beside it.
 fn start(home: &Path, policy: &Path, notes: &Path) -> Child {
     let child = gabion()
         .args(["agent", "--state"])
@@ -23,12 +24,16 @@ fn start(home: &Path, policy: &Path, notes: &Path) -> Child {
         .arg("--policy")
         .arg(policy)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(fs::File::create(alerts(notes)).expect("a file"))
         .stderr(fs::File::create(notes).expect("a file"))
         .spawn()
         .expect("starts");
     wait_for("the agent to watch", || said(notes, "Ctrl-C ends it"));
     child
+}
+
+fn alerts(notes: &Path) -> PathBuf {
+    notes.with_extension("alerts")
 }
 
 fn said(notes: &Path, text: &str) -> bool {
@@ -74,8 +79,8 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let enforced = Enforced(home.path());
     let first = format!("gabion-first-{own}");
     container(home.path(), &first, "start", UNTIL_DENIED);
-    let line = format!("denied: execute /tmp/true; container {first}, process ");
-    wait_for("the record", || said(&notes, &line) && said(&notes, "no tools: exec.deny /tmp/** ("));
+    let line = format!("denied: execute /tmp/true | container={first} policy=no tools rule=exec.deny /tmp/** by=");
+    wait_for("the record", || said(&alerts(&notes), &line));
     agent.kill().expect("killed");
     agent.wait().expect("ended");
 
@@ -84,7 +89,7 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let agent = start(home.path(), &policy, &notes);
     let second = format!("gabion-second-{own}");
     container(home.path(), &second, "start", UNTIL_DENIED);
-    wait_for("the record", || said(&notes, &format!("container {second}, ")));
+    wait_for("the record", || said(&alerts(&notes), &format!("container={second} ")));
     run(Command::new("kill").arg(agent.id().to_string()));
     let output = agent.wait_with_output().expect("ends");
     assert!(output.status.success());

@@ -1,0 +1,222 @@
+//! `gabion install` and `gabion uninstall`: the agent as a service of systemd.
+//!
+//! Everything is written beneath `--root`, so an image of a node can be prepared, too; only on the running system is the service started.
+
+use crate::{agent, control, output};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+/// Where the program goes.
+const PROGRAM: &str = "usr/local/bin/gabion";
+/// Where the unit goes.
+const UNIT: &str = "etc/systemd/system/gabion-agent.service";
+
+/// What the agent needs to watch: programs in the kernel and on control groups, `/proc` of all processes, the state of runtimes, signals.
+const TO_WATCH: [&str; 6] =
+    ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_KILL"];
+/// What it needs besides, to enforce: fanotify, and a place for what is pinned.
+const TO_ENFORCE: &str = "CAP_SYS_ADMIN";
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    #[command(subcommand)]
+    what: Install,
+}
+
+#[derive(Debug, Subcommand)]
+enum Install {
+    /// Copy this program to /usr/local/bin, and run `gabion agent` as a service of systemd
+    Agent {
+        /// Root directory to install in; the service is started only in `/`
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+        /// Enable the service, but do not start it now
+        #[arg(long)]
+        no_start: bool,
+        /// Only print the unit
+        #[arg(long, conflicts_with = "no_start")]
+        print: bool,
+        /// Arguments for the agent, after `--`
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArgs {
+    #[command(subcommand)]
+    what: Uninstall,
+}
+
+#[derive(Debug, Subcommand)]
+enum Uninstall {
+    /// Stop the service and what it enforces, and remove unit and program
+    Agent {
+        /// Root directory to remove it from
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+        /// Remove alerts, incidents, baselines and records, too
+        #[arg(long)]
+        purge: bool,
+    },
+}
+
+pub(crate) fn install(args: &InstallArgs) -> anyhow::Result<ExitCode> {
+    let Install::Agent { root, no_start, print, arguments } = &args.what;
+    let unit = unit(arguments)?;
+    if *print {
+        output::line(unit.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let program = root.join(PROGRAM);
+    let own = std::env::current_exe().context("cannot find this program")?;
+    if fs::canonicalize(&program).ok() != fs::canonicalize(&own).ok() {
+        put(&program, 0o755, |new| fs::copy(&own, new).map(drop))?;
+    }
+    put(&root.join(UNIT), 0o644, |new| fs::write(new, &unit))?;
+    output::note(&format!("written: {} and {}", program.display(), root.join(UNIT).display()));
+    if root != Path::new("/") {
+        output::note("enable it there: systemctl enable gabion-agent");
+        return Ok(ExitCode::SUCCESS);
+    }
+    systemctl(&["daemon-reload"])?;
+    systemctl(if *no_start { &["enable", "gabion-agent"] } else { &["enable", "--now", "gabion-agent"] })?;
+    output::note("gabion status tells how it does; journalctl -u gabion-agent has its notes");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn uninstall(args: &UninstallArgs) -> anyhow::Result<ExitCode> {
+    let Uninstall::Agent { root, purge } = &args.what;
+    let state = root.join(agent::STATE.trim_start_matches('/'));
+    if !root.join(UNIT).exists() {
+        bail!("there is no {}\nhint: --root", root.join(UNIT).display());
+    }
+    if root == Path::new("/") {
+        systemctl(&["disable", "--now", "gabion-agent"])?;
+        if state.join("keeper/socket").exists() {
+            agent::stop_enforcing(&state)?;
+        }
+    }
+    for file in [root.join(UNIT), root.join(PROGRAM)] {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    if *purge && state.exists() {
+        fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
+    } else if state.exists() {
+        output::note(&format!("kept: {} (--purge removes it)", state.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that appears whole.
+fn put(path: &Path, mode: u32, write: impl FnOnce(&Path) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let told = || format!("cannot write {}", path.display());
+    let directory = path.parent().with_context(told)?;
+    fs::create_dir_all(directory).with_context(told)?;
+    let new = directory.join(format!(".gabion.{}.new", std::process::id()));
+    write(&new)
+        .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(mode)))
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
+        .with_context(told)
+}
+
+fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new("systemctl").args(arguments).output();
+    let output = output.context("systemd is not here: systemctl cannot be started\nhint: gabion agent")?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("systemctl {}: {}", arguments.join(" "), output::printable(why.trim()));
+    }
+    Ok(())
+}
+
+/// The unit. Containers must not come before the agent, and what it enforces outlives it.
+fn unit(arguments: &[OsString]) -> anyhow::Result<String> {
+    let mut command = format!("/{PROGRAM} agent");
+    let mut enforces = false;
+    for argument in arguments {
+        let text = argument.to_str().with_context(|| format!("{} is not UTF-8", argument.display()))?;
+        if text.contains(['\n', '\r']) {
+            bail!("an argument has more than one line");
+        }
+        enforces |= text == "--policy" || text.starts_with("--policy=");
+        command.push(' ');
+        command.push_str(&quoted(text));
+    }
+    let mut capabilities = TO_WATCH.join(" ");
+    if enforces {
+        capabilities = format!("{capabilities} {TO_ENFORCE}");
+    }
+    let (state, runtime) = (under(agent::STATE, "/var/lib/"), under(control::SOCKET, "/run/"));
+    Ok(format!(
+        "[Unit]
+Description=Gabion agent: sees and stops what containers do
+Before=containerd.service crio.service docker.service kubelet.service podman.service
+
+[Service]
+Type=exec
+ExecStart={command}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+# The keeper goes on with what is enforced while the agent is replaced.
+KillMode=process
+StateDirectory={state}
+StateDirectoryMode=0700
+RuntimeDirectory={}
+RuntimeDirectoryPreserve=yes
+CapabilityBoundingSet={capabilities}
+NoNewPrivileges=yes
+LimitMEMLOCK=infinity
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+",
+        runtime.split('/').next().unwrap_or_default()
+    ))
+}
+
+fn under<'a>(path: &'a str, directory: &str) -> &'a str {
+    path.strip_prefix(directory).unwrap_or(path)
+}
+
+/// An argument as systemd reads it.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    if escaped == text && !text.is_empty() && !text.contains([' ', '\t', '\'', ';', '#']) {
+        return escaped;
+    }
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_reach_the_agent_as_they_are() {
+        let unit = unit(&["--rules".into(), "/etc/my rules/100%.yaml".into(), "--output=json=a\"b$c".into()]).expect("a unit");
+        let line = unit.lines().find(|line| line.starts_with("ExecStart=")).expect("a command");
+        assert_eq!(
+            line,
+            "ExecStart=/usr/local/bin/gabion agent --rules \"/etc/my rules/100%%.yaml\" \"--output=json=a\\\"b$$c\""
+        );
+        assert!(!unit.contains(TO_ENFORCE), "watching needs less");
+        assert!(super::unit(&["--policy=/etc/p.yaml".into()]).expect("a unit").contains(TO_ENFORCE));
+        assert!(super::unit(&["a\nExecStartPre=/bin/sh".into()]).is_err());
+    }
+}
