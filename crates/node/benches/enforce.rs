@@ -40,13 +40,14 @@ struct Cell {
 impl Cell {
     /// Nanoseconds that each of `count` takes.
     fn time(&self, what: &str, count: u32) -> i64 {
-        let inside = "mount --bind \"$0\" \"$0\" && cd \"$0\" && mount --move . / && exec chroot . \"$@\"";
-        let script = "echo $$ > \"$1/cgroup.procs\" && shift && exec unshare -m sh -c \"$@\"";
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "sh"]).arg(&self.group).arg(inside).arg(&self.root);
+        let script = "mount --bind \"$0\" \"$0\" && cd \"$0\" && mount --move . / && \
+                      echo $$ > \"$1/cgroup.procs\" && shift && exec chroot . \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]).arg(&self.root).arg(&self.group);
         let output =
             command.args(["/bin/helper", "times", what, &count.to_string()]).output().expect("starts");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(!text.is_empty(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
         text.parse().expect("a number")
     }
 }

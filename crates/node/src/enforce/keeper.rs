@@ -34,7 +34,7 @@ use marks::Marks;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FlockOperation, flock},
-    process::{Resource, Rlimit, getrlimit, setrlimit, setsid},
+    process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit, setsid},
     time::{ClockId, clock_gettime},
 };
 use serve::Server;
@@ -48,7 +48,7 @@ use std::{
 };
 
 /// How often the kernel is told that the keeper lives, and deadlines are looked at.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 /// Most records of the kernel's ring that are taken at once, in bytes.
 const BATCH: u64 = 256 << 10;
 
@@ -70,6 +70,8 @@ pub(super) struct Keeper {
     loaders: [HashMap<u32, (u64, u64)>; 2],
     allowed: u64,
     passed: u64,
+    /// When all that does not say so by itself is looked at next, since boot.
+    round: u64,
     stop: bool,
 }
 
@@ -92,6 +94,8 @@ pub(super) fn run(options: &Options) -> Result<(), EnforceError> {
     let limit = getrlimit(Resource::Nofile);
     // With fewer descriptors it does with fewer questions at once.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    // Whoever asks must not wait for the work of others.
+    let _ = setpriority_process(None, -20);
     let mut keeper = Keeper::open(options)?;
     let mut server = Server::open(&options.state.join("socket")).map_err(failed)?;
     while !keeper.stop {
@@ -133,6 +137,7 @@ impl Keeper {
             loaders: [HashMap::new(), HashMap::new()],
             allowed: 0,
             passed: 0,
+            round: 0,
             stop: false,
             state,
         };
@@ -184,25 +189,32 @@ impl Keeper {
         self.spool.add(decision, 0);
     }
 
-    /// Waits for a moment, and does all there is to do.
+    /// Waits for a moment, and does all there is to do. Questions come first; all else is looked at when it says so, and now and then.
     fn turn(&mut self, server: &mut Server) -> Result<(), EnforceError> {
         let time = now();
+        let next = self.pending.values().map(|pending| pending.deadline).chain([self.round]).min();
+        let wait = Duration::from_nanos(next.unwrap_or(time).saturating_sub(time)).min(TICK);
+        let wait = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
+        let mut fds = vec![PollFd::new(self.digests.waits(), PollFlags::IN)];
+        let ring = self.kernel.as_ref().map(Kernel::waits);
+        fds.extend(ring.map(|ring| PollFd::from_borrowed_fd(ring, PollFlags::IN)));
+        server.poll(&mut fds);
+        fds.extend(self.group.as_ref().map(|group| PollFd::new(group, PollFlags::IN)));
+        // Interrupted: then there is nothing to do.
+        let ready = poll(&mut fds, Some(&wait)).unwrap_or(0);
+        let asked = self.group.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        drop(fds);
+        if asked {
+            self.questions();
+        }
+        let time = now();
+        if ready == usize::from(asked) && next.is_some_and(|next| time < next) {
+            return Ok(());
+        }
+        self.round = time + TICK.as_nanos() as u64;
         if let Some(kernel) = &self.kernel {
             kernel.beat(time)?;
         }
-        let next = self.pending.values().map(|pending| pending.deadline.saturating_sub(time)).min();
-        let wait = next.map_or(TICK, |next| TICK.min(Duration::from_nanos(next)));
-        let wait = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
-        {
-            let mut fds = vec![PollFd::new(self.digests.waits(), PollFlags::IN)];
-            fds.extend(self.group.as_ref().map(|group| PollFd::new(group, PollFlags::IN)));
-            let ring = self.kernel.as_ref().map(Kernel::waits);
-            fds.extend(ring.map(|ring| PollFd::from_borrowed_fd(ring, PollFlags::IN)));
-            server.poll(&mut fds);
-            // Interrupted: then there is nothing to do.
-            let _ = poll(&mut fds, Some(&wait));
-        }
-        self.questions();
         self.decided();
         for (id, digest) in self.digests.hashed() {
             self.hashed(id, digest);

@@ -96,7 +96,7 @@ impl Keeper {
         if self.loaders.iter().any(|loaders| loaders.get(&pid) == Some(&identity)) {
             return self.answer(&Waits::Call(file), pid, true);
         }
-        let reader = file.try_clone().ok();
+        let reader = if who.found.policy.has_digests() { file.try_clone().ok() } else { None };
         let program = Program { path, kept, device: stat.st_dev, inode: stat.st_ino, stamp };
         self.program(Waits::Call(file), who, program, move || reader);
     }

@@ -15,6 +15,8 @@ use std::{
 
 /// Longest list of control groups or mounts that is read.
 const MAX_TEXT: u64 = 4 << 20;
+/// Most program headers that are looked at.
+const MAX_ROWS: u64 = 256;
 /// Longest name of a dynamic loader.
 const MAX_LOADER: u64 = 4096;
 
@@ -93,10 +95,12 @@ pub(super) fn loader(program: &File) -> Option<Vec<u8>> {
     } else {
         (number(&head[28..32]), number(&head[42..44]), number(&head[44..46]))
     };
-    for at in 0..count {
-        let mut row = [0; 56];
-        let length = if wide { 56 } else { 32 };
-        program.read_exact_at(&mut row[..length], table.checked_add(at * size)?).ok()?;
+    if size < if wide { 56 } else { 32 } || count > MAX_ROWS {
+        return None;
+    }
+    let mut rows = vec![0; (size * count) as usize];
+    program.read_exact_at(&mut rows, table).ok()?;
+    for row in rows.chunks_exact(size as usize) {
         // PT_INTERP
         if number(&row[..4]) != 3 {
             continue;

@@ -2,6 +2,7 @@
 
 use crate::enforce::{
     compiled::{Compiled, Judged, MAX_OVERLAP, PortRule},
+    keeper::TICK,
     policy::{FailMode, Mode},
 };
 
@@ -74,7 +75,8 @@ pub(super) fn policy(of: &Compiled) -> Vec<u8> {
         Mode::Alert => 1,
         Mode::Enforce => 2,
     };
-    let deadline = u64::from(of.policy.fail.deadline_ms) * 1_000_000;
+    // It says every now and then only that it lives.
+    let deadline = (u64::from(of.policy.fail.deadline_ms) * 1_000_000).max(4 * TICK.as_nanos() as u64);
     [&mode.to_ne_bytes()[..], &flags.to_ne_bytes(), &deadline.to_ne_bytes()].concat()
 }
 

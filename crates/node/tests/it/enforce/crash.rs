@@ -181,6 +181,10 @@ fn a_keeper_that_is_stuck_is_replaced_and_nothing_waits_for_ever() {
     assert_eq!(container.exec(&["/bin/helper"]), "ran");
     let stuck = Pid::from_raw(enforcer.keeper().cast_signed()).expect("a process");
     kill_process(stuck, Signal::STOP).expect("stopped");
+    crate::machine::wait_for("the keeper to stand still", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", enforcer.keeper())).expect("reads");
+        status.contains("State:\tT").then_some(())
+    });
     thread::scope(|scope| {
         let waits = scope.spawn(|| container.exec(&["/bin/helper", "run", "/bin/denied"]));
         enforcer.stats().expect("stats");

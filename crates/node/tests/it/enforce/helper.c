@@ -71,6 +71,12 @@ int main(int argc, char **argv)
 		argv++;
 		argc--;
 	}
+	if (argc > 3 && !strcmp(argv[1], "chroot")) {
+		if (chroot(argv[2]))
+			abort();
+		argv += 2;
+		argc -= 2;
+	}
 	const char *what = argc > 1 ? argv[1] : "";
 	if (!strcmp(what, "run")) {
 		run(-1, argv + 2);
@@ -123,7 +129,7 @@ int main(int argc, char **argv)
 			if (!strcmp(argv[2], "exec")) {
 				pid_t child = vfork();
 				if (!child) {
-					execl("/proc/self/exe", "helper", "nothing", NULL);
+					execl("/bin/helper", "helper", "nothing", NULL);
 					_exit(1);
 				}
 				waitpid(child, NULL, 0);

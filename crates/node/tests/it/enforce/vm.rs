@@ -189,6 +189,12 @@ fn inside() {
         let verdicts: Vec<_> = take(&mut enforcer).iter().map(|decision| decision.verdict).collect();
         assert_eq!(verdicts, [Verdict::Denied(rung)], "{arguments:?}");
     }
+    // Another root directory makes no other path of it.
+    assert_eq!(cell.run(&["/bin/helper", "chroot", "/bin", "run", "/denied"]), "errno:1");
+    assert_eq!(cell.run(&["/bin/helper", "chroot", "/etc", "open", "/secret"]), "errno:1");
+    let decisions = take(&mut enforcer);
+    let paths: Vec<_> = decisions.iter().map(path).collect();
+    assert_eq!(paths, ["/bin/denied", "/etc/secret"]);
     assert_eq!(cell.run(&["/bin/helper", "udp", "127.0.0.1", "9"]), "errno:1");
     assert_eq!(take(&mut enforcer)[0].verdict, Verdict::Denied(Rung::Cgroup));
 
