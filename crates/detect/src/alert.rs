@@ -196,7 +196,8 @@ impl Alert {
     pub fn departure(deviation: &Deviation, occasion: Occasion, state: &State) -> Self {
         let mut alert = Self::of(DEPARTURE, deviation.time, occasion, state);
         let reasons: Vec<&str> = deviation.reasons.iter().map(|reason| reason.why.as_str()).collect();
-        "A container does what no container of its image and workload did before.".clone_into(&mut alert.description);
+        "A container does what no container of its image and workload did before."
+            .clone_into(&mut alert.description);
         alert.priority = if deviation.grade == Grade::Grave { Priority::Warning } else { Priority::Notice };
         alert.source = "baseline".to_owned();
         alert.tags = vec!["baseline".to_owned(), "container".to_owned()];

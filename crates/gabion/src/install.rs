@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn arguments_reach_the_agent_as_they_are() {
-        let unit = unit(&["--rules".into(), "/etc/my rules/100%.yaml".into(), "--output=json=a\"b$c".into()]).expect("a unit");
+        let unit = unit(&["--rules".into(), "/etc/my rules/100%.yaml".into(), "--output=json=a\"b$c".into()])
+            .expect("a unit");
         let line = unit.lines().find(|line| line.starts_with("ExecStart=")).expect("a command");
         assert_eq!(
             line,

@@ -41,7 +41,10 @@ pub(super) fn run(args: &TuneArgs) -> anyhow::Result<ExitCode> {
         );
     }
     if alert.rule == RULING {
-        anyhow::bail!("alert {} is of a policy, not of a rule\nhint: change the policy (docs/enforcement.md)", alert.id);
+        anyhow::bail!(
+            "alert {} is of a policy, not of a rule\nhint: change the policy (docs/enforcement.md)",
+            alert.id
+        );
     }
     let proposal = Proposal::new(&alert.rule, &alert.facts, &args.field)?;
     let yaml = proposal.yaml(&format!("alert_{}", alert.id));

@@ -493,7 +493,11 @@ fn the_service_is_one_that_systemd_takes() {
     }
     let home = directory();
     let gabion = || Command::new(env!("CARGO_BIN_EXE_gabion"));
-    run(gabion().args(["install", "agent", "--root"]).arg(home.path()).args(["--", "--rules", "/etc/my rules.yaml"]));
+    run(gabion().args(["install", "agent", "--root"]).arg(home.path()).args([
+        "--",
+        "--rules",
+        "/etc/my rules.yaml",
+    ]));
     let unit = home.path().join("etc/systemd/system/gabion-agent.service");
     let program = home.path().join("usr/local/bin/gabion");
     assert!(run(Command::new(&program).arg("--version")).starts_with("gabion "));
@@ -501,14 +505,19 @@ fn the_service_is_one_that_systemd_takes() {
     let text = fs::read_to_string(&unit).expect("reads");
     let checked = home.path().join("gabion-agent.service");
     fs::write(&checked, text.replace("/usr/local/bin/gabion", "/bin/true")).expect("writes");
-    let verdict = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&checked).output().expect("starts");
+    let verdict =
+        Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&checked).output().expect("starts");
     let said = String::from_utf8_lossy(&verdict.stderr).into_owned();
     assert!(!said.contains("gabion-agent.service"), "{said}");
 
     // The capabilities that it gives are enough to watch.
     let set = text.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).expect("a set");
-    let set: String = set.split(' ').map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect();
-    let probed = run(Command::new("setpriv").arg(format!("--bounding-set=-all{set}")).arg(&program).args(["agent", "--probe"]));
+    let set: String =
+        set.split(' ').map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect();
+    let probed = run(Command::new("setpriv")
+        .arg(format!("--bounding-set=-all{set}"))
+        .arg(&program)
+        .args(["agent", "--probe"]));
     let unprobed = run(gabion().args(["agent", "--probe"]));
     let features = |table: &str| -> Vec<String> {
         let rows = table.lines().skip(1).take_while(|line| !line.is_empty());

@@ -79,7 +79,8 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let enforced = Enforced(home.path());
     let first = format!("gabion-first-{own}");
     container(home.path(), &first, "start", UNTIL_DENIED);
-    let line = format!("denied: execute /tmp/true | container={first} policy=no tools rule=exec.deny /tmp/** by=");
+    let line =
+        format!("denied: execute /tmp/true | container={first} policy=no tools rule=exec.deny /tmp/** by=");
     wait_for("the record", || said(&alerts(&notes), &line));
     agent.kill().expect("killed");
     agent.wait().expect("ended");
