@@ -27,7 +27,8 @@ lint: tools-build
 	cargo xtask layers
 	scripts/deny.sh
 
-# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it; the database; plans.
+# Packages and secrets of a large image beside Trivy and Syft; the secret scan alone beside other ways of it; the database; plans;
+# rules, the sensor, enforcement, and what the agent costs a server (root).
 bench: tools-test
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	cargo build --release --locked
@@ -37,6 +38,10 @@ bench: tools-test
 	GABION_BENCH_ROOT=$(CACHE)/bench/rootfs cargo bench --package gabion-image --bench secrets
 	cargo bench --package gabion-advisory --bench database
 	cargo bench --package gabion-plan --bench plan
+	cargo bench --package gabion-detect --bench rules
+	cargo bench --package gabion-node --bench sensor
+	cargo bench --package gabion-node --bench enforce
+	scripts/bench-agent.py $(GABION)
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60

@@ -26,6 +26,7 @@ pub(crate) use enforce::stop as stop_enforcing;
 use crate::{alert::AlertFormat, clock, control::SOCKET, output, rules};
 use clap::Args;
 use gabion_detect::rules::Loaded;
+use gabion_node::sensor::Feature;
 use jiff::SignedDuration;
 use sink::Output;
 use std::{path::PathBuf, process::ExitCode};
@@ -91,6 +92,10 @@ pub(crate) struct AgentArgs {
     #[arg(long, conflicts_with_all = ["policy", "probe"])]
     stop_enforcing: bool,
 
+    /// Leave a part of the sensor out, as --probe names it; without `calls` nothing is traced on system calls. May be repeated
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = feature)]
+    without: Vec<Feature>,
+
     /// No notes on standard error
     #[arg(short, long)]
     quiet: bool,
@@ -102,6 +107,12 @@ pub(crate) fn keep(options: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output::failure(&error.into()),
     }
+}
+
+/// A part of the sensor by its name.
+fn feature(name: &str) -> Result<Feature, String> {
+    let names = || Feature::all().map(|feature| feature.to_string()).collect::<Vec<_>>().join(", ");
+    Feature::all().find(|feature| feature.to_string() == name).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {

@@ -8,8 +8,8 @@
 //! The ranges hold what OSV's own evaluation finds: events are sorted by the order of the ecosystem; from its version on,
 //! `introduced` makes vulnerable and `fixed` does not, and `last_affected` ends that after its version; what is not before any
 //! of the limits is out. Events of one version stay as the feed has them, which OSV leaves open, so that `fixed 2, introduced
-//! 2` goes on and `introduced 2, last_affected 2` is one version. If a version cannot be ordered, all stay as they are. Where
-//! nothing is left of the events, or an end comes before all else, that is told as absurd.
+//! 2` goes on and `introduced 2, last_affected 2` is one version. If a version cannot be ordered, all stay as they are, but for
+//! ranges that end before they begin. Where nothing is left of the events, or an end comes before its beginning, that is told as absurd.
 
 use crate::{
     Order,
@@ -64,6 +64,7 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
     if out.fix == Some(Fix::NotAffected) {
         return out;
     }
+    let asked = order;
     let order = order.filter(|order| {
         events.iter().all(|(event, version)| {
             is_first(version) || order.check(version).is_ok() || *event == Event::Limit && version == "*"
@@ -107,6 +108,15 @@ pub(super) fn read(order: Option<Order>, mut events: Vec<(Event, String)>) -> Me
     });
     if let (Some(order), Some(limit)) = (order, limit) {
         cut(order, &limit, &mut out.ranges);
+    }
+    if order.is_none() {
+        // As they were written, an end may come before its beginning.
+        let empty = |range: &Range| is_empty(asked, range.introduced.as_deref(), &range.until);
+        if let Some(range) = out.ranges.iter().find(|range| empty(range)) {
+            let from = range.introduced.as_deref().unwrap_or_default();
+            out.absurd.get_or_insert(format!("a range from {from} on that ends before it"));
+        }
+        out.ranges.retain(|range| !empty(range));
     }
     out
 }
@@ -195,6 +205,16 @@ mod tests {
     }
 
     use Event::{Fixed, Introduced, LastAffected, Limit};
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_none_and_is_told() {
+        use Event::{Fixed, Introduced, Limit};
+        // The last event cannot be ordered, so all stay as they are.
+        let read =
+            semver(&[(Introduced, "5"), (Fixed, "1.0.0"), (Introduced, "2.0.0"), (Fixed, "2.1.0"), (Limit, "'")]);
+        assert_eq!(shown(&read), ["[2.0.0,2.1.0)"]);
+        assert_eq!(read.absurd.as_deref(), Some("a range from 5 on that ends before it"));
+    }
 
     #[test]
     fn events_are_sorted_by_the_order_of_the_ecosystem() {

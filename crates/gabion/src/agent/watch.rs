@@ -23,7 +23,7 @@ use gabion_detect::{
 use gabion_model::{ContainerKey, Event, event::Subject};
 use gabion_node::{
     containers::Origins,
-    sensor::{Config, Sensor},
+    sensor::{Config, Feature, Sensor},
 };
 use serde_json::{Value, json};
 use std::{
@@ -110,7 +110,7 @@ impl<'a> Watch<'a> {
         if let Some(path) = &args.respond {
             judge.causes = automatic::read(path, &rules)?;
         }
-        let sensor = Sensor::open(Config::default())?;
+        let sensor = Sensor::open(Config { without: args.without.clone(), ..Config::default() })?;
         let policy = args.policy.as_deref();
         let mut watch = Self {
             args,
@@ -188,7 +188,8 @@ impl<'a> Watch<'a> {
         let mut kinds = self.judge.kinds();
         kinds.sort_unstable();
         kinds.dedup();
-        if kinds != self.asked_for {
+        let calls = self.sensor.features().iter().find(|probed| probed.feature == Feature::Calls);
+        if kinds != self.asked_for && calls.is_some_and(|calls| calls.used.is_ok()) {
             self.sensor.demand(&kinds)?;
             self.asked_for = kinds;
         }

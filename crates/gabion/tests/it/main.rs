@@ -14,6 +14,7 @@ mod debian12;
 mod diff;
 mod enforce;
 mod feeds;
+mod intrusion;
 #[path = "../../../image/tests/it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod machine;

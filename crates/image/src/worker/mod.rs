@@ -177,6 +177,9 @@ impl Worker<'_> {
         let (done, finished) = mpsc::channel::<()>();
         // What is not kept is digested only for whoever asked for the index.
         let analyser = Analyser { digests: self.job.index, ..self.analyser(scope) };
+        // Whoever walks is as busy as those who read, unless secrets are looked for in all that is read.
+        let readers = if self.job.secrets { passes.len() } else { passes.len().saturating_sub(1).max(1) };
+        let passes = &mut passes[..readers];
         let result = std::thread::scope(|threads| {
             let (counters, analyser) = (&counters, &analyser);
             let reading = threads.spawn(move || {
