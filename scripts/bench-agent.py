@@ -67,7 +67,7 @@ while True:
     except OSError:
         time.sleep(0.05)
 try:
-    for name, arguments in [("tier 0 (--without calls)", ["--without", "calls"]), ("full, own rules", [])]:
+    for name, arguments in [("tier 0 (without system calls)", ["--without", "system calls"]), ("full, own rules", [])]:
         losses, base = [], []
         for pair in range(pairs):
             def with_agent():

@@ -194,12 +194,10 @@ pub struct Ruling {
 impl Alert {
     /// What a departure from a baseline says. It is a warning if it is grave, and a notice else.
     pub fn departure(deviation: &Deviation, occasion: Occasion, state: &State) -> Self {
-        let mut alert = Self::of(DEPARTURE, deviation.time, occasion, state);
+        let description = "A container does what no container of its image and workload did before.";
+        let mut alert = Self::of(DEPARTURE, "baseline", description, deviation.time, occasion, state);
         let reasons: Vec<&str> = deviation.reasons.iter().map(|reason| reason.why.as_str()).collect();
-        "A container does what no container of its image and workload did before."
-            .clone_into(&mut alert.description);
         alert.priority = if deviation.grade == Grade::Grave { Priority::Warning } else { Priority::Notice };
-        alert.source = "baseline".to_owned();
         alert.tags = vec!["baseline".to_owned(), "container".to_owned()];
         let name = alert.container_name();
         alert.message = format!(
@@ -224,16 +222,15 @@ impl Alert {
     /// What a decision of enforcement says. What was only to be told is a notice.
     pub fn ruling(ruling: Ruling, state: &State) -> Self {
         let Ruling { time, occasion, verdict, wanted, object, policy, rule, by } = ruling;
-        let mut alert = Self::of(RULING, time, occasion, state);
+        let description = "A container wanted what its policy does not allow.";
+        let mut alert = Self::of(RULING, "enforcement", description, time, occasion, state);
         let (verb, priority) = match verdict {
             Verdict::Denied(_) => ("denied", Priority::Warning),
             Verdict::WouldDeny(_) => ("would deny", Priority::Notice),
             Verdict::Allowed => ("let through, undecided", Priority::Warning),
             Verdict::None => ("nobody decided", Priority::Warning),
         };
-        "A container wanted what its policy does not allow.".clone_into(&mut alert.description);
         alert.priority = priority;
-        alert.source = "enforcement".to_owned();
         alert.tags = vec!["container".to_owned(), "enforcement".to_owned()];
         alert.verdict = verdict;
         alert.object = object;
@@ -257,7 +254,7 @@ impl Alert {
     }
 
     /// An alert of no rule, with what is known of its process and container.
-    fn of(name: &str, time: u64, occasion: Occasion, state: &State) -> Self {
+    fn of(name: &str, source: &str, description: &str, time: u64, occasion: Occasion, state: &State) -> Self {
         let entry = state.processes().find(occasion.task).map(|slot| &state.processes()[slot]);
         let processes = entry.map(|entry| {
             let ancestors = state.processes().ancestors(entry).take(ANCESTORS);
@@ -265,9 +262,9 @@ impl Alert {
         });
         let mut alert = Self {
             rule: name.to_owned(),
-            description: String::new(),
+            description: description.to_owned(),
             priority: Priority::Notice,
-            source: String::new(),
+            source: source.to_owned(),
             tags: Vec::new(),
             time,
             number: 0,

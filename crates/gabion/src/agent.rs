@@ -92,7 +92,7 @@ pub(crate) struct AgentArgs {
     #[arg(long, conflicts_with_all = ["policy", "probe"])]
     stop_enforcing: bool,
 
-    /// Leave a part of the sensor out, as --probe names it; without `calls` nothing is traced on system calls. May be repeated
+    /// Leave a part of the sensor out, as --probe names it: without `system calls` none is traced. May be repeated
     #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = feature)]
     without: Vec<Feature>,
 
@@ -112,7 +112,9 @@ pub(crate) fn keep(options: &str) -> ExitCode {
 /// A part of the sensor by its name.
 fn feature(name: &str) -> Result<Feature, String> {
     let names = || Feature::all().map(|feature| feature.to_string()).collect::<Vec<_>>().join(", ");
-    Feature::all().find(|feature| feature.to_string() == name).ok_or_else(|| format!("expected one of {}", names()))
+    Feature::all()
+        .find(|feature| feature.to_string() == name)
+        .ok_or_else(|| format!("expected one of {}", names()))
 }
 
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {

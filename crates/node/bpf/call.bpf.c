@@ -232,6 +232,20 @@ static __always_inline void run_step(struct buffer *buffer, struct settings *set
 	}
 }
 
+/* Whether a send names its other end. What cannot be read may. */
+static __always_inline int names_peer(struct pt_regs *regs, u32 flags)
+{
+#if defined(__TARGET_ARCH_x86)
+	u64 second = regs->si, fifth = regs->r8;
+#else
+	u64 second = regs->regs[1], fifth = regs->regs[4];
+#endif
+	if (flags & CALL_SENDTO)
+		return fifth != 0;
+	u64 name = 0;
+	return bpf_probe_read_user(&name, sizeof(name), (void *)second) || name;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_call, struct pt_regs *regs, long result)
 {
@@ -270,6 +284,10 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 	struct call_plan *plan = bpf_map_lookup_elem(&plans, &index);
 	if (!plan)
 		return 0;
+	if (set->named_sends && plan->flags & (CALL_SENDTO | CALL_SENDMSG) && !names_peer(regs, plan->flags)) {
+		count(LEFT_CONNECTED);
+		return 0;
+	}
 	if (result < 0 ? !set->failures && result != -EINPROGRESS : plan->flags & CALL_FAILED_ONLY) {
 		count(LEFT_FAILED);
 		return 0;

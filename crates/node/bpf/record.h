@@ -162,6 +162,8 @@ enum {
 	CALL_ACCEPT = 4,      /* whoever calls it owns the socket that it returns */
 	CALL_OPEN = 8,        /* may be a repetition; its flags are argument 1 */
 	CALL_OPENAT = 16,     /* the same, in argument 2 */
+	CALL_SENDTO = 64,     /* names the other end in argument 4, if it does */
+	CALL_SENDMSG = 128,   /* the same, in the structure of argument 1 */
 	CALL_CONNECT = 32,    /* if it fails, the hook of TCP leaves it to us to forget whose the socket was */
 };
 
@@ -185,6 +187,8 @@ struct settings {
 	u32 tier0;           /* bits of socket_detail: told by hooks of the network */
 	u32 failures;        /* tell calls that failed, too */
 	u32 only_listed;     /* control groups that are in no list are not told */
+	u32 named_sends;     /* a send that names no other end is not told: its connect was */
+	u32 spare;
 };
 
 enum counter {
@@ -201,5 +205,7 @@ enum counter {
 	LOST_BUDGET,
 	LOST_BUFFER,
 	LOST_COMPAT,
+	/* left out, too */
+	LEFT_CONNECTED,
 	COUNTERS,
 };

@@ -164,6 +164,11 @@ impl Sensor {
         update(&self.maps.settings, "settings", &[0; 4], &self.config.settings(bits, kinds))
     }
 
+    /// Whether sends on connected sockets are told, from the next [`Self::demand`] on.
+    pub fn tell_connected_sends(&mut self, told: bool) {
+        self.config.connected_sends = told;
+    }
+
     /// Whether what happens in a control group is told.
     pub fn watch(&mut self, cgroup: u64, told: bool) -> Result<(), SensorError> {
         let choice: u32 = if told { 1 } else { 2 };

@@ -210,8 +210,13 @@ mod tests {
     fn a_range_that_ends_before_it_begins_is_none_and_is_told() {
         use Event::{Fixed, Introduced, Limit};
         // The last event cannot be ordered, so all stay as they are.
-        let read =
-            semver(&[(Introduced, "5"), (Fixed, "1.0.0"), (Introduced, "2.0.0"), (Fixed, "2.1.0"), (Limit, "'")]);
+        let read = semver(&[
+            (Introduced, "5"),
+            (Fixed, "1.0.0"),
+            (Introduced, "2.0.0"),
+            (Fixed, "2.1.0"),
+            (Limit, "'"),
+        ]);
         assert_eq!(shown(&read), ["[2.0.0,2.1.0)"]);
         assert_eq!(read.absurd.as_deref(), Some("a range from 5 on that ends before it"));
     }

@@ -15,7 +15,7 @@ use gabion_detect::{
     baseline::Settings,
     engine::{Engine, Matching},
     incident::{self, Alarm, Incidents, Limits},
-    rules::{Priority, RuleSet},
+    rules::{Priority, RuleSet, events::MANY},
     state::{self, Accounts, State},
 };
 use gabion_model::{
@@ -50,6 +50,8 @@ pub(super) struct Judge {
     state: State,
     engine: Engine,
     matching: Matching,
+    /// A rule looks at arguments or data of `sendto` or `sendmsg`.
+    looks_at_data: bool,
     incidents: Incidents,
     /// Incidents that are to be written anew.
     changed: BTreeSet<u64>,
@@ -85,6 +87,7 @@ impl Judge {
             state,
             engine: Engine::new(rules, matching)?,
             matching,
+            looks_at_data: look_at_data(rules),
             incidents: Incidents::new(Limits::default()).after(last(&directory)?),
             changed: BTreeSet::new(),
             directory,
@@ -104,9 +107,17 @@ impl Judge {
         self.engine.kinds().chain(OF_GRAPH).chain(habits::RARE).chain(self.followers.kinds()).collect()
     }
 
+    /// Whether somebody wants sends on connected sockets: a follower, or a rule that looks at what is sent. Whom they go to is
+    /// told by `connect`.
+    pub(super) fn wants_connected_sends(&self) -> bool {
+        let sends = |kind| matches!(kind, EventKind::Sendto | EventKind::Sendmsg);
+        self.looks_at_data || self.followers.kinds().any(sends)
+    }
+
     /// Judges by other rules from now on. If they cannot be used, the old ones stay.
     pub(super) fn replace(&mut self, rules: &RuleSet) -> anyhow::Result<()> {
         let engine = Engine::new(rules, self.matching)?;
+        self.looks_at_data = look_at_data(rules);
         self.uncounted += std::mem::replace(&mut self.engine, engine).counters().uncounted;
         Ok(())
     }
@@ -212,6 +223,17 @@ impl Judge {
     pub(super) fn incidents(&self) -> usize {
         self.incidents.iter().len()
     }
+}
+
+/// Whether a rule about sends has a condition on what is sent, or on how. In doubt it has.
+fn look_at_data(rules: &RuleSet) -> bool {
+    let fields = ["evt.arg", "evt.buf", "evt.raw", "evt.res", "evt.info", "evt.is_io", "evt.io_dir"];
+    rules.rules.iter().filter(|rule| rule.enabled).any(|rule| {
+        let sends = [EventKind::Sendto, EventKind::Sendmsg].iter().any(|kind| rule.events.contains(*kind));
+        let condition = rule.condition.to_string();
+        // One that does not narrow itself to kinds would be told of them all the same.
+        sends && (rule.events.iter().count() > MANY || fields.iter().any(|field| condition.contains(field)))
+    })
 }
 
 /// The number of the last incident that was kept.

@@ -53,8 +53,8 @@ struct Watch<'a> {
     responder: Responder,
     origins: Origins,
     enforcement: Option<Enforcement>,
-    /// Kinds of events that are asked for.
-    asked_for: Vec<gabion_model::EventKind>,
+    /// Whether sends on connected sockets are asked for, and which kinds of events.
+    asked_for: (bool, Vec<gabion_model::EventKind>),
 }
 
 pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
@@ -123,7 +123,7 @@ impl<'a> Watch<'a> {
             responder: Responder::open(&args.state, &args.never_touch)?,
             origins: Origins::new(Path::new("/proc")),
             enforcement: policy.map(|file| Enforcement::start(file, &args.state, args.quiet)).transpose()?,
-            asked_for: Vec::new(),
+            asked_for: (true, Vec::new()),
         };
         watch.demand()?;
         Ok(watch)
@@ -185,13 +185,16 @@ impl<'a> Watch<'a> {
 
     /// Asks the sensor for what somebody wants now.
     fn demand(&mut self) -> anyhow::Result<()> {
+        let sends = self.judge.wants_connected_sends();
         let mut kinds = self.judge.kinds();
         kinds.sort_unstable();
         kinds.dedup();
         let calls = self.sensor.features().iter().find(|probed| probed.feature == Feature::Calls);
-        if kinds != self.asked_for && calls.is_some_and(|calls| calls.used.is_ok()) {
-            self.sensor.demand(&kinds)?;
-            self.asked_for = kinds;
+        let wanted = (sends, kinds);
+        if wanted != self.asked_for && calls.is_some_and(|calls| calls.used.is_ok()) {
+            self.sensor.tell_connected_sends(sends);
+            self.sensor.demand(&wanted.1)?;
+            self.asked_for = wanted;
         }
         Ok(())
     }

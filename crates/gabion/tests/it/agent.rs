@@ -60,7 +60,7 @@ impl Agent {
         alerts.filter(|alert| alert["output_fields"]["container.name"] == container).collect()
     }
 
-    fn until(&self, container: &str, rule: &str) {
+    pub(crate) fn until(&self, container: &str, rule: &str) {
         let told = || self.told(container).iter().any(|alert| alert["rule"] == rule);
         let deadline = Instant::now() + Duration::from_secs(30);
         while !told() {
@@ -512,10 +512,9 @@ fn the_service_is_one_that_systemd_takes() {
 
     // The capabilities that it gives are enough to watch.
     let set = text.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).expect("a set");
-    let set: String =
-        set.split(' ').map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect();
+    let set = set.to_lowercase().replace("cap_", "+").replace(' ', ",");
     let probed = run(Command::new("setpriv")
-        .arg(format!("--bounding-set=-all{set}"))
+        .arg(format!("--bounding-set=-all,{set}"))
         .arg(&program)
         .args(["agent", "--probe"]));
     let unprobed = run(gabion().args(["agent", "--probe"]));

@@ -71,13 +71,13 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let own = std::process::id();
     let policy = home.path().join("policy.yaml");
     let text = format!(
-        "workloads: [{{name: 'gabion-*-{own}', policy: {{name: no tools, mode: enforce, exec: {{deny: [/tmp/**]}}}}}}]"
+        "workloads: [{{name: 'gabion-enforced-*-{own}', policy: {{name: no tools, mode: enforce, exec: {{deny: [/tmp/**]}}}}}}]"
     );
     fs::write(&policy, text).expect("writes");
     let notes = home.path().join("notes");
     let mut agent = start(home.path(), &policy, &notes);
     let enforced = Enforced(home.path());
-    let first = format!("gabion-first-{own}");
+    let first = format!("gabion-enforced-first-{own}");
     container(home.path(), &first, "start", UNTIL_DENIED);
     let line =
         format!("denied: execute /tmp/true | container={first} policy=no tools rule=exec.deny /tmp/** by=");
@@ -88,7 +88,7 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     // The next one finds the keeper as it is.
     let notes = home.path().join("notes-2");
     let agent = start(home.path(), &policy, &notes);
-    let second = format!("gabion-second-{own}");
+    let second = format!("gabion-enforced-second-{own}");
     container(home.path(), &second, "start", UNTIL_DENIED);
     wait_for("the record", || said(&alerts(&notes), &format!("container={second} ")));
     run(Command::new("kill").arg(agent.id().to_string()));

@@ -23,7 +23,7 @@ use std::{
 };
 
 /// A server with a hole: it runs what it is asked to, and tells whether that went well.
-const APP: &str = r#"
+const APP: &str = r"
 import http.server, os, socket, subprocess, urllib.parse
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -42,50 +42,78 @@ class App(http.server.BaseHTTPRequestHandler):
         self.wfile.write(said.encode())
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(('0.0.0.0', 8000), App).serve_forever()
-"#;
+";
 const TOKEN: &str = "/run/secrets/kubernetes.io/serviceaccount/token";
+
+fn ip(arguments: &str) {
+    run(Command::new("ip").args(arguments.split(' ')));
+}
+
+/// As it stands in a URL.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
+}
 
 /// Three containers, and what is between them. All goes when this is dropped.
 struct Estate {
     home: PathBuf,
+    /// The test that it is of, by a letter, and by a number that no other process has.
+    of: char,
     own: u32,
     started: Vec<(String, String)>,
 }
 
 impl Estate {
-    fn new(home: &Path) -> Self {
+    fn new(home: &Path, of: char) -> Self {
         let home = home.join("estate");
         fs::create_dir(&home).expect("makes");
         // The layers must not lie in the root that is beneath them.
         run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=755", "none"]).arg(&home));
-        let estate = Self { home, own: std::process::id(), started: Vec::new() };
-        estate.ip(&format!("link add gb{} type bridge", estate.own));
-        estate.ip(&format!("addr add 198.18.78.1/24 dev gb{}", estate.own));
-        estate.ip(&format!("link set gb{} up", estate.own));
+        let estate = Self { home, of, own: std::process::id(), started: Vec::new() };
+        let bridge = estate.bridge();
+        ip(&format!("link add {bridge} type bridge"));
+        ip(&format!("addr add {}.1/24 dev {bridge}", estate.net()));
+        ip(&format!("link set {bridge} up"));
         estate
     }
 
-    fn ip(&self, arguments: &str) {
-        run(Command::new("ip").args(arguments.split(' ')));
+    fn name(&self, what: &str) -> String {
+        format!("gabion-{}-{what}-{}", self.of, self.own)
     }
 
-    fn name(&self, what: &str) -> String {
-        format!("gabion-{what}-{}", self.own)
+    fn bridge(&self) -> String {
+        format!("g{}b{}", self.of, self.own)
+    }
+
+    /// The network of the test, without the last number of addresses.
+    fn net(&self) -> &'static str {
+        if self.of == 'a' { "198.18.78" } else { "198.18.79" }
+    }
+
+    /// Asks a server to do something, and gives what it says.
+    fn ask(&self, number: u8, what: &str, value: &str) -> String {
+        let mut stream = TcpStream::connect(format!("{}.{number}:8000", self.net())).expect("connects");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("sets");
+        write!(stream, "GET /?{what}={} HTTP/1.0\r\n\r\n", encoded(value)).expect("asks");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answers");
+        answer.split_once("\r\n\r\n").expect("has a body").1.to_owned()
     }
 
     /// Starts one with the next address.
     fn start(&mut self, what: &str, arguments: &[&str]) {
         let (name, own) = (self.name(what), self.own);
         let number = self.started.len() + 2;
-        let space = format!("gabion-{own}-{number}");
-        let (here, there) = (format!("g{number}h{own}"), format!("g{number}t{own}"));
-        self.ip(&format!("netns add {space}"));
+        let (of, net, bridge) = (self.of, self.net(), self.bridge());
+        let space = format!("gabion-{of}-{own}-{number}");
+        let (here, there) = (format!("g{of}{number}h{own}"), format!("g{of}{number}t{own}"));
+        ip(&format!("netns add {space}"));
         self.started.push((name.clone(), space.clone()));
-        self.ip(&format!("link add {here} type veth peer name {there} netns {space}"));
-        self.ip(&format!("link set {here} master gb{own} up"));
-        self.ip(&format!("-n {space} addr add 198.18.78.{number}/24 dev {there}"));
-        self.ip(&format!("-n {space} link set {there} up"));
-        self.ip(&format!("-n {space} link set lo up"));
+        ip(&format!("link add {here} type veth peer name {there} netns {space}"));
+        ip(&format!("link set {here} master {bridge} up"));
+        ip(&format!("-n {space} addr add {net}.{number}/24 dev {there}"));
+        ip(&format!("-n {space} link set {there} up"));
+        ip(&format!("-n {space} link set lo up"));
 
         let bundle = self.home.join(&name);
         let place = |name: &str| bundle.join(name).display().to_string();
@@ -125,7 +153,7 @@ impl Estate {
         let started = command.status().expect("starts");
         assert!(started.success(), "{}", fs::read_to_string(bundle.join("log")).unwrap_or_default());
         let port = if what == "cache" { 6379 } else { 8000 };
-        wait_for(what, || TcpStream::connect(format!("198.18.78.{number}:{port}")).is_ok());
+        wait_for(what, || TcpStream::connect(format!("{net}.{number}:{port}")).is_ok());
     }
 }
 
@@ -137,20 +165,9 @@ impl Drop for Estate {
             let _ = Command::new("umount").arg("-l").arg(self.home.join(name).join("rootfs")).output();
             let _ = Command::new("ip").args(["netns", "del", space]).output();
         }
-        let _ = Command::new("ip").args(["link", "del", &format!("gb{}", self.own)]).output();
+        let _ = Command::new("ip").args(["link", "del", &self.bridge()]).output();
         let _ = Command::new("umount").args(["-l", "-R"]).arg(&self.home).output();
     }
-}
-
-/// Asks a server to do something, and gives what it says.
-fn ask(number: u8, what: &str, value: &str) -> String {
-    let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let mut stream = TcpStream::connect(format!("198.18.78.{number}:8000")).expect("connects");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("sets");
-    write!(stream, "GET /?{what}={encoded} HTTP/1.0\r\n\r\n").expect("asks");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answers");
-    answer.split_once("\r\n\r\n").expect("has a body").1.to_owned()
 }
 
 /// Ends what is enforced, also if the test fails.
@@ -167,8 +184,8 @@ impl Drop for Enforced {
 const NEEDED: &[&str] = &["runc", "busybox", "ip", "python3", "redis-server", "mount"];
 const PYTHON: &str = "/usr/bin/python3";
 
-fn estate(home: &Path) -> Estate {
-    let mut estate = Estate::new(home);
+fn estate(home: &Path, of: char) -> Estate {
+    let mut estate = Estate::new(home, of);
     for what in ["web", "api"] {
         estate.start(what, &[PYTHON, "-I", "-S", "/opt/app.py"]);
     }
@@ -182,20 +199,24 @@ fn an_intrusion_over_three_containers_is_one_incident() {
         return;
     }
     let home = directory();
-    let agent = Agent::start(home.path(), &[]);
-    let estate = estate(home.path());
+    // Whoever started these tests may itself be in memory only, and then all that they start would be of that incident.
+    let rules = home.path().join("rules.yaml");
+    let quiet = "- rule: Program executed from memory\n  enabled: false\n  override: {enabled: replace}\n";
+    fs::write(&rules, quiet).expect("writes");
+    let agent = Agent::start(home.path(), &["--rules", rules.to_str().expect("UTF-8")]);
+    let estate = estate(home.path(), 'a');
     let [web, api, cache] = ["web", "api", "cache"].map(|what| estate.name(what));
     // An ordinary request before, so that not all that a server does belongs to the intrusion.
-    assert_eq!(ask(2, "read", "/etc/hostname"), "well");
+    assert_eq!(estate.ask(2, "read", "/etc/hostname"), "well");
 
-    let second = "cp /bin/busybox /tmp/xmrig; (exec -a xmrig /usr/bin/sleep 0.1); \
+    let second = "cp /usr/bin/sleep /tmp/xmrig; /tmp/xmrig 0.1; \
                   echo PING | /bin/busybox nc -w 1 198.18.78.4 6379";
-    let encoded: String = second.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let first = format!(
         "cp /bin/busybox /tmp/busybox; /tmp/busybox cat {TOKEN}; \
-         /tmp/busybox wget -q -O /dev/null 'http://198.18.78.3:8000/?shell={encoded}'"
+         /tmp/busybox wget -q -O /dev/null 'http://198.18.78.3:8000/?shell={}'",
+        encoded(second)
     );
-    assert_eq!(ask(2, "shell", &first), "well");
+    assert_eq!(estate.ask(2, "shell", &first), "well");
     agent.until(&web, "Program dropped and executed");
     agent.until(&web, "Service account token read by a tool");
     wait_for("the end of the intrusion", || {
@@ -204,7 +225,8 @@ fn an_intrusion_over_three_containers_is_one_incident() {
     });
     let state = agent.stop();
 
-    let list = run(Command::new(env!("CARGO_BIN_EXE_gabion")).args(["incident", "list", "--state"]).arg(&state));
+    let list =
+        run(Command::new(env!("CARGO_BIN_EXE_gabion")).args(["incident", "list", "--state"]).arg(&state));
     let ids: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     let stories: Vec<Value> = ids
         .iter()
@@ -223,14 +245,20 @@ fn an_intrusion_over_three_containers_is_one_incident() {
         .collect();
     assert_eq!(of_estate.len(), 1, "one incident: {list}");
     let story = of_estate[0];
-    let origin = story["origin"].to_string();
-    assert!(origin.contains("198.18.78.1") && origin.contains(&web), "it came from outside, to web: {origin}");
+    // Whoever attacks is a process of this machine here, so it is the origin, and its connection the way in.
+    assert_eq!(story["origin"].as_array().map(Vec::len), Some(1), "{story}");
+    let entered = story["steps"].as_array().expect("a list").iter().any(|step| {
+        let way_in = format!("in {web}, port 8000");
+        step["container"] == "the node" && step["text"].as_str().is_some_and(|text| text.contains(&way_in))
+    });
+    assert!(entered, "{}", serde_json::to_string_pretty(&story["steps"]).expect("JSON"));
 
     // What truly belongs to it, by what was executed and where.
     let lines = story["processes"].as_array().expect("a list");
     let has = |container: &str, command: &str| {
         lines.iter().any(|line| {
-            line["container"] == container && line["command"].as_str().is_some_and(|told| told.contains(command))
+            line["container"] == container
+                && line["command"].as_str().is_some_and(|told| told.contains(command))
         })
     };
     let truth = [
@@ -241,7 +269,8 @@ fn an_intrusion_over_three_containers_is_one_incident() {
         (&web, "/tmp/busybox wget"),
         (&api, "python3 -I -S /opt/app.py"),
         (&api, "/bin/sh -c cp"),
-        (&api, "cp /bin/busybox /tmp/xmrig"),
+        (&api, "cp /usr/bin/sleep /tmp/xmrig"),
+        (&api, "/tmp/xmrig 0.1"),
         (&api, "/bin/busybox nc"),
         (&cache, "redis-server"),
     ];
@@ -259,7 +288,7 @@ fn each_step_of_an_intrusion_is_stopped_and_the_servers_serve_on() {
     let policy = home.path().join("policy.yaml");
     let python = fs::canonicalize(PYTHON).expect("is there");
     let text = format!(
-        "workloads:\n- name: 'gabion-*-{}'\n  policy:\n    name: servers\n    mode: enforce\n    \
+        "workloads:\n- name: 'gabion-b-*-{}'\n  policy:\n    name: servers\n    mode: enforce\n    \
          exec: {{default: deny, allow: [{PYTHON}, {}, /usr/bin/redis-server, /usr/bin/redis-check-rdb], image_only: true}}\n    \
          open: {{deny: ['/run/secrets/**']}}\n    \
          connect: {{default: deny, allow: [{{net: 127.0.0.0/8}}]}}\n",
@@ -267,26 +296,27 @@ fn each_step_of_an_intrusion_is_stopped_and_the_servers_serve_on() {
         python.display()
     );
     fs::write(&policy, text).expect("writes");
-    let agent = Agent::start(home.path(), &["--policy", policy.to_str().expect("UTF-8")]);
+    // Ended after the agent, which would start the keeper again.
     let _enforced = Enforced(home.path().join("state"));
-    let estate = estate(home.path());
+    let agent = Agent::start(home.path(), &["--policy", policy.to_str().expect("UTF-8")]);
+    let estate = estate(home.path(), 'b');
     let web = estate.name("web");
     // The policy is there when the first denial is; until then the default holds, which only observes.
-    wait_for("the policy", || ask(2, "run", "/bin/true") == "PermissionError");
+    wait_for("the policy", || estate.ask(2, "run", "/bin/true") == "PermissionError");
     for (what, value, said) in [
         ("shell", "cp /bin/busybox /tmp/busybox", "PermissionError"),
         ("write", "/tmp/dropped", "well"),
         ("run", "/tmp/dropped", "PermissionError"),
         ("read", TOKEN, "PermissionError"),
-        ("connect", "198.18.78.3:8000", "PermissionError"),
-        ("connect", "198.18.78.4:6379", "PermissionError"),
+        ("connect", "198.18.79.3:8000", "PermissionError"),
+        ("connect", "198.18.79.4:6379", "PermissionError"),
     ] {
-        assert_eq!(ask(2, what, value), said, "{what} {value}");
+        assert_eq!(estate.ask(2, what, value), said, "{what} {value}");
     }
     for number in [2, 3] {
-        assert_eq!(ask(number, "read", "/etc/hostname"), "well", "it serves on");
+        assert_eq!(estate.ask(number, "read", "/etc/hostname"), "well", "it serves on");
     }
-    let mut redis = TcpStream::connect("198.18.78.4:6379").expect("connects");
+    let mut redis = TcpStream::connect("198.18.79.4:6379").expect("connects");
     redis.write_all(b"PING\r\n").expect("asks");
     let mut pong = [0; 5];
     redis.read_exact(&mut pong).expect("answers");
@@ -295,10 +325,14 @@ fn each_step_of_an_intrusion_is_stopped_and_the_servers_serve_on() {
         agent.told(&web).iter().any(|alert| {
             alert["rule"] == "Policy violation"
                 && alert["output_fields"]["enforcement.verdict"] == "denied"
-                && alert["output_fields"]["enforcement.wanted"].as_str().is_some_and(|told| told.contains(wanted))
+                && alert["output_fields"]["enforcement.wanted"]
+                    .as_str()
+                    .is_some_and(|told| told.contains(wanted))
         })
     };
-    for wanted in ["execute /bin/sh", "execute /tmp/dropped", TOKEN, "198.18.78.3 port 8000", "198.18.78.4 port 6379"] {
+    for wanted in
+        ["execute /bin/sh", "execute /tmp/dropped", TOKEN, "198.18.79.3 port 8000", "198.18.79.4 port 6379"]
+    {
         wait_for(wanted, || denied(wanted) || denied(&wanted.replace("/bin/sh", "/usr/bin/")));
     }
     drop(estate);

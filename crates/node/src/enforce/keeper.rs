@@ -68,6 +68,8 @@ pub(super) struct Keeper {
     asked: u64,
     /// The dynamic loaders of programs that were allowed last, by process; and the generation before that.
     loaders: [HashMap<u32, (u64, u64)>; 2],
+    /// Control groups whose policy is new, and since when.
+    fresh: BTreeMap<u64, u64>,
     allowed: u64,
     passed: u64,
     /// When all that does not say so by itself is looked at next, since boot.
@@ -135,6 +137,7 @@ impl Keeper {
             pending: BTreeMap::new(),
             asked: 0,
             loaders: [HashMap::new(), HashMap::new()],
+            fresh: BTreeMap::new(),
             allowed: 0,
             passed: 0,
             round: 0,

@@ -114,6 +114,8 @@ const ACCEPT: u32 = 4;
 const OPEN: u32 = 8;
 const OPENAT: u32 = 16;
 const CONNECT: u32 = 32;
+const SENDTO: u32 = 64;
+const SENDMSG: u32 = 128;
 
 impl Call {
     /// All that can be told on this machine.
@@ -162,6 +164,8 @@ impl Call {
             K::Accept | K::Accept4 => ACCEPT | GUARANTEED,
             K::Connect => CONNECT | GUARANTEED,
             K::Bind | K::Listen => GUARANTEED,
+            K::Sendto => SENDTO,
+            K::Sendmsg => SENDMSG,
             K::Open => OPEN,
             K::Openat => OPENAT,
             K::Mmap | K::Mprotect => 0,

@@ -23,6 +23,8 @@ pub struct Config {
     pub data: u32,
     /// Calls that failed are told, too.
     pub failures: bool,
+    /// Sends on connected sockets are told, too, if `sendto` or `sendmsg` are asked for; else only those that name the other end.
+    pub connected_sends: bool,
     /// An open of the same file by the same process, a packet to the same peer, a request of `io_uring` of the same kind: not
     /// told again within this time.
     pub repeat: Duration,
@@ -55,6 +57,7 @@ impl Default for Config {
             env_keys: Vec::new(),
             data: 80,
             failures: true,
+            connected_sends: true,
             repeat: Duration::from_secs(10),
             budget: None,
             signals: SIGNALS.to_vec(),
@@ -97,8 +100,20 @@ impl Config {
         let longs = [signals, self.repeat.as_nanos() as u64, interval, burst];
         let agent = if self.without_agent { std::process::id() } else { 0 };
         let env = if self.env_keys.is_empty() { 0 } else { self.env };
-        let words = [agent, self.args, env, self.data, self.bulk_ring / 8, tier0, self.failures.into(), 0];
-        let mut settings = Vec::with_capacity(128);
+        let named_sends = u32::from(!self.connected_sends);
+        let words = [
+            agent,
+            self.args,
+            env,
+            self.data,
+            self.bulk_ring / 8,
+            tier0,
+            self.failures.into(),
+            0,
+            named_sends,
+            0,
+        ];
+        let mut settings = Vec::with_capacity(136);
         settings.extend(calls.iter().chain(&longs).flat_map(|long| long.to_ne_bytes()));
         settings.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
         settings
@@ -113,7 +128,7 @@ mod tests {
     fn settings_are_those_of_the_programs() {
         let config = Config { budget: Some(Budget { rate: 1000, burst: 10 }), ..Config::default() };
         let settings = config.settings([0; 8], &[EventKind::Kill]);
-        assert_eq!(settings.len(), 8 * 8 + 4 * 8 + 8 * 4);
+        assert_eq!(settings.len(), 8 * 8 + 4 * 8 + 10 * 4);
         let long = |at: usize| u64::from_ne_bytes(settings[at..at + 8].try_into().unwrap());
         assert_eq!([long(64), long(80), long(88)], [0, 1_000_000, 10_000_000]);
     }

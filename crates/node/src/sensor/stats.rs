@@ -30,6 +30,8 @@ pub struct Left {
     pub repeated: u64,
     /// It failed, or what succeeded is told elsewhere.
     pub failed: u64,
+    /// A send on a connected socket, whose connect was told.
+    pub connected: u64,
 }
 
 /// What should have been told and is not.
@@ -62,12 +64,13 @@ impl Stats {
             budget,
             buffer,
             compat,
+            connected,
             ..,
         ] = *of;
         Self {
             seen,
             delivered,
-            left: Left { agent, cgroup, repeated, failed },
+            left: Left { agent, cgroup, repeated, failed, connected },
             lost: Lost { guaranteed_full, bulk_full, budget, buffer, compat },
             ..Self::default()
         }
@@ -75,8 +78,8 @@ impl Stats {
 
     /// All that was left out.
     pub fn all_left(&self) -> u64 {
-        let Left { agent, cgroup, repeated, failed } = self.left;
-        agent + cgroup + repeated + failed
+        let Left { agent, cgroup, repeated, failed, connected } = self.left;
+        agent + cgroup + repeated + failed + connected
     }
 
     /// All that was lost.

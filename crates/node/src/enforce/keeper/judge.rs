@@ -27,6 +27,9 @@ use std::{
 /// Generations of loaders are of this size.
 const LOADERS: usize = 4096;
 
+/// A policy is new for so long, in nanoseconds: what was being executed when it came has not been asked about as a whole.
+const FRESH: u64 = 2_000_000_000;
+
 /// Who waits for the answer.
 #[derive(Debug)]
 enum Waits {
@@ -240,6 +243,12 @@ impl Keeper {
         let pid = who.task.pid;
         let denied = judged.deny && who.found.policy.enforces();
         if let Waits::Call(file) = waits {
+            if denied && self.kernel.is_some() && is_loader(&program.path) && self.is_fresh(who.found.group) {
+                // It may be that of a program that was opened before there was a policy. Whichever is executed has not been
+                // approved, so it is asked about before its first instruction.
+                self.passed += 1;
+                return self.answer(waits, pid, true);
+            }
             let loader = (!denied && who.found.policy.exec_denied())
                 .then(|| process::loader(file).and_then(|loader| process::find(pid, &loader)))
                 .flatten();
@@ -250,6 +259,17 @@ impl Keeper {
             }
         }
         self.settle(waits, who, What::Exec { path: program.path, digest }, judged);
+    }
+
+    /// A control group has another policy from now on.
+    pub(super) fn renewed(&mut self, group: u64) {
+        let time = now();
+        self.fresh.retain(|_, since| time.saturating_sub(*since) < FRESH);
+        self.fresh.insert(group, time);
+    }
+
+    fn is_fresh(&self, group: u64) -> bool {
+        self.fresh.get(&group).is_some_and(|since| now().saturating_sub(*since) < FRESH)
     }
 
     /// The kernel opens the loader of a program that was allowed, and asks about it, too.
@@ -312,6 +332,12 @@ impl Waits {
             Self::Stopped(_) | Self::Nobody => Rung::Kill,
         }
     }
+}
+
+/// Whether a file is called as dynamic loaders are: `ld-linux-x86-64.so.2`, `ld-musl-x86_64.so.1`, `ld.so.1`, `ld64.so.2`.
+fn is_loader(path: &[u8]) -> bool {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    [&b"ld-"[..], b"ld.so", b"ld64.so"].iter().any(|start| name.starts_with(start))
 }
 
 fn pidfd(pid: u32) -> Option<OwnedFd> {
