@@ -117,14 +117,27 @@ impl Proposal {
         let list = |items: &mut dyn Iterator<Item = &String>| {
             items.map(|item| json!(item).to_string()).collect::<Vec<_>>().join(", ")
         };
+        let values: Vec<String> = self.fields.iter().map(|(_, value)| literal(value)).collect();
         let comps = vec!["="; self.fields.len()].join(", ");
         format!(
             "- rule: {}\n  exceptions:\n    - name: {name}\n      fields: [{}]\n      comps: [{comps}]\n      values:\n        - [{}]\n  override:\n    exceptions: append\n",
             json!(self.rule),
             list(&mut self.fields.iter().map(|(field, _)| field)),
-            list(&mut self.fields.iter().map(|(_, value)| value)),
+            list(&mut values.iter()),
         )
     }
+}
+
+/// A value as a condition has it: in quotes, if it is more than a plain word.
+fn literal(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._:@+-".contains(&byte);
+    if value.bytes().all(plain) {
+        return value.to_owned();
+    }
+    // A quote behind a backslash never closes, so no backslash stays as it is.
+    let escaped =
+        value.replace('\\', "\\x5c").replace('"', "\\x22").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\"{escaped}\"")
 }
 
 #[cfg(test)]
@@ -142,7 +155,7 @@ mod tests {
     #[test]
     fn a_proposal_loads_beside_its_rule_whatever_the_values_are() {
         let rule = "- rule: \"Odd: name\"\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: NOTICE\n";
-        let odd = "/opt/a \"b\": [c], 'd' # e\\f";
+        let odd = "/opt/a \"b\": [c], 'd' # e\\f\n\\";
         let facts = facts_of(&[("proc.exepath", odd), ("proc.pname", "sh"), ("container.name", "web")]);
         let proposal = Proposal::new("Odd: name", &facts, &[]).expect("proposes");
         assert_eq!(proposal.fields.len(), 2, "the name of the container is not for replicas");
