@@ -243,7 +243,11 @@ impl Keeper {
         let pid = who.task.pid;
         let denied = judged.deny && who.found.policy.enforces();
         if let Waits::Call(file) = waits {
-            if denied && self.kernel.is_some() && is_loader(&program.path) && self.is_fresh(who.found.group) {
+            if denied
+                && self.kernel.is_some()
+                && is_loader(&program.path)
+                && self.is_newer(who.found.group, pid)
+            {
                 // It may be that of a program that was opened before there was a policy. Whichever is executed has not been
                 // approved, so it is asked about before its first instruction.
                 self.passed += 1;
@@ -268,8 +272,10 @@ impl Keeper {
         self.fresh.insert(group, time);
     }
 
-    fn is_fresh(&self, group: u64) -> bool {
-        self.fresh.get(&group).is_some_and(|since| now().saturating_sub(*since) < FRESH)
+    /// Whether the policy of a group has come lately, and after this process had started.
+    fn is_newer(&self, group: u64, pid: u32) -> bool {
+        let since = self.fresh.get(&group).filter(|since| now().saturating_sub(**since) < FRESH);
+        since.is_some_and(|since| process::start(pid) <= *since)
     }
 
     /// The kernel opens the loader of a program that was allowed, and asks about it, too.
