@@ -106,10 +106,14 @@ fn incident(state: &Path, arguments: &[&str]) -> String {
     run(Command::new(env!("CARGO_BIN_EXE_gabion")).arg("incident").args(arguments).arg("--state").arg(state))
 }
 
-/// Runs a script as the first program of a container of runc.
-pub(crate) fn container(home: &Path, id: &str, program: &str, script: &str) {
+/// Runs a script as the first program of a container of runc, to its end. What names the container stays until this is
+/// dropped, as the agent may be late.
+#[must_use]
+pub(crate) fn container(home: &Path, id: &str, program: &str, script: &str) -> Running {
     let bundle = bundle(home, id, program, script);
-    run(Command::new("runc").args(["run", id]).current_dir(&bundle).stdin(Stdio::null()));
+    let container = Running(id.to_owned());
+    run(Command::new("runc").args(["run", "--keep", id]).current_dir(&bundle).stdin(Stdio::null()));
+    container
 }
 
 /// The bundle of such a container.
@@ -156,7 +160,7 @@ fn what_a_container_should_not_do_is_told_and_is_one_incident() {
     let own = std::process::id();
     let (quiet, web) = (format!("gabion-quiet-{own}"), format!("gabion-web-{own}"));
     // What an ordinary program does: run others, read what it may, write where it may.
-    container(
+    let _quiet = container(
         home.path(),
         &quiet,
         "start",
@@ -164,7 +168,7 @@ fn what_a_container_should_not_do_is_told_and_is_one_incident() {
     );
     let intrusion = "/bin/sh -c 'id; cp /bin/busybox /tmp/cat; \
                      /tmp/cat /run/secrets/kubernetes.io/serviceaccount/token'; true";
-    container(home.path(), &web, "nginx", intrusion);
+    let _web = container(home.path(), &web, "nginx", intrusion);
     agent.until(&web, "Shell spawned by a server");
     agent.until(&web, "Program executed from a shared or temporary directory");
     agent.until(&web, "Service account token read by a tool");
@@ -212,12 +216,13 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
         .expect("starts");
     wait_for("somebody to follow", || run(&mut agent.ask(&["status"])).contains("followed by 1"));
 
-    container(home.path(), &name, "start", "/bin/id > /tmp/who; /bin/ls /");
+    let first = container(home.path(), &name, "start", "/bin/id > /tmp/who; /bin/ls /");
     agent.until(&name, "Id is asked for");
     wait_for("events", || {
         fs::read_to_string(&heard).is_ok_and(|text| text.contains(&format!("ls of {name}")))
     });
     assert!(fs::read_to_string(&heard).expect("reads").contains(&format!("id of {name}")));
+    drop(first);
     follower.kill().expect("ends");
     follower.wait().expect("ends");
     wait_for("nobody to follow", || !run(&mut agent.ask(&["status"])).contains("followed by"));
@@ -246,7 +251,7 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
     }
     run(&mut agent.ask(&["baseline", "approve", &name]));
     let told = agent.told(&name).len();
-    container(
+    let _second = container(
         home.path(),
         &name,
         "start",
@@ -269,8 +274,8 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
     assert!(state.join("alerts.jsonl").exists());
 }
 
-/// A container that runs until it is ended.
-struct Running(String);
+/// A container that is removed when this is dropped.
+pub(crate) struct Running(String);
 
 impl Running {
     fn start(home: &Path, id: &str, script: &str) -> Self {
@@ -463,7 +468,8 @@ fn what_was_brought_is_told_from_what_the_image_has() {
         .spawn()
         .expect("starts");
     wait_for("somebody to follow", || run(&mut agent.ask(&["status"])).contains("followed by 1"));
-    run(Command::new("runc").args(["run", &name]).current_dir(&bundle).stdin(Stdio::null()));
+    let _kept = Running(name.clone());
+    run(Command::new("runc").args(["run", "--keep", &name]).current_dir(&bundle).stdin(Stdio::null()));
     let lines = || fs::read_to_string(&heard).unwrap_or_default();
     wait_for("the last program", || lines().contains("/data/mine"));
     for line in [

@@ -78,7 +78,7 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let mut agent = start(home.path(), &policy, &notes);
     let enforced = Enforced(home.path());
     let first = format!("gabion-enforced-first-{own}");
-    container(home.path(), &first, "start", UNTIL_DENIED);
+    let _first = container(home.path(), &first, "start", UNTIL_DENIED);
     let line =
         format!("denied: execute /tmp/true | container={first} policy=no tools rule=exec.deny /tmp/** by=");
     wait_for("the record", || said(&alerts(&notes), &line));
@@ -89,7 +89,7 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     let notes = home.path().join("notes-2");
     let agent = start(home.path(), &policy, &notes);
     let second = format!("gabion-enforced-second-{own}");
-    container(home.path(), &second, "start", UNTIL_DENIED);
+    let _second = container(home.path(), &second, "start", UNTIL_DENIED);
     wait_for("the record", || said(&alerts(&notes), &format!("container={second} ")));
     run(Command::new("kill").arg(agent.id().to_string()));
     let output = agent.wait_with_output().expect("ends");
