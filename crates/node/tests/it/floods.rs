@@ -75,8 +75,10 @@ fn after_a_loss_of_processes_what_runs_is_looked_up() {
     // Nobody polls until the last of many programs runs, which is then not seen starting.
     let script = "i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i+1)); done; exec sleep 1000";
     let mut child = Command::new("/bin/sh").args(["-c", script]).spawn().expect("started");
-    let name = format!("/proc/{}/comm", child.id());
-    while std::fs::read_to_string(&name).expect("alive") != "sleep\n" {
+    // Its name is there before the end of its execve(), so it must be asleep.
+    let call = format!("/proc/{}/syscall", child.id());
+    let asleep = format!("{} ", libc::SYS_clock_nanosleep);
+    while !std::fs::read_to_string(&call).expect("alive").starts_with(&asleep) {
         std::thread::yield_now();
     }
     let found = |watch: &Watch| {
