@@ -24,12 +24,13 @@ pub(crate) use audit::verified;
 pub(crate) use enforce::stop as stop_enforcing;
 
 use crate::{alert::AlertFormat, clock, control::SOCKET, output, rules};
+use anyhow::Context;
 use clap::Args;
 use gabion_detect::rules::Loaded;
 use gabion_node::sensor::Feature;
 use jiff::SignedDuration;
 use sink::Output;
-use std::{path::PathBuf, process::ExitCode};
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, process::ExitCode};
 
 /// Where the agent keeps what it learnt, unless it is told otherwise.
 pub(crate) const STATE: &str = "/var/lib/gabion/agent";
@@ -124,6 +125,12 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     if args.stop_enforcing {
         return enforce::stop(&args.state);
     }
+    // Arguments of programs hold secrets, and so do alerts.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&args.state)
+        .with_context(|| format!("cannot make {}", args.state.display()))?;
     watch::run(args)
 }
 

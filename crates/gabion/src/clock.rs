@@ -30,3 +30,10 @@ pub(crate) fn utc(time: u64) -> String {
     let time = Timestamp::from_nanosecond(time.into()).unwrap_or(Timestamp::MAX);
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
+
+/// When the node started, in nanoseconds since 1970, as its clock goes now: suspension included.
+pub(crate) fn booted() -> anyhow::Result<u64> {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let up = i128::from(up.tv_sec) * 1_000_000_000 + i128::from(up.tv_nsec);
+    Ok(u64::try_from(now()?.as_nanosecond() - up).unwrap_or(0))
+}

@@ -83,6 +83,8 @@ impl fmt::Display for Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
 pub(crate) enum Outcome {
+    /// It is being done; what came of it is another line.
+    Begun,
     /// It was done; how, in words.
     Done(String),
     /// It would have been done, but for the dry run.
@@ -98,6 +100,7 @@ pub(crate) enum Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Begun => write!(f, "begun, and nothing is known of its end"),
             Self::Done(what) => write!(f, "done: {what}"),
             Self::WouldHave(what) => write!(f, "would have: {what}"),
             Self::HeldBack(why) => write!(f, "held back: {why}"),

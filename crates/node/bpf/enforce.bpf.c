@@ -11,20 +11,12 @@
  * mount that is not marked yet.
  */
 #include "enforce.h"
+#include "map.h"
 #include "file.h"
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-#define MAP(NAME, TYPE, KEY, VALUE, ENTRIES, FLAGS)   \
-	struct {                                      \
-		__uint(type, TYPE);                   \
-		__type(key, KEY);                     \
-		__type(value, VALUE);                 \
-		__uint(max_entries, ENTRIES);         \
-		__uint(map_flags, FLAGS);             \
-	} NAME SEC(".maps")
 
 #define NO_PREALLOC 1
 

@@ -2,7 +2,7 @@
 /* The maps: two rings, settings, filters, counters, and what must be remembered from one event to the next. */
 #pragma once
 #include "record.h"
-#include <bpf/bpf_helpers.h>
+#include "map.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
@@ -11,15 +11,6 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* Exchange of a word as one step came with 5.12. Before that, tracing programs were not preempted. */
 const volatile u32 has_exchange = 1;
-
-#define MAP(NAME, TYPE, KEY, VALUE, ENTRIES, FLAGS)   \
-	struct {                                      \
-		__uint(type, TYPE);                   \
-		__type(key, KEY);                     \
-		__type(value, VALUE);                 \
-		__uint(max_entries, ENTRIES);         \
-		__uint(map_flags, FLAGS);             \
-	} NAME SEC(".maps")
 
 /* Sizes here are the smallest; the agent sets those of its configuration before it loads. */
 struct {

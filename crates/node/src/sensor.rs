@@ -42,7 +42,7 @@ use decode::Decoder;
 use gabion_model::event::EventKind;
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
 use load::Loaded;
-pub(crate) use load::unified;
+pub use load::unified;
 use ring::{Place, Ring};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{

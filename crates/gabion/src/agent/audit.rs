@@ -88,7 +88,10 @@ impl Audit {
         let line = Line { response: response.clone(), previous: self.previous.clone(), signature };
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        self.file.write_all(&text).and_then(|()| self.file.sync_data()).with_context(told)?;
+        let before = self.file.metadata().with_context(told)?.len();
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        // Half a line would damage the next one.
+        written.inspect_err(|_| drop(self.file.set_len(before))).with_context(told)?;
         self.previous = line.signature;
         Ok(())
     }

@@ -204,19 +204,27 @@ impl Habits {
         let proposed: Vec<Subject> =
             self.baselines.settle(time).into_iter().map(|baseline| baseline.subject.clone()).collect();
         self.changed.extend(proposed.iter().cloned());
-        for subject in std::mem::take(&mut self.changed) {
-            let Some(baseline) = self.baselines.get(&subject) else { continue };
-            let number = *self.files.entry(subject).or_insert_with(|| {
-                self.last_file += 1;
-                self.last_file
-            });
-            let path = self.directory.join(format!("{number}.json"));
-            let new = self.directory.join(format!(".{number}.json.new"));
-            fs::write(&new, serde_json::to_vec(baseline)?)
-                .and_then(|()| fs::rename(&new, &path))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+        while let Some(subject) = self.changed.pop_first() {
+            // What could not be written is tried again.
+            if let Err(error) = self.write(&subject) {
+                self.changed.insert(subject);
+                return Err(error);
+            }
         }
         Ok(proposed.iter().map(name).collect())
+    }
+
+    fn write(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        let Some(baseline) = self.baselines.get(subject) else { return Ok(()) };
+        let number = *self.files.entry(subject.clone()).or_insert_with(|| {
+            self.last_file += 1;
+            self.last_file
+        });
+        let path = self.directory.join(format!("{number}.json"));
+        let new = self.directory.join(format!(".{number}.json.new"));
+        fs::write(&new, serde_json::to_vec(baseline)?)
+            .and_then(|()| fs::rename(&new, &path))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// All.

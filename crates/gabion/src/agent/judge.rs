@@ -184,21 +184,30 @@ impl Judge {
 
     /// Writes what has changed of incidents.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
-        for id in std::mem::take(&mut self.changed) {
-            let Some(story) = self.incidents.story(id) else { continue };
-            let json = serde_json::to_vec_pretty(&story)?;
-            let pictures = [
-                ("json", Some(json)),
-                ("dot", incident::dot(&mut self.incidents, id).map(String::into_bytes)),
-                ("svg", incident::svg(&mut self.incidents, id).map(String::into_bytes)),
-            ];
-            for (end, bytes) in pictures {
-                let path = self.directory.join(format!("{id}.{end}"));
-                let new = self.directory.join(format!(".{id}.{end}.new"));
-                fs::write(&new, bytes.unwrap_or_default())
-                    .and_then(|()| fs::rename(&new, &path))
-                    .with_context(|| format!("cannot write {}", path.display()))?;
+        while let Some(id) = self.changed.pop_first() {
+            // What could not be written is tried again.
+            if let Err(error) = self.write(id) {
+                self.changed.insert(id);
+                return Err(error);
             }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, id: u64) -> anyhow::Result<()> {
+        let Some(story) = self.incidents.story(id) else { return Ok(()) };
+        let json = serde_json::to_vec_pretty(&story)?;
+        let pictures = [
+            ("json", Some(json)),
+            ("dot", incident::dot(&mut self.incidents, id).map(String::into_bytes)),
+            ("svg", incident::svg(&mut self.incidents, id).map(String::into_bytes)),
+        ];
+        for (end, bytes) in pictures {
+            let path = self.directory.join(format!("{id}.{end}"));
+            let new = self.directory.join(format!(".{id}.{end}.new"));
+            fs::write(&new, bytes.unwrap_or_default())
+                .and_then(|()| fs::rename(&new, &path))
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     }

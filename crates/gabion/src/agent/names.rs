@@ -3,7 +3,7 @@
 use gabion_model::{Container, ContainerKey};
 use gabion_node::{
     containers::{Asker, Containers, Heard, Roots, Sockets, Workload},
-    sensor::{CgroupChange, CgroupEvent, Cgroups},
+    sensor::{CgroupChange, CgroupEvent, Cgroups, unified},
 };
 use std::{cell::RefCell, path::Path, rc::Rc};
 
@@ -31,7 +31,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(news: News, now: u64) -> anyhow::Result<Self> {
         let mut containers = Containers::new(Roots::system(), Path::new("/proc"))?;
-        let found = hierarchy().map(|mount| containers.walk(&mount, now));
+        let found = unified().map(|mount| containers.walk(&mount, now));
         let mut names =
             Self { containers, asker: Asker::start(Sockets::system())?, news, unasked: 0, silent: 0 };
         for key in found.into_iter().flat_map(|found| found.containers) {
@@ -170,14 +170,4 @@ impl Cgroups for Names {
         }
         self.known(cgroup)
     }
-}
-
-/// Where control groups of version 2 are mounted.
-fn hierarchy() -> Option<std::path::PathBuf> {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
-    mounts.lines().find_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let (path, kind) = (words.next()?, words.next()?);
-        (kind == "cgroup2").then(|| path.into())
-    })
 }

@@ -125,9 +125,13 @@ impl Responder {
             Err(error) => Outcome::Failed(format!("{error:#}")),
             Ok((target, container)) => {
                 response.target = target;
-                match self.guard(wanted, &response.target, container, now) {
-                    Some(why) => Outcome::HeldBack(why),
-                    None => self.carry_out(wanted, &mut response),
+                if let Some(why) = self.guard(wanted, &response.target, container, now) {
+                    Outcome::HeldBack(why)
+                } else {
+                    if !wanted.dry_run {
+                        self.begin(wanted, &mut response)?;
+                    }
+                    self.carry_out(wanted, &mut response)
                 }
             }
         };
@@ -135,15 +139,31 @@ impl Responder {
             if wanted.automatic {
                 self.lately.push_back((now, response.target.name.clone()));
             }
-            if wanted.action.lasts() {
-                response.until = Some(now.saturating_add(wanted.lasting));
-                self.active.insert(id, response.clone());
-                self.keep_active()?;
+            if let Some(active) = self.active.get_mut(&id) {
+                active.clone_from(&response);
             }
+        } else if self.active.remove(&id).is_some() {
+            response.until = None;
+            self.keep_active()?;
         }
         self.audit.last = id;
         self.audit.keep(&response)?;
         Ok(response)
+    }
+
+    /// Nothing is done that cannot be recorded, or undone after a restart.
+    fn begin(&mut self, wanted: &Wanted, response: &mut Response) -> anyhow::Result<()> {
+        response.outcome = Outcome::Begun;
+        if wanted.action.lasts() {
+            response.until = Some(response.time.saturating_add(wanted.lasting));
+            self.active.insert(response.id, response.clone());
+        }
+        let begun = self.keep_active().and_then(|()| self.audit.keep(response));
+        if begun.is_err() {
+            self.active.remove(&response.id);
+        }
+        self.audit.last = response.id;
+        begun
     }
 
     /// Why it must not be done.

@@ -53,6 +53,8 @@ struct Watch<'a> {
     responder: Responder,
     origins: Origins,
     enforcement: Option<Enforcement>,
+    /// How often something could not be written to the state directory, and why the last time.
+    unkept: (u64, String),
     /// Whether sends on connected sockets are asked for, and which kinds of events.
     asked_for: (bool, Vec<gabion_model::EventKind>),
 }
@@ -106,7 +108,7 @@ impl<'a> Watch<'a> {
         let matching = if args.all { Matching::All } else { Matching::First };
         let span = |span: jiff::SignedDuration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let settings = Settings { learn: span(args.learn), settle: span(args.settle), ..Settings::default() };
-        let mut judge = Judge::new(&rules, matching, &args.state, settings, sinks, booted()?)?;
+        let mut judge = Judge::new(&rules, matching, &args.state, settings, sinks, clock::booted()?)?;
         if let Some(path) = &args.respond {
             judge.causes = automatic::read(path, &rules)?;
         }
@@ -123,6 +125,7 @@ impl<'a> Watch<'a> {
             responder: Responder::open(&args.state, &args.never_touch)?,
             origins: Origins::new(Path::new("/proc")),
             enforcement: policy.map(|file| Enforcement::start(file, &args.state, args.quiet)).transpose()?,
+            unkept: (0, String::new()),
             asked_for: (true, Vec::new()),
         };
         watch.demand()?;
@@ -165,7 +168,13 @@ impl<'a> Watch<'a> {
             }
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
-            let response = self.responder.respond(&wanted, &self.names, time)?;
+            let response = match self.responder.respond(&wanted, &self.names, time) {
+                Ok(response) => response,
+                Err(error) => {
+                    self.failed(&error);
+                    continue;
+                }
+            };
             self.note(&format!(
                 "response {}: {} {}: {}",
                 response.id,
@@ -175,6 +184,15 @@ impl<'a> Watch<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Something could not be kept or done. A disk that is full is no reason to look away.
+    fn failed(&mut self, error: &anyhow::Error) {
+        let why = format!("{error:#}");
+        if why != self.unkept.1 {
+            self.note(&why);
+        }
+        self.unkept = (self.unkept.0 + 1, why);
     }
 
     fn note(&self, text: &str) {
@@ -202,9 +220,16 @@ impl<'a> Watch<'a> {
     fn keep(&mut self) -> anyhow::Result<()> {
         self.judge.followers.sweep();
         self.demand()?;
-        self.judge.keep()?;
-        for name in self.judge.habits.keep(now()?)? {
-            self.note(&format!("a baseline is proposed: {name}"));
+        if let Err(error) = self.judge.keep() {
+            self.failed(&error);
+        }
+        match self.judge.habits.keep(now()?) {
+            Ok(proposed) => {
+                for name in proposed {
+                    self.note(&format!("a baseline is proposed: {name}"));
+                }
+            }
+            Err(error) => self.failed(&error),
         }
         for ended in self.responder.expire(now()?) {
             match ended {
@@ -323,6 +348,8 @@ impl<'a> Watch<'a> {
         for (place, count) in self.judge.lost() {
             gaps.push((count, format!("alerts could not be written to {place}")));
         }
+        let (unkept, why) = &self.unkept;
+        gaps.push((*unkept, format!("times something could not be kept or recorded: {why}")));
         gaps.push((self.judge.uncounted(), "counts of rules thrown out: too many at once".to_owned()));
         gaps.push((
             self.origins.unknown,
@@ -386,13 +413,6 @@ fn summary(baseline: &gabion_detect::baseline::Baseline) -> Value {
 
 fn now() -> anyhow::Result<u64> {
     Ok(clock::now()?.as_nanosecond().try_into().unwrap_or(0))
-}
-
-/// When the node started, in nanoseconds since 1970.
-fn booted() -> anyhow::Result<u64> {
-    let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok());
-    Ok(seconds.unwrap_or(0) * 1_000_000_000)
 }
 
 /// Resident memory of this process, in bytes; 0 if `/proc` does not tell.

@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
-use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, process::ExitCode};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -141,7 +141,11 @@ pub(crate) fn run(args: &RespondArgs) -> anyhow::Result<ExitCode> {
         Some(RespondCommand::Undo { id }) => Request::Undo { id: *id },
         Some(RespondCommand::List { all, format, state }) => {
             let responses = if *all {
-                agent::verified(state)?
+                let mut all = agent::verified(state)?;
+                let ended: BTreeSet<u64> =
+                    all.iter().filter(|one| one.outcome != Outcome::Begun).map(|one| one.id).collect();
+                all.retain(|one| one.outcome != Outcome::Begun || !ended.contains(&one.id));
+                all
             } else {
                 let (on, active): (bool, Vec<Response>) = control::ask(socket, &Request::Responses)?;
                 if !on {
@@ -173,7 +177,7 @@ pub(crate) fn run(args: &RespondArgs) -> anyhow::Result<ExitCode> {
         output::note(&format!("evidence is in {}", output::printable(evidence)));
     }
     Ok(match outcome {
-        Outcome::Failed(_) | Outcome::HeldBack(_) => ExitCode::from(2),
+        Outcome::Begun | Outcome::Failed(_) | Outcome::HeldBack(_) => ExitCode::from(2),
         Outcome::Done(_) | Outcome::WouldHave(_) | Outcome::Undone(_) => ExitCode::SUCCESS,
     })
 }

@@ -403,8 +403,8 @@ fn responses_have_guard_rails_and_a_way_back() {
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("it was changed"));
 }
 
-/// An overlay over a directory, as runtimes make it; unmounted when this is dropped.
-struct Overlay(PathBuf);
+/// An overlay over a directory, as runtimes make it.
+struct Overlay(Mounted);
 
 impl Overlay {
     fn new(home: &Path, lower: &Path) -> Self {
@@ -415,11 +415,14 @@ impl Overlay {
         });
         let options = format!("lowerdir={},upperdir={upper},workdir={work}", lower.display());
         run(Command::new("mount").args(["-t", "overlay", "overlay", "-o", &options, &merged]));
-        Self(merged.into())
+        Self(Mounted(merged.into()))
     }
 }
 
-impl Drop for Overlay {
+/// Unmounts a directory when it is dropped.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
     fn drop(&mut self) {
         // The directory would stay otherwise.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
@@ -454,7 +457,7 @@ fn what_was_brought_is_told_from_what_the_image_has() {
     let overlay = Overlay::new(home.path(), &bundle.join("rootfs"));
     let mut spec: Value =
         serde_json::from_slice(&fs::read(bundle.join("config.json")).expect("reads")).expect("JSON");
-    spec["root"]["path"] = json!(overlay.0);
+    spec["root"]["path"] = json!(overlay.0.0);
     let mounts = spec["mounts"].as_array_mut().expect("a list");
     mounts.push(json!({"destination": "/data", "type": "bind", "source": data, "options": ["bind"]}));
     fs::write(bundle.join("config.json"), spec.to_string()).expect("writes");
@@ -490,6 +493,51 @@ fn what_was_brought_is_told_from_what_the_image_has() {
         .filter_map(|alert| alert["output_fields"]["proc.exepath"].as_str())
         .collect();
     assert_eq!(files, ["/bin/wget", "/bin/other"], "a changed mode is no new program");
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_done_that_cannot_be_recorded() {
+    if !can_run(
+        "a_full_disk_is_told_and_nothing_is_done_that_cannot_be_recorded",
+        &["runc", "busybox", "mount"],
+    ) {
+        return;
+    }
+    let home = directory();
+    let state = home.path().join("state");
+    fs::create_dir(&state).expect("makes");
+    run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "none"]).arg(&state));
+    let _mounted = Mounted(state.clone());
+    let agent = Agent::start(home.path(), &[]);
+    let name = format!("gabion-full-{}", std::process::id());
+    let running = Running::start(home.path(), &name, "while :; do /bin/busybox sleep 0.05; done");
+    let dry_run = || agent.ask(&["respond", "freeze", &name, "--dry-run"]).output().expect("starts").status;
+    wait_for("its name", || dry_run().success());
+    let full = fs::write(state.join("filler"), vec![0; 1 << 20]);
+    assert!(full.is_err(), "the disk is full");
+
+    let held = agent.ask(&["respond", "freeze", &name]).output().expect("starts");
+    assert_eq!(held.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&held.stderr).contains("No space left"), "{held:?}");
+    assert_eq!(run(&mut agent.ask(&["respond", "list"])), "no responses");
+    assert_eq!(running.status(), "running");
+    drop(running);
+    let bad = format!("{name}-bad");
+    // More than fits into what is left of the last page.
+    let script =
+        "/bin/cp /bin/busybox /tmp/cat; i=0; while [ $i -lt 20 ]; do /tmp/cat /etc/hosts; i=$((i + 1)); done";
+    let _bad = container(home.path(), &bad, "start", script);
+    agent.until(&bad, "Program executed from a shared or temporary directory");
+    wait_for("the gap", || {
+        let status = run(&mut agent.ask(&["status"]));
+        status.contains("could not be kept") && status.contains("the agent's own journal")
+    });
+    fs::remove_file(state.join("filler")).expect("removes");
+    wait_for("the incident", || {
+        let list = agent.ask(&["incident", "list"]).output().expect("starts");
+        String::from_utf8_lossy(&list.stdout).contains(&bad)
+    });
+    agent.stop();
 }
 
 #[test]

@@ -223,7 +223,7 @@ pub(crate) fn explain(error: &libbpf_rs::Error) -> String {
 }
 
 /// Where control groups of version 2 are mounted.
-pub(crate) fn unified() -> Option<PathBuf> {
+pub fn unified() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     mounts.lines().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
