@@ -23,14 +23,14 @@ pub(crate) const MAX_BLOCK: usize = FULL + super::rows::MAX_KEY + super::rows::M
 
 /// Follows the rows and says where to cut.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     rows: usize,
     bytes: usize,
 }
 
 impl Cutter {
     /// Whether this row, the next in order, begins a block.
-    pub(super) fn begins(&mut self, row: Raw<'_>) -> bool {
+    pub(crate) fn begins(&mut self, row: Raw<'_>) -> bool {
         let full = self.bytes >= FULL || self.rows >= MOST;
         let cut = full || self.rows >= LEAST && hash(&[row.key, row.value]).is_multiple_of(ONE_OF);
         if cut {

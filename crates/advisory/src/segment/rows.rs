@@ -37,7 +37,7 @@ impl Raw<'_> {
         self.key.len() + self.value.len() + 5
     }
 
-    pub(super) fn write(self, out: &mut Vec<u8>) {
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
         number(out, self.key.len() as u64);
         out.extend_from_slice(self.key);
         number(out, self.value.len() as u64);

@@ -1,6 +1,10 @@
 //! A server that lies, a disk that rots.
 
 use super::*;
+use crate::{
+    segment::MAX_VALUE,
+    transfer::columns::{Column, Columns, Row},
+};
 use proptest::collection::vec;
 
 struct Setting {
@@ -138,25 +142,46 @@ proptest! {
 }
 
 #[test]
-fn a_delta_of_billions_of_blocks_ends_at_once() {
+fn a_delta_of_billions_of_rows_ends_at_once() {
     let setting = setting();
     let root = setting.offer.root;
-    let head = [b"gabion delta 1\n", &setting.have.root().as_bytes()[..], root.as_bytes(), &[0]].concat();
-    // Keep, drop and insert 2^60 blocks; keep all blocks a million times.
-    let count = |kind: u64| {
-        let mut run = Vec::new();
-        crate::segment::rows::number(&mut run, 1 << 60 | kind);
-        run
-    };
-    let mut all = Vec::new();
-    crate::segment::rows::number(&mut all, setting.have.blocks() << 2);
-    for runs in [count(0), count(1), count(2), all.repeat(1_000_000)] {
+    let head = [b"gabion delta 2\n", &setting.have.root().as_bytes()[..], root.as_bytes(), &[0]].concat();
+    let huge = 1 << 60;
+    // In which block, how many rows to pass, to drop, to add.
+    for (edit, fault) in [
+        ([0, 0, 0, 0], "it edits no block"),
+        ([huge, 0, 0, 0], "it edits a block that is not there"),
+        ([setting.have.blocks() + 2, 0, 0, 0], "it edits a block that is not there"),
+        ([1, huge, 0, 0], "ends in the middle"),
+        ([1, 0, huge, 0], "ends in the middle"),
+        ([1, 0, 0, huge], "ends in the middle"),
+        ([1, 0, 0, 0], "does not have the signed root"),
+    ] {
+        let mut columns = Columns::default();
+        for (column, number) in
+            [Column::Gap, Column::Pass, Column::Dropped, Column::Added].into_iter().zip(edit)
+        {
+            columns.number(column, number);
+        }
         let mut delta = head.clone();
-        crate::segment::rows::number(&mut delta, runs.len() as u64);
-        delta.extend(runs);
-        delta.extend([0, 0]);
+        columns.finish(setting.have.dictionary(), &mut delta).unwrap();
         let error = delta::apply(&setting.have, &delta, root, &setting.dir.path().join("c"));
         let error = error.err().expect("refused").to_string();
-        assert!(error.contains("more blocks than there are"), "{error}");
+        assert!(error.contains(fault), "{edit:?}: {error}");
     }
+    // A row that is all of its model is twelve bytes at most, whatever it becomes: so much of that and no more.
+    let row = Row { key: vec![1; 100], value: vec![7; MAX_VALUE] };
+    let mut columns = Columns::default();
+    for column in [Column::Gap, Column::Pass, Column::Dropped] {
+        columns.number(column, u64::from(matches!(column, Column::Gap)));
+    }
+    columns.number(Column::Added, 100);
+    columns.row(row.raw(), Row::default().raw());
+    for _ in 1..100 {
+        columns.row(row.raw(), row.raw());
+    }
+    let mut delta = head;
+    columns.finish(setting.have.dictionary(), &mut delta).unwrap();
+    let error = delta::apply(&setting.have, &delta, root, &setting.dir.path().join("c"));
+    assert!(error.err().expect("refused").to_string().contains("adds too much"));
 }
