@@ -19,6 +19,7 @@ mod container;
 mod datum;
 mod event;
 mod fd;
+mod guard;
 pub mod names;
 mod paths;
 mod process;

@@ -13,11 +13,13 @@
 //! Everything is bounded ([`Limits`]), and what is thrown out for that is counted ([`State::dropped`]).
 
 pub mod accounts;
+mod guard;
 pub mod path;
 pub mod process;
 mod processes;
 
 pub use accounts::Accounts;
+pub use guard::Guard;
 pub use process::Entry;
 pub use processes::{Ancestors, Processes, Slot};
 
@@ -77,6 +79,7 @@ pub struct State {
     time: u64,
     epoch: u64,
     dropped: Dropped,
+    guard: Guard,
 }
 
 impl State {
@@ -97,6 +100,7 @@ impl State {
             time: 0,
             epoch: 0,
             dropped: Dropped::default(),
+            guard: Guard::default(),
         }
     }
 
@@ -254,6 +258,16 @@ impl State {
     /// Counts what changes the facts of processes other than the event's own: a container is known better, an ancestor is another program.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// What is the agent's own.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The same, to be changed. No field of a process depends on it.
+    pub fn guard_mut(&mut self) -> &mut Guard {
+        &mut self.guard
     }
 
     /// What was thrown out because it was too much.

@@ -12,6 +12,7 @@ mod automatic;
 mod control;
 mod enforce;
 mod follow;
+mod guard;
 mod habits;
 mod judge;
 mod names;

@@ -1,5 +1,7 @@
 //! What a response is, for the agent that carries it out and the commands that ask for it.
 
+use gabion_model::Digest;
+use gabion_node::enforce::{Pattern, Peer};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr};
 
@@ -41,11 +43,40 @@ pub(crate) enum Action {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         peers: Vec<IpAddr>,
     },
+    /// Deny a container something.
+    Deny {
+        /// Its name or id.
+        container: String,
+        /// What.
+        what: Denied,
+    },
     /// Keep what a container would take with it.
     Evidence {
         /// Its name or id.
         container: String,
     },
+}
+
+/// What a container is denied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Denied {
+    /// To execute these files.
+    Program(Pattern),
+    /// To execute this content.
+    Digest(Digest),
+    /// To connect or send to these peers.
+    Peer(Peer),
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(pattern) => write!(f, "to execute {pattern}"),
+            Self::Digest(digest) => write!(f, "to execute {digest}"),
+            Self::Peer(peer) => write!(f, "to connect to {peer}"),
+        }
+    }
 }
 
 impl Action {
@@ -56,13 +87,14 @@ impl Action {
             Self::KillContainer { container }
             | Self::Freeze { container }
             | Self::Isolate { container, .. }
+            | Self::Deny { container, .. }
             | Self::Evidence { container } => container.clone(),
         }
     }
 
     /// Whether it lasts, and so ends by itself and can be undone.
     pub(crate) const fn lasts(&self) -> bool {
-        matches!(self, Self::Freeze { .. } | Self::Isolate { .. })
+        matches!(self, Self::Freeze { .. } | Self::Isolate { .. } | Self::Deny { .. })
     }
 }
 
@@ -74,6 +106,7 @@ impl fmt::Display for Action {
             Self::KillContainer { .. } => "kill-container",
             Self::Freeze { .. } => "freeze",
             Self::Isolate { .. } => "isolate",
+            Self::Deny { .. } => "deny",
             Self::Evidence { .. } => "evidence",
         })
     }

@@ -21,6 +21,7 @@
 //! - `open` and its kind: the file, with the path it would have had if the call failed (`number` is negative then);
 //! - calls with one `dirfd` (`mkdirat`, `unlinkat`, `fchmodat`, ...): that directory; so a relative path can be completed;
 //! - `dup`: the new descriptor;
+//! - `bpf`: the map or link that the command changes, whose number stands in place of an inode;
 //! - `sendto` and its kind: both ends, also the one that only this call names. Whether the call named it is told by
 //!   the argument `tuple`, which is not known on a connected socket.
 

@@ -196,6 +196,42 @@ static __always_inline void disowned(struct task_struct *task, s32 number)
 	bpf_map_delete_elem(&owners, &key);
 }
 
+/* Commands of bpf() that change what a descriptor stands for. */
+enum {
+	MAP_UPDATE_ELEM = 2, MAP_DELETE_ELEM = 3, MAP_LOOKUP_AND_DELETE_ELEM = 21, MAP_FREEZE = 22,
+	MAP_LOOKUP_AND_DELETE_BATCH = 25, MAP_UPDATE_BATCH = 26, MAP_DELETE_BATCH = 27,
+	LINK_UPDATE = 29, LINK_DETACH = 34,
+};
+
+/* Maps and links have no inodes of their own, so their number is told in that place. */
+static __noinline void capture_bpf(struct buffer *buffer)
+{
+	u64 command = argument(buffer, 0), attributes = argument(buffer, 1);
+	bool link = command == LINK_UPDATE || command == LINK_DETACH;
+	bool batch = command >= MAP_LOOKUP_AND_DELETE_BATCH && command <= MAP_DELETE_BATCH;
+	bool one = command == MAP_UPDATE_ELEM || command == MAP_DELETE_ELEM ||
+		   command == MAP_LOOKUP_AND_DELETE_ELEM || command == MAP_FREEZE;
+	s32 number = -1;
+	if (!link && !batch && !one)
+		return;
+	/* The descriptor is the first of the attributes, or behind four addresses and a count. */
+	bpf_probe_read_user(&number, sizeof(number), (void *)attributes + (batch ? 36 : 0));
+	struct file *file = number >= 0 ? file_of((void *)bpf_get_current_task(), number) : NULL;
+	u32 start = buffer->size;
+	if (!file || body_of(buffer)->result < 0 || FIELD(file, f_inode, i_sb, s_magic) != ANON_INODES || !fits(buffer, SLACK))
+		return;
+	void *object = FIELD(file, private_data);
+	buffer->size += sizeof(struct part);
+	struct descriptor *descriptor = (void *)tail(buffer);
+	__builtin_memset(descriptor, 0, sizeof(*descriptor));
+	descriptor->number = number;
+	descriptor->kind = FD_ANONYMOUS;
+	descriptor->ino = link ? FIELD((struct bpf_link *)object, id) : FIELD((struct bpf_map *)object, id);
+	buffer->size += sizeof(*descriptor);
+	append_path(buffer, &file->f_path);
+	close_part(buffer, start, PART_DESCRIPTOR, 0);
+}
+
 static __always_inline void run_step(struct buffer *buffer, struct settings *set, struct step *step)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -228,6 +264,9 @@ static __always_inline void run_step(struct buffer *buffer, struct settings *set
 		break;
 	case STEP_STRUCT:
 		capture_bytes(buffer, PART_STRUCT, arg, argument(buffer, arg), more);
+		break;
+	case STEP_BPF:
+		capture_bpf(buffer);
 		break;
 	}
 }

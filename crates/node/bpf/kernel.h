@@ -222,6 +222,10 @@ struct unix_sock { struct unix_address *addr; struct sock *peer; };
 /* io_uring */
 struct io_kiocb { u8 opcode; struct file *file; };
 
+/* BPF */
+struct bpf_map { u32 id; };
+struct bpf_link { u32 id; };
+
 /* Iterators */
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; u64 session_id, seq_num; };

@@ -151,6 +151,7 @@ enum step_kind {
 	STEP_MESSAGE,    /* a struct msghdr: its address and first data */
 	STEP_VECTOR,     /* a struct iovec: the data */
 	STEP_STRUCT,     /* `more` bytes of a structure */
+	STEP_BPF,        /* the object that a command of bpf() changes, by its number */
 };
 
 struct step { u8 kind, arg, more, failed; /* only if the call failed */ };

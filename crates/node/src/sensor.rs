@@ -42,7 +42,7 @@ use decode::Decoder;
 use gabion_model::event::EventKind;
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
 use load::Loaded;
-pub use load::unified;
+pub use load::{Objects, unified};
 use ring::{Place, Ring};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
@@ -129,6 +129,14 @@ impl Sensor {
             checked: Instant::now(),
             stale: true,
         })
+    }
+
+    /// What there is of it in the kernel.
+    pub fn objects(&self) -> Objects {
+        let mut objects = Objects::default();
+        self.loaded.object.maps().for_each(|map| objects.map(&map));
+        self.loaded.links.iter().chain(&self.calls).for_each(|link| objects.link(link));
+        objects
     }
 
     /// The parts of the sensor, and whether each is used.

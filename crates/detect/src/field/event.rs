@@ -4,7 +4,7 @@ use super::{
     Context, Field,
     args::{self, Place},
     datum::{Datum, put},
-    names, paths,
+    guard, names, paths,
     table::EventField as E,
 };
 use gabion_model::event::{Category, EventKind as K, FILE_CREATED, FdKind, Value};
@@ -65,6 +65,7 @@ pub(super) fn extract<'a>(
             }
             Datum::Text(buffer)
         }
+        E::TouchesAgent => Datum::Bool(guard::touches_agent(cx, buffer)),
         E::Arg => Datum::Text(place(field, cx)?.told(cx, buffer)),
         E::RawArg => return place(field, cx)?.raw(cx, buffer),
         E::Buffer => match event.args.get(event.kind.arg("data")?) {

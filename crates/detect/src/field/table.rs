@@ -313,6 +313,7 @@ fields! {
         "evt.is_open_write" Bool OpenWrite;
         "evt.is_open_exec" Bool OpenExec;
         "evt.is_open_create" Bool OpenCreate;
+        "gabion.touches_agent" Bool TouchesAgent;
     }
 
     /// Fields of descriptors.

@@ -8,7 +8,7 @@ fn each_field_is_in_the_table_once() {
     names.dedup();
     assert_eq!(names.len(), table::ROWS.len());
     // Those of libs (June 2026), of the container plugin, `evt.abspath.src` and `.dst`, which libs has as one, and our own.
-    assert_eq!(names.len(), 232 + 61 + 2 + 2);
+    assert_eq!(names.len(), 232 + 61 + 2 + 3);
 }
 
 /// What `docs/fields.md` has to say.
@@ -18,7 +18,8 @@ fn page() -> String {
         Rules may name every field of Falco's syscall source and of its container plugin. What is not known is `<NA>`:\n\
         whatever it is compared with, the answer is no. `gabion.previous_uid` is our own: the user before a process last changed\n\
         it, or executed a program; and `gabion.exe_in_image`: whether the program is of the image of its container, with the content it has\n\
-        there (`<NA>` where the root of the container is no overlay).\n\n\
+        there (`<NA>` where the root of the container is no overlay). `gabion.touches_agent` is whether somebody else signals or traces the\n\
+        agent, or changes its files or BPF maps; in a replay, where there is no agent, it is false.\n\n\
         | field | type | in brackets | several values | depends on |\n|---|---|---|---|---|\n"
         .to_owned();
     let told = |row: &&Row| !matches!(row.id, Id::Untold(_));

@@ -13,7 +13,7 @@ use super::respond::Wanted;
 use crate::{clock, response::Action};
 use anyhow::{Context, bail};
 use gabion_detect::{
-    alert::{Alert, ContainerFacts},
+    alert::{Alert, ContainerFacts, RULING},
     engine::glob,
     rules::{Priority, RuleSet},
 };
@@ -70,7 +70,8 @@ pub(super) fn read(path: &Path, rules: &RuleSet) -> anyhow::Result<Vec<Cause>> {
         bail!("{}: it is larger than {MAX_FILE} bytes", told());
     }
     let text = fs::read_to_string(path).with_context(told)?;
-    let known = |name: &str| rules.rules.iter().any(|rule| rule.name == name);
+    // What enforcement tells is no rule, but an alert all the same.
+    let known = |name: &str| name == RULING || rules.rules.iter().any(|rule| rule.name == name);
     parse(&text, known).with_context(told)
 }
 

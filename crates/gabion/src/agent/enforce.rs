@@ -10,7 +10,10 @@
 //! ```
 
 use super::names::Names;
-use crate::{clock, output};
+use crate::{
+    clock, output,
+    response::{Action, Denied, Response},
+};
 use anyhow::Context as _;
 use gabion_detect::{
     alert::{Object, Occasion, Ruling},
@@ -21,7 +24,10 @@ use gabion_model::{
     event::{Endpoint, Verdict},
     workload::RunImage,
 };
-use gabion_node::enforce::{Decision, Enforcer, Mode, Options, Policy, What, word};
+use gabion_node::{
+    enforce::{Decision, Enforcer, Kind, Mode, Options, Policy, Step, What, word},
+    sensor::Objects,
+};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -32,7 +38,7 @@ use std::{
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct PolicyFile {
+pub(super) struct PolicyFile {
     default: Policy,
     workloads: Vec<Workload>,
 }
@@ -70,11 +76,30 @@ fn fits(pattern: &str, text: &str) -> bool {
     glob::matches(pattern.as_bytes(), text.as_bytes(), false)
 }
 
-/// What is enforced, from the agent's side.
+/// Reads a file of policies.
+pub(super) fn read(file: &Path) -> anyhow::Result<PolicyFile> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut file: PolicyFile = gabion_policy::read_yaml(&file.display().to_string(), &text)?;
+    let policies = file.workloads.iter_mut().map(|workload| &mut workload.policy);
+    for (number, policy) in policies.enumerate().filter(|(_, policy)| policy.name.is_empty()) {
+        policy.name = format!("workload {}", number + 1);
+    }
+    if file.default.name.is_empty() {
+        file.default.name = "default".into();
+    }
+    Ok(file)
+}
+
+/// What is enforced, from the agent's side. Without a file of policies nothing is, until a response denies something.
 #[derive(Debug)]
 pub(super) struct Enforcement {
-    enforcer: Enforcer,
+    state: PathBuf,
+    enforcer: Option<Enforcer>,
+    /// There is a file of policies.
+    given: bool,
     file: PolicyFile,
+    /// What responses deny: by their number, which container and what.
+    denied: BTreeMap<u64, (String, Denied)>,
     /// The control groups that have a policy.
     groups: BTreeMap<ContainerKey, u64>,
 }
@@ -84,6 +109,11 @@ fn directory(state: &Path) -> PathBuf {
     state.join("keeper")
 }
 
+/// There while the keeper has nothing to do but what responses deny.
+fn mark(state: &Path) -> PathBuf {
+    state.join("keeper-for-responses")
+}
+
 /// Ends what an earlier agent has enforced.
 pub(crate) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
     Enforcer::find(Options::system(&directory(state)))?.stop()?;
@@ -91,69 +121,194 @@ pub(crate) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
 }
 
 impl Enforcement {
-    pub(super) fn start(file: &Path, state: &Path, quiet: bool) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let mut file: PolicyFile = gabion_policy::read_yaml(&file.display().to_string(), &text)?;
-        let policies = file.workloads.iter_mut().map(|workload| &mut workload.policy);
-        for (number, policy) in policies.enumerate().filter(|(_, policy)| policy.name.is_empty()) {
-            policy.name = format!("workload {}", number + 1);
+    /// With a file of policies, if there is one, and what responses have denied already.
+    pub(super) fn start<'a>(
+        file: Option<&Path>,
+        state: &Path,
+        active: impl Iterator<Item = &'a Response>,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
+        let denied = active.filter_map(|response| match &response.action {
+            Action::Deny { what, .. } => Some((response.id, (response.target.id.clone(), what.clone()))),
+            _ => None,
+        });
+        let mut enforcement = Self {
+            state: state.to_owned(),
+            enforcer: None,
+            given: file.is_some(),
+            file: file.map_or_else(|| Ok(PolicyFile::default()), read)?,
+            denied: denied.collect(),
+            groups: BTreeMap::new(),
+        };
+        if enforcement.given || !enforcement.denied.is_empty() {
+            enforcement.begin()?;
         }
-        if file.default.name.is_empty() {
-            file.default.name = "default".into();
-        }
-        let options = Options { default: file.default.clone(), ..Options::system(&directory(state)) };
-        let mut enforcer = Enforcer::start(options)?;
-        // A keeper that was there already has the default of an earlier file.
-        enforcer.set_default(&file.default)?;
-        if !quiet {
-            for step in enforcer.ladder() {
-                let rungs: Vec<&str> = step.rungs.iter().map(|&rung| word(rung)).collect();
-                output::note(&format!("{} are decided about by {}", step.what, rungs.join(", ")));
+        if enforcement.given {
+            // What was there for responses only goes on for more.
+            let _ = fs::remove_file(mark(state));
+            enforcement.tell_default()?;
+            for step in enforcement.ladder().iter().filter(|_| !quiet) {
+                output::note(&format!("{} are decided about by {}", step.what, rungs(step)));
             }
         }
-        Ok(Self { enforcer, file, groups: BTreeMap::new() })
+        Ok(enforcement)
+    }
+
+    /// Finds or starts the keeper.
+    fn begin(&mut self) -> anyhow::Result<&mut Enforcer> {
+        if self.enforcer.is_none() {
+            let options = Options::system(&directory(&self.state));
+            let begun = if let Ok(found) = Enforcer::find(options.clone()) {
+                found
+            } else {
+                if !self.given {
+                    fs::write(mark(&self.state), "").context("cannot write to the state directory")?;
+                }
+                Enforcer::start(Options { default: self.file.default.clone(), ..options })?
+            };
+            self.enforcer = Some(begun);
+        }
+        self.enforcer.as_mut().context("there is no keeper")
+    }
+
+    /// A keeper that was there already has the default of an earlier file.
+    fn tell_default(&mut self) -> anyhow::Result<()> {
+        let default = self.file.default.clone();
+        Ok(self.begin()?.set_default(&default)?)
+    }
+
+    fn ladder(&self) -> &[Step] {
+        self.enforcer.as_ref().map_or(&[], Enforcer::ladder)
+    }
+
+    /// The keeper's process, and where its maps and links are pinned.
+    pub(super) fn keeper(&self) -> Option<(u32, &Path)> {
+        self.enforcer.as_ref().map(|enforcer| (enforcer.keeper(), enforcer.pins()))
+    }
+
+    /// What there is of it in the kernel.
+    pub(super) fn objects(&self) -> Objects {
+        self.enforcer.as_ref().map(Enforcer::objects).unwrap_or_default()
+    }
+
+    /// Enforces by another file from now on.
+    pub(super) fn replace(&mut self, file: PolicyFile, names: &Names) -> anyhow::Result<()> {
+        self.file = file;
+        self.tell_default()?;
+        names.running().try_for_each(|container| self.tell(container, names))
+    }
+
+    /// The policy of a container, if it has one of its own.
+    fn policy(&self, container: &Container) -> Option<Policy> {
+        let found = self.file.workloads.iter().find(|workload| workload.fits(container));
+        let mut denied = self.denied.values().filter(|(id, _)| *id == container.id).peekable();
+        if denied.peek().is_none() {
+            return found.map(|workload| workload.policy.clone());
+        }
+        let base = found.map_or(&self.file.default, |workload| &workload.policy);
+        let mut policy = match base.mode {
+            Mode::Enforce => base.clone(),
+            // What it would only have told is not denied because something else is.
+            _ => Policy { mode: Mode::Enforce, fail: base.fail, ..Policy::default() },
+        };
+        if policy.name.is_empty() {
+            policy.name = "responses".into();
+        }
+        for (_, what) in denied {
+            match what.clone() {
+                Denied::Program(pattern) => policy.exec.deny.push(pattern),
+                Denied::Digest(digest) => policy.exec.deny_digests.push(digest),
+                Denied::Peer(peer) => policy.connect.deny.push(peer),
+            }
+        }
+        Some(policy)
+    }
+
+    /// Tells the keeper which policy a container has. More may be known of it than before, so it may be another.
+    fn tell(&mut self, container: &Container, names: &Names) -> anyhow::Result<()> {
+        match (names.group(container.key), self.policy(container)) {
+            (Some(group), Some(policy)) => {
+                let name = if container.name.is_empty() { &container.id } else { &container.name };
+                self.begin()?.set(group, name, &policy)?;
+                self.groups.insert(container.key, group);
+                Ok(())
+            }
+            _ => self.forget(container.key),
+        }
+    }
+
+    /// A response denies something. Gives by what.
+    pub(super) fn deny(
+        &mut self,
+        response: u64,
+        container: &str,
+        what: &Denied,
+        names: &Names,
+    ) -> anyhow::Result<String> {
+        let running = names.running().find(|one| one.id == container).context("the container has ended")?;
+        self.begin()?;
+        let part = if matches!(what, Denied::Peer(_)) { Kind::Connect } else { Kind::Exec };
+        let step = self.ladder().iter().find(|step| step.what == part);
+        let step =
+            step.filter(|step| !step.rungs.is_empty()).context("nothing here can decide about that")?;
+        let by = rungs(step);
+        self.denied.insert(response, (container.to_owned(), what.clone()));
+        self.tell(running, names).inspect_err(|_| drop(self.denied.remove(&response)))?;
+        Ok(by)
+    }
+
+    /// A response denies it no longer.
+    pub(super) fn allow(&mut self, response: u64, names: &Names) -> anyhow::Result<()> {
+        let Some((container, _)) = self.denied.remove(&response) else { return Ok(()) };
+        if let Some(running) = names.running().find(|one| one.id == container) {
+            self.tell(running, names)?;
+        }
+        if self.denied.is_empty()
+            && mark(&self.state).exists()
+            && let Some(enforcer) = self.enforcer.take()
+        {
+            enforcer.stop()?;
+            fs::remove_file(mark(&self.state)).context("cannot write to the state directory")?;
+        }
+        Ok(())
     }
 
     /// Gives new containers their policy, forgets those that have ended, and gives what was decided and is to be told.
     pub(super) fn attend(&mut self, started: &[Container], names: &Names) -> anyhow::Result<Vec<Ruling>> {
-        for container in started {
-            let found = self.file.workloads.iter().find(|workload| workload.fits(container));
-            // More may be known of it than before, so it may have another.
-            match (names.group(container.key), found) {
-                (Some(group), Some(workload)) => {
-                    let name = if container.name.is_empty() { &container.id } else { &container.name };
-                    self.enforcer.set(group, name, &workload.policy)?;
-                    self.groups.insert(container.key, group);
-                }
-                _ => self.forget(container.key)?,
-            }
+        if self.enforcer.is_none() {
+            return Ok(Vec::new());
         }
+        started.iter().try_for_each(|container| self.tell(container, names))?;
         let ended: Vec<_> = self.groups.keys().filter(|key| names.group(**key).is_none()).copied().collect();
-        for key in ended {
-            self.forget(key)?;
-        }
+        ended.into_iter().try_for_each(|key| self.forget(key))?;
         let since_1970 = clock::booted()?;
         let mut rulings = Vec::new();
-        self.enforcer.poll(&mut |decision| rulings.extend(ruling(decision, names, since_1970)))?;
+        self.begin()?.poll(&mut |decision| rulings.extend(ruling(decision, names, since_1970)))?;
         Ok(rulings)
     }
 
     fn forget(&mut self, key: ContainerKey) -> anyhow::Result<()> {
         if let Some(group) = self.groups.remove(&key) {
-            self.enforcer.remove(group)?;
+            self.begin()?.remove(group)?;
         }
         Ok(())
     }
 
     /// What was decided, in the end.
-    pub(super) fn tell_end(mut self) -> anyhow::Result<()> {
-        let stats = self.enforcer.stats()?;
+    pub(super) fn tell_end(self) -> anyhow::Result<()> {
+        let Some(mut enforcer) = self.enforcer else { return Ok(()) };
+        let stats = enforcer.stats()?;
         output::note(&format!(
             "{} decisions, {} of them without a record; enforcement goes on (gabion agent --stop-enforcing ends it)",
             stats.decided, stats.dropped
         ));
         Ok(())
     }
+}
+
+/// By what is decided, in words.
+fn rungs(step: &Step) -> String {
+    step.rungs.iter().map(|&rung| word(rung)).collect::<Vec<_>>().join(", ")
 }
 
 /// What was denied, or would have been where that is to be told.

@@ -16,7 +16,7 @@ use gabion_detect::{
     engine::{Engine, Matching},
     incident::{self, Alarm, Incidents, Limits},
     rules::{Priority, RuleSet, events::MANY},
-    state::{self, Accounts, State},
+    state::{self, Accounts, Guard, State},
 };
 use gabion_model::{
     ContainerKey, Event, EventKind,
@@ -122,6 +122,11 @@ impl Judge {
         Ok(())
     }
 
+    /// What is the agent's own.
+    pub(super) fn guard(&mut self) -> &mut Guard {
+        self.state.guard_mut()
+    }
+
     /// How many rules there are.
     pub(super) fn rules(&self) -> usize {
         self.engine.len()
@@ -154,7 +159,9 @@ impl Judge {
     pub(super) fn event(&mut self, event: &Event<'_>) {
         let slot = self.state.apply(event);
         self.incidents.event(event);
-        let matched = self.engine.judge(event, &self.state, slot).to_vec();
+        // Rules leave the agent alone, and those that it has started.
+        let own = self.state.guard().is_own(event.task);
+        let matched = if own { Vec::new() } else { self.engine.judge(event, &self.state, slot).to_vec() };
         for rule in matched {
             let alert = self.engine.alert(rule, event, &self.state, slot);
             self.alert(&alert);

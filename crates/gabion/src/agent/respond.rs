@@ -7,7 +7,7 @@
 //!                                             until it expires, or is undone ◄───────┘
 //! ```
 
-use super::{audit::Audit, names::Names};
+use super::{audit::Audit, enforce::Enforcement, names::Names};
 use crate::response::{Action, Outcome, Response, Target};
 use anyhow::{Context, bail};
 use gabion_detect::engine::glob;
@@ -107,7 +107,13 @@ impl Responder {
     }
 
     /// Does what is wanted, unless a guard rail holds it back. Either is recorded, before this returns.
-    pub(super) fn respond(&mut self, wanted: &Wanted, names: &Names, now: u64) -> anyhow::Result<Response> {
+    pub(super) fn respond(
+        &mut self,
+        wanted: &Wanted,
+        names: &Names,
+        enforcement: &mut Enforcement,
+        now: u64,
+    ) -> anyhow::Result<Response> {
         let found = find(&wanted.action, names);
         let id = self.audit.last + 1;
         let mut response = Response {
@@ -131,7 +137,7 @@ impl Responder {
                     if !wanted.dry_run {
                         self.begin(wanted, &mut response)?;
                     }
-                    self.carry_out(wanted, &mut response)
+                    self.carry_out(wanted, &mut response, names, enforcement)
                 }
             }
         };
@@ -211,7 +217,13 @@ impl Responder {
         None
     }
 
-    fn carry_out(&self, wanted: &Wanted, response: &mut Response) -> Outcome {
+    fn carry_out(
+        &self,
+        wanted: &Wanted,
+        response: &mut Response,
+        names: &Names,
+        enforcement: &mut Enforcement,
+    ) -> Outcome {
         if wanted.dry_run {
             let evidence = if wanted.evidence { "collected evidence, then " } else { "" };
             return Outcome::WouldHave(format!("{evidence}{} {}", wanted.action, wanted.action.target()));
@@ -241,6 +253,13 @@ impl Responder {
             Action::Isolate { peers, .. } => {
                 let name = format!("response-{}", response.id);
                 respond::isolate(&group, &name, peers).map(|()| "isolated".to_owned())
+            }
+            Action::Deny { what, .. } => {
+                let denied = enforcement.deny(response.id, &response.target.id, what, names);
+                return match denied {
+                    Ok(by) => Outcome::Done(format!("denied {what}, by {by}")),
+                    Err(error) => Outcome::Failed(format!("{error:#}")),
+                };
             }
             Action::Evidence { .. } if response.evidence.is_none() => {
                 return Outcome::Failed(told.join("; "));
@@ -277,16 +296,27 @@ impl Responder {
     }
 
     /// Undoes one that lasts.
-    pub(super) fn undo(&mut self, id: u64, by: &str, now: u64) -> anyhow::Result<Response> {
+    pub(super) fn undo(
+        &mut self,
+        id: u64,
+        by: &str,
+        names: &Names,
+        enforcement: &mut Enforcement,
+        now: u64,
+    ) -> anyhow::Result<Response> {
         let Some(response) = self.active.get(&id).cloned() else {
             bail!("response {id} does not last, or has ended already\nhint: gabion respond list");
         };
         let group = response.target.group.as_bytes();
-        let undone = match response.action {
+        if matches!(response.action, Action::Deny { .. }) {
+            enforcement.allow(id, names).with_context(|| format!("response {id} could not be undone"))?;
+        }
+        let undone = match &response.action {
             Action::Freeze { .. } => respond::thaw(group).map(|()| "thawed".to_owned()),
             Action::Isolate { .. } => respond::release(&format!("response-{id}")).map(|dropped| {
                 format!("released; {} packets out and {} in were dropped", dropped.sent, dropped.received)
             }),
+            Action::Deny { what, .. } => Ok(format!("it is as before: {what}")),
             _ => Ok(String::new()),
         };
         let outcome = match undone {
@@ -307,10 +337,15 @@ impl Responder {
     }
 
     /// Undoes what has lasted long enough. What cannot be undone is tried again.
-    pub(super) fn expire(&mut self, now: u64) -> Vec<anyhow::Result<Response>> {
+    pub(super) fn expire(
+        &mut self,
+        names: &Names,
+        enforcement: &mut Enforcement,
+        now: u64,
+    ) -> Vec<anyhow::Result<Response>> {
         let due = |one: &&Response| one.until.is_some_and(|until| until <= now);
         let ids: Vec<u64> = self.active.values().filter(due).map(|one| one.id).collect();
-        ids.into_iter().map(|id| self.undo(id, "its end", now)).collect()
+        ids.into_iter().map(|id| self.undo(id, "its end", names, enforcement, now)).collect()
     }
 
     fn keep_active(&self) -> anyhow::Result<()> {
@@ -339,6 +374,7 @@ fn find<'a>(action: &Action, names: &'a Names) -> anyhow::Result<(Target, Option
         Action::KillContainer { container }
         | Action::Freeze { container }
         | Action::Isolate { container, .. }
+        | Action::Deny { container, .. }
         | Action::Evidence { container } => (Some(names.named(container)?), String::new()),
     };
     let group = container.and_then(|container| names.path(container.key)).unwrap_or_default();

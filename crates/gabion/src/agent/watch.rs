@@ -3,7 +3,8 @@
 use super::{
     AgentArgs, automatic,
     control::{Asked, Back, Desk},
-    enforce::Enforcement,
+    enforce::{self, Enforcement},
+    guard::Own,
     habits,
     judge::Judge,
     names::{Change, Names, News},
@@ -40,6 +41,8 @@ use std::{
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How often what has changed of incidents and baselines is written.
 const KEEP: Duration = Duration::from_secs(1);
+/// How often is looked what is the agent's own.
+const GUARD: Duration = Duration::from_secs(10);
 
 /// The agent at work.
 struct Watch<'a> {
@@ -52,7 +55,10 @@ struct Watch<'a> {
     rules_since: u64,
     responder: Responder,
     origins: Origins,
-    enforcement: Option<Enforcement>,
+    own: Own,
+    /// When was last looked what is the agent's own.
+    guarded: Instant,
+    enforcement: Enforcement,
     /// How often something could not be written to the state directory, and why the last time.
     unkept: (u64, String),
     /// Whether sends on connected sockets are asked for, and which kinds of events.
@@ -82,7 +88,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
         if reload.swap(false, Ordering::Relaxed) {
             match watch.reload() {
                 Ok(rules) => output::note(&format!("{rules} rules, read again")),
-                Err(error) => output::note(&format!("the rules stay as they are: {error:#}")),
+                Err(error) => output::note(&format!("all stays as it is: {error:#}")),
             }
         }
         if kept.elapsed() >= KEEP {
@@ -93,7 +99,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     watch.keep()?;
     if !args.quiet {
         watch.tell_end()?;
-        watch.enforcement.map_or(Ok(()), Enforcement::tell_end)?;
+        watch.enforcement.tell_end()?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -113,7 +119,9 @@ impl<'a> Watch<'a> {
             judge.causes = automatic::read(path, &rules)?;
         }
         let sensor = Sensor::open(Config { without: args.without.clone(), ..Config::default() })?;
-        let policy = args.policy.as_deref();
+        let responder = Responder::open(&args.state, &args.never_touch)?;
+        let enforcement =
+            Enforcement::start(args.policy.as_deref(), &args.state, responder.active(), args.quiet)?;
         let mut watch = Self {
             args,
             sensor,
@@ -122,19 +130,22 @@ impl<'a> Watch<'a> {
             news,
             since,
             rules_since: since,
-            responder: Responder::open(&args.state, &args.never_touch)?,
+            responder,
             origins: Origins::new(Path::new("/proc")),
-            enforcement: policy.map(|file| Enforcement::start(file, &args.state, args.quiet)).transpose()?,
+            own: Own::new(args),
+            guarded: Instant::now(),
+            enforcement,
             unkept: (0, String::new()),
             asked_for: (true, Vec::new()),
         };
         watch.demand()?;
+        watch.guard();
         Ok(watch)
     }
 
     /// What happened since the last time.
     fn once(&mut self) -> anyhow::Result<()> {
-        let Self { sensor, names, judge, news, origins, enforcement, .. } = self;
+        let Self { sensor, names, judge, news, origins, enforcement, own, .. } = self;
         // Containers that may need a policy.
         let mut started = Vec::new();
         let mut change = |change: Change, judge: &mut Judge, origins: &mut Origins, time| {
@@ -154,6 +165,10 @@ impl<'a> Watch<'a> {
                     process.exe.in_image = origins.in_image(event.container, event.task.pid, &process.exe);
                     judge.event(&Event { subject: Subject::Process(&process), ..*event });
                 }
+                Subject::Process(process) if own.is_started_by_it(event.task, &process.exe) => {
+                    judge.guard().tasks.insert(event.task);
+                    judge.event(event);
+                }
                 _ => judge.event(event),
             }
         })?;
@@ -162,13 +177,11 @@ impl<'a> Watch<'a> {
         for news in news.borrow_mut().drain(..) {
             change(news, judge, origins, time);
         }
-        if let Some(enforcement) = enforcement {
-            for ruling in enforcement.attend(&started, names)? {
-                judge.ruling(ruling);
-            }
+        for ruling in enforcement.attend(&started, names)? {
+            judge.ruling(ruling);
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
-            let response = match self.responder.respond(&wanted, &self.names, time) {
+            let response = match self.responder.respond(&wanted, &self.names, &mut self.enforcement, time) {
                 Ok(response) => response,
                 Err(error) => {
                     self.failed(&error);
@@ -217,8 +230,18 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// Looks again at what is the agent's own.
+    fn guard(&mut self) {
+        self.guarded = Instant::now();
+        let objects = [self.sensor.objects(), self.enforcement.objects()];
+        self.own.refresh(self.judge.guard(), self.enforcement.keeper(), &objects);
+    }
+
     fn keep(&mut self) -> anyhow::Result<()> {
         self.judge.followers.sweep();
+        if self.guarded.elapsed() >= GUARD {
+            self.guard();
+        }
         self.demand()?;
         if let Err(error) = self.judge.keep() {
             self.failed(&error);
@@ -231,7 +254,7 @@ impl<'a> Watch<'a> {
             }
             Err(error) => self.failed(&error),
         }
-        for ended in self.responder.expire(now()?) {
+        for ended in self.responder.expire(&self.names, &mut self.enforcement, now()?) {
             match ended {
                 Ok(response) => self.note(&format!("response {}: {}", response.id, response.outcome)),
                 // It is tried again.
@@ -242,8 +265,15 @@ impl<'a> Watch<'a> {
     }
 
     fn reload(&mut self) -> anyhow::Result<usize> {
+        // All is read before anything is replaced.
         let rules = self.args.read_rules()?.rules;
+        let causes = self.args.respond.as_ref().map(|file| automatic::read(file, &rules)).transpose()?;
+        let policies = self.args.policy.as_deref().map(enforce::read).transpose()?;
         self.judge.replace(&rules)?;
+        self.judge.causes = causes.unwrap_or_default();
+        if let Some(policies) = policies {
+            self.enforcement.replace(policies, &self.names)?;
+        }
         self.rules_since = now()?;
         self.demand()?;
         Ok(self.judge.rules())
@@ -270,13 +300,17 @@ impl<'a> Watch<'a> {
                 let by = format!("user {}", back.uid);
                 let wanted = Wanted { action, by, reason, automatic: false, dry_run, evidence, lasting };
                 now().and_then(|now| {
-                    let response = self.responder.respond(&wanted, &self.names, now)?;
+                    let response =
+                        self.responder.respond(&wanted, &self.names, &mut self.enforcement, now)?;
                     Ok(serde_json::to_value(response)?)
                 })
             }
             Request::Undo { id } => {
                 let by = format!("user {}", back.uid);
-                now().and_then(|now| Ok(serde_json::to_value(self.responder.undo(id, &by, now)?)?))
+                now().and_then(|now| {
+                    let undone = self.responder.undo(id, &by, &self.names, &mut self.enforcement, now)?;
+                    Ok(serde_json::to_value(undone)?)
+                })
             }
             Request::Responses => {
                 let active: Vec<_> = self.responder.active().collect();

@@ -5,9 +5,12 @@ use crate::{
     control::{self, AgentSocket, Request},
     db::cli::TextFormat,
     output,
-    response::{Action, Outcome, Response},
+    response::{Action, Denied, Outcome, Response},
 };
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use gabion_model::Digest;
+use gabion_node::enforce::{Net, Pattern, Peer};
 use jiff::SignedDuration;
 use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, process::ExitCode};
 
@@ -80,6 +83,27 @@ enum RespondCommand {
         #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
         peer: Vec<IpAddr>,
     },
+    /// Deny a container a program or a destination, until its time is over or it is undone
+    #[command(group = clap::ArgGroup::new("denied").required(true))]
+    Deny {
+        #[command(flatten)]
+        of: OfContainer,
+        /// A program, by its path; `/**` at the end is all beneath it
+        #[arg(long, value_name = "PATH", group = "denied")]
+        program: Option<Pattern>,
+        /// A program, by its content
+        #[arg(long, value_name = "sha256:HEX", group = "denied")]
+        digest: Option<Digest>,
+        /// Addresses
+        #[arg(long, value_name = "ADDRESS[/BITS]", group = "denied")]
+        to: Option<Net>,
+        /// Only this port
+        #[arg(long, requires = "to", default_value = "0", hide_default_value = true)]
+        port: u16,
+        /// For how long
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = clock::span)]
+        lasting: SignedDuration,
+    },
     /// Collect evidence: processes, their maps and programs, what was written to the upper layer
     Evidence {
         /// The container, by name or id
@@ -134,6 +158,16 @@ pub(crate) fn run(args: &RespondArgs) -> anyhow::Result<ExitCode> {
         }
         Some(RespondCommand::Isolate { of: on, lasting, peer }) => {
             of(Action::Isolate { container: on.container.clone(), peers: peer.clone() }, on, *lasting)
+        }
+        Some(RespondCommand::Deny { of: on, program, digest, to, port, lasting }) => {
+            let peer = |net| Peer { net, port: *port, port_to: 0, transport: None };
+            let what = program
+                .clone()
+                .map(Denied::Program)
+                .or_else(|| digest.map(Denied::Digest))
+                .or_else(|| to.map(|net| Denied::Peer(peer(net))))
+                .context("nothing to deny\nhint: --program, --digest or --to")?;
+            of(Action::Deny { container: on.container.clone(), what }, on, *lasting)
         }
         Some(RespondCommand::Evidence { container, how }) => {
             wanted(Action::Evidence { container: container.clone() }, how, true, SignedDuration::ZERO)

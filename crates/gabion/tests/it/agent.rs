@@ -45,8 +45,16 @@ impl Agent {
         Self { child, state, socket, alerts, notes, _alone: alone }
     }
 
-    /// Runs a command that asks this agent.
-    fn ask(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// A command that asks this agent.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gabion"));
         command.args(arguments).env("GABION_SOCKET", &self.socket).env("GABION_STATE", &self.state);
         command
@@ -278,7 +286,7 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
 pub(crate) struct Running(String);
 
 impl Running {
-    fn start(home: &Path, id: &str, script: &str) -> Self {
+    pub(crate) fn start(home: &Path, id: &str, script: &str) -> Self {
         let bundle = bundle(home, id, "start", script);
         let log = fs::File::create(home.join("log")).expect("a file");
         // A pipe would be kept open by the container.
@@ -289,7 +297,7 @@ impl Running {
         Self(id.to_owned())
     }
 
-    fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         let state: Value =
             serde_json::from_str(&run(Command::new("runc").args(["state", &self.0]))).expect("JSON");
         state["status"].as_str().expect("a word").to_owned()

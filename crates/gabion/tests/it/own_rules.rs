@@ -21,9 +21,16 @@ use crate::{
 use cases::{CASES, Case, SETUP};
 use ground::Ground;
 use serde_json::Value;
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 const MARK: &str = "Hidden program executed";
+
+/// The program that makes single system calls, in this directory.
+pub(crate) fn act(directory: &Path) -> String {
+    let act = directory.join("act");
+    ground::compile(&act);
+    act.display().to_string()
+}
 
 /// What gabion says of its own rules.
 fn own_rules() -> Vec<Value> {

@@ -5,6 +5,8 @@ use super::{
     error::EnforceError,
     wire::{self, PORTION, Reply, Request},
 };
+use crate::sensor::Objects;
+use libbpf_rs::{Link, MapHandle};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
@@ -15,7 +17,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -126,6 +128,27 @@ impl Enforcer {
     /// How often the keeper had to be started again.
     pub fn restarts(&self) -> u64 {
         self.restarts
+    }
+
+    /// What there is of it in the kernel: all that is pinned.
+    pub fn objects(&self) -> Objects {
+        let mut objects = Objects::default();
+        let pinned = |kind| {
+            let versions = fs::read_dir(&self.options.pins).into_iter().flatten().flatten();
+            let entries = versions.flat_map(move |version| fs::read_dir(version.path().join(kind)));
+            entries.flatten().flatten().map(|entry| entry.path())
+        };
+        // What cannot be opened was taken away meanwhile.
+        pinned("maps")
+            .filter_map(|pin| MapHandle::from_pinned_path(pin).ok())
+            .for_each(|map| objects.map(&map));
+        pinned("links").filter_map(|pin| Link::open(pin).ok()).for_each(|link| objects.link(&link));
+        objects
+    }
+
+    /// Where they are pinned.
+    pub fn pins(&self) -> &Path {
+        &self.options.pins
     }
 
     /// The keeper's process number.

@@ -25,6 +25,8 @@ pub(super) enum On {
         dirfd: u8,
         path: u8,
     },
+    /// The map or link that a command of `bpf` changes: its number in place of an inode.
+    BpfObject,
 }
 
 /// In place of a number of an argument: the result, or the working directory.
@@ -99,6 +101,7 @@ pub(super) enum StepKind {
     Message,
     Vector,
     Struct,
+    Bpf,
 }
 
 /// One thing to capture: what, about which argument, and what else it needs; whether only of a call that failed.
@@ -133,6 +136,7 @@ impl Call {
                 vec![Step(StepKind::Returned, NONE, 0, false), Step(StepKind::Directory, dirfd, path, true)]
             }
             On::Directory { dirfd, path } => vec![Step(StepKind::Directory, dirfd, path, false)],
+            On::BpfObject => vec![Step(StepKind::Bpf, 0, 1, false)],
         };
         for from in self.args {
             let step = match *from {

@@ -10,7 +10,7 @@ use super::{
     probe::{Feature, Probed, ROWS},
 };
 use libbpf_rs::{
-    Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject, PrintLevel,
+    Link, MapCore, MapHandle, MapInfo, Object, ObjectBuilder, OpenObject, PrintLevel,
     btf::{Btf, types::Typedef},
 };
 use std::{
@@ -32,6 +32,27 @@ static LOG: Mutex<String> = Mutex::new(String::new());
 
 /// Why programs are not used, by their name.
 type Reasons = BTreeMap<&'static str, String>;
+
+/// Numbers of what there is of ours in the kernel.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// Maps.
+    pub maps: Vec<u32>,
+    /// Links: programs that are attached.
+    pub links: Vec<u32>,
+}
+
+impl Objects {
+    /// Adds a map. One whose number the kernel does not tell is left out.
+    pub(crate) fn map(&mut self, map: &impl MapCore) {
+        self.maps.extend(MapInfo::new(map.as_fd()).map(|map| map.info.id).ok());
+    }
+
+    /// Adds a link.
+    pub(crate) fn link(&mut self, link: &Link) {
+        self.links.extend(link.info().map(|link| link.id).ok());
+    }
+}
 
 /// Programs in the kernel.
 #[derive(Debug)]

@@ -40,6 +40,13 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_ne_bytes)
     }
 
+    /// The number of a device: the kernel has another one than `stat` tells.
+    pub(super) fn device(&mut self) -> Option<u64> {
+        const MINOR: u32 = 20;
+        let device = self.u64()?;
+        Some(rustix::fs::makedev((device >> MINOR) as u32, device as u32 & ((1 << MINOR) - 1)))
+    }
+
     pub(super) fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_ne_bytes)
     }

@@ -37,6 +37,7 @@ for name in ('missing/./x', '../gone'):
     let made = find(&seen, K::Openat, |seen| seen.arg("name") == "new");
     assert_eq!(made.fd.as_deref(), Some(&*format!("file {new}")));
     assert_eq!((made.arg("ino"), made.arg("dirfd")), (&*file.ino().to_string(), "-100"));
+    assert_eq!(made.arg("dev"), file.dev().to_string());
     assert_eq!(made.arg("mode"), 0o640.to_string());
     let flags: u64 = made.arg("flags").parse().expect("a number");
     assert_eq!(flags & FILE_CREATED, FILE_CREATED);

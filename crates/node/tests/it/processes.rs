@@ -38,7 +38,7 @@ fn exec_tells_program_arguments_and_surroundings() {
     assert_eq!(process.env, [b"SPIN=1 2".to_vec()]);
     assert_eq!(process.cwd, directory.path().as_os_str().as_bytes());
     let file = fs::metadata(&program).expect("there");
-    assert_eq!(process.exe.ino, file.ino());
+    assert_eq!((process.exe.dev, process.exe.ino), (file.dev(), file.ino()));
     assert_eq!(process.exe.ctime, time(file.ctime(), file.ctime_nsec()));
     assert_eq!(process.exe.mtime, time(file.mtime(), file.mtime_nsec()));
     assert!(!process.exe.upper_layer && !process.exe.memfd && process.exe.writable && !process.found);

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,41 @@ static void bpf(int command)
 	need(syscall(SYS_bpf, command, &attr, sizeof(attr)));
 }
 
+/* Puts an entry into the agent's table of files that were opened just now; where there is no agent, into one of our own. */
+static void bpf_update(bool of_agent)
+{
+	char key[256] = {}, value[256] = {};
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 1 };
+	int map = -1;
+	if (!of_agent)
+		need(map = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
+	for (unsigned id = 0; map < 0; ) {
+		struct bpf_map_info info = {};
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = id;
+		need(syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)));
+		id = attr.next_id;
+		memset(&attr, 0, sizeof(attr));
+		attr.map_id = id;
+		int candidate = syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr));
+		need(candidate);
+		memset(&attr, 0, sizeof(attr));
+		attr.info.bpf_fd = candidate;
+		attr.info.info_len = sizeof(info);
+		attr.info.info = (unsigned long)&info;
+		need(syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)));
+		if (!strcmp(info.name, "opened"))
+			map = candidate;
+		else
+			close(candidate);
+	}
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = map;
+	attr.key = (unsigned long)key;
+	attr.value = (unsigned long)value;
+	need(syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)));
+}
+
 static int in_memory(const char *path)
 {
 	static char bytes[8 << 20];
@@ -207,6 +243,8 @@ int main(int count, char **words)
 			close(try(more, 1000 + i));
 	VERB("bpf-program") bpf(BPF_PROG_LOAD);
 	VERB("bpf-map") bpf(BPF_MAP_CREATE);
+	VERB("bpf-update-agent") bpf_update(true);
+	VERB("bpf-update") bpf_update(false);
 	VERB("page-faults") need(syscall(SYS_userfaultfd, 1 /* those of user space only */));
 	VERB("io-uring") {
 		struct io_uring_params params = {};
@@ -217,6 +255,10 @@ int main(int count, char **words)
 		need(ptrace(PTRACE_ATTACH, child, 0, 0));
 		need(waitpid(child, NULL, 0));
 		kill(child, SIGKILL);
+	}
+	VERB("attach-to") {
+		need(ptrace(PTRACE_SEIZE, atoi(more), 0, 0));
+		/* It ends with this process. */
 	}
 	VERB("write-memory") {
 		static long there;

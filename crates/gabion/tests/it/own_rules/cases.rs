@@ -300,6 +300,11 @@ pub(super) const CASES: &[Case] = &[
         good: &["$G/bin/act ask $LONG.example.org"],
     },
     Case {
+        rule: "Agent tampered with",
+        bad: &["$G/bin/act bpf-update-agent"],
+        good: &["$G/bin/act bpf-update; kill -0 $$; sh -c 'kill -9 $$' || :"],
+    },
+    Case {
         rule: "Lateral scan",
         bad: &[
             "$G/bin/act connect-to-addresses 10.99.0 40",

@@ -72,6 +72,12 @@ const MORE: &[(&str, u32)] = &[
     ("SYS_RESOURCE", 24),
 ];
 
+/// Makes `act`.
+pub(super) fn compile(act: &Path) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own_rules/act.c");
+    run(Command::new("gcc").args(["-O1", "-static", "-Wall", "-Wextra", "-Werror", source, "-o"]).arg(act));
+}
+
 /// The capabilities that this machine can give.
 fn possible() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("reads");
@@ -113,13 +119,10 @@ impl Ground {
         }
         let own = self.tools.join("opt/gabion");
         let act = own.join("bin/act");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/own_rules/act.c");
         for name in ["bin", "fake", "host"] {
             fs::create_dir_all(own.join(name)).expect("makes");
         }
-        run(Command::new("gcc")
-            .args(["-O1", "-static", "-Wall", "-Wextra", "-Werror", source, "-o"])
-            .arg(&act));
+        compile(&act);
         for name in FAKE {
             symlink("../bin/act", own.join("fake").join(name)).expect("links");
         }

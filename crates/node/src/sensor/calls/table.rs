@@ -7,7 +7,7 @@ use super::{
         Result, Text, TextIf, Tuple, Unknown, Vector, Wide, Word,
     },
     NONE,
-    On::{self, Arg, Directory, Nothing, Opened, Returned},
+    On::{self, Arg, BpfObject, Directory, Nothing, Opened, Returned},
 };
 use gabion_model::event::EventKind as K;
 
@@ -208,7 +208,7 @@ pub(super) const CALLS: &[Call] = &[
     call(libc::SYS_pivot_root, K::PivotRoot, Nothing, &[Result, Text(0), Text(1)]),
     call(libc::SYS_setns, K::Setns, Arg(0), &[Result, Int(0), Word(1)]),
     call(libc::SYS_unshare, K::Unshare, Nothing, &[Result, Word(0)]),
-    call(libc::SYS_bpf, K::Bpf, Nothing, &[Result, Int(0)]),
+    call(libc::SYS_bpf, K::Bpf, BpfObject, &[Result, Int(0)]),
     call(libc::SYS_init_module, K::InitModule, Nothing, &[Result, Data(0, 1), Long(1), Text(2)]),
     call(libc::SYS_finit_module, K::FinitModule, Arg(0), &[Result, Int(0), Text(1), Word(2)]),
     call(libc::SYS_delete_module, K::DeleteModule, Nothing, &[Result, Text(0), Word(1)]),

@@ -189,7 +189,7 @@ fn fd<'a>(
     }
     let Some(descriptor) = descriptor else {
         return match call.on {
-            On::Nothing | On::Directory { .. } | On::Arg(_) => None,
+            On::Nothing | On::Directory { .. } | On::Arg(_) | On::BpfObject => None,
             On::Returned | On::Opened { .. } => Some(nameless(result)),
         };
     };

@@ -146,7 +146,7 @@ impl Descriptor {
         let mut reader = Reader(bytes);
         let number = reader.i32()?.into();
         let (kind, flags, family) = (reader.u8()?, reader.u8()?, reader.u16()?);
-        let (dev, ino) = (reader.u64()?, reader.u64()?);
+        let (dev, ino) = (reader.device()?, reader.u64()?);
         let mut ends = None;
         match kind {
             FILE | DIRECTORY => path::append(reader.0, path),

@@ -32,7 +32,7 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<(Process, &'a [u8], [u32; 2])> {
     process.credentials.permitted = reader.u64()?;
     process.credentials.effective = reader.u64()?;
     let mut exe = Executable {
-        dev: reader.u64()?,
+        dev: reader.device()?,
         ino: reader.u64()?,
         ctime: reader.u64()?,
         mtime: reader.u64()?,
