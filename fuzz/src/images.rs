@@ -65,7 +65,7 @@ pub fn archive(data: &[u8]) {
     let mut mended = data.to_vec();
     mend(&mut mended);
     let platform: Platform = "linux/amd64".parse().expect("a platform");
-    let choice = Choice { name: None, manifest: None, index: None, platform: &platform };
+    let choice = Choice { name: None, manifest: None, index: None, platform: &platform, attached: &[] };
     for open in [archive::open_docker_archive, archive::open_oci_archive] {
         if let Ok(image) = open(file(&mended), "fuzz", &choice) {
             for blob in image.layers.iter().flatten() {

@@ -55,6 +55,11 @@ MAP(peers, BPF_MAP_TYPE_LRU_HASH, struct peer, u64, 8192, 0);
 struct request { u64 start; u32 pid, opcode; };
 MAP(requests, BPF_MAP_TYPE_LRU_HASH, struct request, u64, 4096, 0);
 
+/* Capabilities that were told lately, and how often one is told again: every ten minutes. */
+#define CAPABILITY_REPEAT 600000000000ull
+struct used { u64 cgroup; u32 capability, spare; };
+MAP(used, BPF_MAP_TYPE_LRU_HASH, struct used, u64, 8192, 0);
+
 static __always_inline struct settings *setting(void)
 {
 	u32 zero = 0;

@@ -20,6 +20,7 @@ enum record_type {
 	RECORD_SIGNAL,
 	RECORD_CALL,
 	RECORD_FOUND, /* a process, by an iterator: as RECORD_EXEC */
+	RECORD_CAPABILITY,
 };
 
 struct header {
@@ -99,6 +100,8 @@ struct signal_body {
 	s32 result;
 	u32 : 32;
 };
+
+struct capability_body { u32 capability, spare; };
 
 /* Behind it: `parts` parts, each a part header and its bytes, filled up to 8. */
 struct call_body {

@@ -6,4 +6,5 @@
 #include "dns.bpf.c"
 #include "uring.bpf.c"
 #include "signal.bpf.c"
+#include "capability.bpf.c"
 #include "call.bpf.c"

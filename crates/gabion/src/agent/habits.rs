@@ -9,6 +9,7 @@ use anyhow::Context;
 use gabion_detect::{
     alert::{Alert, Occasion},
     baseline::{Baseline, Baselines, Grade, Item, Observation, Settings, State as Standing, Subject, items},
+    field::names::capabilities,
     state::{Slot, State},
 };
 use gabion_model::{
@@ -396,6 +397,12 @@ fn observed(
             let name = peer(remote.address);
             (server != Some(true))
                 .then(|| items(&Observation::Connect { peer: &name, transport, port: remote.port }))
+        }
+        (EventKind::Capability, _) => {
+            let Some(Value::Uint(set)) = event.args.first() else { return None };
+            let mut name = Vec::new();
+            capabilities(*set, &mut name);
+            Some(items(&Observation::Capability(str::from_utf8(&name).ok()?)))
         }
         (kind, _) if RARE.contains(&kind) => Some(items(&Observation::Call(kind.as_str()))),
         _ => None,

@@ -224,7 +224,12 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
         .expect("starts");
     wait_for("somebody to follow", || run(&mut agent.ask(&["status"])).contains("followed by 1"));
 
-    let first = container(home.path(), &name, "start", "/bin/id > /tmp/who; /bin/ls /");
+    let first = container(
+        home.path(),
+        &name,
+        "start",
+        "/bin/id > /tmp/who; /bin/busybox timeout 0.1 /bin/busybox nc -l -p 80; /bin/ls /",
+    );
     agent.until(&name, "Id is asked for");
     wait_for("events", || {
         fs::read_to_string(&heard).is_ok_and(|text| text.contains(&format!("ls of {name}")))
@@ -254,7 +259,7 @@ fn the_agent_can_be_asked_followed_and_reloaded() {
     // What it did is a baseline; approved, it tells what is new, and only that.
     wait_for("a proposal", || run(&mut agent.ask(&["baseline", "list"])).contains("proposed"));
     let shown = run(&mut agent.ask(&["baseline", "show", &name]));
-    for part in ["runs /bin/busybox", "/bin/busybox writes in /tmp"] {
+    for part in ["runs /bin/busybox", "/bin/busybox writes in /tmp", "uses CAP_NET_BIND_SERVICE"] {
         assert!(shown.contains(part), "{part} in\n{shown}");
     }
     run(&mut agent.ask(&["baseline", "approve", &name]));

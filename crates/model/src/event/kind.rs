@@ -165,6 +165,7 @@ kinds! {
     TcpClose "tcp_close" Internal [sent: Uint, received: Uint]
     IoUringSubmit "io_uring_submit" Internal [opcode: Uint, name: Text]
     Drop "drop" Internal [reason: Text, count: Uint]
+    Capability "capability" Internal [cap: Capabilities]
 }
 
 impl EventKind {

@@ -118,6 +118,7 @@ impl Decoder {
             RecordType::Dns => dns::tell(&front, reader, &mut self.text, sink),
             RecordType::Uring => uring::tell(&front, &header, reader, sink),
             RecordType::Signal => signal(&front, reader, sink),
+            RecordType::Capability => capability(&front, reader, sink),
             RecordType::Call => {
                 self.calls.tell(&front, header.detail, reader, &mut self.text, &mut self.path, sink)
             }
@@ -188,6 +189,12 @@ fn signal(front: &Front, mut reader: Reader<'_>, sink: &mut Sink<'_>) -> Option<
     Some(())
 }
 
+fn capability(front: &Front, mut reader: Reader<'_>, sink: &mut Sink<'_>) -> Option<()> {
+    let set = 1_u64.checked_shl(reader.u32()?)?;
+    sink(&front.event(EventKind::Capability, 0, None, &[Value::Uint(set)]));
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_record_is_survived(kind in 0u16..12, detail in 0u32..8, body in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn any_record_is_survived(kind in 0u16..13, detail in 0u32..8, body in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = decode(&record(kind, detail, &body));
         }
 

@@ -23,6 +23,8 @@ pub enum Feature {
     UringRequests,
     /// Signals between processes.
     Signals,
+    /// Capabilities that are used.
+    Capabilities,
     /// Processes that run already.
     Running,
     /// Sockets that are open already.
@@ -106,6 +108,12 @@ pub(super) const ROWS: &[Row] = &[
         "signals are seen only if a rule asks for kill",
     ),
     row(
+        Feature::Capabilities,
+        &["on_capable"],
+        "which capabilities a container uses, of those that it has",
+        "used capabilities are in no baseline",
+    ),
+    row(
         Feature::Running,
         &["running"],
         "processes that ran before the agent",
@@ -167,6 +175,7 @@ impl fmt::Display for Feature {
             Self::Uring => "io_uring",
             Self::UringRequests => "io_uring requests",
             Self::Signals => "signals",
+            Self::Capabilities => "capabilities",
             Self::Running => "running processes",
             Self::OpenSockets => "open sockets",
             Self::Calls => "system calls",

@@ -65,11 +65,12 @@ pub(super) enum RecordType {
     Signal,
     Call,
     Found,
+    Capability,
 }
 
 impl RecordType {
     fn from_number(number: u16) -> Option<Self> {
-        const TYPES: [RecordType; 10] = [
+        const TYPES: [RecordType; 11] = [
             RecordType::Fork,
             RecordType::Exec,
             RecordType::Exit,
@@ -80,6 +81,7 @@ impl RecordType {
             RecordType::Signal,
             RecordType::Call,
             RecordType::Found,
+            RecordType::Capability,
         ];
         TYPES.get(usize::from(number).checked_sub(1)?).copied()
     }

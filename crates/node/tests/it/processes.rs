@@ -88,6 +88,25 @@ fn the_child_of_a_fork_is_the_process_that_ends() {
 }
 
 #[test]
+fn capabilities_are_told_when_they_are_used() {
+    let Some(mut watch) = Watch::new(Config::default(), &[]) else { return };
+    let (_, seen) = watch.run(Command::new("/usr/sbin/chroot").args(["/", "/bin/true"]));
+    let bit = 1_u64 << 18;
+    assert_eq!(find(&seen, K::Capability, |seen| seen.arg("cap") == bit.to_string()).result, 0);
+    // What is not had is not used.
+    let (output, seen) = watch.run(Command::new("setpriv").args([
+        "--bounding-set=-sys_boot,-sys_time",
+        "--inh-caps=-all",
+        "/bin/date",
+        "-s",
+        "1 Jan 2000",
+    ]));
+    assert!(!output.status.success());
+    let bit = 1_u64 << 25;
+    assert!(seen.iter().all(|seen| seen.kind != K::Capability || seen.arg("cap") != bit.to_string()));
+}
+
+#[test]
 fn programs_in_memory_are_recognised() {
     let Some(mut watch) = Watch::new(Config::default(), &[]) else { return };
     let seen = watch.python(
