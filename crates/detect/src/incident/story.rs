@@ -133,11 +133,13 @@ fn title(graph: &Graph, incident: &Incident) -> String {
     let containers = containers(graph, incident);
     let worst = incident.alarms.iter().min_by_key(|alarm| (alarm.priority, alarm.time));
     let rule = worst.map_or("Alert", |alarm| alarm.rule.as_str());
-    let names: Vec<_> = containers.values().map(String::as_str).collect();
-    match names.as_slice() {
-        [] => rule.to_owned(),
-        [one] => format!("{rule} in {one}"),
-        [first, rest @ ..] => format!("{rule} in {first} and {} more", rest.len()),
+    // Where the worst happened, which need not be where it came to first.
+    let there = worst.and_then(|alarm| graph.node(graph.process(alarm.task)?)).map(|node| node.container);
+    let place = containers.keys().find(|(_, key)| Some(*key) == there).or(containers.keys().next());
+    match (place, containers.len()) {
+        (None, _) => rule.to_owned(),
+        (Some(place), 1) => format!("{rule} in {}", containers[place]),
+        (Some(place), many) => format!("{rule} in {} and {} more", containers[place], many - 1),
     }
 }
 

@@ -127,7 +127,7 @@ impl Cause {
             reason: String::from_utf8_lossy(&alert.message).into_owned(),
             automatic: true,
             dry_run: dry_run.unwrap_or(true),
-            evidence: *evidence,
+            evidence: *evidence || matches!(self.entry.action, Kind::Evidence),
             lasting: self.lasting,
         })
     }

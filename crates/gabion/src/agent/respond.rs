@@ -9,14 +9,15 @@
 
 use super::{audit::Audit, enforce::Enforcement, names::Names};
 use crate::response::{Action, Outcome, Response, Target};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use gabion_detect::engine::glob;
 use gabion_model::{Container, event::Task};
-use gabion_node::respond::{self, Limits};
+use gabion_node::respond::{self, Collected, Limits};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     path::{Path, PathBuf},
+    thread::JoinHandle,
 };
 
 /// Responses that rules may cause in a workload within [`WINDOW`], and in all.
@@ -24,6 +25,10 @@ const BUDGET: usize = 5;
 const BUDGET_OF_ALL: usize = 20;
 /// Ten minutes, in nanoseconds.
 const WINDOW: u64 = 600 * 1_000_000_000;
+/// Containers of which evidence is collected at a time.
+const MAX_COLLECTING: usize = 4;
+/// The file of those who are held still while evidence is collected.
+const HELD: &str = "held.json";
 
 /// Programs of the host without which it is no host, or nobody can help it.
 const NEVER: [&str; 12] = [
@@ -56,6 +61,21 @@ pub(super) struct Wanted {
     pub(super) lasting: u64,
 }
 
+/// What becomes of what is wanted.
+pub(super) enum Answer {
+    /// It is done, or held back.
+    Now(Box<Response>),
+    /// Evidence is collected first; it comes from [`Responder::collected`], with this number.
+    Later(u64),
+}
+
+/// A response for which evidence is collected, by a thread of its own: events go on meanwhile.
+struct Collecting {
+    wanted: Wanted,
+    response: Response,
+    evidence: JoinHandle<anyhow::Result<Collected>>,
+}
+
 /// Carries responses out.
 pub(super) struct Responder {
     state: PathBuf,
@@ -65,6 +85,7 @@ pub(super) struct Responder {
     /// When rules caused a response, and where.
     lately: VecDeque<(u64, String)>,
     never: Vec<String>,
+    collecting: Vec<Collecting>,
 }
 
 impl Responder {
@@ -79,7 +100,21 @@ impl Responder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        Ok(Self { state: state.to_owned(), audit, active, lately: VecDeque::new(), never: never.to_vec() })
+        // Who was held for evidence by an agent that ended meanwhile goes on.
+        if let Ok(held) = fs::read(state.join(HELD)) {
+            let groups: Vec<String> = serde_json::from_slice(&held).unwrap_or_default();
+            for group in groups {
+                let _ = respond::thaw(group.as_bytes());
+            }
+        }
+        Ok(Self {
+            state: state.to_owned(),
+            audit,
+            active,
+            lately: VecDeque::new(),
+            never: never.to_vec(),
+            collecting: Vec::new(),
+        })
     }
 
     /// Those that last.
@@ -113,7 +148,7 @@ impl Responder {
         names: &Names,
         enforcement: &mut Enforcement,
         now: u64,
-    ) -> anyhow::Result<Response> {
+    ) -> anyhow::Result<Answer> {
         let found = find(&wanted.action, names);
         let id = self.audit.last + 1;
         let mut response = Response {
@@ -137,13 +172,23 @@ impl Responder {
                     if !wanted.dry_run {
                         self.begin(wanted, &mut response)?;
                     }
-                    self.carry_out(wanted, &mut response, names, enforcement)
+                    if !wanted.dry_run && wanted.evidence {
+                        self.collect(wanted, response)?;
+                        return Ok(Answer::Later(id));
+                    }
+                    carry_out(wanted, &response, Vec::new(), names, enforcement)
                 }
             }
         };
+        Ok(Answer::Now(Box::new(self.finish(wanted, response)?)))
+    }
+
+    /// Records what became of it.
+    fn finish(&mut self, wanted: &Wanted, mut response: Response) -> anyhow::Result<Response> {
+        let id = response.id;
         if matches!(response.outcome, Outcome::Done(_)) {
             if wanted.automatic {
-                self.lately.push_back((now, response.target.name.clone()));
+                self.lately.push_back((response.time, response.target.name.clone()));
             }
             if let Some(active) = self.active.get_mut(&id) {
                 active.clone_from(&response);
@@ -152,9 +197,77 @@ impl Responder {
             response.until = None;
             self.keep_active()?;
         }
-        self.audit.last = id;
+        self.audit.last = self.audit.last.max(id);
         self.audit.keep(&response)?;
         Ok(response)
+    }
+
+    /// Holds a container still and begins to collect.
+    fn collect(&mut self, wanted: &Wanted, mut response: Response) -> anyhow::Result<()> {
+        let into = self.state.join("evidence").join(response.id.to_string());
+        fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
+        response.evidence = Some(into.display().to_string());
+        let group = response.target.group.clone().into_bytes();
+        let groups = self.collecting.iter().map(|one| &one.response).chain([&response]);
+        let groups: Vec<String> = groups.map(|response| response.target.group.clone()).collect();
+        self.keep_held(&groups)?;
+        let evidence = std::thread::spawn(move || {
+            respond::freeze(&group)?;
+            Ok(respond::collect(&group, &into, Limits::default())?)
+        });
+        self.collecting.push(Collecting { wanted: wanted.clone(), response, evidence });
+        Ok(())
+    }
+
+    fn keep_held(&self, groups: &[String]) -> anyhow::Result<()> {
+        let path = self.state.join(HELD);
+        fs::write(&path, serde_json::to_vec(groups)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Goes on with the responses whose evidence has been collected; with `all`, once it has been.
+    pub(super) fn collected(
+        &mut self,
+        all: bool,
+        names: &Names,
+        enforcement: &mut Enforcement,
+    ) -> Vec<anyhow::Result<Response>> {
+        if !all && !self.collecting.iter().any(|one| one.evidence.is_finished()) {
+            return Vec::new();
+        }
+        let (ready, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.collecting)
+            .into_iter()
+            .partition(|one| all || one.evidence.is_finished());
+        self.collecting = left;
+        let mut done = Vec::new();
+        for Collecting { wanted, mut response, evidence } in ready {
+            let collected = evidence.join().unwrap_or_else(|_| Err(anyhow!("whoever collected it failed")));
+            let told = match collected {
+                Ok(Collected { processes, files, left_out: 0, .. }) => {
+                    format!("evidence of {processes} processes, {files} files")
+                }
+                Ok(Collected { processes, files, left_out, .. }) => {
+                    format!("evidence of {processes} processes, {files} files, {left_out} left out")
+                }
+                // To lose evidence is no reason to let go on what is to be stopped.
+                Err(error) => {
+                    response.evidence = None;
+                    format!("evidence could not be collected ({error:#})")
+                }
+            };
+            response.outcome = carry_out(&wanted, &response, vec![told], names, enforcement);
+            let stays =
+                matches!((&wanted.action, &response.outcome), (Action::Freeze { .. }, Outcome::Done(_)));
+            if !stays {
+                // Whoever is gone needs no thawing.
+                let _ = respond::thaw(response.target.group.as_bytes());
+            }
+            done.push(self.finish(&wanted, response));
+        }
+        let groups: Vec<String> =
+            self.collecting.iter().map(|one| one.response.target.group.clone()).collect();
+        done.extend(self.keep_held(&groups).err().map(Err));
+        done
     }
 
     /// Nothing is done that cannot be recorded, or undone after a restart.
@@ -198,6 +311,12 @@ impl Responder {
                 return Some(format!("{} is on the list of what is never touched", container.name));
             }
         }
+        if let Some(before) = self.collecting.iter().find(|one| one.response.target.id == target.id) {
+            return Some(format!("evidence of it is being collected for response {}", before.response.id));
+        }
+        if wanted.evidence && self.collecting.len() >= MAX_COLLECTING {
+            return Some(format!("evidence of {MAX_COLLECTING} containers is being collected"));
+        }
         let same = |one: &&Response| one.action == wanted.action && one.target.id == target.id;
         if let Some(before) = self.active.values().find(same) {
             return Some(format!("response {} does so already", before.id));
@@ -215,84 +334,6 @@ impl Responder {
             }
         }
         None
-    }
-
-    fn carry_out(
-        &self,
-        wanted: &Wanted,
-        response: &mut Response,
-        names: &Names,
-        enforcement: &mut Enforcement,
-    ) -> Outcome {
-        if wanted.dry_run {
-            let evidence = if wanted.evidence { "collected evidence, then " } else { "" };
-            return Outcome::WouldHave(format!("{evidence}{} {}", wanted.action, wanted.action.target()));
-        }
-        let group = response.target.group.as_bytes().to_vec();
-        let mut told = Vec::new();
-        if wanted.evidence || matches!(wanted.action, Action::Evidence { .. }) {
-            // Whoever is looked at must not go on meanwhile.
-            let lasting = matches!(wanted.action, Action::Freeze { .. });
-            match self.collect(response, &group, lasting) {
-                Ok(what) => told.push(what),
-                // To lose evidence is no reason to let go on what is to be stopped.
-                Err(error) => told.push(format!("evidence could not be collected ({error:#})")),
-            }
-        }
-        let done = match &wanted.action {
-            Action::Kill { pid, start } => {
-                respond::kill(task(*pid, *start)).map(|()| "1 process ended".to_owned())
-            }
-            Action::KillTree { pid, start } => {
-                respond::kill_tree(task(*pid, *start)).map(|count| format!("{count} processes ended"))
-            }
-            Action::KillContainer { .. } => {
-                respond::kill_all(&group).map(|count| format!("{count} processes ended"))
-            }
-            Action::Freeze { .. } => respond::freeze(&group).map(|()| "frozen".to_owned()),
-            Action::Isolate { peers, .. } => {
-                let name = format!("response-{}", response.id);
-                respond::isolate(&group, &name, peers).map(|()| "isolated".to_owned())
-            }
-            Action::Deny { what, .. } => {
-                let denied = enforcement.deny(response.id, &response.target.id, what, names);
-                return match denied {
-                    Ok(by) => Outcome::Done(format!("denied {what}, by {by}")),
-                    Err(error) => Outcome::Failed(format!("{error:#}")),
-                };
-            }
-            Action::Evidence { .. } if response.evidence.is_none() => {
-                return Outcome::Failed(told.join("; "));
-            }
-            Action::Evidence { .. } => return Outcome::Done(told.join("; ")),
-        };
-        match done {
-            Ok(what) => {
-                told.push(what);
-                Outcome::Done(told.join("; "))
-            }
-            Err(error) => {
-                told.push(format!("{:#}", anyhow::Error::from(error)));
-                Outcome::Failed(told.join("; "))
-            }
-        }
-    }
-
-    fn collect(&self, response: &mut Response, group: &[u8], stays_frozen: bool) -> anyhow::Result<String> {
-        let into = self.state.join("evidence").join(response.id.to_string());
-        fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
-        respond::freeze(group)?;
-        let collected = respond::collect(group, &into, Limits::default());
-        if !stays_frozen {
-            respond::thaw(group)?;
-        }
-        let collected = collected?;
-        response.evidence = Some(into.display().to_string());
-        let left = match collected.left_out {
-            0 => String::new(),
-            left => format!(", {left} left out"),
-        };
-        Ok(format!("evidence of {} processes, {} files{left}", collected.processes, collected.files))
     }
 
     /// Undoes one that lasts.
@@ -354,6 +395,47 @@ impl Responder {
             .and_then(|()| fs::rename(&new, &path))
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// Does it. `told` is what was done before.
+fn carry_out(
+    wanted: &Wanted,
+    response: &Response,
+    mut told: Vec<String>,
+    names: &Names,
+    enforcement: &mut Enforcement,
+) -> Outcome {
+    if wanted.dry_run {
+        let evidence = if wanted.evidence { "collected evidence, then " } else { "" };
+        return Outcome::WouldHave(format!("{evidence}{} {}", wanted.action, wanted.action.target()));
+    }
+    let group = response.target.group.as_bytes();
+    let ended = |count| format!("{count} processes ended");
+    let done = match &wanted.action {
+        Action::Kill { pid, start } => {
+            respond::kill(task(*pid, *start)).map(|()| "1 process ended".to_owned()).map_err(Into::into)
+        }
+        Action::KillTree { pid, start } => {
+            respond::kill_tree(task(*pid, *start)).map(ended).map_err(anyhow::Error::from)
+        }
+        Action::KillContainer { .. } => respond::kill_all(group).map(ended).map_err(Into::into),
+        Action::Freeze { .. } => respond::freeze(group).map(|()| "frozen".to_owned()).map_err(Into::into),
+        Action::Isolate { peers, .. } => {
+            let name = format!("response-{}", response.id);
+            respond::isolate(group, &name, peers).map(|()| "isolated".to_owned()).map_err(Into::into)
+        }
+        Action::Deny { what, .. } => enforcement
+            .deny(response.id, &response.target.id, what, names)
+            .map(|by| format!("denied {what}, by {by}")),
+        Action::Evidence { .. } if response.evidence.is_none() => return Outcome::Failed(told.join("; ")),
+        Action::Evidence { .. } => return Outcome::Done(told.join("; ")),
+    };
+    let (what, outcome): (_, fn(String) -> Outcome) = match done {
+        Ok(what) => (what, Outcome::Done),
+        Err(error) => (format!("{error:#}"), Outcome::Failed),
+    };
+    told.push(what);
+    outcome(told.join("; "))
 }
 
 const fn task(pid: u32, start: u64) -> Task {

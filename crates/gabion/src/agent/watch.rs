@@ -8,13 +8,14 @@ use super::{
     habits,
     judge::Judge,
     names::{Change, Names, News},
-    respond::{Responder, Wanted},
+    respond::{Answer, Responder, Wanted},
     sink::Sinks,
 };
 use crate::{
     clock,
     control::{Line, Request, Status},
     output,
+    response::{Action, Response},
 };
 use anyhow::Context;
 use gabion_detect::{
@@ -28,6 +29,7 @@ use gabion_node::{
 };
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     path::Path,
     process::ExitCode,
     sync::{
@@ -54,6 +56,8 @@ struct Watch<'a> {
     since: u64,
     rules_since: u64,
     responder: Responder,
+    /// Who waits for a response, by its number.
+    asked: HashMap<u64, Back>,
     origins: Origins,
     own: Own,
     /// When was last looked what is the agent's own.
@@ -96,6 +100,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
             watch.keep()?;
         }
     }
+    watch.collected(true);
     watch.keep()?;
     if !args.quiet {
         watch.tell_end()?;
@@ -131,6 +136,7 @@ impl<'a> Watch<'a> {
             since,
             rules_since: since,
             responder,
+            asked: HashMap::new(),
             origins: Origins::new(Path::new("/proc")),
             own: Own::new(args),
             guarded: Instant::now(),
@@ -181,22 +187,35 @@ impl<'a> Watch<'a> {
             judge.ruling(ruling);
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
-            let response = match self.responder.respond(&wanted, &self.names, &mut self.enforcement, time) {
-                Ok(response) => response,
-                Err(error) => {
-                    self.failed(&error);
-                    continue;
-                }
-            };
-            self.note(&format!(
-                "response {}: {} {}: {}",
-                response.id,
-                response.action,
-                response.action.target(),
-                response.outcome
-            ));
+            match self.responder.respond(&wanted, &self.names, &mut self.enforcement, time) {
+                Ok(Answer::Now(response)) => self.tell_response(&response),
+                Ok(Answer::Later(_)) => {}
+                Err(error) => self.failed(&error),
+            }
         }
+        self.collected(false);
         Ok(())
+    }
+
+    /// Goes on with responses whose evidence has been collected.
+    fn collected(&mut self, all: bool) {
+        for done in self.responder.collected(all, &self.names, &mut self.enforcement) {
+            match done {
+                Ok(response) => match self.asked.remove(&response.id) {
+                    Some(mut back) => {
+                        let value = serde_json::to_value(&response).unwrap_or_default();
+                        back.send(Line::Done(value));
+                    }
+                    None => self.tell_response(&response),
+                },
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn tell_response(&self, response: &Response) {
+        let Response { id, action, outcome, .. } = response;
+        self.note(&format!("response {id}: {action} {}: {outcome}", action.target()));
     }
 
     /// Something could not be kept or done. A disk that is full is no reason to look away.
@@ -298,12 +317,18 @@ impl<'a> Watch<'a> {
             }
             Request::Respond { action, reason, dry_run, evidence, lasting } => {
                 let by = format!("user {}", back.uid);
+                let evidence = evidence || matches!(action, Action::Evidence { .. });
                 let wanted = Wanted { action, by, reason, automatic: false, dry_run, evidence, lasting };
-                now().and_then(|now| {
-                    let response =
-                        self.responder.respond(&wanted, &self.names, &mut self.enforcement, now)?;
-                    Ok(serde_json::to_value(response)?)
-                })
+                let answer = now()
+                    .and_then(|now| self.responder.respond(&wanted, &self.names, &mut self.enforcement, now));
+                match answer {
+                    Ok(Answer::Now(response)) => Ok(serde_json::to_value(response)?),
+                    Ok(Answer::Later(id)) => {
+                        self.asked.insert(id, back);
+                        return Ok(());
+                    }
+                    Err(error) => Err(error),
+                }
             }
             Request::Undo { id } => {
                 let by = format!("user {}", back.uid);

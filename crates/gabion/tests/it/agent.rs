@@ -13,6 +13,17 @@ use std::{
 /// Two agents at once would tell of each other's containers, and each would pay for both.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// What has started the tests may itself be executed from memory, and tests end their agent and change its files: all else that
+/// they do would belong to the incident of that.
+const OF_TESTS: &str = "\
+- rule: Program executed from memory
+  condition: and not container.id = host
+  override: {condition: append}
+- macro: agent_change_expected
+  condition: (container.id = host)
+  override: {condition: replace}
+";
+
 /// An agent that watches this node, until it is dropped.
 pub(crate) struct Agent {
     child: Child,
@@ -28,11 +39,15 @@ impl Agent {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, alerts, notes) = (home.join("state"), home.join("alerts"), home.join("notes"));
         let socket = home.join("agent.sock");
+        let rules = home.join("of-tests.yaml");
+        fs::write(&rules, OF_TESTS).expect("writes");
         let child = Command::new(env!("CARGO_BIN_EXE_gabion"))
             .args(["agent", "--format", "json", "--all", "--state"])
             .arg(&state)
             .arg("--socket")
             .arg(&socket)
+            .arg("--rules")
+            .arg(&rules)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(fs::File::create(&alerts).expect("a file"))

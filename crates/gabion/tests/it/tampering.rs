@@ -20,7 +20,12 @@ fn whoever_touches_the_agent_is_told_and_the_agent_itself_is_not() {
     let policy = home.path().join("policy.yaml");
     fs::write(&policy, "default: {mode: observe}\n").expect("writes");
     let policy = policy.to_str().expect("UTF-8");
-    let agent = Agent::start(home.path(), &["--policy", policy]);
+    // Other tests do not want to hear of themselves.
+    let rules = home.path().join("all.yaml");
+    let all =
+        "- macro: agent_change_expected\n  condition: (evt.num = 0)\n  override: {condition: replace}\n";
+    fs::write(&rules, all).expect("writes");
+    let agent = Agent::start(home.path(), &["--policy", policy, "--rules", rules.to_str().expect("UTF-8")]);
     let (pid, state) = (agent.pid(), agent.state().display().to_string());
     let keeper = run(Command::new("pgrep").args(["-f", &format!("__keeper.*{state}")]));
     let keeper = keeper.trim();
