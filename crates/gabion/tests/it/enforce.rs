@@ -1,11 +1,13 @@
 //! The agent with a policy: it denies, it goes on when the agent is killed, and it ends when it is told to.
 
 use crate::{
-    agent::container,
+    agent::{Running, container},
     support::{can_run, directory, run, wait_for},
 };
+use serde_json::Value;
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -16,7 +18,11 @@ fn gabion() -> Command {
 
 /// Starts an agent that writes its notes to one file, and its alerts to another beside it.
 fn start(home: &Path, policy: &Path, notes: &Path) -> Child {
-    let child = gabion()
+    start_as(Path::new(env!("CARGO_BIN_EXE_gabion")), home, policy, notes)
+}
+
+fn start_as(program: &Path, home: &Path, policy: &Path, notes: &Path) -> Child {
+    let child = Command::new(program)
         .args(["agent", "--state"])
         .arg(home.join("state"))
         .arg("--socket")
@@ -98,4 +104,74 @@ fn a_policy_is_enforced_until_it_is_stopped_whatever_becomes_of_the_agent() {
     assert!(home.path().join("state/keeper/socket").exists());
     assert!(enforced.stop());
     assert!(!home.path().join("state/keeper/socket").exists());
+}
+
+/// A program that is this one but for a letter in the source that its programs for the kernel carry along: another version, with other
+/// programs in the kernel.
+fn another_version(home: &Path) -> PathBuf {
+    let mut bytes = fs::read(env!("CARGO_BIN_EXE_gabion")).expect("reads");
+    let line = b"int BPF_PROG(check_open";
+    let places: Vec<usize> =
+        bytes.windows(line.len()).enumerate().filter(|(_, at)| at == line).map(|(at, _)| at).collect();
+    let [place] = places[..] else { panic!("the line is there once: {places:?}") };
+    bytes[place + 1] = b'N';
+    let path = home.join("gabion-before");
+    fs::write(&path, bytes).expect("writes");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets");
+    path
+}
+
+#[test]
+fn an_upgrade_lets_nothing_through() {
+    if !can_run("an_upgrade_lets_nothing_through", &["runc", "busybox"]) {
+        return;
+    }
+    let home = directory();
+    let name = format!("gabion-upgraded-{}", std::process::id());
+    let policy = home.path().join("policy.yaml");
+    let text = format!("workloads: [{{name: {name}, policy: {{mode: enforce, exec: {{deny: [/tmp/**]}}}}}}]");
+    fs::write(&policy, text).expect("writes");
+    let before = another_version(home.path());
+    let notes = home.path().join("notes");
+    let agent = start_as(&before, home.path(), &policy, &notes);
+    let enforced = Enforced(home.path());
+    // As often as it can; what is let through after the first denial is told.
+    let script = "/bin/cp /bin/busybox /tmp/true
+        while /tmp/true; do :; done
+        i=0; while :; do
+            if /tmp/true; then echo >>/tmp/through; fi
+            i=$((i + 1)); echo $i >/tmp/.tried; /bin/busybox mv /tmp/.tried /tmp/tried
+        done";
+    let _running = Running::start(home.path(), &name, script);
+    let state: Value = serde_json::from_str(&run(Command::new("runc").args(["state", &name]))).expect("JSON");
+    let of_container = |file: &str| fs::read_to_string(format!("/proc/{}/root/tmp/{file}", state["pid"]));
+    let tried = || of_container("tried").ok().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+    wait_for("denials", || tried() > 20);
+    let keeper = || {
+        let found =
+            Command::new("pgrep").args(["-f", &format!("__keeper.*{}", home.path().display())]).output();
+        String::from_utf8_lossy(&found.expect("starts").stdout).trim().to_owned()
+    };
+    let first = keeper();
+    run(Command::new("kill").arg(agent.id().to_string()));
+    agent.wait_with_output().expect("ends");
+    assert_eq!(keeper(), first, "it goes on");
+
+    let notes = home.path().join("notes-2");
+    let agent = start(home.path(), &policy, &notes);
+    let second = keeper();
+    assert!(!second.is_empty() && second != first, "the keeper of the version before is replaced: {second}");
+    let then = tried();
+    wait_for("more denials", || tried() > then + 20);
+    assert!(of_container("through").is_err(), "nothing was let through");
+    run(Command::new("kill").arg(agent.id().to_string()));
+    agent.wait_with_output().expect("ends");
+    assert!(
+        said(&notes, " decisions, 0 of them without a record"),
+        "{}",
+        fs::read_to_string(&notes).expect("reads")
+    );
+    assert!(enforced.stop());
+    // The test would see what is let through.
+    wait_for("the end of it", || of_container("through").is_ok());
 }

@@ -23,7 +23,11 @@ use super::{
     decision::Step,
     error::EnforceError,
     fanotify::Group,
-    kernel::{Kernel, ladder, wire::Stamp},
+    kernel::{
+        Kernel, ladder,
+        older::Older,
+        wire::{Stamp, Told},
+    },
     policy::Mode,
 };
 use crate::sensor::load::unified;
@@ -49,6 +53,8 @@ use std::{
 
 /// How often the kernel is told that the keeper lives, and deadlines are looked at.
 pub(super) const TICK: Duration = Duration::from_millis(50);
+/// For how long programs that were detached may still run, in nanoseconds.
+const INHERIT: u64 = 1_000_000_000;
 /// Most records of the kernel's ring that are taken at once, in bytes.
 const BATCH: u64 = 256 << 10;
 
@@ -72,6 +78,8 @@ pub(super) struct Keeper {
     fresh: BTreeMap<u64, u64>,
     allowed: u64,
     passed: u64,
+    /// What other versions of the programs have left, and until when is looked for more.
+    older: Vec<(Older, u64)>,
     /// When all that does not say so by itself is looked at next, since boot.
     round: u64,
     stop: bool,
@@ -140,6 +148,7 @@ impl Keeper {
             fresh: BTreeMap::new(),
             allowed: 0,
             passed: 0,
+            older: Vec::new(),
             round: 0,
             stop: false,
             state,
@@ -158,11 +167,14 @@ impl Keeper {
         self.state.save()?;
         let (found, last) = (kernel.found, kernel.last_beat());
         kernel.beat(now())?;
-        kernel.replace(false).map_err(|error| EnforceError::Pins(options.pins.clone(), error))?;
+        let older = kernel.replace(false).map_err(|error| EnforceError::Pins(options.pins.clone(), error))?;
+        self.older = older.into_iter().map(|older| (older, now() + INHERIT)).collect();
         self.kernel = Some(kernel);
         if found && last > 0 {
             self.gap(now().saturating_sub(last));
         } else {
+            // The places of the spool are still those of the ring before.
+            self.inherit(true);
             self.spool.new_ring();
         }
         for (group, policy) in self.state.groups() {
@@ -173,6 +185,48 @@ impl Keeper {
             self.told(told, 0);
         }
         Ok(())
+    }
+
+    /// Goes on with what other versions of the programs have begun. `first`: some of it may be in the spool already.
+    fn inherit(&mut self, first: bool) {
+        let time = now();
+        for (mut older, until) in std::mem::take(&mut self.older) {
+            let told = older.told(|place| first && self.spool.has(place));
+            let recorded = told.len() as u64;
+            for told in told {
+                self.told(told, 0);
+            }
+            let [decided, lost, allowed, passed] = older.counted();
+            self.spool.inherit(decided.saturating_sub(recorded), lost);
+            self.allowed += allowed;
+            self.passed += passed;
+            for pid in older.held() {
+                self.hold(pid);
+            }
+            if time < until {
+                self.older.push((older, until));
+            }
+        }
+    }
+
+    /// A process was stopped by another version, and waits.
+    fn hold(&mut self, pid: u32) {
+        let exe = rustix::fs::stat(format!("/proc/{pid}/exe")).ok();
+        let found = self.state.of(pid).zip(exe);
+        let hold = found.and_then(|(found, exe)| {
+            let policy = self.state.number_of(&found.policy)?;
+            Some(Told::write_hold(now(), found.group, process::start(pid), process::stamp(&exe), policy))
+        });
+        // It goes into our own table, so that whoever comes after us finds it.
+        let told = hold.and_then(|hold| {
+            self.kernel.as_ref()?.hold(pid, &hold).ok()?;
+            Told::hold(pid, &hold)
+        });
+        match told {
+            Some(told) => self.told(told, 0),
+            // Nothing is said against it any more, or it is gone.
+            None => self.go_on(pid),
+        }
     }
 
     /// Nobody has decided for so long.
@@ -219,6 +273,9 @@ impl Keeper {
             kernel.beat(time)?;
         }
         self.decided();
+        if !self.older.is_empty() {
+            self.inherit(false);
+        }
         for (id, digest) in self.digests.hashed() {
             self.hashed(id, digest);
         }

@@ -7,6 +7,7 @@
 //! ```
 //! The hash is that of the object. A newer one is loaded, filled and attached before the older one is taken away.
 
+pub(super) mod older;
 pub(super) mod wire;
 
 use super::{
@@ -20,6 +21,7 @@ use crate::sensor::{
 };
 use gabion_model::{Digest, event::Rung};
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
+use older::Older;
 use rustix::{
     fd::{AsFd as _, AsRawFd as _, BorrowedFd},
     fs::statfs,
@@ -37,6 +39,8 @@ use wire::{Settings, Stamp};
 static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/enforce.bpf.o")));
 
 const BPF_FS: i64 = 0xcafe_4a11;
+/// No ring of another version has more bytes.
+const BATCH_OF_OLDER: u64 = 1 << 30;
 /// Bytes of the ring of decisions, as the object says.
 const RING: u32 = 4 << 20;
 
@@ -97,17 +101,19 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Takes away what an older version has left. Only once ours decides.
-    pub(super) fn replace(&self, own_only: bool) -> io::Result<()> {
+    /// Takes away what an older version has left, and gives what it has begun. Only once ours decides.
+    pub(super) fn replace(&self, own_too: bool) -> io::Result<Vec<Older>> {
         let hash = hash();
+        let mut left = Vec::new();
         for entry in fs::read_dir(&self.pins)? {
             let entry = entry?;
-            if own_only || *entry.file_name() != *hash {
+            if own_too || *entry.file_name() != *hash {
+                left.extend(Older::open(&entry.path()));
                 // Links go with their pins, and with the links the programs.
                 remove(&entry.path())?;
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Detaches everything.
@@ -211,6 +217,11 @@ impl Kernel {
 
     pub(super) fn is_held(&self, pid: u32) -> bool {
         self.maps["held"].lookup(&pid.to_ne_bytes(), MapFlags::ANY).is_ok_and(|found| found.is_some())
+    }
+
+    /// A process that was stopped waits for us.
+    pub(super) fn hold(&self, pid: u32, hold: &[u8]) -> Result<(), EnforceError> {
+        self.put("held", &pid.to_ne_bytes(), hold)
     }
 
     /// A process is held no more.

@@ -142,6 +142,11 @@ impl Keeper {
         self.program(waits, who, program, move || File::open(exe).ok());
     }
 
+    /// A process that was stopped goes on.
+    pub(super) fn go_on(&self, pid: u32) {
+        self.answer(&Waits::Stopped(pidfd(pid)), pid, true);
+    }
+
     /// A process was stopped, and nobody has looked at it yet. An earlier keeper may have answered before it died.
     fn is_waiting(&self, pid: u32) -> bool {
         let known =

@@ -167,6 +167,15 @@ impl Spool {
         place <= self.head.place
     }
 
+    /// What other programs of the kernel have counted, of which the records are here already, and what they have lost.
+    pub(super) fn inherit(&mut self, decided: u64, lost: u64) {
+        self.head.decided += decided;
+        self.head.recorded += decided.saturating_sub(lost);
+        self.head.dropped += lost;
+        // If it cannot be written now, it is with the next record.
+        let _ = self.write_head();
+    }
+
     /// The ring is new: places begin again.
     pub(super) fn new_ring(&mut self) {
         self.head.place = 0;

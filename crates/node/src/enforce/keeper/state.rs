@@ -115,6 +115,11 @@ impl State {
         Ok(state)
     }
 
+    /// The number of a policy that somebody has.
+    pub(super) fn number_of(&self, policy: &Compiled) -> Option<u32> {
+        self.numbers.get(&policy.policy).copied()
+    }
+
     fn number(&mut self, policy: Policy) -> Result<u32, EnforceError> {
         if let Some(&id) = self.numbers.get(&policy) {
             return Ok(id);

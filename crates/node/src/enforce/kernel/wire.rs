@@ -183,6 +183,18 @@ impl Told {
         })
     }
 
+    /// `struct hold` of a process that is to be asked about.
+    pub(in crate::enforce) fn write_hold(
+        time: u64,
+        cgroup: u64,
+        start: u64,
+        stamp: Stamp,
+        policy: u32,
+    ) -> Vec<u8> {
+        let front = [time, cgroup, start].map(u64::to_ne_bytes).concat();
+        [front, stamp.bytes().to_vec(), policy.to_ne_bytes().to_vec(), vec![0; 4]].concat()
+    }
+
     /// Reads `struct hold`.
     pub(in crate::enforce) fn hold(pid: u32, value: &[u8]) -> Option<Self> {
         let mut words = Words(value);
