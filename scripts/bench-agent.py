@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""What the agent costs and how fast it is: redis with and without it, a steady mix of events, and the time from an event to its alert.
+"""What the agent costs and how fast it is: as many events as it takes with all rules, redis with and without it, a steady mix of events,
+memory, and the time from an event to its alert.
 
     bench-agent.py GABION [PAIRS]
 
-Needs root, redis-server and redis-benchmark. Pairs alternate, so that what the machine does besides meets both sides alike.
+The rules are Gabion's own and, if GABION_TEST_DATA has them, the three official files of Falco, rules that are off by default included.
+Needs root, two processors, gcc, redis-server and redis-benchmark. Pairs alternate, so that what the machine does besides meets both sides alike.
 """
 import json
 import os
@@ -20,11 +22,11 @@ home = tempfile.mkdtemp(prefix="gabion-bench-agent.")
 
 
 class Agent:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, command=()):
         self.notes = open(f"{home}/notes", "w")
         self.alerts = f"{home}/alerts"
         self.child = subprocess.Popen(
-            [gabion, "agent", "--format", "json", "--state", f"{home}/state", "--socket", f"{home}/sock", *arguments],
+            [*command, gabion, "agent", "--format", "json", "--state", f"{home}/state", "--socket", f"{home}/sock", *arguments],
             stdout=open(self.alerts, "w"), stderr=self.notes, stdin=subprocess.DEVNULL)
         while "Ctrl-C ends it" not in open(f"{home}/notes").read():
             if self.child.poll() is not None:
@@ -45,6 +47,25 @@ class Agent:
         return open(f"{home}/notes").read().splitlines()[-1]
 
 
+    def memory(self):
+        """Megabytes: of the program and of its BPF maps. The rings are mapped twice, so resident memory would count them three times."""
+        program = maps = 0
+        with open(f"/proc/{self.child.pid}/smaps") as smaps:
+            for line in smaps:
+                if "-" in line.split(" ")[0]:
+                    ring = "bpf-map" in line
+                elif line.startswith("Pss:") and not ring:
+                    program += int(line.split()[1]) / 1000
+        seen = {}
+        for name in os.listdir(f"/proc/{self.child.pid}/fdinfo"):
+            with open(f"/proc/{self.child.pid}/fdinfo/{name}") as info:
+                fields = dict(line.split(":", 1) for line in info if ":" in line)
+            if "map_id" in fields:
+                seen[fields["map_id"]] = int(fields["memlock"]) / 1e6
+        maps = sum(seen.values())
+        return f"{program + maps:.0f} MB: {program:.0f} of the program, {maps:.0f} of its BPF maps"
+
+
 def free_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -57,6 +78,34 @@ def redis(port):
     rates = [float(row.split(",")[1].strip('"')) for row in out.splitlines()[1:]]
     return statistics.harmonic_mean(rates)
 
+
+data = os.environ.get("GABION_TEST_DATA", "../shared/data")
+official = [f"--rules={data}/falco-rules"] if os.path.isdir(f"{data}/falco-rules") else []
+all_on = f"{home}/all.yaml"
+if official:
+    listed = subprocess.run([gabion, "rules", "list", "--format", "json", *official[0].split("=")[1:]], capture_output=True, check=True)
+    with open(all_on, "w") as rules:
+        for rule in json.loads(listed.stdout):
+            if not rule.get("enabled", True):
+                rules.write(f"- rule: {json.dumps(rule['rule'])}\n  enabled: true\n  override: {{enabled: replace}}\n")
+        rules.write("- list: of_bench\n  items: []\n")
+    official.append(f"--rules={all_on}")
+
+# As many events as it takes, with all rules: it has one processor, who makes them the other.
+subprocess.run(["gcc", "-O2", f"{os.path.dirname(__file__)}/bench-events.c", "-o", f"{home}/events"], check=True)
+os.mkdir(f"{home}/files")
+for rate in (100_000, 250_000, 300_000, 350_000):
+    agent = Agent(*official, command=("taskset", "-c", "0"))
+    before, spent = agent.status(), agent.processor()
+    made, seconds = subprocess.run(["taskset", "-c", "1", f"{home}/events", f"{home}/files", str(rate), "5"],
+                                   capture_output=True, text=True, check=True).stdout.split()
+    time.sleep(0.5)
+    after, spent = agent.status(), agent.processor() - spent
+    told, left = after["events"] - before["events"], after["left_out"] - before["left_out"]
+    lost = [gap for gap in after["gaps"] if gap[1].startswith("events lost")]
+    print(f"live, {after['rules']} rules, {float(made) / float(seconds):.0f} calls/s made for {seconds} s: {told / float(seconds):.0f} events/s told, "
+          f"{100 * left / max(1, told + left):.0f} % left out in the kernel, lost {lost or 0}, {spent / float(seconds):.2f} of a core", flush=True)
+    print("the agent: " + agent.stop())
 
 port = free_port()
 server = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL)
@@ -111,7 +160,7 @@ while time.monotonic() < stop:
 spent, took = agent.processor() - before, time.monotonic() - begun
 status = agent.status()
 rate = (status["events"] - events) / took
-print(f"mix: {rate:.0f} events/s told, {spent / took:.4f} of a core, {status['memory'] / 1e6:.0f} MB resident, gaps {status['gaps']}")
+print(f"mix: {rate:.0f} events/s told, {spent / took:.4f} of a core, {agent.memory()}, gaps {status['gaps']}", flush=True)
 
 # From a program in memory to its alert.
 program = open("/bin/true", "rb").read()

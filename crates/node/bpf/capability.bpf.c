@@ -18,7 +18,7 @@ int BPF_PROG(on_capable, const struct cred *cred, struct user_namespace *of, con
 		return 0;
 	u32 pid = FIELD(task, tgid);
 	/* What the agent does must not hide what others in its control group do. */
-	if (pid == set->agent)
+	if (pid == set->agent || pid == set->helper)
 		return 0;
 	bpf_map_update_elem(&used, &key, &now, BPF_ANY);
 	if (!wanted(set, pid, cgroup))

@@ -25,7 +25,7 @@ MAP(buffers, BPF_MAP_TYPE_ARRAY, u32, struct buffer, 2, 0);
 static __always_inline bool wanted(struct settings *set, u32 pid, u64 cgroup)
 {
 	count(COUNT_SEEN);
-	if (pid == set->agent) {
+	if (pid == set->agent || pid == set->helper) {
 		count(LEFT_AGENT);
 		return false;
 	}

@@ -192,7 +192,7 @@ struct settings {
 	u32 failures;        /* tell calls that failed, too */
 	u32 only_listed;     /* control groups that are in no list are not told */
 	u32 named_sends;     /* a send that names no other end is not told: its connect was */
-	u32 spare;
+	u32 helper;          /* another process that is not told: the keeper */
 };
 
 enum counter {

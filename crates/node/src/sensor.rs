@@ -75,6 +75,8 @@ pub struct Sensor {
     checked: Instant,
     /// What runs must be looked up.
     stale: bool,
+    /// Which system calls are told, by number and by kind.
+    demanded: ([u64; 8], Vec<EventKind>),
 }
 
 /// The maps that are used after the start.
@@ -128,6 +130,7 @@ impl Sensor {
             known: Lost::default(),
             checked: Instant::now(),
             stale: true,
+            demanded: ([0; 8], Vec::new()),
         })
     }
 
@@ -169,12 +172,24 @@ impl Sensor {
         } else if !any {
             self.calls.clear();
         }
+        self.demanded = (bits, kinds.to_vec());
         update(&self.maps.settings, "settings", &[0; 4], &self.config.settings(bits, kinds))
     }
 
     /// Whether sends on connected sockets are told, from the next [`Self::demand`] on.
     pub fn tell_connected_sends(&mut self, told: bool) {
         self.config.connected_sends = told;
+    }
+
+    /// Tells nothing of what this process does, from now on, as nothing is told of what the agent does itself.
+    pub fn leave_out(&mut self, process: Option<u32>) -> Result<(), SensorError> {
+        let process = process.unwrap_or(0);
+        if self.config.helper == process {
+            return Ok(());
+        }
+        self.config.helper = process;
+        let settings = self.config.settings(self.demanded.0, &self.demanded.1);
+        update(&self.maps.settings, "settings", &[0; 4], &settings)
     }
 
     /// Whether what happens in a control group is told.

@@ -22,7 +22,7 @@ use gabion_detect::{
     baseline::{Settings, State as Standing},
     engine::Matching,
 };
-use gabion_model::{ContainerKey, Event, event::Subject};
+use gabion_model::{ContainerKey, Event, EventKind, event::Subject};
 use gabion_node::{
     containers::Origins,
     sensor::{Config, Feature, Sensor},
@@ -46,6 +46,11 @@ const KEEP: Duration = Duration::from_secs(1);
 /// How often is looked what is the agent's own.
 const GUARD: Duration = Duration::from_secs(10);
 
+/// Signals that programs send each other all day: the end of a child, and what the runtime of Go uses.
+const UNTOLD: [u32; 2] = [17, 23];
+/// How often the keeper is asked what it has decided.
+const ASK: Duration = Duration::from_millis(20);
+
 /// The agent at work.
 struct Watch<'a> {
     args: &'a AgentArgs,
@@ -63,6 +68,7 @@ struct Watch<'a> {
     /// When was last looked what is the agent's own.
     guarded: Instant,
     enforcement: Enforcement,
+    asked_keeper: Instant,
     /// How often something could not be written to the state directory, and why the last time.
     unkept: (u64, String),
     /// Whether sends on connected sockets are asked for, and which kinds of events.
@@ -123,7 +129,8 @@ impl<'a> Watch<'a> {
         if let Some(path) = &args.respond {
             judge.causes = automatic::read(path, &rules)?;
         }
-        let sensor = Sensor::open(Config { without: args.without.clone(), ..Config::default() })?;
+        let signals = (1..=31).filter(|signal| !UNTOLD.contains(signal)).collect();
+        let sensor = Sensor::open(Config { without: args.without.clone(), signals, ..Config::default() })?;
         let responder = Responder::open(&args.state, &args.never_touch)?;
         let enforcement =
             Enforcement::start(args.policy.as_deref(), &args.state, responder.active(), args.quiet)?;
@@ -141,6 +148,7 @@ impl<'a> Watch<'a> {
             own: Own::new(args),
             guarded: Instant::now(),
             enforcement,
+            asked_keeper: Instant::now(),
             unkept: (0, String::new()),
             asked_for: (true, Vec::new()),
         };
@@ -151,7 +159,7 @@ impl<'a> Watch<'a> {
 
     /// What happened since the last time.
     fn once(&mut self) -> anyhow::Result<()> {
-        let Self { sensor, names, judge, news, origins, enforcement, own, .. } = self;
+        let Self { sensor, names, judge, news, origins, enforcement, own, asked_keeper, .. } = self;
         // Containers that may need a policy.
         let mut started = Vec::new();
         let mut change = |change: Change, judge: &mut Judge, origins: &mut Origins, time| {
@@ -183,8 +191,12 @@ impl<'a> Watch<'a> {
         for news in news.borrow_mut().drain(..) {
             change(news, judge, origins, time);
         }
-        for ruling in enforcement.attend(&started, names)? {
-            judge.ruling(ruling);
+        if !started.is_empty() || asked_keeper.elapsed() >= ASK {
+            *asked_keeper = Instant::now();
+            for ruling in enforcement.attend(&started, names)? {
+                judge.ruling(ruling);
+            }
+            sensor.leave_out(enforcement.keeper().map(|(pid, _)| pid))?;
         }
         for wanted in std::mem::take(&mut self.judge.wanted) {
             match self.responder.respond(&wanted, &self.names, &mut self.enforcement, time) {
@@ -239,9 +251,15 @@ impl<'a> Watch<'a> {
         let mut kinds = self.judge.kinds();
         kinds.sort_unstable();
         kinds.dedup();
-        let calls = self.sensor.features().iter().find(|probed| probed.feature == Feature::Calls);
+        let used = |feature| {
+            self.sensor.features().iter().any(|probed| probed.feature == feature && probed.used.is_ok())
+        };
+        if used(Feature::Signals) {
+            // Whom a signal reaches is told as the node numbers them, and however it was sent.
+            kinds.retain(|kind| *kind != EventKind::Kill);
+        }
         let wanted = (sends, kinds);
-        if wanted != self.asked_for && calls.is_some_and(|calls| calls.used.is_ok()) {
+        if wanted != self.asked_for && used(Feature::Calls) {
             self.sensor.tell_connected_sends(sends);
             self.sensor.demand(&wanted.1)?;
             self.asked_for = wanted;

@@ -113,8 +113,8 @@ fn another_version(home: &Path) -> PathBuf {
     let line = b"int BPF_PROG(check_open";
     let places: Vec<usize> =
         bytes.windows(line.len()).enumerate().filter(|(_, at)| at == line).map(|(at, _)| at).collect();
-    let [place] = places[..] else { panic!("the line is there once: {places:?}") };
-    bytes[place + 1] = b'N';
+    assert_eq!(places.len(), 1, "the line is there once");
+    bytes[places[0] + 1] = b'N';
     let path = home.join("gabion-before");
     fs::write(&path, bytes).expect("writes");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets");

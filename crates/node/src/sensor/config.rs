@@ -34,6 +34,8 @@ pub struct Config {
     pub signals: Vec<u32>,
     /// The agent's own process is not told.
     pub without_agent: bool,
+    /// Another process that is not told; 0 is none.
+    pub helper: u32,
     /// Parts of the sensor that are left out.
     pub without: Vec<super::Feature>,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             budget: None,
             signals: SIGNALS.to_vec(),
             without_agent: true,
+            helper: 0,
             without: Vec::new(),
         }
     }
@@ -111,7 +114,7 @@ impl Config {
             self.failures.into(),
             0,
             named_sends,
-            0,
+            self.helper,
         ];
         let mut settings = Vec::with_capacity(136);
         settings.extend(calls.iter().chain(&longs).flat_map(|long| long.to_ne_bytes()));
