@@ -29,6 +29,7 @@ MAP(paths, BPF_MAP_TYPE_LPM_TRIE, struct path_key, struct path_rule, 65536, NO_P
 MAP(nets, BPF_MAP_TYPE_LPM_TRIE, struct net_key, struct net_rules, 16384, NO_PREALLOC);
 MAP(approved, BPF_MAP_TYPE_LRU_HASH, u32, struct stamp, 16384, 0);
 MAP(held, BPF_MAP_TYPE_HASH, u32, struct hold, 4096, 0); /* processes that wait for the keeper */
+MAP(spaces, BPF_MAP_TYPE_LRU_HASH, u64, u32, 4096, 0); /* mount namespaces that the keeper was told of */
 
 struct counts { u64 of[COUNTERS]; };
 MAP(counts, BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct counts, 1, 0);
@@ -182,81 +183,7 @@ static __always_inline bool keeper_lives(struct policy *policy)
 	return last && bpf_ktime_get_boot_ns() < *last + policy->deadline;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(guard_exec, struct task_struct *task, int old, struct linux_binprm *program)
-{
-	u32 id = policy_of(task, 0);
-	struct policy *policy = id ? bpf_map_lookup_elem(&policies, &id) : NULL;
-	if (!policy || !(policy->flags & (HAS_EXEC | HAS_FILES)))
-		return 0;
-	if (is_runtime(task)) {
-		count(COUNT_RUNTIME);
-		return 0;
-	}
-	struct file *file = FIELD(program, file);
-	struct inode *inode = FIELD(file, f_inode);
-	struct stamp stamp;
-	stamp_of(&stamp, inode);
-	if (is_agent(task, &stamp))
-		return 0;
-	struct decision *decision;
-	if ((policy->flags & IMAGE_ONLY) && brought(task, file, inode)) {
-		decision = decide(task, WHAT_EXEC, id, denial(policy), RUNG_KILL, RULE_NOT_IMAGE);
-		if (decision) {
-			name_program(decision, program, inode);
-			bpf_ringbuf_submit(decision, 0);
-		}
-		if (policy->mode == MODE_ENFORCE)
-			bpf_send_signal(9);
-		return 0;
-	}
-	u32 pid = FIELD(task, tgid);
-	struct stamp *known = bpf_map_lookup_elem(&approved, &pid);
-	if (known && same(known, &stamp)) {
-		bpf_map_delete_elem(&approved, &pid);
-		return 0;
-	}
-	bool holding = policy->mode == MODE_ENFORCE;
-	if (!holding || keeper_lives(policy)) {
-		decision = begin(task, WHAT_ASK, id);
-		if (decision) {
-			name_program(decision, program, inode);
-			decision->held = holding;
-			struct hold hold = {
-				.time = decision->time,
-				.cgroup = decision->cgroup,
-				.start = decision->start,
-				.stamp = stamp,
-				.policy = id,
-			};
-			if (!holding || !bpf_map_update_elem(&held, &pid, &hold, BPF_ANY)) {
-				if (holding)
-					bpf_send_signal(19);
-				bpf_ringbuf_submit(decision, 0);
-				return 0;
-			}
-			bpf_ringbuf_discard(decision, 0);
-		}
-		if (!holding) {
-			/* Nobody will look at it: that is a decision without a record. */
-			count(COUNT_DECIDED);
-			count(COUNT_LOST);
-			return 0;
-		}
-	}
-	/* Nobody can be asked. */
-	bool closed = policy->flags & FAIL_CLOSED;
-	decision = decide(task, WHAT_EXEC, id, closed ? DENIED : ALLOWED, RUNG_KILL, RULE_FAIL);
-	if (decision) {
-		name_program(decision, program, inode);
-		bpf_ringbuf_submit(decision, 0);
-	}
-	if (closed)
-		bpf_send_signal(9);
-	return 0;
-}
-
-/* --- paths, where there is BPF LSM --- */
+/* --- paths --- */
 
 #define WHOLE 4096 /* bytes of a path, its zero byte among them */
 #define PARTS 48   /* directories of a path, and mounts on the way */
@@ -351,6 +278,116 @@ static __always_inline void tell_path(struct decision *decision, struct scratch 
 	long size = bpf_probe_read_kernel_str(decision->text, TEXT, &scratch->path[scratch->at & (WHOLE - 1)]);
 	decision->size = size > 0 ? size - 1 : 0;
 	bpf_ringbuf_submit(decision, 0);
+}
+
+/* Whether the keeper was told of this mount namespace. It is, from now on. */
+static __always_inline bool is_known(struct task_struct *task)
+{
+	u64 space = (u64)FIELD(task, nsproxy, mnt_ns);
+	u32 yes = 1;
+	return bpf_map_lookup_elem(&spaces, &space) || bpf_map_update_elem(&spaces, &space, &yes, BPF_ANY);
+}
+
+/* What the rules about paths say of a program, which is told with the path. Whether it is denied. */
+static __always_inline bool denied_by_path(struct scratch *scratch, struct policy *policy, u32 id, struct file *file, u32 *rule)
+{
+	struct path_rule *found = rule_for(scratch, id * 2, &file->f_path);
+	/* A path that is no more is nobody's. */
+	if (found && !found->deny && FIELD(file, f_inode, i_nlink) == 0)
+		found = NULL;
+	*rule = found && found->deny ? found->rule : RULE_DEFAULT;
+	return found ? found->deny : !!(policy->flags & EXEC_DENIED);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(guard_exec, struct task_struct *task, int old, struct linux_binprm *program)
+{
+	u32 id = policy_of(task, 0);
+	struct policy *policy = id ? bpf_map_lookup_elem(&policies, &id) : NULL;
+	if (!policy || !(policy->flags & (HAS_EXEC | HAS_FILES)))
+		return 0;
+	if (is_runtime(task)) {
+		count(COUNT_RUNTIME);
+		return 0;
+	}
+	struct file *file = FIELD(program, file);
+	struct inode *inode = FIELD(file, f_inode);
+	struct stamp stamp;
+	stamp_of(&stamp, inode);
+	if (is_agent(task, &stamp))
+		return 0;
+	struct decision *decision;
+	if ((policy->flags & IMAGE_ONLY) && brought(task, file, inode)) {
+		decision = decide(task, WHAT_EXEC, id, denial(policy), RUNG_KILL, RULE_NOT_IMAGE);
+		if (decision) {
+			name_program(decision, program, inode);
+			bpf_ringbuf_submit(decision, 0);
+		}
+		if (policy->mode == MODE_ENFORCE)
+			bpf_send_signal(9);
+		return 0;
+	}
+	u32 pid = FIELD(task, tgid);
+	struct stamp *known = bpf_map_lookup_elem(&approved, &pid);
+	if (known && same(known, &stamp)) {
+		bpf_map_delete_elem(&approved, &pid);
+		return 0;
+	}
+	/* If content does not count, the path is enough, and nobody need be asked; but the keeper must hear of mounts that are new. */
+	bool alone = !(policy->flags & (HAS_DIGESTS | HAS_FILES)) && is_known(task);
+	struct scratch *scratch = alone ? take() : NULL;
+	if (scratch) {
+		u32 rule;
+		if (denied_by_path(scratch, policy, id, file, &rule)) {
+			decision = decide(task, WHAT_EXEC, id, denial(policy), RUNG_KILL, rule);
+			if (decision)
+				tell_path(decision, scratch, inode);
+			if (policy->mode == MODE_ENFORCE)
+				bpf_send_signal(9);
+		} else {
+			count(COUNT_ALLOWED);
+		}
+		give_back(scratch);
+		return 0;
+	}
+	bool holding = policy->mode == MODE_ENFORCE;
+	if (!holding || keeper_lives(policy)) {
+		decision = begin(task, WHAT_ASK, id);
+		if (decision) {
+			name_program(decision, program, inode);
+			decision->held = holding;
+			struct hold hold = {
+				.time = decision->time,
+				.cgroup = decision->cgroup,
+				.start = decision->start,
+				.stamp = stamp,
+				.policy = id,
+			};
+			if (!holding || !bpf_map_update_elem(&held, &pid, &hold, BPF_ANY)) {
+				if (holding)
+					bpf_send_signal(19);
+				bpf_ringbuf_submit(decision, 0);
+				return 0;
+			}
+			bpf_ringbuf_discard(decision, 0);
+		}
+		if (!holding) {
+			/* Nobody will look at it: that is a decision without a record. */
+			count(COUNT_DECIDED);
+			count(COUNT_LOST);
+			return 0;
+		}
+	}
+	/* Nobody can be asked. */
+	bool closed = policy->flags & FAIL_CLOSED;
+	decision = decide(task, WHAT_EXEC, id, closed ? DENIED : ALLOWED, RUNG_KILL, RULE_FAIL);
+	if (decision) {
+		name_program(decision, program, inode);
+		bpf_ringbuf_submit(decision, 0);
+	}
+	if (closed)
+		bpf_send_signal(9);
+	return 0;
 }
 
 SEC("lsm/bprm_check_security")

@@ -60,21 +60,29 @@ impl Group {
 
     /// Asks for events of what is mounted at a path from now on.
     pub(super) fn mark(&self, on: On, mask: u64, path: &Path) -> io::Result<()> {
-        let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Errno::INVAL)?;
         let on = match on {
             On::Mount => libc::FAN_MARK_MOUNT,
             On::FileSystem => libc::FAN_MARK_FILESYSTEM,
         };
+        self.change(libc::FAN_MARK_ADD | on, mask, path)
+    }
+
+    /// Asks nothing about an open file, until it is written to.
+    pub(super) fn ignore(&self, mask: u64, file: BorrowedFd<'_>) -> io::Result<()> {
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        self.change(libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK, mask, Path::new(&link))
+    }
+
+    /// Asks about all files again.
+    pub(super) fn ignore_none(&self) -> io::Result<()> {
+        self.change(libc::FAN_MARK_FLUSH, 0, Path::new("/"))
+    }
+
+    fn change(&self, how: u32, mask: u64, path: &Path) -> io::Result<()> {
+        let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Errno::INVAL)?;
         // SAFETY: the path ends with a zero byte and is read only.
-        let done = unsafe {
-            libc::fanotify_mark(
-                self.0.as_raw_fd(),
-                libc::FAN_MARK_ADD | on,
-                mask,
-                libc::AT_FDCWD,
-                path.as_ptr(),
-            )
-        };
+        let done =
+            unsafe { libc::fanotify_mark(self.0.as_raw_fd(), how, mask, libc::AT_FDCWD, path.as_ptr()) };
         checked(done).map(|_| ())
     }
 

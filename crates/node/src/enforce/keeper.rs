@@ -74,8 +74,8 @@ pub(super) struct Keeper {
     asked: u64,
     /// The dynamic loaders of programs that were allowed last, by process; and the generation before that.
     loaders: [HashMap<u32, (u64, u64)>; 2],
-    /// Control groups whose policy is new, and since when.
-    fresh: BTreeMap<u64, u64>,
+    /// Files that nobody is asked about.
+    ignored: usize,
     allowed: u64,
     passed: u64,
     /// What other versions of the programs have left, and until when is looked for more.
@@ -145,7 +145,7 @@ impl Keeper {
             pending: BTreeMap::new(),
             asked: 0,
             loaders: [HashMap::new(), HashMap::new()],
-            fresh: BTreeMap::new(),
+            ignored: 0,
             allowed: 0,
             passed: 0,
             older: Vec::new(),
@@ -165,6 +165,7 @@ impl Keeper {
         self.state.fill(&mut kernel, agent)?;
         self.state.reasons = kernel.reasons.clone();
         self.state.save()?;
+        kernel.forget_spaces();
         let (found, last) = (kernel.found, kernel.last_beat());
         kernel.beat(now())?;
         let older = kernel.replace(false).map_err(|error| EnforceError::Pins(options.pins.clone(), error))?;

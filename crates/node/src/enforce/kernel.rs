@@ -66,7 +66,7 @@ pub(super) struct Kernel {
     pub(super) found: bool,
 }
 
-const MAPS: [&str; 12] = [
+const MAPS: [&str; 13] = [
     "settings",
     "heartbeat",
     "host_root",
@@ -76,6 +76,7 @@ const MAPS: [&str; 12] = [
     "nets",
     "approved",
     "held",
+    "spaces",
     "counts",
     "decisions",
     "scratches",
@@ -174,6 +175,12 @@ impl Kernel {
         for (&net, rules) in of.nets() {
             let _ = self.maps["nets"].delete(&wire::net_rules(id, net, rules).0);
         }
+    }
+
+    /// Tells us of all mount namespaces again, as none is marked.
+    pub(super) fn forget_spaces(&self) {
+        let spaces = &self.maps["spaces"];
+        spaces.keys().for_each(|space| drop(spaces.delete(&space)));
     }
 
     /// Forgets all policies and groups: what an earlier keeper knew is told anew.

@@ -14,7 +14,7 @@ use gabion_model::{
     event::{Rung, Task, Verdict},
 };
 use rustix::{
-    fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    fd::{AsFd, AsRawFd as _, OwnedFd},
     fs::{fstat, stat},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
@@ -27,8 +27,8 @@ use std::{
 /// Generations of loaders are of this size.
 const LOADERS: usize = 4096;
 
-/// A policy is new for so long, in nanoseconds: what was being executed when it came has not been asked about as a whole.
-const FRESH: u64 = 2_000_000_000;
+/// Programs that nobody need be asked about.
+const IGNORED: usize = 8192;
 
 /// Who waits for the answer.
 #[derive(Debug)]
@@ -248,20 +248,23 @@ impl Keeper {
         let pid = who.task.pid;
         let denied = judged.deny && who.found.policy.enforces();
         if let Waits::Call(file) = waits {
-            if denied
-                && self.kernel.is_some()
-                && is_loader(&program.path)
-                && self.is_newer(who.found.group, pid)
-            {
-                // It may be that of a program that was opened before there was a policy. Whichever is executed has not been
-                // approved, so it is asked about before its first instruction.
+            let checked = self.kernel.as_ref().is_some_and(|kernel| kernel.uses("exec"));
+            if denied && checked && is_loader(&program.path) {
+                // It may be that of a program that was allowed. Whatever is executed without an approval is looked at before its
+                // first instruction, so this one, too, if it is executed itself.
                 self.passed += 1;
                 return self.answer(waits, pid, true);
             }
+            let name = process::loader(file);
             let loader = (!denied && who.found.policy.exec_denied())
-                .then(|| process::loader(file).and_then(|loader| process::find(pid, &loader)))
+                .then(|| process::find(pid, name.as_ref()?))
                 .flatten();
-            self.remember_loader(pid, loader);
+            let usual = name.as_ref().is_none_or(|name| is_loader(name));
+            let by_path = !who.found.policy.has_digests() && !who.found.policy.has_files();
+            if !denied && checked && usual && by_path && process::is_elf(file) {
+                self.ignore(file, loader.as_ref().map(|(loader, _)| loader));
+            }
+            self.remember_loader(pid, loader.map(|(_, identity)| identity));
             if !denied && let Some(kernel) = &self.kernel {
                 // Without it the program is asked about once more, before its first instruction.
                 let _ = kernel.approve(pid, program.stamp);
@@ -270,17 +273,28 @@ impl Keeper {
         self.settle(waits, who, What::Exec { path: program.path, digest }, judged);
     }
 
-    /// A control group has another policy from now on.
-    pub(super) fn renewed(&mut self, group: u64) {
-        let time = now();
-        self.fresh.retain(|_, since| time.saturating_sub(*since) < FRESH);
-        self.fresh.insert(group, time);
+    /// Nobody need be asked about a program that was allowed, until it is written to or policies change: by which path it is executed is
+    /// looked at in the kernel, before its first instruction. Nor about its loader, which is opened for it each time.
+    fn ignore(&mut self, program: &File, loader: Option<&OwnedFd>) {
+        if self.ignored >= IGNORED {
+            self.renewed();
+        }
+        let Some(group) = &self.group else { return };
+        for file in [Some(program.as_fd()), loader.map(AsFd::as_fd)].into_iter().flatten() {
+            // If it cannot be, it is asked about.
+            self.ignored += usize::from(group.ignore(EXEC, file).is_ok());
+        }
     }
 
-    /// Whether the policy of a group has come lately, and after this process had started.
-    fn is_newer(&self, group: u64, pid: u32) -> bool {
-        let since = self.fresh.get(&group).filter(|since| now().saturating_sub(**since) < FRESH);
-        since.is_some_and(|since| process::start(pid) <= *since)
+    /// Policies have changed: all programs are asked about again.
+    pub(super) fn renewed(&mut self) {
+        if self.ignored > 0
+            && let Some(group) = &self.group
+        {
+            // Those that are not asked about are denied by a signal then.
+            let _ = group.ignore_none();
+            self.ignored = 0;
+        }
     }
 
     /// The kernel opens the loader of a program that was allowed, and asks about it, too.

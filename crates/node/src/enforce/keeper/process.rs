@@ -81,6 +81,12 @@ pub(super) fn stamp(stat: &Stat) -> Stamp {
     }
 }
 
+/// Whether a file is a program in machine code: the kernel executes it itself, and not with the help of another.
+pub(super) fn is_elf(program: &File) -> bool {
+    let mut head = [0; 4];
+    program.read_exact_at(&mut head, 0).is_ok() && head == *b"\x7fELF"
+}
+
 /// The dynamic loader that an ELF program names.
 pub(super) fn loader(program: &File) -> Option<Vec<u8>> {
     let mut head = [0; 64];
@@ -118,12 +124,12 @@ pub(super) fn loader(program: &File) -> Option<Vec<u8>> {
     None
 }
 
-/// Device and inode of a path, as a process sees it. Nothing is opened for reading, so nobody is asked.
-pub(super) fn find(pid: u32, path: &[u8]) -> Option<(u64, u64)> {
+/// A file with this path, as a process sees it, and its device and inode. Nothing is opened for reading, so nobody is asked.
+pub(super) fn find(pid: u32, path: &[u8]) -> Option<(OwnedFd, (u64, u64))> {
     let root = open_root(pid).ok()?;
     let file = beneath(root.as_fd(), path, ResolveFlags::empty()).ok()?;
-    let stat = rfs::fstat(file).ok()?;
-    Some((stat.st_dev, stat.st_ino))
+    let stat = rfs::fstat(&file).ok()?;
+    Some((file, (stat.st_dev, stat.st_ino)))
 }
 
 /// The root directory of a process.

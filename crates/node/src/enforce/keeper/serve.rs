@@ -112,8 +112,8 @@ impl Keeper {
     pub(super) fn request(&mut self, request: Request) -> Reply {
         // What was decided by the policies there are is recorded by their names.
         self.decided();
-        if let Request::Set { group, .. } = &request {
-            self.renewed(*group);
+        if !matches!(request, Request::Hello | Request::Take { .. } | Request::Stats) {
+            self.renewed();
         }
         let kernel = self.kernel.as_mut();
         let done = match request {

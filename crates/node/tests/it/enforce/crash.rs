@@ -141,6 +141,8 @@ fn without_a_keeper_the_kernel_goes_on_and_nothing_hangs() {
     let connect = ConnectRules { default: Choice::Deny, ..ConnectRules::default() };
     let mut policy = Policy { connect, ..denying() };
     policy.fail = Fail { mode: FailMode::Closed, deadline_ms: 100 };
+    // Content counts, so somebody must look at it.
+    policy.exec.deny_digests = vec![gabion_model::Digest::sha256([7; 32])];
     enforcer.set(container.group(), "alone", &policy).expect("set");
     container.start();
     assert_eq!(container.exec(&["/bin/helper", "udp", "127.0.0.1", "9"]), "errno:1");
@@ -164,6 +166,31 @@ fn without_a_keeper_the_kernel_goes_on_and_nothing_hangs() {
     // The policies are there again.
     assert_eq!(container.exec(&["/bin/helper", "run", "/bin/other"]), "ran\nexit:0");
     assert_eq!(container.exec(&["/bin/helper", "run", "/bin/denied"]), "errno:1");
+    reconciled(&mut enforcer);
+    enforcer.stop().expect("stops");
+}
+
+#[test]
+fn paths_are_decided_about_without_a_keeper() {
+    let Some(stand) = Stand::new("paths_are_decided_about_without_a_keeper") else { return };
+    let mut enforcer = stand.enforcer();
+    let container = stand.container("paths", &["/bin/helper", "wait"]);
+    let fail = Fail { mode: FailMode::Closed, deadline_ms: 100 };
+    enforcer.set(container.group(), "paths", &Policy { fail, ..denying() }).expect("set");
+    container.start();
+    assert_eq!(container.exec(&["/bin/helper", "run", "/bin/other"]), "ran\nexit:0");
+    kill(enforcer.keeper());
+    let begun = Instant::now();
+    crate::machine::wait_for("the deadline", || (begun.elapsed() > Duration::from_millis(200)).then_some(()));
+    assert_eq!(container.exec(&["/bin/helper", "run", "/bin/other"]), "ran\nexit:0");
+    let denied = container.exec(&["/bin/helper", "run", "/bin/denied"]);
+    assert!(["signal:9", "errno:1"].contains(&&*denied), "{denied}");
+    let decisions = take(&mut enforcer);
+    let last = decisions.last().expect("it is recorded");
+    assert!(
+        matches!(last.verdict, Verdict::Denied(_)) && last.rule == "exec.deny /bin/denied",
+        "{decisions:?}"
+    );
     reconciled(&mut enforcer);
     enforcer.stop().expect("stops");
 }
