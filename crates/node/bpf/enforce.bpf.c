@@ -283,7 +283,13 @@ static __always_inline void tell_path(struct decision *decision, struct scratch 
 /* Whether the keeper was told of this mount namespace. It is, from now on. */
 static __always_inline bool is_known(struct task_struct *task)
 {
-	u64 space = (u64)FIELD(task, nsproxy, mnt_ns);
+	struct mnt_namespace *of = (void *)FIELD(task, nsproxy, mnt_ns);
+	/* Its address is given to another one when it is gone, its number is not. */
+	u64 space = (u64)of;
+	if (bpf_core_field_exists(of->ns.ns_id))
+		space = FIELD(of, ns.ns_id);
+	else if (bpf_core_field_exists(of->seq))
+		space = FIELD(of, seq);
 	u32 yes = 1;
 	return bpf_map_lookup_elem(&spaces, &space) || bpf_map_update_elem(&spaces, &space, &yes, BPF_ANY);
 }

@@ -145,7 +145,8 @@ struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
 
 /* Processes */
-struct ns_common { u32 inum; };
+struct ns_common { u32 inum; u64 ns_id; /* since 6.18 */ };
+struct mnt_namespace { struct ns_common ns; u64 seq; /* until then */ };
 struct pid_namespace { u32 level; struct ns_common ns; };
 struct upid { int nr; struct pid_namespace *ns; };
 struct pid { u32 level; struct upid numbers[1]; };
