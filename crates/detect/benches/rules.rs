@@ -12,6 +12,7 @@
 
 use gabion_detect::{
     engine::{Engine, Fields, Matching},
+    recording::{Node, own::Writer},
     rules::{RuleFile, RuleSet, load},
     state::{Limits, State},
 };
@@ -70,6 +71,28 @@ fn main() {
         number / best,
         best * 1e9 / number
     );
+    let (plain, stored) = recorded(&events);
+    println!("recorded: {stored:.0} bytes an event, {plain:.0} before compression, checkpoints included");
+}
+
+/// Bytes an event takes in a recording: before it is compressed, and as it is stored.
+fn recorded(events: &[Made]) -> (f64, f64) {
+    let mut state = State::new(Limits::default(), "node-1", START - 1);
+    servers(&mut state);
+    let node = Node { name: "node-1".to_owned(), boot: START - 1 };
+    let mut writer = Writer::new(Vec::new(), &node, &state, START).expect("written");
+    let mut number = 0;
+    for turn in 0..TURNS {
+        for made in events {
+            number += 1;
+            let event = made.event(number, turn);
+            state.apply(&event);
+            writer.write(&event, &state).expect("written");
+        }
+    }
+    let plain = writer.written().plain;
+    let stored = writer.finish().expect("written").len();
+    (plain as f64 / number as f64, stored as f64 / number as f64)
 }
 
 fn official(data: &std::path::Path) -> Option<RuleSet> {
