@@ -1,7 +1,7 @@
 //! How large the database is, how long it takes to build, to open and to match, and what a day's change costs to fetch.
 //!
 //! ```text
-//! GABION_BENCH_ADVISORIES=../shared/data/advisories cargo bench -p gabion-advisory --bench database [-- feeds | synthetic]
+//! GABION_BENCH_ADVISORIES=$PWD/../shared/data/advisories cargo bench -p gabion-advisory --bench database [-- feeds | synthetic]
 //! ```
 //!
 //! - `feeds`: the shared feeds, each a source; a day's change of all of them in one.

@@ -413,21 +413,13 @@ int BPF_PROG(check_exec, struct linux_binprm *program, int before)
 	struct scratch *scratch = take();
 	if (!scratch)
 		return 0; /* guard_exec finds no approval, and holds it */
-	struct path_rule *found = rule_for(scratch, id * 2, &file->f_path);
-	/* A path that is no more is nobody's. */
-	if (found && !found->deny && FIELD(inode, i_nlink) == 0)
-		found = NULL;
-	bool deny = false, sure = true;
-	u32 rule = RULE_DEFAULT;
+	u32 rule;
+	bool deny = denied_by_path(scratch, policy, id, file, &rule);
+	/* Content comes after paths, but for paths that are denied. */
+	bool sure = rule != RULE_DEFAULT || !(policy->flags & HAS_DIGESTS);
 	if ((policy->flags & IMAGE_ONLY) && brought(task, file, inode)) {
-		deny = true;
+		deny = sure = true;
 		rule = RULE_NOT_IMAGE;
-	} else if (found && found->deny) {
-		deny = true;
-		rule = found->rule;
-	} else {
-		sure = !(policy->flags & HAS_DIGESTS);
-		deny = !found && (policy->flags & EXEC_DENIED);
 	}
 	int answer = 0;
 	if (sure && deny) {

@@ -21,16 +21,12 @@ pub(super) fn touches_agent(cx: Context<'_>, buffer: &mut Vec<u8>) -> bool {
         Value::Uint(number) => Some(*number),
         _ => None,
     };
-    let thread = || {
-        let pid = number("pid").or_else(|| number("tid")).and_then(|pid| u32::try_from(pid).ok());
-        pid.is_some_and(|pid| guard.threads.contains(&pid))
-    };
     match event.kind {
-        // The sensor tells whom a signal reaches as the node numbers them, wherever it comes from ...
-        K::Kill | K::Tkill | K::Tgkill => thread(),
-        // ... and the arguments of calls as the caller does.
-        K::Ptrace | K::ProcessVmWritev | K::PerfEventOpen => {
-            cx.process.is_some_and(|process| !process.is_in_namespace()) && thread()
+        // In a namespace of processes numbers mean others, and nobody there can reach the agent.
+        K::Kill | K::Tkill | K::Tgkill | K::Ptrace | K::ProcessVmWritev | K::PerfEventOpen => {
+            let pid = number("pid").or_else(|| number("tid")).and_then(|pid| u32::try_from(pid).ok());
+            cx.process.is_none_or(|process| !process.is_in_namespace())
+                && pid.is_some_and(|pid| guard.threads.contains(&pid))
         }
         K::Bpf => {
             let Some(object) = event.fd.filter(|_| event.result >= 0) else { return false };

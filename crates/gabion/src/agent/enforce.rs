@@ -161,7 +161,8 @@ impl Enforcement {
             let begun = if let Ok(found) = Enforcer::find(options.clone()) {
                 found
             } else {
-                if !self.given {
+                // Policies that an earlier agent was given are there for longer.
+                if !self.given && !options.state.join("policies").exists() {
                     fs::write(mark(&self.state), "").context("cannot write to the state directory")?;
                 }
                 Enforcer::start(Options { default: self.file.default.clone(), ..options })?

@@ -93,20 +93,14 @@ impl Responder {
     pub(super) fn open(state: &Path, never: &[String]) -> anyhow::Result<Self> {
         let audit = Audit::open(state)?;
         let path = state.join("active.json");
-        let active = match fs::read(&path) {
+        let active: BTreeMap<u64, Response> = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
                 format!("cannot read {}\nhint: it lists responses that last", path.display())
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        // Who was held for evidence by an agent that ended meanwhile goes on.
-        if let Ok(held) = fs::read(state.join(HELD)) {
-            let groups: Vec<String> = serde_json::from_slice(&held).unwrap_or_default();
-            for group in groups {
-                let _ = respond::thaw(group.as_bytes());
-            }
-        }
+        thaw_held(state, &active);
         Ok(Self {
             state: state.to_owned(),
             audit,
@@ -172,11 +166,14 @@ impl Responder {
                     if !wanted.dry_run {
                         self.begin(wanted, &mut response)?;
                     }
+                    let mut told = Vec::new();
                     if !wanted.dry_run && wanted.evidence {
-                        self.collect(wanted, response)?;
-                        return Ok(Answer::Later(id));
+                        match self.collect(wanted, &response) {
+                            Ok(()) => return Ok(Answer::Later(id)),
+                            Err(error) => told.push(without_evidence(&error)),
+                        }
                     }
-                    carry_out(wanted, &response, Vec::new(), names, enforcement)
+                    carry_out(wanted, &response, told, names, enforcement)
                 }
             }
         };
@@ -203,10 +200,10 @@ impl Responder {
     }
 
     /// Holds a container still and begins to collect.
-    fn collect(&mut self, wanted: &Wanted, mut response: Response) -> anyhow::Result<()> {
+    fn collect(&mut self, wanted: &Wanted, response: &Response) -> anyhow::Result<()> {
         let into = self.state.join("evidence").join(response.id.to_string());
         fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
-        response.evidence = Some(into.display().to_string());
+        let response = Response { evidence: Some(into.display().to_string()), ..response.clone() };
         let group = response.target.group.clone().into_bytes();
         let groups = self.collecting.iter().map(|one| &one.response).chain([&response]);
         let groups: Vec<String> = groups.map(|response| response.target.group.clone()).collect();
@@ -225,13 +222,14 @@ impl Responder {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Goes on with the responses whose evidence has been collected; with `all`, once it has been.
+    /// Goes on with the responses whose evidence has been collected; with `all`, once it has been. Gives what became of each, by its
+    /// number.
     pub(super) fn collected(
         &mut self,
         all: bool,
         names: &Names,
         enforcement: &mut Enforcement,
-    ) -> Vec<anyhow::Result<Response>> {
+    ) -> Vec<(u64, anyhow::Result<Response>)> {
         if !all && !self.collecting.iter().any(|one| one.evidence.is_finished()) {
             return Vec::new();
         }
@@ -249,10 +247,9 @@ impl Responder {
                 Ok(Collected { processes, files, left_out, .. }) => {
                     format!("evidence of {processes} processes, {files} files, {left_out} left out")
                 }
-                // To lose evidence is no reason to let go on what is to be stopped.
                 Err(error) => {
                     response.evidence = None;
-                    format!("evidence could not be collected ({error:#})")
+                    without_evidence(&error)
                 }
             };
             response.outcome = carry_out(&wanted, &response, vec![told], names, enforcement);
@@ -262,11 +259,12 @@ impl Responder {
                 // Whoever is gone needs no thawing.
                 let _ = respond::thaw(response.target.group.as_bytes());
             }
-            done.push(self.finish(&wanted, response));
+            done.push((response.id, self.finish(&wanted, response)));
         }
         let groups: Vec<String> =
             self.collecting.iter().map(|one| one.response.target.group.clone()).collect();
-        done.extend(self.keep_held(&groups).err().map(Err));
+        // If it cannot be written, the next agent thaws who is not frozen, which does nothing.
+        let _ = self.keep_held(&groups);
         done
     }
 
@@ -394,6 +392,25 @@ impl Responder {
         fs::write(&new, serde_json::to_vec(&self.active)?)
             .and_then(|()| fs::rename(&new, &path))
             .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// To lose evidence is no reason to let go on what is to be stopped.
+fn without_evidence(error: &anyhow::Error) -> String {
+    format!("evidence could not be collected ({error:#})")
+}
+
+/// Who was held for evidence by an agent that ended meanwhile goes on, but for those that a response keeps frozen.
+fn thaw_held(state: &Path, active: &BTreeMap<u64, Response>) {
+    // What cannot be read names nobody.
+    let held = fs::read(state.join(HELD)).unwrap_or_default();
+    let groups: Vec<String> = serde_json::from_slice(&held).unwrap_or_default();
+    let stays = |group: &String| {
+        active.values().any(|one| matches!(one.action, Action::Freeze { .. }) && one.target.group == *group)
+    };
+    for group in groups.iter().filter(|group| !stays(group)) {
+        // Who has ended needs no thawing.
+        let _ = respond::thaw(group.as_bytes());
     }
 }
 

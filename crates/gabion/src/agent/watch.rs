@@ -211,16 +211,16 @@ impl<'a> Watch<'a> {
 
     /// Goes on with responses whose evidence has been collected.
     fn collected(&mut self, all: bool) {
-        for done in self.responder.collected(all, &self.names, &mut self.enforcement) {
-            match done {
-                Ok(response) => match self.asked.remove(&response.id) {
-                    Some(mut back) => {
-                        let value = serde_json::to_value(&response).unwrap_or_default();
-                        back.send(Line::Done(value));
-                    }
-                    None => self.tell_response(&response),
-                },
-                Err(error) => self.failed(&error),
+        for (id, done) in self.responder.collected(all, &self.names, &mut self.enforcement) {
+            if let Err(error) = &done {
+                self.failed(error);
+            }
+            let told = done.and_then(|response| Ok((serde_json::to_value(&response)?, response)));
+            match (self.asked.remove(&id), told) {
+                (Some(mut back), Ok((value, _))) => drop(back.send(Line::Done(value))),
+                (Some(mut back), Err(error)) => drop(back.send(Line::Error(format!("{error:#}")))),
+                (None, Ok((_, response))) => self.tell_response(&response),
+                (None, Err(_)) => {}
             }
         }
     }

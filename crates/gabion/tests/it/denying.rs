@@ -1,7 +1,7 @@
 //! What a response or a policy that is read again denies to a container that runs.
 
 use crate::{
-    agent::{Agent, Running},
+    running::{Agent, Running},
     support::{can_run, directory, run, wait_for},
 };
 use serde_json::Value;
@@ -120,5 +120,8 @@ fn policies_and_responses_are_read_again_with_the_rules() {
     wait_for("the response", || tries.0.status() == "stopped");
     agent.stop();
     let state = home.path().join("state");
-    run(Command::new(env!("CARGO_BIN_EXE_gabion")).args(["agent", "--stop-enforcing", "--state"]).arg(state));
+    run(Command::new(env!("CARGO_BIN_EXE_gabion"))
+        .args(["agent", "--stop-enforcing", "--state"])
+        .arg(&state));
+    assert!(!state.join("keeper/policies").exists(), "the next keeper does not go on with it");
 }

@@ -1,7 +1,7 @@
 //! The agent with a policy: it denies, it goes on when the agent is killed, and it ends when it is told to.
 
 use crate::{
-    agent::{Running, container},
+    running::{Running, container},
     support::{can_run, directory, run, wait_for},
 };
 use serde_json::Value;

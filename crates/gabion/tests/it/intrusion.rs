@@ -7,7 +7,7 @@
 //! Their roots are overlays over `/` of this machine, so their programs are Debian's; each has a network namespace of its own on one bridge.
 
 use crate::{
-    agent::Agent,
+    running::Agent,
     support::{can_run, directory, run, wait_for},
 };
 use rustix::fs::XattrFlags;

@@ -24,6 +24,7 @@ mod plan;
 mod registry;
 mod replay;
 mod rules;
+mod running;
 mod support;
 mod symbols;
 mod tampering;

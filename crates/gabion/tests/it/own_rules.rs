@@ -15,7 +15,7 @@ mod ground;
 mod noise;
 
 use crate::{
-    agent::Agent,
+    running::Agent,
     support::{can_run, directory, run, wait_for},
 };
 use cases::{CASES, Case, SETUP};

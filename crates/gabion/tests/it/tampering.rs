@@ -1,8 +1,8 @@
 //! Whoever signals, traces or changes the agent is told; the agent itself, and who only asks it, is not.
 
 use crate::{
-    agent::Agent,
     own_rules::act,
+    running::Agent,
     support::{can_run, directory, run, wait_for},
 };
 use std::{fs, process::Command};

@@ -115,6 +115,8 @@ pub(super) fn run(options: &Options) -> Result<(), EnforceError> {
     if let Some(kernel) = keeper.kernel.take() {
         kernel.remove().map_err(|error| EnforceError::Pins(options.pins.clone(), error))?;
     }
+    // The next keeper must not go on with what was ended.
+    fs::remove_file(options.state.join("policies")).map_err(failed)?;
     drop(lock);
     Ok(())
 }

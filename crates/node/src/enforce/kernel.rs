@@ -39,8 +39,6 @@ use wire::{Settings, Stamp};
 static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/enforce.bpf.o")));
 
 const BPF_FS: i64 = 0xcafe_4a11;
-/// No ring of another version has more bytes.
-const BATCH_OF_OLDER: u64 = 1 << 30;
 /// Bytes of the ring of decisions, as the object says.
 const RING: u32 = 4 << 20;
 

@@ -1,7 +1,7 @@
 //! What the programs of another version leave when they are replaced: processes that they have stopped, decisions that nobody has taken
 //! yet, and what they have counted. Some may still run for a moment after they were detached.
 
-use super::{BATCH_OF_OLDER, counted, wire::Told};
+use super::{counted, wire::Told};
 use crate::sensor::ring::Ring;
 use libbpf_rs::{MapCore as _, MapHandle};
 use std::{os::fd::AsFd as _, path::Path};
@@ -35,7 +35,8 @@ impl Older {
     pub(in crate::enforce) fn told(&mut self, known: impl Fn(u64) -> bool) -> Vec<Told> {
         let Some(ring) = &mut self.ring else { return Vec::new() };
         let mut places = Vec::new();
-        ring.gather(ring.end(), BATCH_OF_OLDER, |place| places.push(place));
+        // All that is there: a ring has no more than its size.
+        ring.gather(ring.end(), u64::MAX, |place| places.push(place));
         let new = places.into_iter().filter(|place| !known(place.offset + 1));
         let told = new.filter_map(|place| Told::read(ring.bytes(place))).collect();
         ring.release();

@@ -146,6 +146,9 @@ fn without_a_keeper_the_kernel_goes_on_and_nothing_hangs() {
     enforcer.set(container.group(), "alone", &policy).expect("set");
     container.start();
     assert_eq!(container.exec(&["/bin/helper", "udp", "127.0.0.1", "9"]), "errno:1");
+    // The kernel has decided; that the keeper has taken it before it dies makes the order one.
+    let recorded = |enforcer: &mut Enforcer| enforcer.stats().expect("stats").recorded == 1;
+    crate::machine::wait_for("its record", || recorded(&mut enforcer).then_some(()));
     kill(enforcer.keeper());
     // Longer than the deadline: then whatever is executed in the container is denied, and the host goes on.
     let begun = Instant::now();
