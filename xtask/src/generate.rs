@@ -1,5 +1,5 @@
 //! What is committed and made from something else. Rust from the protobuf definitions in `crates/api/proto`, without
-//! `protoc`: `protox` compiles them, `tonic-prost-build` writes the clients. And the segment of the starter records.
+//! `protoc`: `protox` compiles them, `tonic-prost-build` writes the clients, and of our own the servers, too. And the segment of the starter records.
 
 use anyhow::Context;
 use std::{
@@ -35,22 +35,28 @@ pub(crate) fn starter() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whose definitions: the folder, the file that includes what is made of them, and whether Gabion is the server.
+const OF: [(&str, &str, bool); 2] = [("containerd", "mod.rs", false), ("gabion", "gabion.rs", true)];
+
 fn write(proto: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
-    let mut files: Vec<PathBuf> = fs::read_dir(proto.join("containerd"))
-        .with_context(|| format!("reading {}", proto.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<_>>()?;
-    files.sort();
-    let descriptors = protox::compile(&files, [proto]).context("compiling the definitions")?;
-    tonic_prost_build::configure()
-        .build_server(false)
-        .build_transport(false)
-        .emit_rerun_if_changed(false)
-        .include_file("mod.rs")
-        .out_dir(to)
-        .compile_fds(descriptors)
-        .context("writing the clients")
+    for (folder, include, server) in OF {
+        let mut files: Vec<PathBuf> = fs::read_dir(proto.join(folder))
+            .with_context(|| format!("reading {}", proto.join(folder).display()))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<_>>()?;
+        files.sort();
+        let descriptors = protox::compile(&files, [proto]).context("compiling the definitions")?;
+        tonic_prost_build::configure()
+            .build_server(server)
+            .build_transport(false)
+            .emit_rerun_if_changed(false)
+            .include_file(include)
+            .out_dir(to)
+            .compile_fds(descriptors)
+            .with_context(|| format!("writing the code of {folder}"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

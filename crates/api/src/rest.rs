@@ -1,0 +1,97 @@
+//! The REST contract: what the hub answers under `/api/v1`, and what it is asked.
+//!
+//! ```text
+//!   GET /api/v1/findings?severity=critical,high&sort=-priority&limit=50 ──► Page<Finding>
+//!   { "items": [...], "total": 812, "next": "WzkwLCJmXyJd" }        &cursor=WzkwLCJmXyJd brings the next fifty
+//! ```
+//!
+//! Times are milliseconds since 1970 in UTC. Ids are opaque. What is not known is absent (`null`), never empty or zero.
+//! An error is a [`Problem`] with the status that fits.
+
+mod access;
+mod events;
+mod findings;
+mod inventory;
+mod overview;
+mod runtime;
+
+pub use access::{
+    AuditEntry, JoinToken, Login, Me, NewJoinToken, NewToken, NewUser, PasswordChange, Role, Token, User,
+    UserChange,
+};
+pub use events::{Bucket, Event, EventPage, Histogram, Unsearched};
+pub use findings::{
+    Advisory, AdvisoryDetail, AffectedImage, Exception, ExceptionKind, Finding, FindingDetail, FindingKind,
+    NewException, NewPlan, PlanChange, Planned, Progress, Rollout, Severity, State, StateChange,
+};
+pub use inventory::{
+    AspectCoverage, Container, Counts, CoverageState, Factor, Image, ImageDetail, ImageName, ImagePackage,
+    ImageTree, Layer, Node, NodeDetail, NodeState, Package, PackagePlace, TreeImage, TreeNode, Unused,
+    Workload, WorkloadDetail,
+};
+pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
+pub use runtime::{
+    Alert, AlertChange, AlertState, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
+    IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
+    ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
+};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Milliseconds since 1970, in UTC.
+pub type Millis = i64;
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// What to send as `cursor` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// One sentence, in lower case.
+    pub error: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Something has changed: what a live view listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// Images, packages, findings.
+    Findings,
+    /// Containers and workloads.
+    Workloads,
+    /// Alerts.
+    Alerts,
+    /// Incidents.
+    Incidents,
+    /// Nodes and their agents.
+    Nodes,
+    /// Responses.
+    Responses,
+}
+
+impl Topic {
+    /// The word for it in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Findings => "findings",
+            Self::Workloads => "workloads",
+            Self::Alerts => "alerts",
+            Self::Incidents => "incidents",
+            Self::Nodes => "nodes",
+            Self::Responses => "responses",
+        }
+    }
+}
