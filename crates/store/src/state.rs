@@ -1,0 +1,181 @@
+//! The state of a hub: who is there, what is wrong with it, what becomes of it, who may do what.
+//!
+//! ```text
+//!   inventory of a node ─► containers ─► workloads ─┐
+//!   report of a scan ────► images, packages ────────┼─► findings: their life is computed from what runs ─► history
+//!   alerts, incidents of a node ────────────────────┘
+//! ```
+//!
+//! One code path for both databases: statements are static text with `?` where values go, ids and JSON are TEXT, times BIGINT. What a list
+//! shows is kept in its rows and refreshed when something it rests on changes, so that lists stay fast in a large estate.
+
+mod access;
+mod alerts;
+mod backup;
+mod containers;
+mod exceptions;
+mod findings;
+mod flows;
+mod images;
+mod incidents;
+mod list;
+mod nodes;
+mod overview;
+mod responses;
+mod schema;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod workloads;
+
+pub use access::{Caller, NewSession, Scope, StoredUser};
+pub use alerts::severity as severity_of_priority;
+pub use alerts::{AlertFilter, NewAlert};
+pub use containers::{NewContainer, Seen};
+pub use exceptions::Covered;
+pub use findings::FindingFilter;
+pub use flows::NewFlow;
+pub use images::{ImageFilter, repository, severity};
+pub use incidents::NewIncident;
+pub use list::Paging;
+pub use nodes::NewNode;
+pub use overview::Numbers;
+pub use workloads::WorkloadFilter;
+
+use gabion_api::rest::Millis;
+use sqlx::{AnyConnection, AnyPool, Executor, any::AnyPoolOptions};
+use std::{fmt::Write, path::Path, time::Duration};
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, beside the hub.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// Why the state could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The database does not answer, or refuses.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Its schema could not be brought up to date.
+    #[error("the schema of the database could not be brought up to date: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// What is kept is not understood.
+    #[error("a row of the database is not understood: {0}")]
+    Row(String),
+    /// There is no such thing.
+    #[error("there is no {what} {id:?}")]
+    Absent {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// It cannot be done as it was asked.
+    #[error("{0}")]
+    Refused(String),
+    /// A cursor that this hub has not made.
+    #[error("the cursor is not of this list")]
+    Cursor,
+    /// The URL names no database that can be used.
+    #[error("{0:?} is no URL of a database: sqlite:FILE or postgres://USER@HOST/NAME is expected")]
+    Url(String),
+}
+
+/// What one call may answer.
+pub type Result<T> = std::result::Result<T, StateError>;
+
+/// The state of a hub.
+#[derive(Clone, Debug)]
+pub struct State {
+    pool: AnyPool,
+    kind: Kind,
+}
+
+impl State {
+    /// Opens the database and brings its schema up to date. `url` is `sqlite:FILE` or `postgres://...`.
+    pub async fn open(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let (kind, url) = match url.split_once(':') {
+            Some(("sqlite", file)) => {
+                (Kind::Sqlite, format!("sqlite:{}?mode=rwc", file.trim_start_matches("//")))
+            }
+            Some(("postgres" | "postgresql", _)) => (Kind::Postgres, url.to_owned()),
+            _ => return Err(StateError::Url(url.to_owned())),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(10))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if kind == Kind::Sqlite {
+                        // An acknowledged alert is on the disk: FULL.
+                        connection
+                            .execute(
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
+                                 PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY",
+                            )
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
+            .await?;
+        let state = Self { pool, kind };
+        schema::migrate(&state).await?;
+        Ok(state)
+    }
+
+    /// In a file of a directory.
+    pub async fn in_directory(directory: &Path) -> Result<Self> {
+        Self::open(&format!("sqlite:{}", directory.join("hub.db").display())).await
+    }
+
+    /// Which database it is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sql::q("SELECT 1").one(&self.pool).await.map(drop)
+    }
+
+    /// Writes that belong together. SQLite is told at once that it will be written, as a reader that becomes a writer may have to
+    /// give up.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        })
+    }
+}
+
+/// A connection within a transaction.
+type Tx<'a> = &'a mut AnyConnection;
+
+/// A list as it is kept in a column.
+fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A list as it was kept.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| StateError::Row(error.to_string()))
+}
+
+/// 80 bits of a hash as an id.
+fn short_id(prefix: &str, hash: &[u8]) -> String {
+    hash.iter().take(10).fold(format!("{prefix}-"), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+/// A day in milliseconds.
+const DAY: Millis = 24 * 3600 * 1000;

@@ -1,0 +1,272 @@
+//! Containers: what a node says that runs there, compared with what it said before.
+
+use super::{
+    Paging, Result, Scope, State, Tx,
+    list::{Key, List, containing},
+    sql::{Columns, Query, q},
+    to_json,
+};
+use gabion_api::rest::{Container, Millis, Page};
+use sqlx::any::AnyRow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A container, as its node tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewContainer {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its workload.
+    pub workload: String,
+    /// The id of its image; empty if that is not known.
+    pub image: String,
+    /// The digest of the manifest of its image; empty if that is not known.
+    pub manifest: String,
+    /// The name of its image.
+    pub image_name: String,
+    /// What runs it.
+    pub runtime: String,
+    /// Its namespace in Kubernetes.
+    pub namespace: Option<String>,
+    /// Its pod.
+    pub pod: Option<String>,
+    /// Whether it has all privileges.
+    pub privileged: Option<bool>,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Its labels, and those of its pod.
+    pub labels: BTreeMap<String, String>,
+    /// Ports on which it listens.
+    pub listens: Vec<String>,
+    /// Where its image can be scanned, as `gabion scan` takes it; empty if it cannot.
+    pub target: String,
+    /// When it was made.
+    pub started: Millis,
+    /// What of it is not known.
+    pub unknown: Vec<String>,
+}
+
+/// What an inventory has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Something is different from before.
+    pub changed: bool,
+    /// Images that nobody has scanned, and where that can be done on this node: it is asked for by now.
+    pub scan: Vec<(String, String)>,
+}
+
+/// A scan that was asked for and did not come is asked for again after so long.
+const AGAIN: Millis = 15 * 60 * 1000;
+/// One that failed.
+const AFTER_FAILURE: Millis = 6 * 3600 * 1000;
+
+const LIST: List = List {
+    columns: "container.*",
+    from: "container LEFT JOIN workload ON workload.name = container.workload",
+    id: "container.id",
+    keys: &[
+        Key { name: "name", column: "container.name", text: true },
+        Key { name: "started", column: "container.started", text: false },
+        Key { name: "workload", column: "container.workload", text: true },
+    ],
+    down: false,
+};
+
+fn read(row: &AnyRow) -> Result<Container> {
+    Ok(Container {
+        id: row.text("id")?,
+        name: row.text("name")?,
+        node: row.text("node")?,
+        workload: row.text("workload")?,
+        image: row.maybe_text("image")?,
+        image_name: row.text("image_name")?,
+        runtime: row.text("runtime")?,
+        namespace: row.maybe_text("namespace")?,
+        pod: row.maybe_text("pod")?,
+        privileged: row.maybe_int("privileged")?.map(|flag| flag != 0),
+        addresses: row.json("addresses")?,
+        started: row.int("started")?,
+        ended: row.maybe_int("ended")?,
+        unknown: row.json("unknown")?,
+    })
+}
+
+impl State {
+    /// What runs on a node now, all of it.
+    pub async fn inventory(&self, node: &str, containers: &[NewContainer], now: Millis) -> Result<Seen> {
+        let mut tx = self.begin().await?;
+        let rows = q("SELECT id, workload, image, name, image_name, addresses, listens, target FROM container WHERE node = ? AND ended IS NULL")
+            .bind(node).all(&mut *tx).await?;
+        let mut before = HashMap::new();
+        for row in &rows {
+            before.insert(row.text("id")?, row);
+        }
+        let mut seen = Seen::default();
+        let (mut workloads, mut images) = (BTreeSet::new(), BTreeSet::new());
+        for container in containers {
+            let old = before.remove(&container.id);
+            let same = match old {
+                Some(row) => {
+                    row.text("workload")? == container.workload
+                        && row.maybe_text("image")?.unwrap_or_default() == container.image
+                        && row.text("name")? == container.name
+                        && row.text("image_name")? == container.image_name
+                        && row.text("addresses")? == to_json(&container.addresses)
+                        && row.text("listens")? == to_json(&container.listens)
+                        && row.text("target")? == container.target
+                }
+                None => false,
+            };
+            if same {
+                continue;
+            }
+            seen.changed = true;
+            if let Some(row) = old {
+                workloads.insert(row.text("workload")?);
+                images.extend(row.maybe_text("image")?);
+            }
+            keep(&mut tx, node, container, now).await?;
+            workloads.insert(container.workload.clone());
+            if !container.image.is_empty() {
+                images.insert(container.image.clone());
+                self.image_seen(&mut tx, container, now).await?;
+            }
+        }
+        for (id, row) in before {
+            seen.changed = true;
+            q("UPDATE container SET ended = ? WHERE id = ?").bind(now).bind(&id).run(&mut *tx).await?;
+            workloads.insert(row.text("workload")?);
+            images.extend(row.maybe_text("image")?);
+        }
+        q("UPDATE node SET running = ?, seen = ? WHERE id = ?")
+            .bind(containers.len() as u64)
+            .bind(now)
+            .bind(node)
+            .run(&mut *tx)
+            .await?;
+        if seen.changed {
+            self.refresh(&mut tx, &images, &workloads, now).await?;
+        }
+        for container in
+            containers.iter().filter(|container| !container.target.is_empty() && !container.image.is_empty())
+        {
+            // What failed elsewhere may be there where a new container runs.
+            let after = if images.contains(&container.image) { now } else { now - AFTER_FAILURE };
+            let asked = q("UPDATE image SET asked = ? WHERE id = ? AND scanned IS NULL AND (asked IS NULL \
+                 OR (failed IS NULL AND asked < ?) OR (failed IS NOT NULL AND asked < ?))")
+            .bind(now)
+            .bind(&container.image)
+            .bind(now - AGAIN)
+            .bind(after)
+            .run(&mut *tx)
+            .await?;
+            if asked > 0 {
+                seen.scan.push((container.image.clone(), container.target.clone()));
+            }
+        }
+        tx.commit().await?;
+        Ok(seen)
+    }
+
+    /// What rests on images and workloads is computed again.
+    pub(super) async fn refresh(
+        &self,
+        tx: Tx<'_>,
+        images: &BTreeSet<String>,
+        workloads: &BTreeSet<String>,
+        now: Millis,
+    ) -> Result<()> {
+        let mut repositories = BTreeSet::new();
+        for image in images {
+            let row = q("SELECT repository FROM image WHERE id = ?").bind(image).first(&mut *tx).await?;
+            if let Some(row) = row {
+                repositories.insert(row.text("repository")?);
+            }
+        }
+        for repository in &repositories {
+            self.refresh_repository(&mut *tx, repository, now).await?;
+        }
+        for workload in workloads {
+            self.refresh_workload(&mut *tx, workload, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Containers.
+    pub async fn containers(
+        &self,
+        text: &str,
+        running: Option<bool>,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<Container>> {
+        let filter = |mut query: Query| {
+            if !text.is_empty() {
+                let pattern = containing(text);
+                query = query
+                    .push(" AND (LOWER(container.name) LIKE ? ESCAPE '!' OR LOWER(container.image_name) LIKE ? ESCAPE '!' OR container.id LIKE ? ESCAPE '!')")
+                    .bind(&pattern).bind(&pattern).bind(pattern);
+            }
+            query = match running {
+                Some(true) => query.push(" AND container.ended IS NULL"),
+                Some(false) => query.push(" AND container.ended IS NOT NULL"),
+                None => query,
+            };
+            scope.limit(query, "workload.owner", Some("workload.namespace"))
+        };
+        self.page(LIST, paging, filter, read).await
+    }
+
+    /// Containers by one of their columns: those that run, and if it is wanted those that ended last.
+    pub(super) async fn containers_of(
+        &self,
+        column: &'static str,
+        id: &str,
+        ended: bool,
+    ) -> Result<Vec<Container>> {
+        let query = q("SELECT * FROM container WHERE ").push(column).push(" = ?").bind(id);
+        let query = if ended { query } else { query.push(" AND ended IS NULL") };
+        let rows = query
+            .push(" ORDER BY COALESCE(ended, 9223372036854775807) DESC, name LIMIT 200")
+            .all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The name and the workload of a container, by its id or the beginning of it.
+    pub async fn container_names(&self, id: &str) -> Result<Option<(String, String)>> {
+        let row = q("SELECT name, workload FROM container WHERE id = ? OR (id >= ? AND id < ?) LIMIT 1")
+            .bind(id)
+            .bind(id)
+            .bind(after(id))
+            .first(&self.pool)
+            .await?;
+        row.map(|row| Ok((row.text("name")?, row.text("workload")?))).transpose()
+    }
+
+    /// Containers that have ended are forgotten after a while.
+    pub async fn forget_containers(&self, before: Millis) -> Result<u64> {
+        q("DELETE FROM container WHERE ended < ?").bind(before).run(&self.pool).await
+    }
+}
+
+/// What comes after all ids that begin with this one, of which all digits are hexadecimal.
+pub(super) fn after(id: &str) -> String {
+    if id.len() < 12 { id.to_owned() } else { format!("{id}g") }
+}
+
+async fn keep(tx: Tx<'_>, node: &str, container: &NewContainer, now: Millis) -> Result<()> {
+    let image = Some(container.image.clone()).filter(|image| !image.is_empty());
+    let started = if container.started > 0 { container.started } else { now };
+    q("INSERT INTO container (id, name, node, workload, image, image_name, runtime, namespace, pod, privileged, addresses, labels, \
+       listens, target, started, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+       ON CONFLICT (id) DO UPDATE SET name = excluded.name, node = excluded.node, workload = excluded.workload, image = excluded.image, \
+       image_name = excluded.image_name, privileged = excluded.privileged, addresses = excluded.addresses, labels = excluded.labels, \
+       listens = excluded.listens, target = excluded.target, unknown = excluded.unknown, ended = NULL")
+        .bind(&container.id).bind(&container.name).bind(node).bind(&container.workload).bind(image).bind(&container.image_name)
+        .bind(&container.runtime).bind(container.namespace.clone()).bind(container.pod.clone())
+        .bind(container.privileged.map(i64::from)).bind(to_json(&container.addresses)).bind(to_json(&container.labels))
+        .bind(to_json(&container.listens)).bind(&container.target).bind(started).bind(to_json(&container.unknown))
+        .run(tx).await.map(drop)
+}

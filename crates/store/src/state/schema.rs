@@ -1,0 +1,138 @@
+//! The schema, as steps from one version to the next. A step that has been released is never changed.
+
+use super::{Kind, Result, State};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+/// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
+const STEPS: [(&str, &str); 1] = [("first", FIRST)];
+
+const FIRST: &str = "
+CREATE TABLE node (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, joined BIGINT NOT NULL, seen BIGINT NOT NULL, removed BIGINT,
+    version TEXT NOT NULL, kernel TEXT NOT NULL, os TEXT, arch TEXT NOT NULL,
+    running BIGINT NOT NULL DEFAULT 0, waiting BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}'
+);
+CREATE TABLE join_token (
+    hash TEXT PRIMARY KEY, created BIGINT NOT NULL, created_by TEXT NOT NULL, expires BIGINT NOT NULL, uses BIGINT NOT NULL
+);
+CREATE TABLE image (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, repository TEXT NOT NULL, manifest TEXT, os TEXT, platform TEXT, created BIGINT,
+    first_seen BIGINT NOT NULL, scanned BIGINT, failed TEXT, asked BIGINT, size BIGINT NOT NULL DEFAULT 0,
+    packages BIGINT NOT NULL DEFAULT 0, critical BIGINT NOT NULL DEFAULT 0, high BIGINT NOT NULL DEFAULT 0,
+    medium BIGINT NOT NULL DEFAULT 0, low BIGINT NOT NULL DEFAULT 0, running BIGINT NOT NULL DEFAULT 0,
+    coverage TEXT NOT NULL DEFAULT 'not-evaluated', owner TEXT, urgency BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX image_repository ON image (repository);
+CREATE TABLE image_name (
+    name TEXT NOT NULL, image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE, since BIGINT NOT NULL, until BIGINT,
+    PRIMARY KEY (name, image, since)
+);
+CREATE INDEX image_name_image ON image_name (image);
+CREATE TABLE report (image TEXT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE, time BIGINT NOT NULL, body {blob} NOT NULL);
+CREATE TABLE package (
+    image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE, number BIGINT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    version TEXT NOT NULL, purl TEXT NOT NULL, layer BIGINT, path TEXT, findings BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (image, number)
+);
+CREATE INDEX package_name ON package (name, kind);
+CREATE TABLE finding (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, rule TEXT NOT NULL, title TEXT NOT NULL, severity BIGINT NOT NULL,
+    priority BIGINT NOT NULL, repository TEXT NOT NULL, image TEXT NOT NULL, place TEXT NOT NULL, fixed_version TEXT,
+    exploited BIGINT NOT NULL, epss DOUBLE PRECISION, state TEXT NOT NULL, fixed BIGINT NOT NULL, running BIGINT NOT NULL,
+    first_seen BIGINT NOT NULL, since BIGINT NOT NULL, due BIGINT, owner TEXT, exception TEXT, exception_id TEXT,
+    verified BIGINT, planned_by TEXT, planned_at BIGINT, planned_due BIGINT, planned_note TEXT
+);
+CREATE INDEX finding_repository ON finding (repository);
+CREATE INDEX finding_rule ON finding (rule);
+CREATE INDEX finding_priority ON finding (priority, id);
+CREATE TABLE image_finding (
+    image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE, finding TEXT NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    stable TEXT NOT NULL, PRIMARY KEY (image, finding)
+);
+CREATE INDEX image_finding_finding ON image_finding (finding);
+CREATE TABLE finding_change (
+    finding TEXT NOT NULL REFERENCES finding (id) ON DELETE CASCADE, time BIGINT NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL
+);
+CREATE INDEX finding_change_finding ON finding_change (finding, time);
+CREATE TABLE exception (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, rule TEXT NOT NULL, repository TEXT, owner TEXT NOT NULL, reason TEXT NOT NULL,
+    expires BIGINT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, ended BIGINT
+);
+CREATE TABLE container (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, node TEXT NOT NULL REFERENCES node (id), workload TEXT NOT NULL, image TEXT,
+    image_name TEXT NOT NULL, runtime TEXT NOT NULL, namespace TEXT, pod TEXT, privileged BIGINT, addresses TEXT NOT NULL,
+    labels TEXT NOT NULL, listens TEXT NOT NULL, target TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT, unknown TEXT NOT NULL
+);
+CREATE INDEX container_node ON container (node, ended);
+CREATE INDEX container_image ON container (image, ended);
+CREATE INDEX container_workload ON container (workload, ended);
+CREATE TABLE workload (
+    name TEXT PRIMARY KEY, namespace TEXT, owner TEXT, first_seen BIGINT NOT NULL, running BIGINT NOT NULL, nodes TEXT NOT NULL,
+    images TEXT NOT NULL, critical BIGINT NOT NULL, high BIGINT NOT NULL, medium BIGINT NOT NULL, low BIGINT NOT NULL,
+    risk BIGINT NOT NULL, factors TEXT NOT NULL, alerts BIGINT NOT NULL, incidents BIGINT NOT NULL, coverage TEXT NOT NULL
+);
+CREATE TABLE alert (
+    id TEXT PRIMARY KEY, first BIGINT NOT NULL, last BIGINT NOT NULL, many BIGINT NOT NULL, rule TEXT NOT NULL,
+    priority TEXT NOT NULL, severity BIGINT NOT NULL, message TEXT NOT NULL, node TEXT NOT NULL, container TEXT, workload TEXT,
+    incident TEXT, techniques TEXT NOT NULL, state TEXT NOT NULL, fields TEXT NOT NULL, owner TEXT, namespace TEXT
+);
+CREATE INDEX alert_last ON alert (last, id);
+CREATE INDEX alert_rule ON alert (rule, last);
+CREATE INDEX alert_workload ON alert (workload, last);
+CREATE INDEX alert_incident ON alert (incident);
+CREATE TABLE alert_mark (node TEXT PRIMARY KEY, kept BIGINT NOT NULL);
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY, node TEXT NOT NULL, title TEXT NOT NULL, severity BIGINT NOT NULL, began BIGINT NOT NULL,
+    updated BIGINT NOT NULL, containers TEXT NOT NULL, tactics TEXT NOT NULL, techniques TEXT NOT NULL, state TEXT NOT NULL,
+    story TEXT NOT NULL, picture TEXT NOT NULL, owner TEXT, namespace TEXT
+);
+CREATE INDEX incident_updated ON incident (updated, id);
+CREATE TABLE response (
+    id TEXT PRIMARY KEY, number BIGINT, time BIGINT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL, action TEXT NOT NULL,
+    node TEXT NOT NULL, target TEXT NOT NULL, until BIGINT, state TEXT NOT NULL, outcome TEXT NOT NULL, incident TEXT
+);
+CREATE INDEX response_time ON response (time, id);
+CREATE TABLE account (
+    name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, owners TEXT NOT NULL, namespaces TEXT NOT NULL,
+    created BIGINT NOT NULL, seen BIGINT, disabled BIGINT NOT NULL
+);
+CREATE TABLE session (
+    hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE, csrf TEXT NOT NULL,
+    created BIGINT NOT NULL, used BIGINT NOT NULL, expires BIGINT NOT NULL
+);
+CREATE TABLE token (
+    id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL, owners TEXT NOT NULL,
+    namespaces TEXT NOT NULL, created_by TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT
+);
+CREATE TABLE audit (
+    id TEXT PRIMARY KEY, time BIGINT NOT NULL, created_by TEXT NOT NULL, origin TEXT NOT NULL, action TEXT NOT NULL,
+    target TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE INDEX audit_time ON audit (time, id);
+CREATE TABLE day (
+    day BIGINT PRIMARY KEY, critical BIGINT NOT NULL, high BIGINT NOT NULL, medium BIGINT NOT NULL, low BIGINT NOT NULL,
+    alerts BIGINT NOT NULL, verified BIGINT NOT NULL
+);
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE flow (
+    source TEXT NOT NULL, target TEXT NOT NULL, target_kind TEXT NOT NULL, port BIGINT NOT NULL, protocol TEXT NOT NULL,
+    hour BIGINT NOT NULL, many BIGINT NOT NULL, denied BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+    PRIMARY KEY (source, target, port, protocol, hour)
+);
+CREATE INDEX flow_hour ON flow (hour);
+";
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(state: &State) -> Result<()> {
+    let blob = match state.kind {
+        Kind::Sqlite => "BLOB",
+        Kind::Postgres => "BYTEA",
+    };
+    let steps = STEPS.iter().zip(1..).map(|((name, text), number)| {
+        let text = AssertSqlSafe(text.replace("{blob}", blob)).into_sql_str();
+        Migration::new(number, (*name).into(), MigrationType::Simple, text, false)
+    });
+    Migrator::with_migrations(steps.collect()).run(&state.pool).await?;
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! The life of findings: from open to verified, by what runs.
+
+use super::{super::*, *};
+use gabion_api::rest::{ExceptionKind, NewException, NewPlan, Severity as Level, State as Life};
+
+const WEB: &str = "registry.example/shop/web";
+
+async fn finding(state: &State, rule: &str, now: Millis) -> gabion_api::rest::Finding {
+    let wanted = FindingFilter { rule: Some(rule.to_owned()), ..FindingFilter::default() };
+    let mut found = state.findings(&wanted, &ALL, &Paging::default(), now).await.expect("a page").items;
+    assert_eq!(found.len(), 1, "{rule}");
+    found.remove(0)
+}
+
+#[test]
+fn a_finding_goes_from_open_to_verified_and_back_by_what_runs() {
+    on_both(|state| async move {
+        let (one, two) = (format!("{WEB}:1"), format!("{WEB}:2"));
+        let old =
+            report(&one, 1, "3.0.1", vec![vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::High)]);
+        let new = report(&two, 2, "3.0.2", Vec::new());
+        let (old_id, new_id) = (image_id(&old), image_id(&new));
+        node(&state, "n").await;
+        let c = |id: &str, image: &str, name: &str| container(id, "shop/web", image, name);
+
+        let seen =
+            state.inventory("n", &[c("a", &old_id, &one), c("b", &old_id, &one)], T0).await.expect("kept");
+        assert_eq!(seen.scan, [(old_id.clone(), format!("containerd:{one}"))]);
+        // It is asked for once.
+        assert_eq!(
+            state
+                .inventory("n", &[c("a", &old_id, &one), c("b", &old_id, &one)], T0 + 1)
+                .await
+                .expect("kept"),
+            Seen::default()
+        );
+        state.keep_report(&old_id, &one, &old, Some("shop"), T0).await.expect("kept");
+        let found = finding(&state, "CVE-2024-1", T0).await;
+        assert_eq!(
+            (found.state, found.rollout.fixed, found.rollout.running, found.place.as_str()),
+            (Life::Open, 0, 2, "openssl 3.0.1")
+        );
+        assert_eq!(found.owner.as_deref(), Some("shop"));
+
+        state
+            .plan(
+                &NewPlan { findings: vec![found.id.clone()], due: Some(T0 + 5), note: "soon".to_owned() },
+                "ann",
+                &ALL,
+                T0 + 1,
+            )
+            .await
+            .expect("planned");
+        let found = finding(&state, "CVE-2024-1", T0).await;
+        assert_eq!((found.state, found.due), (Life::Planned, Some(T0 + 5)));
+
+        // A later image without it is known, but does not run.
+        state.keep_report(&new_id, &two, &new, Some("shop"), T0 + 2).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Fixed);
+
+        state.inventory("n", &[c("a", &old_id, &one), c("d", &new_id, &two)], T0 + 3).await.expect("kept");
+        let found = finding(&state, "CVE-2024-1", T0).await;
+        assert_eq!((found.state, found.rollout.fixed, found.rollout.running), (Life::RollingOut, 1, 2));
+
+        state.inventory("n", &[c("e", &new_id, &two), c("d", &new_id, &two)], T0 + 4).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Verified);
+        let workload = state.workload("shop/web", &ALL, T0 + 4).await.expect("is there");
+        assert_eq!((workload.workload.open.high, workload.workload.running), (0, 2));
+
+        // A rollback.
+        state.inventory("n", &[c("a", &old_id, &one), c("d", &new_id, &two)], T0 + 5).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Reopened);
+        let detail = state.finding(&found.id, &ALL, T0 + 5).await.expect("is there");
+        let lives: Vec<Life> = detail.history.iter().rev().map(|change| change.state).collect();
+        assert_eq!(
+            lives,
+            [Life::Open, Life::Planned, Life::Fixed, Life::RollingOut, Life::Verified, Life::Reopened]
+        );
+        assert_eq!(detail.report["rule"], "CVE-2024-1");
+
+        state.inventory("n", &[], T0 + 6).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::NotRunning);
+    });
+}
+
+#[test]
+fn nothing_is_verified_while_an_image_runs_that_nobody_has_scanned() {
+    on_both(|state| async move {
+        let one = format!("{WEB}:1");
+        let old =
+            report(&one, 1, "3.0.1", vec![vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::High)]);
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "w", &image_id(&old), &one)], T0).await.expect("kept");
+        state.keep_report(&image_id(&old), &one, &old, None, T0).await.expect("kept");
+        let unknown = format!("sha256:{}", "ee".repeat(32));
+        state
+            .inventory("n", &[container("b", "w", &unknown, &format!("{WEB}:2"))], T0 + 1)
+            .await
+            .expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Open);
+        let numbers = state.numbers(&ALL, T0 + 1).await.expect("numbers");
+        assert_eq!((numbers.images, numbers.containers), ([1, 0, 0], [1, 0]));
+    });
+}
+
+#[test]
+fn a_scan_that_failed_is_tried_again_later_and_where_a_new_container_runs() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        let c = |id: &str| container(id, "w", "sha256:aa", "w:1");
+        let ask = |containers: Vec<NewContainer>, now| {
+            let state = state.clone();
+            async move { state.inventory("n", &containers, now).await.expect("kept").scan.len() }
+        };
+        assert_eq!(ask(vec![c("a")], T0).await, 1);
+        state.scan_failed("sha256:aa", "it is gone").await.expect("kept");
+        assert_eq!(
+            state.image("sha256:aa", &ALL).await.expect("is there").image.failed.as_deref(),
+            Some("it is gone")
+        );
+        assert_eq!(ask(vec![c("a")], T0 + MINUTE).await, 0);
+        assert_eq!(ask(vec![c("a"), c("b")], T0 + 2 * MINUTE).await, 1);
+        assert_eq!(ask(vec![c("a"), c("b")], T0 + 3 * MINUTE).await, 0);
+        assert_eq!(ask(vec![c("a"), c("b")], T0 + 400 * MINUTE).await, 1);
+    });
+}
+
+#[test]
+fn an_exception_suppresses_until_it_expires() {
+    on_both(|state| async move {
+        let one = format!("{WEB}:1");
+        let found = vec![
+            vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::Critical),
+            vulnerability("CVE-2024-2", "openssl", "3.0.1", Severity::Low),
+        ];
+        let scanned = report(&one, 1, "3.0.1", found);
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "w", &image_id(&scanned), &one)], T0).await.expect("kept");
+        state.keep_report(&image_id(&scanned), &one, &scanned, None, T0).await.expect("kept");
+        let risk = state.workload("w", &ALL, T0).await.expect("is there").workload.risk;
+        assert!(risk > 1.5, "{risk}");
+        let new = NewException {
+            kind: ExceptionKind::RiskAcceptance,
+            rule: "CVE-2024-1".to_owned(),
+            repository: Some("registry.example/shop/*".to_owned()),
+            owner: "ann".to_owned(),
+            reason: "not reachable".to_owned(),
+            expires: T0 + 1000,
+            dry_run: true,
+        };
+        // A dry run tells and keeps nothing.
+        assert_eq!(state.add_exception("x", &new, "ann", T0).await.expect("told").findings, 1);
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.exception, None);
+        let kept = state
+            .add_exception("x", &NewException { dry_run: false, ..new.clone() }, "ann", T0)
+            .await
+            .expect("kept");
+        assert_eq!((kept.findings, kept.in_force), (1, true));
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.exception, Some(ExceptionKind::RiskAcceptance));
+        assert_eq!(finding(&state, "CVE-2024-2", T0).await.exception, None);
+        let image = state.image(&image_id(&scanned), &ALL).await.expect("is there").image;
+        assert_eq!((image.open.critical, image.open.low), (0, 1));
+        assert!(state.workload("w", &ALL, T0).await.expect("is there").workload.risk < risk);
+        // One that is for others, or for no time, is none.
+        for wrong in [
+            NewException { expires: T0 - 1, ..new.clone() },
+            NewException { reason: " ".to_owned(), ..new.clone() },
+            NewException { rule: "[".to_owned(), ..new },
+        ] {
+            assert!(matches!(state.add_exception("y", &wrong, "ann", T0).await, Err(StateError::Refused(_))));
+        }
+        assert_eq!(state.expire_exceptions(T0 + 999).await.expect("done"), 0);
+        assert_eq!(state.expire_exceptions(T0 + 1000).await.expect("done"), 1);
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.exception, None);
+        let all = state.exceptions(None, &ALL, &Paging::default(), T0 + 1000).await.expect("a page");
+        assert!(!all.items[0].in_force);
+    });
+}
+
+#[test]
+fn alerts_are_kept_once_and_counted() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        state
+            .inventory("n", &[container("0123456789abcdef", "shop/web", "", "web:1")], T0)
+            .await
+            .expect("kept");
+        let alert = |number| NewAlert {
+            number,
+            time: T0 + number.cast_signed(),
+            rule: "Shell".to_owned(),
+            priority: "Critical".to_owned(),
+            incident: Some(1),
+            container: "0123456789ab".to_owned(),
+            container_name: "web".to_owned(),
+            message: "a shell \0 in it".to_owned(),
+            techniques: vec!["T1059".to_owned()],
+            ..NewAlert::default()
+        };
+        assert_eq!(state.keep_alerts("n", &[alert(1), alert(2)], T0 + 10).await.expect("kept"), 2);
+        // What was sent and not acknowledged comes again.
+        assert_eq!(state.keep_alerts("n", &[alert(1), alert(2), alert(3)], T0 + 10).await.expect("kept"), 3);
+        assert_eq!(state.keep_alerts("n", &[alert(2)], T0 + 10).await.expect("kept"), 3);
+        let alerts = state.alerts(&AlertFilter::default(), &ALL, &Paging::default()).await.expect("a page");
+        assert_eq!(alerts.total, 1);
+        let told = &alerts.items[0];
+        assert_eq!((told.count, told.first, told.last, told.severity), (3, T0 + 1, T0 + 3, Level::Critical));
+        assert_eq!((told.workload.as_deref(), told.incident.as_deref()), (Some("shop/web"), Some("n-1")));
+        assert_eq!(state.alerts_by_technique(T0, &ALL).await.expect("counts").get("T1059"), Some(&3));
+        let incident = NewIncident {
+            number: 1,
+            title: "a shell".to_owned(),
+            severity: Level::Critical,
+            began: T0,
+            updated: T0 + 3,
+            containers: vec!["web".to_owned()],
+            tactics: vec!["execution".to_owned()],
+            techniques: vec!["T1059".to_owned()],
+            story: "{}".to_owned(),
+            picture: String::new(),
+        };
+        state.keep_incident("n", &incident, T0 + 10).await.expect("kept");
+        let workload = state.workload("shop/web", &ALL, T0 + 10).await.expect("is there").workload;
+        assert_eq!((workload.incidents, workload.alerts), (1, 3));
+        assert!(
+            workload.factors.iter().any(|factor| factor.name == "incident" && factor.evidence == ["a shell"])
+        );
+        state
+            .change_incident("n-1", gabion_api::rest::IncidentState::Closed, &ALL, T0 + 11)
+            .await
+            .expect("closed");
+        assert_eq!(state.workload("shop/web", &ALL, T0 + 11).await.expect("is there").workload.incidents, 0);
+        // The same once more opens nothing; something new does.
+        state.keep_incident("n", &incident, T0 + 12).await.expect("kept");
+        assert_eq!(
+            state.incident("n-1", &ALL).await.expect("is there").0.state,
+            gabion_api::rest::IncidentState::Closed
+        );
+        state.keep_incident("n", &NewIncident { updated: T0 + 20, ..incident }, T0 + 21).await.expect("kept");
+        assert_eq!(
+            state.incident("n-1", &ALL).await.expect("is there").0.state,
+            gabion_api::rest::IncidentState::Open
+        );
+    });
+}
