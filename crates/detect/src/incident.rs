@@ -19,7 +19,7 @@ mod trace;
 
 pub use draw::{dot, svg};
 pub use graph::{Edge, EdgeKind, Graph, Limits, Node, NodeId, NodeKind};
-pub use story::{Step, Story, text};
+pub use story::{Line, Step, Story, text};
 pub use trace::{Origin, Trace};
 
 use gabion_model::{Event, event::Task};

@@ -1,0 +1,74 @@
+//! What becomes of what agents send: the seam between this module, which knows wires, and the store, which knows disks.
+
+use gabion_api::agent::{Alert, Event, Hello, Incident, Inventory, Status};
+use jiff::Timestamp;
+
+/// Why a node may not join.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinRefused {
+    /// There is no such token, it was used as often as it may be, or it is too old. Which of these, only the log says.
+    #[error("the join token is not valid: it is unknown, used up or too old")]
+    Token,
+    /// It cannot be decided now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Something cannot be kept now; the agent sends it again later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the hub cannot keep it now: {0}")]
+pub struct Unavailable(pub String);
+
+/// Takes what agents send. What it has answered with `Ok` is on disk. The same may come twice, as an answer may be lost.
+pub trait Inbox: Send + Sync + 'static {
+    /// A node shows the secret of a token and wants to join. Checks that the token is good, counts its use, and makes the id of the node:
+    /// a segment of a SPIFFE ID.
+    fn join(
+        &self,
+        secret_hash: [u8; 32],
+        name: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<String, JoinRefused>> + Send;
+
+    /// Whether the node is known, and was not shut out. It is asked again now and then while a session lasts.
+    fn is_allowed(&self, node: &str) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// A session has begun.
+    fn hello(&self, node: &str, hello: Hello) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// A session has ended, and no other of that node has begun.
+    fn left(&self, node: &str) -> impl Future<Output = ()> + Send;
+
+    /// How the agent does.
+    fn status(&self, node: &str, status: Status) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// All containers that run there now.
+    fn inventory(
+        &self,
+        node: &str,
+        inventory: Inventory,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Alerts, by growing numbers. Tells up to which number all are kept.
+    fn alerts(&self, node: &str, alerts: Vec<Alert>)
+    -> impl Future<Output = Result<u64, Unavailable>> + Send;
+
+    /// An incident as it is now.
+    fn incident(
+        &self,
+        node: &str,
+        incident: Incident,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Events, by growing numbers. Tells up to which number all are kept.
+    fn events(&self, node: &str, events: Vec<Event>)
+    -> impl Future<Output = Result<u64, Unavailable>> + Send;
+
+    /// The report (JSON) of an image that was asked for by [`super::Desk::scan`], or why there is none.
+    fn report(
+        &self,
+        node: &str,
+        image: &str,
+        report: Result<Vec<u8>, String>,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}

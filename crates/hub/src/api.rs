@@ -1,0 +1,215 @@
+//! The REST API: which path is which function, what it needs, and the OpenAPI document of all of them.
+//!
+//! ```text
+//!   request ─► headers, size, time ─► known: who asks ─► handler: what they may ─► store, within their scope ─► JSON or CSV
+//! ```
+
+mod admin;
+mod findings;
+mod inventory;
+mod list;
+mod overview;
+mod runtime;
+mod session;
+
+use crate::{
+    Hub,
+    access::known,
+    console,
+    error::{Cause, told},
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State as Extract},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::Response,
+    routing::{delete, get, patch, post},
+};
+use std::time::Duration;
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer,
+};
+use utoipa::OpenApi;
+
+/// No body of a request is larger, in bytes.
+const MAX_BODY: usize = 1 << 20;
+/// No answer takes longer, but that of a live view.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a page may do: nothing but what the hub itself serves.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Gabion", description = "The API of a hub. Changes from a browser carry `X-CSRF-Token`; programs send `Authorization: Bearer TOKEN`.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        session::log_in, session::who, session::log_out, session::password,
+        overview::overview, overview::search, overview::live,
+        findings::findings, findings::finding, findings::plan, findings::unplan, findings::vulnerabilities, findings::vulnerability,
+        findings::exceptions, findings::add_exception, findings::end_exception, findings::owners, findings::tree,
+        inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
+        inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
+        inventory::remove_node, inventory::join_token,
+        runtime::alerts, runtime::change_alerts, runtime::incidents, runtime::incident, runtime::incident_picture, runtime::change_incident,
+        runtime::responses, runtime::respond, runtime::undo, runtime::events, runtime::histogram, runtime::service_map, runtime::attack,
+        runtime::rules, runtime::baselines, runtime::baseline, runtime::approve,
+        admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
+        admin::healthy, admin::ready, admin::metrics,
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+        };
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme(
+            "token",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("gabion_session"))),
+        );
+        document.security = Some(
+            ["token", "session"].map(|name| SecurityRequirement::new(name, Vec::<String>::new())).into(),
+        );
+    }
+}
+
+/// The OpenAPI document, as JSON.
+pub fn openapi() -> String {
+    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// All paths.
+pub(crate) fn router(hub: Hub) -> Router {
+    let known_only = Router::new()
+        .route("/session", get(session::who).delete(session::log_out))
+        .route("/session/password", post(session::password))
+        .route("/overview", get(overview::overview))
+        .route("/search", get(overview::search))
+        .route("/findings", get(findings::findings))
+        .route("/findings/plan", post(findings::plan))
+        .route("/findings/{id}", get(findings::finding))
+        .route("/findings/{id}/plan", delete(findings::unplan))
+        .route("/vulnerabilities", get(findings::vulnerabilities))
+        .route("/vulnerabilities/{rule}", get(findings::vulnerability))
+        .route("/exceptions", get(findings::exceptions).post(findings::add_exception))
+        .route("/exceptions/{id}", delete(findings::end_exception))
+        .route("/owners", get(findings::owners))
+        .route("/tree", get(findings::tree))
+        .route("/images", get(inventory::images))
+        .route("/images/{id}", get(inventory::image))
+        .route("/images/{id}/packages", get(inventory::image_packages))
+        .route("/images/{id}/report", get(inventory::image_report))
+        .route("/images/{id}/scan", post(inventory::scan_image))
+        .route("/packages", get(inventory::packages))
+        .route("/packages/{kind}/{name}", get(inventory::package))
+        .route("/containers", get(inventory::containers))
+        .route("/workloads", get(inventory::workloads))
+        .route("/workloads/{id}", get(inventory::workload))
+        .route("/nodes", get(inventory::nodes))
+        .route("/nodes/{id}", get(inventory::node).delete(inventory::remove_node))
+        .route("/join-tokens", post(inventory::join_token))
+        .route("/alerts", get(runtime::alerts).patch(runtime::change_alerts))
+        .route("/incidents", get(runtime::incidents))
+        .route("/incidents/{id}", get(runtime::incident).patch(runtime::change_incident))
+        .route("/incidents/{id}/graph", get(runtime::incident_picture))
+        .route("/responses", get(runtime::responses).post(runtime::respond))
+        .route("/responses/{id}", delete(runtime::undo))
+        .route("/events", get(runtime::events))
+        .route("/events/histogram", get(runtime::histogram))
+        .route("/service-map", get(runtime::service_map))
+        .route("/attack", get(runtime::attack))
+        .route("/rules", get(runtime::rules))
+        .route("/baselines", get(runtime::baselines))
+        .route("/baselines/{id}", get(runtime::baseline))
+        .route("/baselines/{id}/approve", post(runtime::approve))
+        .route("/users", get(admin::users).post(admin::add_user))
+        .route("/users/{name}", patch(admin::change_user).delete(admin::remove_user))
+        .route("/tokens", get(admin::tokens).post(admin::add_token))
+        .route("/tokens/{id}", delete(admin::remove_token))
+        .route("/audit", get(admin::audit))
+        .layer(from_fn(bounded))
+        .route("/live", get(overview::live))
+        .layer(from_fn_with_state(hub.clone(), known));
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    Router::new()
+        .nest(
+            "/api/v1",
+            known_only.route("/session", post(session::log_in)).route("/openapi.json", get(document)),
+        )
+        .route("/healthz", get(admin::healthy))
+        .route("/readyz", get(admin::ready))
+        .route("/metrics", get(admin::metrics))
+        .fallback(get(console::file))
+        .layer(CompressionLayer::new())
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(header("content-security-policy", POLICY))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("x-frame-options", "DENY"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("cross-origin-opener-policy", "same-origin"))
+        .layer(header("cross-origin-resource-policy", "same-origin"))
+        .layer(header("permissions-policy", "camera=(), geolocation=(), microphone=()"))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(hub.clone(), causes))
+        .with_state(hub)
+}
+
+async fn document() -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
+}
+
+/// No answer takes for ever, and none that tells something is kept by anybody in between.
+async fn bounded(request: Request, next: Next) -> Response {
+    let mut response = match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => told(
+            StatusCode::GATEWAY_TIMEOUT,
+            "it took too long",
+            Some("ask for less: a narrower filter, a shorter time"),
+        ),
+    };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What broke is told to the operator.
+async fn causes(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Response {
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let response = next.run(request).await;
+    if let Some(Cause(why)) = response.extensions().get::<Cause>() {
+        hub.note(&format!("{what}: {why}"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_document_is_what_the_code_says() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+        let now = super::openapi();
+        if std::env::var_os("GABION_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &now).expect("writes");
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == now,
+            "crates/hub/openapi.json is stale: GABION_WRITE_DOCS=1 cargo test -p gabion-hub document"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Who may come in, what was done, and how the hub itself does.
+
+use super::list::{answer, paging};
+use crate::{
+    Hub,
+    access::{Asker, TOKEN, hash, new_password, secret},
+    error::{Answer, ApiError, told},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State as Extract},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use gabion_api::rest::{AuditEntry, Millis, NewToken, NewUser, Page, Problem, Role, Token, User, UserChange};
+use gabion_store::state::Scope;
+use serde::Deserialize;
+use std::fmt::Write;
+use utoipa::IntoParams;
+
+const DAY: Millis = 24 * 3600 * 1000;
+/// A token is good for so many days at most.
+const LONGEST: u32 = 730;
+
+/// A list with a text to look for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TextQuery {
+    /// A part of the name.
+    q: Option<String>,
+    /// By what it is sorted; `-` in front for the greatest first.
+    sort: Option<String>,
+    /// Rows of a page, up to 1000.
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `json` or `csv`.
+    format: Option<String>,
+}
+
+/// A name that may be given.
+fn checked_name(name: &str) -> Answer<()> {
+    let is_good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+    if name.is_empty() || name.len() > 128 || !name.chars().all(is_good) {
+        return Err(ApiError::Bad("a name has 1 to 128 letters, digits and `.`, `_`, `-`, `@`".to_owned()));
+    }
+    Ok(())
+}
+
+/// List users.
+#[utoipa::path(get, path = "/api/v1/users", tag = "access", params(TextQuery), responses((status = 200, body = Page<User>), (status = 403, body = Problem)))]
+pub(crate) async fn users(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Admin)?;
+    answer(hub.state.users(&paging(query.sort, query.limit, query.cursor)).await?, query.format.as_deref())
+}
+
+/// Make a user.
+#[utoipa::path(post, path = "/api/v1/users", tag = "access", request_body = NewUser, responses((status = 200, body = User), (status = 400, body = Problem)))]
+pub(crate) async fn add_user(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(new): Json<NewUser>,
+) -> Answer<Json<User>> {
+    asker.needs_all(Role::Admin)?;
+    checked_name(&new.name)?;
+    let password = new_password(new.password).await?;
+    let user = User {
+        name: new.name,
+        role: new.role,
+        owners: new.owners,
+        namespaces: new.namespaces,
+        created: hub.now(),
+        seen: None,
+        disabled: false,
+    };
+    hub.state.add_user(&user, &password).await?;
+    hub.audit(&asker, "user.create", &user.name, user.role.as_str()).await?;
+    Ok(Json(user))
+}
+
+/// Change a user. All sessions of theirs end.
+#[utoipa::path(patch, path = "/api/v1/users/{name}", tag = "access", params(("name" = String, Path)), request_body = UserChange, responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn change_user(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+    Json(mut change): Json<UserChange>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Admin)?;
+    let password = match change.password.take() {
+        Some(password) => Some(new_password(password).await?),
+        None => None,
+    };
+    let what = format!("{change:?}{}", if password.is_some() { ", a new password" } else { "" });
+    hub.state.change_user(&name, &change, password).await?;
+    hub.audit(&asker, "user.change", &name, &what).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove a user.
+#[utoipa::path(delete, path = "/api/v1/users/{name}", tag = "access", params(("name" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn remove_user(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Admin)?;
+    hub.state.remove_user(&name).await?;
+    hub.audit(&asker, "user.remove", &name, "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List tokens of the API, without their secrets.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(TextQuery), responses((status = 200, body = Page<Token>), (status = 403, body = Problem)))]
+pub(crate) async fn tokens(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Admin)?;
+    answer(hub.state.tokens(&paging(query.sort, query.limit, query.cursor)).await?, query.format.as_deref())
+}
+
+/// Make a token of the API. Its secret is told this once.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = NewToken, responses((status = 200, body = Token), (status = 400, body = Problem)))]
+pub(crate) async fn add_token(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(new): Json<NewToken>,
+) -> Answer<Json<Token>> {
+    asker.needs_all(Role::Admin)?;
+    checked_name(&new.name)?;
+    if new.days == 0 || new.days > LONGEST {
+        return Err(ApiError::Bad(format!("a token is good for 1 to {LONGEST} days")));
+    }
+    let secret = format!("{TOKEN}{}", secret());
+    let now = hub.now();
+    let token = Token {
+        id: crate::random_id("t"),
+        name: new.name,
+        role: new.role,
+        owners: new.owners,
+        namespaces: new.namespaces,
+        by: asker.caller.name.clone(),
+        created: now,
+        expires: now + Millis::from(new.days) * DAY,
+        used: None,
+        secret: None,
+    };
+    hub.state.add_token(&token, &hash(&secret)).await?;
+    hub.audit(&asker, "token.create", &token.id, &format!("{} {}", token.name, token.role.as_str())).await?;
+    Ok(Json(Token { secret: Some(secret), ..token }))
+}
+
+/// Remove a token.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn remove_token(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Admin)?;
+    hub.state.remove_token(&id).await?;
+    hub.audit(&asker, "token.remove", &id, "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What was done, by whom.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "access", params(TextQuery), responses((status = 200, body = Page<AuditEntry>), (status = 403, body = Problem)))]
+pub(crate) async fn audit(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Admin)?;
+    let page = hub
+        .state
+        .audited(query.q.as_deref().unwrap_or_default(), &paging(query.sort, query.limit, query.cursor))
+        .await?;
+    answer(page, query.format.as_deref())
+}
+
+/// The hub lives.
+#[utoipa::path(get, path = "/healthz", tag = "hub", security(()), responses((status = 200)))]
+pub(crate) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// The hub can answer: its database does.
+#[utoipa::path(get, path = "/readyz", tag = "hub", security(()), responses((status = 200), (status = 503, body = Problem)))]
+pub(crate) async fn ready(Extract(hub): Extract<Hub>) -> Response {
+    match hub.state.ping().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => {
+            hub.note(&format!("not ready: {error}"));
+            told(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer", None)
+        }
+    }
+}
+
+/// Metrics in the text format of Prometheus. Counts only: no name of anything.
+#[utoipa::path(get, path = "/metrics", tag = "hub", security(()), responses((status = 200, content_type = "text/plain")))]
+pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoResponse> {
+    let numbers = hub.state.numbers(&Scope::all(), hub.now()).await?;
+    let events = std::sync::Arc::clone(&hub.events);
+    let stats = tokio::task::spawn_blocking(move || events.stats())
+        .await
+        .map_err(|error| ApiError::Broken(error.to_string()))?;
+    let mut text = String::new();
+    let mut add = |name: &str, help: &str, values: &[(String, u64)]| {
+        let _ = writeln!(text, "# HELP gabion_{name} {help}\n# TYPE gabion_{name} gauge");
+        for (labels, value) in values {
+            let _ = writeln!(text, "gabion_{name}{labels} {value}");
+        }
+    };
+    let one = |value: u64| vec![(String::new(), value)];
+    let labelled = |name: &str, values: &[(&str, u64)]| {
+        values.iter().map(|(label, value)| (format!("{{{name}=\"{label}\"}}"), *value)).collect::<Vec<_>>()
+    };
+    let open = numbers.open;
+    add(
+        "findings_open",
+        "Findings that are open and run.",
+        &labelled(
+            "severity",
+            &[("critical", open.critical), ("high", open.high), ("medium", open.medium), ("low", open.low)],
+        ),
+    );
+    add("findings_overdue", "Findings past their day.", &one(numbers.progress.overdue));
+    add(
+        "nodes",
+        "Nodes by whether they are heard.",
+        &labelled(
+            "state",
+            &[("connected", numbers.nodes[1]), ("lost", numbers.nodes[0].saturating_sub(numbers.nodes[1]))],
+        ),
+    );
+    add("images_running", "Images that run.", &one(numbers.images[0]));
+    add("images_scanned", "Images that run and are scanned.", &one(numbers.images[1]));
+    add("containers_running", "Containers that run.", &one(numbers.containers[0]));
+    add("incidents_open", "Incidents that are open.", &one(numbers.incidents));
+    add("alerts_last_day", "Alerts of the last 24 hours.", &one(numbers.alerts));
+    add("events_kept", "Events that can be searched.", &one(stats.events));
+    add("events_bytes", "Bytes of the event store on disk.", &one(stats.bytes));
+    add("events_waiting", "Events that wait to be indexed.", &one(stats.waiting));
+    let dropped: Vec<(&str, u64)> = stats.dropped.iter().map(|(reason, many)| (*reason, *many)).collect();
+    add(
+        "events_dropped",
+        "Events that were dropped since the start, by reason.",
+        &labelled("reason", &dropped),
+    );
+    let sizes: Vec<(&str, u64)> =
+        hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
+    add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}

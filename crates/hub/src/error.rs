@@ -1,0 +1,91 @@
+//! What goes wrong with a request, as the API tells it.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use gabion_api::rest::Problem;
+use gabion_store::state::StateError;
+
+/// Why a request is not answered as wished.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// Nobody knows who asks.
+    Unknown,
+    /// Whoever wants in may not.
+    Denied,
+    /// They may not.
+    Forbidden(&'static str),
+    /// It makes no sense.
+    Bad(String),
+    /// Too often.
+    Often,
+    /// The node is not there, or does not answer.
+    Unreachable(String),
+    /// The state refuses.
+    State(StateError),
+    /// Something of ours is broken.
+    Broken(String),
+}
+
+/// What a handler answers.
+pub(crate) type Answer<T> = Result<T, ApiError>;
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, error, hint) = match self {
+            Self::Unknown => (
+                StatusCode::UNAUTHORIZED,
+                "you are not logged in".to_owned(),
+                Some("log in, or send a token as `Authorization: Bearer TOKEN`"),
+            ),
+            Self::Denied => {
+                (StatusCode::UNAUTHORIZED, "the name, the password or the token is wrong".to_owned(), None)
+            }
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, why.to_owned(), None),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, why, None),
+            Self::Often => {
+                (StatusCode::TOO_MANY_REQUESTS, "too many requests".to_owned(), Some("wait a minute"))
+            }
+            Self::Unreachable(why) => (StatusCode::BAD_GATEWAY, why, Some("see the page of the node")),
+            Self::State(error) => match error {
+                StateError::Absent { .. } => (StatusCode::NOT_FOUND, error.to_string(), None),
+                StateError::Refused(_) | StateError::Cursor => {
+                    (StatusCode::BAD_REQUEST, error.to_string(), None)
+                }
+                // What the database says may hold what belongs to others.
+                StateError::Database(_) | StateError::Schema(_) | StateError::Row(_) | StateError::Url(_) => {
+                    let mut response = told(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "the hub cannot reach its database",
+                        Some("see /readyz and the log of the hub"),
+                    );
+                    response.extensions_mut().insert(Cause(error.to_string()));
+                    return response;
+                }
+            },
+            Self::Broken(why) => {
+                let mut response =
+                    told(StatusCode::INTERNAL_SERVER_ERROR, "the hub failed", Some("see the log of the hub"));
+                response.extensions_mut().insert(Cause(why));
+                return response;
+            }
+        };
+        told(status, &error, hint)
+    }
+}
+
+/// What is told to the operator only.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(pub(crate) String);
+
+pub(crate) fn told(status: StatusCode, error: &str, hint: Option<&str>) -> Response {
+    (status, Json(Problem { error: error.to_owned(), hint: hint.map(str::to_owned) })).into_response()
+}

@@ -1,0 +1,461 @@
+//! What agents send, into the state and the event store.
+
+use crate::{
+    Hub,
+    agents::{Inbox, JoinRefused, Unavailable},
+    hex,
+};
+use gabion_api::{
+    agent,
+    rest::{Millis, Topic},
+};
+use gabion_model::ScanReport;
+use gabion_store::{
+    events::StoredEvent,
+    state::{NewAlert, NewContainer, NewFlow, NewIncident, NewNode, Seen, StateError, severity_of_priority},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// The runtime of a node itself, which is shown as one container more: what is wrong with the host is told in the same way.
+const HOST: &str = "host";
+
+fn unavailable(error: impl std::fmt::Display) -> Unavailable {
+    Unavailable(error.to_string())
+}
+
+/// Nanoseconds as milliseconds.
+const fn millis(nanos: u64) -> Millis {
+    (nanos / 1_000_000).cast_signed()
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A line of an agent's journal.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    id: u64,
+    time: u64,
+    rule: String,
+    priority: String,
+    incident: Option<u64>,
+    container: Option<String>,
+    message: String,
+    falco: serde_json::Value,
+}
+
+impl From<Kept> for NewAlert {
+    fn from(kept: Kept) -> Self {
+        let fields: BTreeMap<String, String> = kept.falco["output_fields"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
+            .collect();
+        let tags = kept.falco["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let is_technique = |tag: &&str| {
+            tag.len() >= 5 && tag.starts_with('T') && tag[1..].starts_with(|c: char| c.is_ascii_digit())
+        };
+        let container =
+            fields.get("container.id").filter(|id| *id != "host" && !id.is_empty() && *id != "<NA>");
+        Self {
+            number: kept.id,
+            time: millis(kept.time),
+            techniques: tags.filter(is_technique).map(str::to_owned).collect(),
+            program: fields
+                .get("proc.exepath")
+                .or_else(|| fields.get("proc.name"))
+                .cloned()
+                .unwrap_or_default(),
+            // A container that is known by name only is looked up by it.
+            container: container.cloned().or_else(|| kept.container.clone()).unwrap_or_default(),
+            container_name: kept.container.unwrap_or_default(),
+            rule: kept.rule,
+            priority: kept.priority,
+            incident: kept.incident,
+            workload: None,
+            message: kept.message,
+            fields,
+        }
+    }
+}
+
+/// The part of an incident's story that stands in columns.
+#[derive(Debug, Deserialize)]
+struct Story {
+    id: u64,
+    title: String,
+    priority: String,
+    began: u64,
+    updated: u64,
+    tactics: Vec<String>,
+    techniques: Vec<String>,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    container: String,
+}
+
+/// What a node itself is called as a workload.
+fn host_workload(name: &str) -> String {
+    format!("host/{name}")
+}
+
+impl Hub {
+    /// What a node itself is called as a workload.
+    async fn host(&self, node: &str) -> Result<String, StateError> {
+        Ok(host_workload(&self.state.node_name(node).await?.unwrap_or_else(|| node.to_owned())))
+    }
+
+    fn container(node: &str, name: &str, told: agent::Container) -> NewContainer {
+        let agent::Container {
+            id,
+            name: own,
+            runtime,
+            image_name,
+            image_digest,
+            image_id,
+            labels,
+            pod,
+            namespace,
+            pod_labels,
+            workload,
+            privileged,
+            addresses,
+            created,
+            unknown,
+            target,
+            listens,
+        } = told;
+        // The configuration's digest names an image wherever it is; else its manifest's; a container of which neither is known stands for
+        // itself, by its workload, so that the next one of the same name is the same image.
+        let image = if !image_id.is_empty() {
+            image_id
+        } else if !image_digest.is_empty() {
+            image_digest.clone()
+        } else if target.is_empty() {
+            String::new()
+        } else {
+            format!("container:{node}/{workload}")
+        };
+        NewContainer {
+            name: if own.is_empty() { id.chars().take(12).collect() } else { own },
+            id,
+            workload: if workload.is_empty() { name.to_owned() } else { workload },
+            image,
+            manifest: image_digest,
+            image_name,
+            runtime,
+            namespace: some(namespace),
+            pod: some(pod),
+            privileged,
+            addresses,
+            labels: pod_labels.into_iter().chain(labels).collect(),
+            listens,
+            target,
+            started: millis(created),
+            unknown,
+        }
+    }
+
+    /// Asks for the scans that nobody has made yet.
+    pub(crate) fn ask_scans(&self, node: &str, seen: &Seen) {
+        for (image, target) in &seen.scan {
+            // It is asked for again if it does not come.
+            if let Err(error) = self.desk.scan(node, image, target) {
+                self.note(&format!("the scan of {image} on {node} could not be asked for: {error}"));
+            }
+        }
+    }
+
+    /// Flows of events: who connected to whom, by name.
+    async fn flows(&self, node: &str, events: &[StoredEvent]) -> Result<(), StateError> {
+        let mut flows = Vec::new();
+        for event in events {
+            let field =
+                |name: &str| event.fields.get(name).map(String::as_str).filter(|value| *value != "<NA>");
+            if event.kind == "dns"
+                && let (Some(name), Some(addresses)) = (field("dns.name"), field("dns.addresses"))
+            {
+                for address in addresses.split(',').filter_map(|address| address.trim().parse().ok()) {
+                    self.names.told(address, name, event.time);
+                }
+            }
+            if event.kind != "connect" {
+                continue;
+            }
+            let (Some(address), Some(port)) = (
+                field("fd.sip").and_then(|ip| ip.parse::<IpAddr>().ok()),
+                field("fd.sport").and_then(|port| port.parse::<u16>().ok()),
+            ) else {
+                continue;
+            };
+            if address.is_loopback() || address.is_unspecified() {
+                continue;
+            }
+            let to = self.names.of(node, address);
+            flows.push(NewFlow {
+                source: event.workload.clone().unwrap_or_else(|| event.container.clone().unwrap_or_default()),
+                target: to.name,
+                kind: to.kind,
+                port,
+                protocol: field("fd.l4proto").unwrap_or("tcp").to_owned(),
+                time: event.time,
+                denied: field("evt.verdict") == Some("denied"),
+            });
+        }
+        if flows.is_empty() { Ok(()) } else { self.state.keep_flows(&flows).await }
+    }
+}
+
+impl Inbox for Hub {
+    async fn join(&self, secret_hash: [u8; 32], name: &str, now: Timestamp) -> Result<String, JoinRefused> {
+        let id = crate::random_id("n");
+        let name: String = name.chars().filter(|c| !c.is_control()).take(253).collect();
+        match self.state.join(&hex(&secret_hash), &id, &name, now.as_millisecond()).await {
+            Ok(()) => {
+                self.audit_by(&name, "", "node.join", &id, "")
+                    .await
+                    .map_err(|_| Unavailable("the audit log".to_owned()))?;
+                self.live.tell(Topic::Nodes);
+                Ok(id)
+            }
+            Err(StateError::Refused(_)) => Err(JoinRefused::Token),
+            Err(error) => Err(unavailable(error).into()),
+        }
+    }
+
+    async fn is_allowed(&self, node: &str) -> Result<bool, Unavailable> {
+        self.state.is_allowed(node).await.map_err(unavailable)
+    }
+
+    async fn hello(&self, node: &str, hello: agent::Hello) -> Result<(), Unavailable> {
+        let agent::Hello { version, name, kernel, os, arch, features: _ } = hello;
+        let new = NewNode { name, version, kernel, os, arch };
+        self.state.node_connected(node, &new, self.now()).await.map_err(unavailable)?;
+        self.live.tell(Topic::Nodes);
+        Ok(())
+    }
+
+    async fn left(&self, node: &str) {
+        let _ = node;
+        self.live.tell(Topic::Nodes);
+    }
+
+    async fn status(&self, node: &str, status: agent::Status) -> Result<(), Unavailable> {
+        let json = String::from_utf8_lossy(&status.json).into_owned();
+        self.state.node_status(node, &json, status.waiting, self.now()).await.map_err(unavailable)
+    }
+
+    async fn inventory(&self, node: &str, inventory: agent::Inventory) -> Result<(), Unavailable> {
+        let now = self.now();
+        let name = self.state.node_name(node).await.map_err(unavailable)?.unwrap_or_else(|| node.to_owned());
+        let mut addresses = Vec::new();
+        let mut containers: Vec<NewContainer> = inventory
+            .containers
+            .into_iter()
+            .map(|container| {
+                let container = Self::container(node, &name, container);
+                let own = container.addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok());
+                addresses.extend(
+                    own.filter(|address| !address.is_loopback())
+                        .map(|address| (address, container.workload.clone())),
+                );
+                container
+            })
+            .collect();
+        self.names.containers(node, addresses);
+        containers.push(NewContainer {
+            id: format!("host:{node}"),
+            name: name.clone(),
+            workload: host_workload(&name),
+            image: format!("host:{node}"),
+            image_name: host_workload(&name),
+            runtime: HOST.to_owned(),
+            target: "dir:/".to_owned(),
+            ..NewContainer::default()
+        });
+        let seen = self.state.inventory(node, &containers, now).await.map_err(unavailable)?;
+        if seen.changed {
+            self.trees.stale();
+            self.live.tell(Topic::Workloads);
+            self.live.tell(Topic::Findings);
+        }
+        self.ask_scans(node, &seen);
+        Ok(())
+    }
+
+    async fn alerts(&self, node: &str, alerts: Vec<agent::Alert>) -> Result<u64, Unavailable> {
+        let mut last = 0;
+        let mut parsed = Vec::new();
+        for alert in alerts {
+            last = alert.id;
+            match serde_json::from_slice::<Kept>(&alert.json) {
+                Ok(kept) if kept.id == alert.id => parsed.push(NewAlert::from(kept)),
+                // It would come again for ever.
+                Ok(_) | Err(_) => self
+                    .note(&format!("an alert of {node} is not understood and left out: number {}", alert.id)),
+            }
+        }
+        let host = self.host(node).await.map_err(unavailable)?;
+        for alert in parsed.iter_mut().filter(|alert| alert.container.is_empty()) {
+            alert.workload = Some(host.clone());
+        }
+        let events: Vec<StoredEvent> = self.stored_alerts(node, &parsed).await.map_err(unavailable)?;
+        let kept = self.state.keep_alerts(node, &parsed, self.now()).await.map_err(unavailable)?;
+        self.append(events).await?;
+        self.live.tell(Topic::Alerts);
+        Ok(kept.max(last))
+    }
+
+    async fn incident(&self, node: &str, incident: agent::Incident) -> Result<(), Unavailable> {
+        let text = String::from_utf8_lossy(&incident.json).into_owned();
+        let Ok(story) = serde_json::from_str::<Story>(&text) else {
+            self.note(&format!(
+                "an incident of {node} is not understood and left out: number {}",
+                incident.id
+            ));
+            return Ok(());
+        };
+        let mut containers: Vec<String> =
+            story.steps.into_iter().map(|step| step.container).filter(|name| !name.is_empty()).collect();
+        containers.sort_unstable();
+        containers.dedup();
+        let new = NewIncident {
+            number: story.id,
+            title: story.title,
+            severity: severity_of_priority(&story.priority),
+            began: millis(story.began),
+            updated: millis(story.updated),
+            containers,
+            tactics: story.tactics,
+            techniques: story.techniques,
+            story: text,
+            picture: String::from_utf8_lossy(&incident.picture).into_owned(),
+        };
+        self.state.keep_incident(node, &new, self.now()).await.map_err(unavailable)?;
+        self.live.tell(Topic::Incidents);
+        Ok(())
+    }
+
+    async fn events(&self, node: &str, events: Vec<agent::Event>) -> Result<u64, Unavailable> {
+        let Some(last) = events.last().map(|event| event.number) else { return Ok(self.events.last(node)) };
+        let mut known: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
+        let host = self.host(node).await.map_err(unavailable)?;
+        let mut stored = Vec::with_capacity(events.len());
+        for event in events {
+            if !event.container.is_empty() && !known.contains_key(&event.container) {
+                let found = self.state.container_names(&event.container).await.map_err(unavailable)?;
+                known.insert(event.container.clone(), found);
+            }
+            let (container, workload) = known.get(&event.container).cloned().flatten().unzip();
+            let workload = if event.container.is_empty() { Some(host.clone()) } else { workload };
+            stored.push(StoredEvent {
+                source: node.to_owned(),
+                number: event.number,
+                time: millis(event.time),
+                kind: event.kind,
+                node: node.to_owned(),
+                container: container.or_else(|| some(event.container.chars().take(12).collect())),
+                workload,
+                program: some(event.program),
+                message: event.message,
+                priority: None,
+                fields: event.fields.into_iter().collect(),
+            });
+        }
+        // Those that were sent before are in the map already.
+        let kept = self.events.last(node);
+        let new: Vec<StoredEvent> = stored.iter().filter(|event| event.number > kept).cloned().collect();
+        self.append(stored).await?;
+        self.flows(node, &new).await.map_err(unavailable)?;
+        Ok(last)
+    }
+
+    async fn report(
+        &self,
+        node: &str,
+        image: &str,
+        report: Result<Vec<u8>, String>,
+    ) -> Result<(), Unavailable> {
+        let result = match report {
+            Ok(json) => self.take_report(image, json).await,
+            Err(why) => self.state.scan_failed(image, &why).await.map_err(Into::into),
+        };
+        if let Err(error) = result {
+            self.note(&format!("the report of {image} from {node} cannot be used: {error:#}"));
+            self.state
+                .scan_failed(image, &format!("the report cannot be used: {error:#}"))
+                .await
+                .map_err(unavailable)?;
+        }
+        self.trees.stale();
+        self.live.tell(Topic::Findings);
+        Ok(())
+    }
+}
+
+impl Hub {
+    async fn append(&self, events: Vec<StoredEvent>) -> Result<(), Unavailable> {
+        let (store, now) = (std::sync::Arc::clone(&self.events), self.now());
+        let done =
+            tokio::task::spawn_blocking(move || store.append(now, &events).map(drop).map_err(unavailable));
+        done.await.map_err(unavailable)?
+    }
+
+    /// Alerts are events, too.
+    async fn stored_alerts(&self, node: &str, alerts: &[NewAlert]) -> Result<Vec<StoredEvent>, StateError> {
+        let mut events = Vec::with_capacity(alerts.len());
+        for alert in alerts {
+            let workload = match alert.container.as_str() {
+                "" => alert.workload.clone(),
+                id => self.state.container_names(id).await?.map(|(_, workload)| workload),
+            };
+            let mut fields = alert.fields.clone();
+            fields.insert("rule".to_owned(), alert.rule.clone());
+            events.push(StoredEvent {
+                source: format!("alert/{node}"),
+                number: alert.number,
+                time: alert.time,
+                kind: "alert".to_owned(),
+                node: node.to_owned(),
+                container: some(alert.container_name.clone()),
+                workload,
+                program: some(alert.program.clone()),
+                message: alert.message.clone(),
+                priority: Some(alert.priority.clone()),
+                fields,
+            });
+        }
+        Ok(events)
+    }
+
+    /// A report has come: its vulnerabilities are found, and it is kept.
+    async fn take_report(&self, image: &str, json: Vec<u8>) -> anyhow::Result<()> {
+        let (hub, now) = (self.clone(), self.now());
+        let report = tokio::task::spawn_blocking(move || -> anyhow::Result<ScanReport> {
+            let mut report: ScanReport = serde_json::from_slice(&json)?;
+            hub.matcher.evaluate(&mut report, now)?;
+            Ok(report)
+        })
+        .await??;
+        self.keep_report(image, &report).await
+    }
+
+    /// Keeps an evaluated report.
+    pub(crate) async fn keep_report(&self, image: &str, report: &ScanReport) -> anyhow::Result<()> {
+        let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
+        let empty = BTreeMap::new();
+        let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
+        let owner = self.matcher.owner(std::slice::from_ref(&name), labels);
+        self.state.keep_report(image, &name, report, owner.as_deref(), self.now()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! What time alone changes: exceptions and sessions that end, what was open on a day, a new database, retention.
+
+use crate::Hub;
+use gabion_api::rest::{Millis, Topic};
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+const DAY: Millis = 24 * 3600 * 1000;
+/// How long alerts, containers that have ended, and flows are kept.
+const ALERTS: Millis = 90 * DAY;
+const CONTAINERS: Millis = 30 * DAY;
+const FLOWS: Millis = 30 * DAY;
+
+/// Goes on until the hub ends.
+pub(crate) async fn run(hub: Hub) {
+    let every = |seconds| {
+        let mut ticks = interval(Duration::from_secs(seconds));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut often, mut seldom) = (every(20), every(600));
+    loop {
+        let done = tokio::select! {
+            _ = often.tick() => hub.often().await,
+            _ = seldom.tick() => hub.seldom().await,
+        };
+        if let Err(error) = done {
+            hub.note(&format!("what is done now and then has failed: {error:#}"));
+        }
+    }
+}
+
+impl Hub {
+    async fn often(&self) -> anyhow::Result<()> {
+        let now = self.now();
+        if self.state.expire_exceptions(now).await? > 0 {
+            self.live.tell(Topic::Findings);
+        }
+        self.state.keep_day(now).await?;
+        let hub = self.clone();
+        if tokio::task::spawn_blocking(move || hub.matcher.refresh()).await?? {
+            self.note("the database of vulnerabilities is another: all images are matched again");
+            self.match_again().await?;
+        }
+        Ok(())
+    }
+
+    async fn seldom(&self) -> anyhow::Result<()> {
+        let now = self.now();
+        self.state.forget_sessions(now).await?;
+        self.state.forget_alerts(now - ALERTS).await?;
+        self.state.forget_containers(now - CONTAINERS).await?;
+        self.state.forget_flows(now - FLOWS).await?;
+        self.state.refresh_workloads(now).await?;
+        let events = std::sync::Arc::clone(&self.events);
+        tokio::task::spawn_blocking(move || events.sweep(now)).await??;
+        Ok(())
+    }
+
+    /// Matches all reports against the database as it is now.
+    pub(crate) async fn match_again(&self) -> anyhow::Result<()> {
+        for image in self.state.reported().await? {
+            let Some(mut report) = self.state.report(&image).await? else { continue };
+            let (hub, now) = (self.clone(), self.now());
+            let report =
+                tokio::task::spawn_blocking(move || hub.matcher.evaluate(&mut report, now).map(|()| report))
+                    .await??;
+            self.keep_report(&image, &report).await?;
+        }
+        self.trees.stale();
+        self.live.tell(Topic::Findings);
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! A hub of a test: in a directory of its own, on ports that the kernel chooses.
+
+use gabion_hub::{Running, Settings};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// A hub, its time, and its first token.
+pub(crate) struct Hub {
+    running: Option<Running>,
+    pub(crate) time: Arc<AtomicI64>,
+    pub(crate) token: String,
+    url: String,
+    client: Client,
+}
+
+impl Hub {
+    /// Starts one in a directory, at a time that only the test moves.
+    pub(crate) async fn start(directory: &Path) -> Self {
+        let time = Arc::new(AtomicI64::new(1_764_000_000_000));
+        let clock = Arc::clone(&time);
+        let settings = Settings {
+            directory: directory.to_owned(),
+            database: None,
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            agents: "127.0.0.1:0".parse().expect("an address"),
+            names: Vec::new(),
+            certificate: None,
+            advisories: directory.join("db"),
+            owners: None,
+            clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            notes: Arc::new(|_| {}),
+        };
+        let running = Running::start(settings).await.expect("starts");
+        let token = std::fs::read_to_string(running.token_file()).expect("a token");
+        let url = running.url();
+        // The hub is on loopback, in plain HTTP.
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self { running: Some(running), time, token, url, client }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    /// A request by nobody.
+    pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request by a token.
+    pub(crate) fn by(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
+        self.bare(method, path).bearer_auth(token)
+    }
+
+    /// What the first admin is told.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = self.by(&self.token, Method::GET, path).send().await.expect("answers");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.expect("JSON")
+    }
+
+    /// What the first admin sends.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
+        self.by(&self.token, Method::POST, path).json(&body).send().await.expect("answers")
+    }
+
+    /// A token for this role, and these owners.
+    pub(crate) async fn token(&self, role: &str, owners: &[&str]) -> String {
+        let made: Value = self
+            .post("/api/v1/tokens", json!({"name": role, "role": role, "days": 1, "owners": owners}))
+            .await
+            .json()
+            .await
+            .expect("JSON");
+        made["secret"].as_str().expect("a secret").to_owned()
+    }
+
+    pub(crate) fn pass(&self, millis: i64) {
+        self.time.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+/// A hub for the length of a test.
+pub(crate) fn with<F: AsyncFnOnce(&Hub)>(test: F) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let hub = Hub::start(directory.path()).await;
+        test(&hub).await;
+        hub.stop().await;
+    });
+}

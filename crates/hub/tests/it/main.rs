@@ -1,0 +1,6 @@
+//! A whole hub over its ports: what browsers and programs are told, and what they are not.
+
+mod access;
+mod hub;
+mod lists;
+mod pages;
