@@ -1,0 +1,2105 @@
+// Made by `npm run types` from crates/hub/openapi.json: not to be changed by hand.
+
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description A vulnerability, wherever it is. */
+        Advisory: {
+            /**
+             * Format: double
+             * @description How likely it is to be exploited within 30 days.
+             */
+            epss?: number;
+            /** @description It is known to be exploited. */
+            exploited: boolean;
+            /** @description When it was seen first. */
+            first_seen: components["schemas"]["i64"];
+            /** @description There is a version that mends it. */
+            fixable: boolean;
+            /**
+             * Format: int32
+             * @description The highest priority that it has anywhere.
+             */
+            priority: number;
+            /**
+             * Format: int64
+             * @description Images by name that have it.
+             */
+            repositories: number;
+            /** @description `CVE-2024-3094`. */
+            rule: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description The worst that anybody says. */
+            severity: components["schemas"]["Severity"];
+            /** @description What it is, in a line. */
+            title: string;
+        };
+        /** @description A vulnerability with all places. */
+        AdvisoryDetail: components["schemas"]["Advisory"] & {
+            /** @description Findings of it. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Workloads that run it. */
+            workloads: string[];
+        };
+        /** @description An image that has a finding, or had it. */
+        AffectedImage: {
+            /** @description It has it. */
+            affected: boolean;
+            /** @description When it was seen first. */
+            first_seen: components["schemas"]["i64"];
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+        };
+        /** @description A rule matched; equal ones are one with a count. */
+        Alert: {
+            /** @description The container, by name; absent on the host. */
+            container?: string;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /** @description Fields of the last one. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description When it came first. */
+            first: components["schemas"]["i64"];
+            /** @description Its id. */
+            id: string;
+            /** @description The incident that it belongs to. */
+            incident?: string;
+            /** @description When it came last. */
+            last: components["schemas"]["i64"];
+            /** @description What the last one says. */
+            message: string;
+            /** @description The node. */
+            node: string;
+            /** @description How bad it is, in Falco's words. */
+            priority: string;
+            /** @description The rule. */
+            rule: string;
+            /** @description The same in ours. */
+            severity: components["schemas"]["Severity"];
+            /** @description What has become of it. */
+            state: components["schemas"]["AlertState"];
+            /** @description Techniques of ATT&CK. */
+            techniques: string[];
+            /** @description Its workload. */
+            workload?: string;
+        };
+        /** @description What is to become of alerts. */
+        AlertChange: {
+            /** @description Which. */
+            ids: string[];
+            /** @description What they become. */
+            state: components["schemas"]["AlertState"];
+        };
+        /**
+         * @description What has become of an alert.
+         * @enum {string}
+         */
+        AlertState: "new" | "seen" | "suppressed";
+        /** @description What is approved. */
+        Approval: {
+            /** @description Only what has this in it; absent: all that waits. */
+            only?: string;
+        };
+        /** @description How far one aspect was looked at. */
+        AspectCoverage: {
+            /** @description `packages.os`, `secrets`, `vulnerabilities`, ... */
+            aspect: string;
+            /** @description Why not all of it. */
+            reasons: string[];
+            /** @description How far. */
+            state: components["schemas"]["CoverageState"];
+        };
+        /** @description What was seen of ATT&CK. */
+        Attack: {
+            /**
+             * Format: int64
+             * @description Alerts that no technique names.
+             */
+            others: number;
+            /** @description Tactics, in the order of an attack. */
+            tactics: components["schemas"]["Tactic"][];
+        };
+        /** @description Something that somebody did. */
+        AuditEntry: {
+            /** @description What: `exception.create`, `session.denied`, ... */
+            action: string;
+            /** @description Who. */
+            by: string;
+            /** @description More of it. */
+            detail: string;
+            /** @description From where. */
+            from: string;
+            /** @description Its number. */
+            id: string;
+            /** @description To what. */
+            target: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+        };
+        /** @description What a workload always does. */
+        Baseline: {
+            /** @description Its id: node and name. */
+            id: string;
+            /** @description The image. */
+            image: string;
+            /**
+             * Format: int64
+             * @description How many things are in it.
+             */
+            items: number;
+            /** @description The node. */
+            node: string;
+            /** @description Since when it is learnt. */
+            since: components["schemas"]["i64"];
+            /** @description Whether it is known. */
+            state: components["schemas"]["BaselineState"];
+            /**
+             * Format: int64
+             * @description How many wait to be looked at.
+             */
+            waiting: number;
+            /** @description The workload. */
+            workload: string;
+        };
+        /** @description A baseline with what is in it. */
+        BaselineDetail: components["schemas"]["Baseline"] & {
+            /** @description By kind (`programs`, `listens`, `peers`, `writes`, `capabilities`): what, and whether it waits to be looked at. */
+            contents: {
+                [key: string]: [
+                    string,
+                    boolean
+                ][];
+            };
+        };
+        /**
+         * @description Whether a baseline is known.
+         * @enum {string}
+         */
+        BaselineState: "learning" | "proposed" | "locked";
+        /** @description Something that we cannot see. */
+        Blind: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description What to do about it. */
+            fix: string;
+            /** @description The page that tells more. */
+            link: string;
+            /** @description What, in a line. */
+            what: string;
+        };
+        /** @description A bar of the histogram. */
+        Bucket: {
+            /**
+             * Format: int64
+             * @description Events in it.
+             */
+            count: number;
+            /** @description Its beginning. */
+            time: components["schemas"]["i64"];
+        };
+        /** @description A container. */
+        Container: {
+            /** @description Its addresses. */
+            addresses: string[];
+            ended?: components["schemas"]["i64"];
+            /** @description Its id. */
+            id: string;
+            /** @description The id of its image, if that is known. */
+            image?: string;
+            /** @description The name that it was started by. */
+            image_name: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its namespace in Kubernetes. */
+            namespace?: string;
+            /** @description The node that it is on. */
+            node: string;
+            /** @description Its pod. */
+            pod?: string;
+            /** @description It has all privileges; absent if that is not known. */
+            privileged?: boolean;
+            /** @description What runs it: `containerd`, `docker`, ... */
+            runtime: string;
+            /** @description When it was seen first. */
+            started: components["schemas"]["i64"];
+            /** @description What of it is not known. */
+            unknown: string[];
+            /** @description Its workload. */
+            workload: string;
+        };
+        /** @description How many findings that count, by severity. */
+        Counts: {
+            /**
+             * Format: int64
+             * @description Critical ones.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description High ones.
+             */
+            high: number;
+            /**
+             * Format: int64
+             * @description Low ones, those worth knowing, and those that nobody has rated.
+             */
+            low: number;
+            /**
+             * Format: int64
+             * @description Medium ones.
+             */
+            medium: number;
+        };
+        /**
+         * @description Whether something was looked at.
+         * @enum {string}
+         */
+        CoverageState: "full" | "partial" | "not-evaluated" | "unsupported" | "failed";
+        /** @description One thing that happened on a node. */
+        Event: {
+            /** @description The container, by name; absent on the host. */
+            container?: string;
+            /** @description All its fields, as rules name them. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description Its id: the same event has the same one, however often it is sent. */
+            id: string;
+            /** @description `execve`, `connect`, `alert`, ... */
+            kind: string;
+            /** @description What happened, in a line. */
+            message: string;
+            /** @description The node. */
+            node: string;
+            /** @description How bad, for an alert. */
+            priority?: string;
+            /** @description The program. */
+            program?: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+            /** @description Its workload. */
+            workload?: string;
+        };
+        /** @description Events that were found, the newest first. */
+        EventPage: {
+            /** @description The events. */
+            items: components["schemas"]["Event"][];
+            /** @description What to send as `cursor` for the next page. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            total: number;
+            /** @description What could not be searched: the answer is partial. */
+            unsearched?: components["schemas"]["Unsearched"][];
+        };
+        /** @description Somebody answers for something that does not count. */
+        Exception: {
+            /** @description Who made it. */
+            by: string;
+            /** @description When. */
+            created: components["schemas"]["i64"];
+            /** @description Until when; then the findings count again. */
+            expires: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Findings that it suppresses.
+             */
+            findings: number;
+            /** @description Its id. */
+            id: string;
+            /** @description It has not expired. */
+            in_force: boolean;
+            /** @description Why it does not count. */
+            kind: components["schemas"]["ExceptionKind"];
+            /** @description Who answers for it. */
+            owner: string;
+            /** @description Why. */
+            reason: string;
+            /** @description Images by name; a pattern such as `shop/*`. Absent: all. */
+            repository?: string;
+            /** @description The rule that it is for. */
+            rule: string;
+        };
+        /**
+         * @description Why something does not count.
+         * @enum {string}
+         */
+        ExceptionKind: "deferral" | "risk-acceptance" | "false-positive";
+        /** @description One part of a risk. */
+        Factor: {
+            /** @description Why: what shows it. */
+            evidence: string[];
+            /** @description Its name: `vulnerable`, `privileged`, `incident`, ... */
+            name: string;
+            /**
+             * Format: double
+             * @description What it multiplies by.
+             */
+            times: number;
+        };
+        /** @description Something to triage. */
+        Finding: {
+            due?: components["schemas"]["i64"];
+            /**
+             * Format: double
+             * @description How likely it is to be exploited within 30 days, from 0 to 1.
+             */
+            epss?: number;
+            exception?: components["schemas"]["ExceptionKind"];
+            /** @description It is known to be exploited. */
+            exploited: boolean;
+            /** @description When it was seen first. */
+            first_seen: components["schemas"]["i64"];
+            /** @description The version that mends it. */
+            fixed_version?: string;
+            /** @description Its id. */
+            id: string;
+            /** @description The newest image of that name that has it. */
+            image: string;
+            /** @description What kind. */
+            kind: components["schemas"]["FindingKind"];
+            /** @description Who answers for it. */
+            owner?: string;
+            /** @description The packages that are affected, or where it is: `openssl 3.0.11-1`, `/app/.env`. */
+            place: string;
+            /**
+             * Format: int32
+             * @description How urgent it is, from 0 to 100.
+             */
+            priority: number;
+            /** @description The name of the image without tag. */
+            repository: string;
+            /** @description How far its fix has got. */
+            rollout: components["schemas"]["Rollout"];
+            /** @description The rule: `CVE-2024-3094`, `aws-access-key-id`, `CIS-DI-4.1`. */
+            rule: string;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description Since when it is in its state. */
+            since: components["schemas"]["i64"];
+            /** @description Where it is in its life. */
+            state: components["schemas"]["State"];
+            /** @description What it is, in a line. */
+            title: string;
+        };
+        /** @description A finding with what it rests on. */
+        FindingDetail: components["schemas"]["Finding"] & {
+            /** @description What to do about it. */
+            fix: string;
+            /** @description Its life, the newest first. */
+            history: components["schemas"]["StateChange"][];
+            /** @description Images of that name, the newest first. */
+            images: components["schemas"]["AffectedImage"][];
+            planned?: components["schemas"]["Planned"];
+            /** @description The whole finding as `gabion scan --format json` has it: evidence, matches, factors of the priority. */
+            report: unknown;
+            suppressed_by?: components["schemas"]["Exception"];
+        };
+        /**
+         * @description What kind of finding it is.
+         * @enum {string}
+         */
+        FindingKind: "vulnerability" | "secret" | "misconfiguration" | "behaviour";
+        /** @description One of the ten things to do first. */
+        FixFirst: {
+            /** @description What it clears. */
+            clears: components["schemas"]["Counts"];
+            /** @description What kind of thing: `incident`, `base-image`, `vulnerability`, `secret`, `coverage`. */
+            kind: string;
+            /** @description The page that tells more, in the console: `/incidents/n1-4`. */
+            link: string;
+            /** @description Who is to do it. */
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description What to do, in a line. */
+            title: string;
+            /** @description Why it is among the first. */
+            why: string[];
+        };
+        /** @description Who talks to whom. */
+        Flow: {
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            connections: number;
+            /**
+             * Format: int64
+             * @description How often it was denied.
+             */
+            denied: number;
+            /** @description What of it is not encrypted, by its port; absent if that is not known. */
+            encrypted?: boolean;
+            /** @description When it was seen first. */
+            first: components["schemas"]["i64"];
+            /** @description Who connects. */
+            from: string;
+            /** @description When it was seen last. */
+            last: components["schemas"]["i64"];
+            /**
+             * Format: int32
+             * @description The port.
+             */
+            port: number;
+            /** @description `tcp`, `udp`. */
+            protocol: string;
+            /** @description To whom. */
+            to: string;
+        };
+        /** @description How many events there were when, and of what. */
+        Histogram: {
+            /** @description The buckets, the oldest first; empty ones as well. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description How long a bucket is. */
+            step: components["schemas"]["i64"];
+            /** @description The most frequent values: of `kind`, `node`, `workload`, `program`, `rule`. */
+            top: {
+                [key: string]: [
+                    string,
+                    number
+                ][];
+            };
+            /** @description What could not be searched. */
+            unsearched?: components["schemas"]["Unsearched"][];
+        };
+        /** @description Something that a search found. */
+        Hit: {
+            /** @description A word more. */
+            detail: string;
+            /** @description `image`, `workload`, `vulnerability`, `package`, `node`, `incident`, `rule`. */
+            kind: string;
+            /** @description Its page. */
+            link: string;
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What a search over everything found. */
+        Hits: {
+            /** @description The best of each kind. */
+            hits: components["schemas"]["Hit"][];
+            /** @description When it was asked. */
+            time: components["schemas"]["i64"];
+        };
+        /** Format: int64 */
+        i64: number;
+        /** @description An image. */
+        Image: {
+            /** @description The worst of its coverage. */
+            coverage: components["schemas"]["CoverageState"];
+            created?: components["schemas"]["i64"];
+            /** @description Why it could not be scanned, the last time it was tried. */
+            failed?: string;
+            /** @description When it was seen first. */
+            first_seen: components["schemas"]["i64"];
+            /** @description The digest of its configuration, or, of what has none, of where it was found. */
+            id: string;
+            /** @description The digest of its manifest. */
+            manifest?: string;
+            /** @description One of its names. */
+            name: string;
+            /** @description What is open. */
+            open: components["schemas"]["Counts"];
+            /** @description Its distribution. */
+            os?: string;
+            /** @description Who answers for it. */
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Packages in it.
+             */
+            packages: number;
+            /** @description `linux/amd64`. */
+            platform?: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            scanned?: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Bytes of its files.
+             */
+            size: number;
+        };
+        /** @description An image with all that is known of it. Its findings and packages are lists of their own. */
+        ImageDetail: components["schemas"]["Image"] & {
+            /** @description How far each aspect was looked at. */
+            aspects: components["schemas"]["AspectCoverage"][];
+            /** @description What it runs. */
+            command: string[];
+            /** @description Where it runs. */
+            containers: components["schemas"]["Container"][];
+            /** @description Its labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Its layers, the lowest first. */
+            layers: components["schemas"]["Layer"][];
+            /** @description All its names. */
+            names: components["schemas"]["ImageName"][];
+            /** @description Ports that it says it listens on. */
+            ports: string[];
+            /** @description The user that it runs as; empty is root. */
+            user: string;
+        };
+        /** @description A name of an image, and since when. */
+        ImageName: {
+            /** @description `registry/repository:tag`. */
+            name: string;
+            /** @description Since when it has named this image. */
+            since: components["schemas"]["i64"];
+            until?: components["schemas"]["i64"];
+        };
+        /** @description A package in an image. */
+        ImagePackage: {
+            /** @description `deb`, `npm`, ... */
+            kind: string;
+            /**
+             * Format: int32
+             * @description Index of the layer that brought it.
+             */
+            layer?: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Findings of it that are open.
+             */
+            open: number;
+            /** @description Where it is. */
+            path?: string;
+            /** @description Its package URL. */
+            purl: string;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description All images by what they are built on. */
+        ImageTree: {
+            /** @description What to change, the most useful first. */
+            changes: components["schemas"]["PlanChange"][];
+            /** @description What was not looked at, and so may be missing. */
+            gaps: string[];
+            /** @description Its nodes, parents before children. */
+            nodes: components["schemas"]["TreeNode"][];
+        };
+        /** @description Alerts that belong together. */
+        Incident: {
+            /**
+             * Format: int64
+             * @description Alerts in it.
+             */
+            alerts: number;
+            /** @description When its first step was. */
+            began: components["schemas"]["i64"];
+            /** @description The containers it is in. */
+            containers: string[];
+            /** @description Its id. */
+            id: string;
+            /** @description The nodes it is on. */
+            nodes: string[];
+            /** @description How bad it is. */
+            severity: components["schemas"]["Severity"];
+            /** @description Whether somebody has to look at it. */
+            state: components["schemas"]["IncidentState"];
+            /** @description Tactics of ATT&CK, in the order of an attack. */
+            tactics: string[];
+            /** @description Techniques. */
+            techniques: string[];
+            /** @description What it is, in a line. */
+            title: string;
+            /** @description When something was added last. */
+            updated: components["schemas"]["i64"];
+        };
+        /** @description What is to become of an incident. */
+        IncidentChange: {
+            /** @description Whether somebody still has to look at it. */
+            state: components["schemas"]["IncidentState"];
+        };
+        /** @description An incident with all that is known of it. */
+        IncidentDetail: components["schemas"]["Incident"] & {
+            /** @description More belongs to it than is told. */
+            cut: boolean;
+            /** @description How far it got, in sentences. */
+            extent: string[];
+            /** @description Where it came from, in sentences. */
+            origin: string[];
+            /** @description Its processes, children beneath their parents. */
+            processes: components["schemas"]["Line"][];
+            /** @description What was done about it. */
+            responses: components["schemas"]["Response"][];
+            /** @description What happened, in order of time. */
+            steps: components["schemas"]["Step"][];
+        };
+        /**
+         * @description Whether somebody still has to look at an incident.
+         * @enum {string}
+         */
+        IncidentState: "open" | "closed";
+        /** @description A token by which nodes join. */
+        JoinToken: {
+            /** @description What to type on the node. */
+            command: string;
+            /** @description Until when it is good. */
+            expires: components["schemas"]["i64"];
+            /** @description The token. */
+            token: string;
+        };
+        /** @description A layer of an image. */
+        Layer: {
+            /** @description The line of the history that made it. */
+            created_by?: string;
+            /** @description Digest of its uncompressed tar. */
+            diff_id: string;
+            /** @description What it brought that is open. */
+            open: components["schemas"]["Counts"];
+            /**
+             * Format: int64
+             * @description Packages that it brought.
+             */
+            packages: number;
+            /**
+             * Format: int64
+             * @description Bytes of its files.
+             */
+            size: number;
+        };
+        /** @description A process in the tree. */
+        Line: {
+            /** @description What it runs. */
+            command: string;
+            /** @description In which container. */
+            container: string;
+            /**
+             * Format: int32
+             * @description How many ancestors of it are in the tree.
+             */
+            depth: number;
+            /** @description On which node. */
+            node: string;
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            pid: number;
+            /** @description Rules that it matched. */
+            rules: string[];
+            /** @description It serves others, too. */
+            server: boolean;
+        };
+        /** @description Somebody wants in: by name and password, or by a token. */
+        Login: {
+            /** @description The name; empty with a token. */
+            name?: string;
+            /** @description The password, or the token. */
+            secret: string;
+        };
+        /** @description Who is in. */
+        Me: {
+            /** @description To be sent as `X-CSRF-Token` with whatever changes something; absent with a token. */
+            csrf?: string;
+            /** @description The name. */
+            name: string;
+            /** @description Only these namespaces; empty: all. */
+            namespaces: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners: string[];
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /** @description The version of the hub. */
+            version: string;
+        };
+        /** @description An exception to be made. */
+        NewException: {
+            /** @description Only tell what it would suppress. */
+            dry_run?: boolean;
+            /** @description Until when. */
+            expires: components["schemas"]["i64"];
+            /** @description Why it does not count. */
+            kind: components["schemas"]["ExceptionKind"];
+            /** @description Who answers for it. */
+            owner: string;
+            /** @description Why. */
+            reason: string;
+            /** @description Images by name; absent: all. */
+            repository?: string;
+            /** @description The rule that it is for. */
+            rule: string;
+        };
+        /** @description A token by which nodes join, to be made. */
+        NewJoinToken: {
+            /**
+             * Format: int32
+             * @description For how many minutes it is good.
+             */
+            minutes: number;
+            /**
+             * Format: int32
+             * @description How many nodes may join by it.
+             */
+            uses: number;
+        };
+        /** @description What is planned for findings. */
+        NewPlan: {
+            due?: components["schemas"]["i64"];
+            /** @description The findings. */
+            findings: string[];
+            /** @description A word about it. */
+            note?: string;
+        };
+        /** @description Something to be done. */
+        NewResponse: {
+            /** @description `isolate`, `freeze`, `kill-container`, `kill`, `kill-tree`, `evidence`. */
+            action: string;
+            /** @description Only tell what would be done. */
+            dry_run?: boolean;
+            /** @description Collect evidence first. */
+            evidence?: boolean;
+            /** @description The incident that it is about. */
+            incident?: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description For how many seconds, if it lasts; absent: an hour.
+             */
+            seconds?: number;
+            /** @description To whom. */
+            target: components["schemas"]["ResponseTarget"];
+        };
+        /** @description A token to be made. */
+        NewToken: {
+            /**
+             * Format: int32
+             * @description For how many days it is good.
+             */
+            days: number;
+            /** @description What it is for. */
+            name: string;
+            /** @description Only these namespaces. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners. */
+            owners?: string[];
+            /** @description What it may do: at most what whoever makes it may. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description A user to be made. */
+        NewUser: {
+            /** @description The name. */
+            name: string;
+            /** @description Only these namespaces. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners. */
+            owners?: string[];
+            /** @description The password: at least 12 characters. */
+            password: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description A machine with an agent. */
+        Node: {
+            /** @description Its architecture. */
+            arch: string;
+            /**
+             * Format: int64
+             * @description Containers that run there.
+             */
+            containers: number;
+            /**
+             * Format: int64
+             * @description Events that were told since it started.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Things that were lost or could not be looked at.
+             */
+            gaps: number;
+            /** @description Its id. */
+            id: string;
+            /** @description When it joined. */
+            joined: components["schemas"]["i64"];
+            /** @description Its kernel. */
+            kernel: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its distribution. */
+            os?: string;
+            /**
+             * Format: int64
+             * @description Rules that it judges by.
+             */
+            rules: number;
+            /** @description When it was heard last. */
+            seen: components["schemas"]["i64"];
+            /** @description Whether it is heard. */
+            state: components["schemas"]["NodeState"];
+            /** @description The version of its agent. */
+            version: string;
+            /**
+             * Format: int64
+             * @description Alerts that wait on the node for the hub.
+             */
+            waiting: number;
+        };
+        /** @description A machine, with all that is known of it. */
+        NodeDetail: components["schemas"]["Node"] & {
+            /** @description What was lost or could not be looked at: what, and how often. */
+            lost: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Its memory in bytes.
+             */
+            memory?: number;
+            /** @description What runs there. */
+            running: components["schemas"]["Container"][];
+            started?: components["schemas"]["i64"];
+            /** @description What its kernel does not let it see. */
+            unused: components["schemas"]["Unused"][];
+        };
+        /**
+         * @description Whether an agent is heard.
+         * @enum {string}
+         */
+        NodeState: "connected" | "lost" | "removed";
+        /** @description The first page. */
+        Overview: {
+            /**
+             * Format: int64
+             * @description Alerts of the last 24 hours.
+             */
+            alerts: number;
+            /** @description What we cannot see. */
+            blind: components["schemas"]["Blind"][];
+            /** @description Containers that run, of these with a known and scanned image. */
+            containers: number[];
+            database?: components["schemas"]["i64"];
+            /** @description What to do first, at most ten. */
+            first: components["schemas"]["FixFirst"][];
+            /** @description Images, of these scanned, of these with full coverage. */
+            images: number[];
+            /**
+             * Format: int64
+             * @description Incidents that are open.
+             */
+            incidents: number;
+            /** @description Nodes, of these connected. */
+            nodes: number[];
+            /** @description What is open and runs. */
+            open: components["schemas"]["Counts"];
+            /** @description Where all findings are in their life. */
+            progress: components["schemas"]["Progress"];
+            /** @description Whether that is only what came with the program, and so far from all. */
+            starter_database: boolean;
+            /** @description The last 30 days, the oldest first. */
+            trend: components["schemas"]["TrendDay"][];
+            /**
+             * Format: int64
+             * @description Workloads that run.
+             */
+            workloads: number;
+        };
+        /** @description What somebody has to do. */
+        OwnerLoad: {
+            /** @description What is open and runs. */
+            open: components["schemas"]["Counts"];
+            /**
+             * Format: int64
+             * @description What is past its day.
+             */
+            overdue: number;
+            /** @description Who; absent: nobody. */
+            owner?: string;
+        };
+        /** @description A package, wherever it is. */
+        Package: {
+            /**
+             * Format: int64
+             * @description Images that have it.
+             */
+            images: number;
+            /** @description `deb`, `npm`, ... */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Where it is; only in the answer for one package. */
+            places?: components["schemas"]["PackagePlace"][];
+            /** @description Its versions. */
+            versions: string[];
+        };
+        /** @description An image that has a package. */
+        PackagePlace: {
+            /** @description The image. */
+            image: string;
+            /** @description Its name. */
+            image_name: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description The version that it has. */
+            version: string;
+        };
+        /** @description One page of a list. */
+        Page_Advisory: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: double
+                 * @description How likely it is to be exploited within 30 days.
+                 */
+                epss?: number;
+                /** @description It is known to be exploited. */
+                exploited: boolean;
+                /** @description When it was seen first. */
+                first_seen: components["schemas"]["i64"];
+                /** @description There is a version that mends it. */
+                fixable: boolean;
+                /**
+                 * Format: int32
+                 * @description The highest priority that it has anywhere.
+                 */
+                priority: number;
+                /**
+                 * Format: int64
+                 * @description Images by name that have it.
+                 */
+                repositories: number;
+                /** @description `CVE-2024-3094`. */
+                rule: string;
+                /**
+                 * Format: int64
+                 * @description Containers that run it.
+                 */
+                running: number;
+                /** @description The worst that anybody says. */
+                severity: components["schemas"]["Severity"];
+                /** @description What it is, in a line. */
+                title: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Alert: {
+            /** @description What is on it. */
+            items: {
+                /** @description The container, by name; absent on the host. */
+                container?: string;
+                /**
+                 * Format: int64
+                 * @description How often.
+                 */
+                count: number;
+                /** @description Fields of the last one. */
+                fields: {
+                    [key: string]: string;
+                };
+                /** @description When it came first. */
+                first: components["schemas"]["i64"];
+                /** @description Its id. */
+                id: string;
+                /** @description The incident that it belongs to. */
+                incident?: string;
+                /** @description When it came last. */
+                last: components["schemas"]["i64"];
+                /** @description What the last one says. */
+                message: string;
+                /** @description The node. */
+                node: string;
+                /** @description How bad it is, in Falco's words. */
+                priority: string;
+                /** @description The rule. */
+                rule: string;
+                /** @description The same in ours. */
+                severity: components["schemas"]["Severity"];
+                /** @description What has become of it. */
+                state: components["schemas"]["AlertState"];
+                /** @description Techniques of ATT&CK. */
+                techniques: string[];
+                /** @description Its workload. */
+                workload?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_AuditEntry: {
+            /** @description What is on it. */
+            items: {
+                /** @description What: `exception.create`, `session.denied`, ... */
+                action: string;
+                /** @description Who. */
+                by: string;
+                /** @description More of it. */
+                detail: string;
+                /** @description From where. */
+                from: string;
+                /** @description Its number. */
+                id: string;
+                /** @description To what. */
+                target: string;
+                /** @description When. */
+                time: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Baseline: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its id: node and name. */
+                id: string;
+                /** @description The image. */
+                image: string;
+                /**
+                 * Format: int64
+                 * @description How many things are in it.
+                 */
+                items: number;
+                /** @description The node. */
+                node: string;
+                /** @description Since when it is learnt. */
+                since: components["schemas"]["i64"];
+                /** @description Whether it is known. */
+                state: components["schemas"]["BaselineState"];
+                /**
+                 * Format: int64
+                 * @description How many wait to be looked at.
+                 */
+                waiting: number;
+                /** @description The workload. */
+                workload: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Container: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its addresses. */
+                addresses: string[];
+                ended?: components["schemas"]["i64"];
+                /** @description Its id. */
+                id: string;
+                /** @description The id of its image, if that is known. */
+                image?: string;
+                /** @description The name that it was started by. */
+                image_name: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Its namespace in Kubernetes. */
+                namespace?: string;
+                /** @description The node that it is on. */
+                node: string;
+                /** @description Its pod. */
+                pod?: string;
+                /** @description It has all privileges; absent if that is not known. */
+                privileged?: boolean;
+                /** @description What runs it: `containerd`, `docker`, ... */
+                runtime: string;
+                /** @description When it was seen first. */
+                started: components["schemas"]["i64"];
+                /** @description What of it is not known. */
+                unknown: string[];
+                /** @description Its workload. */
+                workload: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Exception: {
+            /** @description What is on it. */
+            items: {
+                /** @description Who made it. */
+                by: string;
+                /** @description When. */
+                created: components["schemas"]["i64"];
+                /** @description Until when; then the findings count again. */
+                expires: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Findings that it suppresses.
+                 */
+                findings: number;
+                /** @description Its id. */
+                id: string;
+                /** @description It has not expired. */
+                in_force: boolean;
+                /** @description Why it does not count. */
+                kind: components["schemas"]["ExceptionKind"];
+                /** @description Who answers for it. */
+                owner: string;
+                /** @description Why. */
+                reason: string;
+                /** @description Images by name; a pattern such as `shop/*`. Absent: all. */
+                repository?: string;
+                /** @description The rule that it is for. */
+                rule: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Finding: {
+            /** @description What is on it. */
+            items: {
+                due?: components["schemas"]["i64"];
+                /**
+                 * Format: double
+                 * @description How likely it is to be exploited within 30 days, from 0 to 1.
+                 */
+                epss?: number;
+                exception?: components["schemas"]["ExceptionKind"];
+                /** @description It is known to be exploited. */
+                exploited: boolean;
+                /** @description When it was seen first. */
+                first_seen: components["schemas"]["i64"];
+                /** @description The version that mends it. */
+                fixed_version?: string;
+                /** @description Its id. */
+                id: string;
+                /** @description The newest image of that name that has it. */
+                image: string;
+                /** @description What kind. */
+                kind: components["schemas"]["FindingKind"];
+                /** @description Who answers for it. */
+                owner?: string;
+                /** @description The packages that are affected, or where it is: `openssl 3.0.11-1`, `/app/.env`. */
+                place: string;
+                /**
+                 * Format: int32
+                 * @description How urgent it is, from 0 to 100.
+                 */
+                priority: number;
+                /** @description The name of the image without tag. */
+                repository: string;
+                /** @description How far its fix has got. */
+                rollout: components["schemas"]["Rollout"];
+                /** @description The rule: `CVE-2024-3094`, `aws-access-key-id`, `CIS-DI-4.1`. */
+                rule: string;
+                /** @description How much it matters. */
+                severity: components["schemas"]["Severity"];
+                /** @description Since when it is in its state. */
+                since: components["schemas"]["i64"];
+                /** @description Where it is in its life. */
+                state: components["schemas"]["State"];
+                /** @description What it is, in a line. */
+                title: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Image: {
+            /** @description What is on it. */
+            items: {
+                /** @description The worst of its coverage. */
+                coverage: components["schemas"]["CoverageState"];
+                created?: components["schemas"]["i64"];
+                /** @description Why it could not be scanned, the last time it was tried. */
+                failed?: string;
+                /** @description When it was seen first. */
+                first_seen: components["schemas"]["i64"];
+                /** @description The digest of its configuration, or, of what has none, of where it was found. */
+                id: string;
+                /** @description The digest of its manifest. */
+                manifest?: string;
+                /** @description One of its names. */
+                name: string;
+                /** @description What is open. */
+                open: components["schemas"]["Counts"];
+                /** @description Its distribution. */
+                os?: string;
+                /** @description Who answers for it. */
+                owner?: string;
+                /**
+                 * Format: int64
+                 * @description Packages in it.
+                 */
+                packages: number;
+                /** @description `linux/amd64`. */
+                platform?: string;
+                /**
+                 * Format: int64
+                 * @description Containers that run it.
+                 */
+                running: number;
+                scanned?: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Bytes of its files.
+                 */
+                size: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_ImagePackage: {
+            /** @description What is on it. */
+            items: {
+                /** @description `deb`, `npm`, ... */
+                kind: string;
+                /**
+                 * Format: int32
+                 * @description Index of the layer that brought it.
+                 */
+                layer?: number;
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Findings of it that are open.
+                 */
+                open: number;
+                /** @description Where it is. */
+                path?: string;
+                /** @description Its package URL. */
+                purl: string;
+                /** @description Its version. */
+                version: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Incident: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Alerts in it.
+                 */
+                alerts: number;
+                /** @description When its first step was. */
+                began: components["schemas"]["i64"];
+                /** @description The containers it is in. */
+                containers: string[];
+                /** @description Its id. */
+                id: string;
+                /** @description The nodes it is on. */
+                nodes: string[];
+                /** @description How bad it is. */
+                severity: components["schemas"]["Severity"];
+                /** @description Whether somebody has to look at it. */
+                state: components["schemas"]["IncidentState"];
+                /** @description Tactics of ATT&CK, in the order of an attack. */
+                tactics: string[];
+                /** @description Techniques. */
+                techniques: string[];
+                /** @description What it is, in a line. */
+                title: string;
+                /** @description When something was added last. */
+                updated: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Node: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its architecture. */
+                arch: string;
+                /**
+                 * Format: int64
+                 * @description Containers that run there.
+                 */
+                containers: number;
+                /**
+                 * Format: int64
+                 * @description Events that were told since it started.
+                 */
+                events: number;
+                /**
+                 * Format: int64
+                 * @description Things that were lost or could not be looked at.
+                 */
+                gaps: number;
+                /** @description Its id. */
+                id: string;
+                /** @description When it joined. */
+                joined: components["schemas"]["i64"];
+                /** @description Its kernel. */
+                kernel: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Its distribution. */
+                os?: string;
+                /**
+                 * Format: int64
+                 * @description Rules that it judges by.
+                 */
+                rules: number;
+                /** @description When it was heard last. */
+                seen: components["schemas"]["i64"];
+                /** @description Whether it is heard. */
+                state: components["schemas"]["NodeState"];
+                /** @description The version of its agent. */
+                version: string;
+                /**
+                 * Format: int64
+                 * @description Alerts that wait on the node for the hub.
+                 */
+                waiting: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Package: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Images that have it.
+                 */
+                images: number;
+                /** @description `deb`, `npm`, ... */
+                kind: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Where it is; only in the answer for one package. */
+                places?: components["schemas"]["PackagePlace"][];
+                /** @description Its versions. */
+                versions: string[];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Response: {
+            /** @description What is on it. */
+            items: {
+                /** @description What. */
+                action: string;
+                /** @description Who wanted it. */
+                by: string;
+                /** @description Its id. */
+                id: string;
+                /** @description The incident that it is about. */
+                incident?: string;
+                /** @description The node. */
+                node: string;
+                /** @description What became of it. */
+                outcome: components["schemas"]["ResponseOutcome"];
+                /** @description Why. */
+                reason: string;
+                /** @description The container or process. */
+                target: string;
+                /** @description When. */
+                time: components["schemas"]["i64"];
+                until?: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Rule: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Alerts of it in the last 7 days.
+                 */
+                alerts: number;
+                /** @description Its condition. */
+                condition: string;
+                /** @description What it is for. */
+                description: string;
+                /** @description Whether it is judged by. */
+                enabled: boolean;
+                /** @description Its name. */
+                name: string;
+                /** @description What it says. */
+                output: string;
+                /** @description How bad what it finds is. */
+                priority: string;
+                /** @description `container`, `mitre_execution`, `T1059`, ... */
+                tags: string[];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Token: {
+            /** @description What is on it. */
+            items: {
+                /** @description Who made it. */
+                by: string;
+                /** @description When. */
+                created: components["schemas"]["i64"];
+                /** @description Until when it is good. */
+                expires: components["schemas"]["i64"];
+                /** @description Its id. */
+                id: string;
+                /** @description What it is for. */
+                name: string;
+                /** @description Only these namespaces; empty: all. */
+                namespaces: string[];
+                /** @description Only what belongs to these owners; empty: all. */
+                owners: string[];
+                /** @description What it may do. */
+                role: components["schemas"]["Role"];
+                /** @description The token itself: only in the answer to whoever makes it. */
+                secret?: string;
+                used?: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_User: {
+            /** @description What is on it. */
+            items: {
+                /** @description When it was made. */
+                created: components["schemas"]["i64"];
+                /** @description They may not come in at the moment. */
+                disabled: boolean;
+                /** @description The name. */
+                name: string;
+                /** @description Only these namespaces; empty: all. */
+                namespaces: string[];
+                /** @description Only what belongs to these owners; empty: all. */
+                owners: string[];
+                /** @description What they may do. */
+                role: components["schemas"]["Role"];
+                seen?: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Workload: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Alerts in the last 24 hours.
+                 */
+                alerts: number;
+                /** @description One of its images was not looked at wholly. */
+                coverage: components["schemas"]["CoverageState"];
+                /** @description What it is made of, the largest first. */
+                factors: components["schemas"]["Factor"][];
+                /** @description When it was seen first. */
+                first_seen: components["schemas"]["i64"];
+                /** @description Its id. */
+                id: string;
+                /** @description The names of the images that they run. */
+                images: string[];
+                /**
+                 * Format: int64
+                 * @description Incidents that are open.
+                 */
+                incidents: number;
+                /** @description Its name. */
+                name: string;
+                /** @description Its namespace in Kubernetes. */
+                namespace?: string;
+                /** @description The nodes that they are on. */
+                nodes: string[];
+                /** @description What is open in these. */
+                open: components["schemas"]["Counts"];
+                /** @description Who answers for it. */
+                owner?: string;
+                /**
+                 * Format: double
+                 * @description Its risk: the product of its factors, 1 where there are none.
+                 */
+                risk: number;
+                /**
+                 * Format: int64
+                 * @description Containers that run.
+                 */
+                running: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description A new password of one's own. */
+        PasswordChange: {
+            /** @description The new one: at least 12 characters. */
+            new: string;
+            /** @description The old one. */
+            old: string;
+        };
+        /** @description Somebody who talks. */
+        Peer: {
+            /** @description Its id in this answer. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Incidents of it that are open.
+             */
+            incidents: number;
+            /** @description What it is. */
+            kind: components["schemas"]["PeerKind"];
+            /** @description What it is called. */
+            name: string;
+            /** @description Its namespace, where it is a workload of Kubernetes. */
+            namespace?: string;
+            worst?: components["schemas"]["Severity"];
+        };
+        /**
+         * @description What takes part in the network.
+         * @enum {string}
+         */
+        PeerKind: "workload" | "host" | "name" | "address" | "unknown";
+        /** @description One change of the plan: a base to rebuild, a line to change. */
+        PlanChange: {
+            /** @description What to do, in a line. */
+            action: string;
+            /** @description What it clears. */
+            clears: components["schemas"]["Counts"];
+            /**
+             * Format: int32
+             * @description Its number, from 1.
+             */
+            id: number;
+            /** @description What that is called. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Where: a node of the tree.
+             */
+            node: number;
+            /** @description Who makes it. */
+            owner?: string;
+            /** @description Images that must be built again after it. */
+            rebuild: string[];
+            /**
+             * Format: int64
+             * @description Containers that run these.
+             */
+            running: number;
+            /** @description Packages and the versions that they need: `openssl 3.0.11 -> 3.0.15`. */
+            updates: string[];
+        };
+        /** @description What somebody has planned. */
+        Planned: {
+            /** @description Who. */
+            by: string;
+            due?: components["schemas"]["i64"];
+            /** @description What they say. */
+            note: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+        };
+        /** @description Why something could not be done. */
+        Problem: {
+            /** @description One sentence, in lower case. */
+            error: string;
+            /** @description What to do about it. */
+            hint?: string;
+        };
+        /** @description What has been brought nearer to its end lately. */
+        Progress: {
+            /**
+             * Format: int64
+             * @description Those whose fix waits for being run.
+             */
+            fixed: number;
+            /**
+             * Format: int64
+             * @description Open ones, of all kinds.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Those past their day.
+             */
+            overdue: number;
+            /**
+             * Format: int64
+             * @description Planned ones.
+             */
+            planned: number;
+            /**
+             * Format: int64
+             * @description Those whose fix is being rolled out.
+             */
+            rolling_out: number;
+            /**
+             * Format: int64
+             * @description Those that are suppressed.
+             */
+            suppressed: number;
+            /**
+             * Format: int64
+             * @description Those that were verified in the last 30 days.
+             */
+            verified: number;
+        };
+        /** @description Something that was done. */
+        Response: {
+            /** @description What. */
+            action: string;
+            /** @description Who wanted it. */
+            by: string;
+            /** @description Its id. */
+            id: string;
+            /** @description The incident that it is about. */
+            incident?: string;
+            /** @description The node. */
+            node: string;
+            /** @description What became of it. */
+            outcome: components["schemas"]["ResponseOutcome"];
+            /** @description Why. */
+            reason: string;
+            /** @description The container or process. */
+            target: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+            until?: components["schemas"]["i64"];
+        };
+        /** @description What became of it, with the reason. */
+        ResponseOutcome: {
+            /** @description What. */
+            state: components["schemas"]["ResponseState"];
+            /** @description In words. */
+            text: string;
+        };
+        /**
+         * @description What became of it.
+         * @enum {string}
+         */
+        ResponseState: "sent" | "done" | "would-have" | "held-back" | "failed" | "undone";
+        /** @description To whom something is to be done. */
+        ResponseTarget: {
+            /** @description The container, by id or name. */
+            container?: string;
+            /** @description The node. */
+            node: string;
+            /**
+             * Format: int32
+             * @description A process, where there is no container.
+             */
+            pid?: number;
+        };
+        /**
+         * @description What somebody may do; each may also do what those before may.
+         * @enum {string}
+         */
+        Role: "viewer" | "triager" | "operator" | "admin";
+        /** @description How far a fix has got. */
+        Rollout: {
+            /**
+             * Format: int64
+             * @description Containers that run an image without it.
+             */
+            fixed: number;
+            /**
+             * Format: int64
+             * @description Containers of that name that run.
+             */
+            running: number;
+        };
+        /** @description A rule, as an agent judges by it. */
+        Rule: {
+            /**
+             * Format: int64
+             * @description Alerts of it in the last 7 days.
+             */
+            alerts: number;
+            /** @description Its condition. */
+            condition: string;
+            /** @description What it is for. */
+            description: string;
+            /** @description Whether it is judged by. */
+            enabled: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description What it says. */
+            output: string;
+            /** @description How bad what it finds is. */
+            priority: string;
+            /** @description `container`, `mitre_execution`, `T1059`, ... */
+            tags: string[];
+        };
+        /** @description Who talks to whom, by name. */
+        ServiceMap: {
+            /** @description Who talks to whom. */
+            flows: components["schemas"]["Flow"][];
+            /**
+             * Format: int64
+             * @description Flows that are not told, as there are too many.
+             */
+            more: number;
+            /** @description Who takes part. */
+            peers: components["schemas"]["Peer"][];
+        };
+        /**
+         * @description How much it matters.
+         * @enum {string}
+         */
+        Severity: "unknown" | "info" | "low" | "medium" | "high" | "critical";
+        /**
+         * @description Where a finding is in its life.
+         * @enum {string}
+         */
+        State: "open" | "planned" | "fixed" | "rolling-out" | "verified" | "reopened" | "not-running";
+        /** @description One step in the life of a finding. */
+        StateChange: {
+            /** @description What it became. */
+            state: components["schemas"]["State"];
+            /** @description When. */
+            time: components["schemas"]["i64"];
+            /** @description Why: who said so, or what was seen. */
+            why: string;
+        };
+        /** @description One thing that happened. */
+        Step: {
+            /** @description In which container; empty on the host. */
+            container: string;
+            /** @description On which node, by name. */
+            node: string;
+            /** @description The rule that says so. */
+            rule?: string;
+            /** @description What. */
+            text: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+        };
+        /** @description A tactic. */
+        Tactic: {
+            /** @description `execution`. */
+            name: string;
+            /** @description Its techniques that some rule looks for. */
+            techniques: components["schemas"]["Technique"][];
+        };
+        /** @description A technique, and what was seen of it. */
+        Technique: {
+            /**
+             * Format: int64
+             * @description Alerts of these.
+             */
+            alerts: number;
+            /** @description `T1059`. */
+            id: string;
+            /** @description Rules that look for it. */
+            rules: string[];
+        };
+        /** @description A token of the API, for programs. */
+        Token: {
+            /** @description Who made it. */
+            by: string;
+            /** @description When. */
+            created: components["schemas"]["i64"];
+            /** @description Until when it is good. */
+            expires: components["schemas"]["i64"];
+            /** @description Its id. */
+            id: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description Only these namespaces; empty: all. */
+            namespaces: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners: string[];
+            /** @description What it may do. */
+            role: components["schemas"]["Role"];
+            /** @description The token itself: only in the answer to whoever makes it. */
+            secret?: string;
+            used?: components["schemas"]["i64"];
+        };
+        /**
+         * @description Something has changed: what a live view listens to.
+         * @enum {string}
+         */
+        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses";
+        /** @description An image in the tree. */
+        TreeImage: {
+            /** @description Its id. */
+            id: string;
+            /** @description Its names. */
+            names: string[];
+            /** @description What is open in it. */
+            open: components["schemas"]["Counts"];
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+        };
+        /** @description A node of the tree: layers that the same images have. */
+        TreeNode: {
+            /**
+             * Format: int32
+             * @description Number of the change of the plan that is made here.
+             */
+            change?: number;
+            /**
+             * Format: int64
+             * @description Images that are built on it, those that end here included.
+             */
+            derived: number;
+            /** @description It is somebody else's: it can be exchanged, not changed. */
+            external: boolean;
+            /**
+             * Format: int32
+             * @description Its number, from 0.
+             */
+            id: number;
+            /** @description Images that end here. */
+            images: components["schemas"]["TreeImage"][];
+            /** @description What it has from below. */
+            inherited: components["schemas"]["Counts"];
+            /**
+             * Format: int32
+             * @description How many layers.
+             */
+            layers: number;
+            /** @description What it is called: a name of an image that ends here, or what images say their base is. */
+            name: string;
+            /** @description The image is known by name: not only its layers. */
+            named: boolean;
+            /** @description What it brought that is open. */
+            own: components["schemas"]["Counts"];
+            /** @description Who answers for it. */
+            owner?: string;
+            /**
+             * Format: int32
+             * @description The node that it is built on.
+             */
+            parent?: number;
+        };
+        /** @description What was open at the end of a day. */
+        TrendDay: {
+            /**
+             * Format: int64
+             * @description Alerts on that day.
+             */
+            alerts: number;
+            /** @description The day: its beginning. */
+            day: components["schemas"]["i64"];
+            /** @description What was open. */
+            open: components["schemas"]["Counts"];
+            /**
+             * Format: int64
+             * @description Findings that were verified on that day.
+             */
+            verified: number;
+        };
+        /** @description A part of what was asked for could not be searched. */
+        Unsearched: {
+            /** @description Which. */
+            what: string;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description A part of the sensor that is not used. */
+        Unused: {
+            /** @description Which. */
+            feature: string;
+            /** @description What is not seen without it. */
+            unseen: string;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description Somebody who may come in. */
+        User: {
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            /** @description They may not come in at the moment. */
+            disabled: boolean;
+            /** @description The name. */
+            name: string;
+            /** @description Only these namespaces; empty: all. */
+            namespaces: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners: string[];
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            seen?: components["schemas"]["i64"];
+        };
+        /** @description What is to be different of a user; what is absent stays. */
+        UserChange: {
+            /** @description Whether they may not come in. */
+            disabled?: boolean;
+            /** @description Only these namespaces. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners. */
+            owners?: string[];
+            /** @description A new password. */
+            password?: string;
+            role?: components["schemas"]["Role"];
+        };
+        /** @description Containers that do the same. */
+        Workload: {
+            /**
+             * Format: int64
+             * @description Alerts in the last 24 hours.
+             */
+            alerts: number;
+            /** @description One of its images was not looked at wholly. */
+            coverage: components["schemas"]["CoverageState"];
+            /** @description What it is made of, the largest first. */
+            factors: components["schemas"]["Factor"][];
+            /** @description When it was seen first. */
+            first_seen: components["schemas"]["i64"];
+            /** @description Its id. */
+            id: string;
+            /** @description The names of the images that they run. */
+            images: string[];
+            /**
+             * Format: int64
+             * @description Incidents that are open.
+             */
+            incidents: number;
+            /** @description Its name. */
+            name: string;
+            /** @description Its namespace in Kubernetes. */
+            namespace?: string;
+            /** @description The nodes that they are on. */
+            nodes: string[];
+            /** @description What is open in these. */
+            open: components["schemas"]["Counts"];
+            /** @description Who answers for it. */
+            owner?: string;
+            /**
+             * Format: double
+             * @description Its risk: the product of its factors, 1 where there are none.
+             */
+            risk: number;
+            /**
+             * Format: int64
+             * @description Containers that run.
+             */
+            running: number;
+        };
+        /** @description A workload, with all that is known of it. */
+        WorkloadDetail: components["schemas"]["Workload"] & {
+            /** @description Its containers: those that run, and those that ended last. */
+            containers: components["schemas"]["Container"][];
+            /** @description Its worst findings. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Its last alerts. */
+            recent: components["schemas"]["Alert"][];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

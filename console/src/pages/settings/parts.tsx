@@ -1,0 +1,40 @@
+import type { ReactNode } from 'react'
+import type { Role } from '../../api/types'
+import { Header } from '../../shell/Header'
+import { Dim } from '../../show/parts'
+
+const TABS = [
+  ['/settings/users', 'Users'],
+  ['/settings/tokens', 'Tokens'],
+  ['/settings/audit', 'Audit log'],
+] as const
+
+export function SettingsHeader({ tab, actions }: { tab: (typeof TABS)[number][0]; actions?: ReactNode }) {
+  return <Header title="Settings" about="Who may do what, and who has done what." actions={actions} tabs={TABS} tab={tab} />
+}
+
+export const ROLE_MEANING: Record<Role, string> = {
+  viewer: 'Viewer: to look',
+  triager: 'Triager: also to plan, to make exceptions, to deal with alerts',
+  operator: 'Operator: also to act on nodes',
+  admin: 'Admin: also to say who may do what',
+}
+
+/** What somebody sees; all, if nothing is said. */
+export function Scope({ owners, namespaces }: { owners: readonly string[]; namespaces: readonly string[] }) {
+  if (owners.length + namespaces.length === 0) return <Dim>everything</Dim>
+  return (
+    <span className="break">
+      {owners.length > 0 && `owner ${owners.join(', ')}`}
+      {owners.length > 0 && namespaces.length > 0 && '; '}
+      {namespaces.length > 0 && `namespace ${namespaces.join(', ')}`}
+    </span>
+  )
+}
+
+/** `shop, web` -> two words. */
+export const list = (text: string): string[] =>
+  text
+    .split(/[\s,]+/)
+    .map((one) => one.trim())
+    .filter(Boolean)

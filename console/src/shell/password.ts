@@ -1,0 +1,2 @@
+/** The hub takes no shorter password. */
+export const SHORTEST = 12

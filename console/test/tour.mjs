@@ -1,0 +1,160 @@
+// Walks through every page of the console in a real browser, as a user would see it.
+//
+//   node test/tour.mjs http://127.0.0.1:8420 TOKEN OUT_DIR
+//
+// Fails on an error in the browser's console, a request that fails, a violation of accessibility rules (axe-core, serious and
+// critical), or a page that says it is broken. Writes a picture of each page to OUT_DIR.
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { launch } from './browser.mjs'
+
+const [base = 'http://127.0.0.1:8420', token = '', out = 'tour'] = process.argv.slice(2)
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What each page has, wherever there is something: [name, path, link to follow to a page of the same kind]. */
+const PAGES = [
+  ['home', '/'],
+  ['plan', '/plan'],
+  ['by-image', '/by-image'],
+  ['advisories', '/vulnerabilities', 'a[href^="/vulnerabilities/"]', 'advisory'],
+  ['by-team', '/by-team'],
+  ['findings', '/findings', 'a[href*="open="]', 'finding-panel'],
+  ['tree', '/tree', '.tree-choose', 'tree-panel'],
+  ['exceptions', '/exceptions'],
+  ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'running']],
+  ['packages', '/packages', 'a[href^="/packages/"]', 'package'],
+  ['workloads', '/workloads', 'a[href^="/workloads/"]', 'workload', ['findings', 'alerts', 'containers', 'baseline']],
+  ['containers', '/containers'],
+  ['nodes', '/nodes', 'td a[href^="/nodes/"]', 'node'],
+  ['incidents', '/incidents', 'a[href^="/incidents/"]', 'incident', ['graph', 'alerts', 'responses']],
+  ['alerts', '/alerts'],
+  ['events', '/events'],
+  ['service-map', '/service-map', '.map-peer', 'service-map-panel'],
+  ['service-list', '/service-map?view=list'],
+  ['attack', '/attack', '.technique', 'technique'],
+  ['responses', '/responses'],
+  ['rules', '/rules'],
+  ['baselines', '/baselines', 'a[href^="/baselines/"]', 'baseline'],
+  ['users', '/settings/users'],
+  ['tokens', '/settings/tokens'],
+  ['audit', '/settings/audit'],
+  ['lost', '/no-such-page'],
+]
+
+mkdirSync(out, { recursive: true })
+const browser = await launch()
+const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light', bypassCSP: false })
+const page = await context.newPage()
+const problems = []
+let at = 'start'
+const wrong = (what) => {
+  problems.push(`${at}: ${what}`)
+  console.error(`  ! ${what}`)
+}
+
+page.on('console', (message) => {
+  // Asking who is in, before anybody is, is answered by 401; a browser writes that down as an error.
+  if (message.type() === 'error' && !(at === 'login' && message.text().includes('401'))) wrong(`console: ${message.text()}`)
+})
+page.on('pageerror', (error) => wrong(`error: ${error.message}`))
+page.on('requestfailed', (request) => {
+  const reason = request.failure()?.errorText ?? ''
+  if (reason !== 'net::ERR_ABORTED') wrong(`request: ${request.url()} ${reason}`)
+})
+page.on('response', (response) => {
+  if (response.status() >= 400 && !(at === 'login' && response.status() === 401)) wrong(`answer: ${response.status()} to ${response.url()}`)
+})
+
+/** Until nothing is being loaded any more. The stream of news never ends, so that "no request" is no condition. */
+async function settled() {
+  await page.waitForSelector('h1, .pf-v6-c-empty-state', { timeout: 15_000 })
+  await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], .chart-wait'), undefined, { timeout: 15_000 })
+  await page.evaluate(() => document.fonts.ready)
+  await page.waitForFunction(() =>
+    document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getTiming().iterations === Infinity),
+  )
+}
+
+async function check(name) {
+  await settled()
+  await page.screenshot({ path: join(out, `${name}.png`) })
+  const broken = await page.locator('text=/This page is broken|could not be loaded/').count()
+  if (broken > 0) wrong('it says that it is broken')
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  if (wide > 0) wrong(`it is ${wide} pixels too wide`)
+  // Through the debugging protocol: the page's own policy allows no script but the hub's.
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'], resultTypes: ['violations'] }),
+  )
+  for (const { id, impact, help, nodes } of violations) {
+    if (impact !== 'serious' && impact !== 'critical') continue
+    wrong(
+      `axe ${impact} ${id}: ${help}; ${nodes.length} of ${nodes
+        .slice(0, 3)
+        .map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`)
+        .join(' | ')}`,
+    )
+  }
+}
+
+async function visit(name, path) {
+  at = name
+  console.log(name)
+  await page.goto(base + path)
+  await check(name)
+}
+
+at = 'login'
+console.log(at)
+await page.goto(`${base}/login`)
+await page.waitForSelector('form')
+await page.evaluate(() => document.fonts.ready)
+await page.screenshot({ path: join(out, 'login.png') })
+await page.goto('about:blank')
+await page.goto(`${base}/login#${encodeURIComponent(token)}`)
+await page.waitForSelector('nav', { timeout: 15_000 })
+if (page.url().includes('#')) wrong('the token is still in the address')
+
+for (const [name, path, follow, next, tabs = []] of PAGES) {
+  await visit(name, path)
+  if (!follow) continue
+  const link = page.locator(follow).first()
+  if ((await link.count()) === 0) {
+    console.log(`  (nothing to follow: ${next})`)
+    continue
+  }
+  at = next
+  console.log(next)
+  await link.click()
+  await check(next)
+  const here = new URL(page.url())
+  for (const tab of tabs) await visit(`${next}-${tab}`, `${here.pathname}/${tab}`)
+}
+
+at = 'search'
+console.log(at)
+await page.goto(base)
+await settled()
+await page.keyboard.press('Control+k')
+await page.waitForSelector('#search-everything:focus')
+await page.keyboard.type('web')
+await page.waitForSelector('[role="option"], .hits-none')
+await check('search')
+
+at = 'dark'
+console.log(at)
+await page.evaluate(() => localStorage.setItem('gabion.theme', 'dark'))
+for (const [name, path] of [
+  ['home-dark', '/'],
+  ['findings-dark', '/findings'],
+  ['service-map-dark', '/service-map'],
+  ['attack-dark', '/attack'],
+]) {
+  await visit(name, path)
+}
+
+await browser.close()
+console.log(problems.length === 0 ? 'all well' : `${problems.length} problems:\n${problems.join('\n')}`)
+process.exitCode = problems.length === 0 ? 0 : 1

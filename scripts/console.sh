@@ -1,0 +1,44 @@
+#!/bin/bash
+# The console: `console.sh build` into console/dist, `console.sh check` also looks at types, form and units, `console.sh tour BINARY [SHOTS]`
+# opens every page of a hub of its own in a browser. Needs npm; where node is too old, a newer one comes from npm.
+set -euo pipefail
+cd "$(dirname "$0")/../console"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/gabion
+recent() { node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
+if ! recent; then
+    command -v npm >/dev/null || { echo "There is no npm here: install it (Debian: npm), then try again." >&2; exit 1; }
+    [ -x "$cache/node/node_modules/node/bin/node" ] || npm install --silent --no-save --prefix "$cache/node" node@24 >&2
+    PATH=$cache/node/node_modules/node/bin:$PATH
+fi
+stamp=node_modules/.gabion-lock
+if ! cmp -s package-lock.json "$stamp"; then
+    npm ci --silent --no-audit --no-fund >&2
+    cp package-lock.json "$stamp"
+fi
+case ${1:-} in
+build)
+    # Unchanged sources need no new build.
+    sum=$(find src public scripts index.html package-lock.json vite.config.ts tsconfig.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+    if [ "$(cat dist/.sources 2>/dev/null)" != "$sum" ]; then
+        npm run --silent build >&2
+        echo "$sum" >dist/.sources
+    fi
+    ;;
+check)
+    npm run --silent check
+    npm run --silent test
+    ;;
+tour)
+    binary=$(realpath "$2")
+    shots=${3:-$(mktemp -d)}
+    state=$(mktemp -d)
+    trap '"$binary" down --state "$state" --purge >/dev/null 2>&1 || true; rm -rf "$state"' EXIT
+    "$binary" up --detach --no-agent --state "$state" --listen 127.0.0.1:0 --agents 127.0.0.1:0 >&2
+    url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$state/up.json")
+    node test/tour.mjs "$url" "$(cat "$state/hub/admin-token")" "$shots"
+    ;;
+*)
+    echo "usage: console.sh build|check|tour BINARY [SHOTS]" >&2
+    exit 2
+    ;;
+esac
