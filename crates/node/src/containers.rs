@@ -18,7 +18,7 @@
 //! | Docker | state | state | list of images | state |
 //! | podman | list of containers | list of containers | list of images | asked |
 //! | CRI-O | bundle | bundle | list of images | bundle |
-//! | runc | id | - | - | bundle |
+//! | runc | id | bundle | - | bundle |
 //!
 //! Whoever sees control groups drives it:
 //!
@@ -52,7 +52,7 @@ mod watch;
 
 pub use addresses::{Addresses, Holder};
 pub use ask::{Answer, AskError, Asker, Heard, Question, Sockets};
-pub use bundle::{Bundle, RuncState};
+pub use bundle::{Bundle, IMAGE_ID, IMAGE_SOURCE, REF_NAME, RuncState};
 pub use docker::ConfigV2;
 pub use images::Image;
 pub use network::NetworkError;

@@ -1,7 +1,8 @@
 //! The bundle of a container: the OCI `config.json` that every runtime writes before it starts anything.
 //!
 //! Read are mounts, capabilities, devices, the control group, and the annotations in which containerd's CRI and CRI-O
-//! say which pod and image this is.
+//! say which pod and image this is. runc by itself knows no images; whoever makes its bundles can say in [`REF_NAME`],
+//! [`IMAGE_ID`] and [`IMAGE_SOURCE`] which one it is.
 //!
 //! **Privileged** is what `--privileged` makes, whichever runtime calls it so, read from what it does: every device may be
 //! used, no path is masked or read-only, and the capabilities that amount to the host are there (`CAP_SYS_ADMIN`,
@@ -18,6 +19,13 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+
+/// The annotation that names the image of a plain bundle: `registry.example/shop/web:1.2`.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation with the digest of that image's configuration.
+pub const IMAGE_ID: &str = "dev.gabion.image.id";
+/// The annotation that says where that image can be read, as `gabion scan` takes it: `oci:/srv/images:shop/web:1.2`.
+pub const IMAGE_SOURCE: &str = "dev.gabion.image.source";
 
 /// More mounts than this are not kept.
 const MAX_MOUNTS: usize = 4096;
@@ -114,6 +122,16 @@ impl Bundle {
         self.annotations.clone().unwrap_or_default()
     }
 
+    /// The annotations of a plain bundle as labels. What a user says of where an image lies is left out: who reads it may read more
+    /// than that user.
+    pub(super) fn labels(&self, rootless: bool) -> Annotations {
+        let mut all = self.annotations();
+        if rootless {
+            all.remove(IMAGE_SOURCE);
+        }
+        all
+    }
+
     /// Annotations that are neither those of Kubernetes' runtimes nor podman's own: `ctr` writes its labels there.
     pub(super) fn plain_annotations(&self) -> Annotations {
         let mut all = self.annotations();
@@ -133,6 +151,20 @@ impl Bundle {
         crio(container, annotations);
         if let Some(name) = annotations.get("nerdctl/name") {
             draft::name(container, name);
+        }
+    }
+
+    /// Puts into a container what the annotations of a plain bundle say of its image. A bundle is its maker's, whom the runtime
+    /// obeys; the container cannot change it.
+    pub(super) fn fill_image(&self, container: &mut Container) {
+        let empty = Annotations::new();
+        let annotations = self.annotations.as_ref().unwrap_or(&empty);
+        let id = annotation(annotations, IMAGE_ID);
+        draft::image_id(container, draft::digest_of(id));
+        // In a layout the name of an entry may be a tag only, which names no image.
+        let named = annotation(annotations, REF_NAME);
+        if named.contains([':', '@']) {
+            draft::image(container, named);
         }
     }
 

@@ -223,7 +223,8 @@ impl Search<'_> {
             if let Some(bundle) = runc.bundle() {
                 let bundle: Bundle = State::open(&bundle, self.roots.owner)?.json("config.json")?;
                 bundle.fill(container, self.who.user.is_some());
-                draft::labels(container, bundle.annotations());
+                bundle.fill_image(container);
+                draft::labels(container, bundle.labels(self.who.user.is_some()));
             }
             return Ok(Reading::Known(None));
         }

@@ -115,6 +115,32 @@ pub(crate) fn crio(kind: &str, image: &str) -> Value {
 }
 
 #[test]
+fn a_plain_bundle_may_say_which_image_it_is() {
+    let digest = Digest::sha256([7; 32]);
+    let told = |name: &str, id: &str| {
+        let mut container = draft::unknown(ContainerKey(1), Runtime::Oci, "abc");
+        let annotations = json!({REF_NAME: name, IMAGE_ID: id, IMAGE_SOURCE: "oci:/srv:shop/web:1.2"});
+        let bundle = parsed(&json!({ "annotations": annotations }));
+        bundle.fill_image(&mut container);
+        assert_eq!(
+            [false, true].map(|rootless| bundle.labels(rootless).contains_key(IMAGE_SOURCE)),
+            [true, false]
+        );
+        (container.image.repository, container.image.tag, container.image.digest, container.image.id)
+    };
+    let web = |tag: &str, digest, id| ("shop/web".to_owned(), tag.to_owned(), digest, id);
+    assert_eq!(told("shop/web:1.2", &digest.to_string()), web("1.2", None, Some(digest)));
+    assert_eq!(told(&format!("shop/web@{digest}"), "sha256:none"), web("", Some(digest), None));
+    // Neither is an image's name.
+    for name in ["", "1.2"] {
+        assert_eq!(told(name, ""), (String::new(), String::new(), None, None));
+    }
+    let mut container = draft::unknown(ContainerKey(1), Runtime::Oci, "abc");
+    parsed(&json!({})).fill_image(&mut container);
+    assert_eq!(container, draft::unknown(ContainerKey(1), Runtime::Oci, "abc"), "nothing is said");
+}
+
+#[test]
 fn crio_tells_all_in_annotations() {
     let digest = Digest::sha256([7; 32]);
     let container = filled(Runtime::Crio, &crio("container", &digest.hex()));
