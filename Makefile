@@ -1,25 +1,32 @@
-# make up     installs what is missing, builds, and scans a real image and this machine
+# make up     installs what is missing, builds, and starts hub, agent and console: http://127.0.0.1:8420
+# make down   ends them
 # make test   installs what the tests need, and runs all of them
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gabion
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 GABION := $(CARGO_TARGET_DIR)/release/gabion
+SUDO := $(if $(filter-out 0,$(shell id -u)),$(shell command -v sudo))
 
-.PHONY: up test lint bench fuzz tools-build tools-test
+.PHONY: up down console test lint bench fuzz tools-build tools-test
 
-up: tools-build
+# The agent needs root; without it the hub comes up alone, and says so.
+up: tools-build console
 	cargo build --release --locked
-	scripts/demo-image.sh $(CACHE)/demo
-	$(GABION) scan oci:$(CACHE)/demo/oci:demo
-	$(GABION) scan dir:/
-	@echo
-	@echo "The program is $(GABION)"
+	$(SUDO) $(GABION) up --detach
 
-test: tools-test
+down:
+	$(SUDO) $(GABION) down
+
+console:
+	scripts/console.sh build
+
+test: tools-test console
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	scripts/fetch-schemas.sh $(CACHE)/schemas
+	scripts/console.sh check
 	cargo test --workspace --locked
+	scripts/console.sh tour $(CARGO_TARGET_DIR)/debug/gabion
 
 lint: tools-build
 	cargo fmt --all --check
@@ -43,6 +50,8 @@ bench: tools-test
 	cargo bench --package gabion-node --bench sensor
 	cargo bench --package gabion-node --bench enforce
 	scripts/bench-agent.py $(GABION)
+	cargo bench --package gabion-store --bench events
+	GABION=$(GABION) cargo bench --package gabion-hub --bench estate
 
 # Every parser of image content for SECONDS each.
 SECONDS_EACH ?= 60

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: `install.sh build` what building and the demo need,
+# Installs the Debian packages that are missing: `install.sh build` what building needs,
 # `install.sh test` what the tests need as well. Does nothing where all is there.
 set -eu
-build="gcc make pkg-config clang-16 llvm-16 libelf-dev zlib1g-dev mmdebstrap umoci"
-test="$build binutils busybox-static containerd runc skopeo docker-registry apache2-utils openssl rpm db5.3-util
-    docker.io podman iproute2 procps maven npm python3-venv golang-go zstd libxml2-utils minisign sysdig nginx-light redis-server qemu-system-x86 systemd util-linux"
+build="gcc make pkg-config clang-16 llvm-16 libelf-dev zlib1g-dev npm"
+test="$build mmdebstrap umoci chromium binutils busybox-static containerd runc skopeo docker-registry apache2-utils openssl rpm db5.3-util
+    docker.io podman iproute2 procps maven python3-venv golang-go zstd libxml2-utils minisign postgresql sysdig nginx-light redis-server qemu-system-x86 systemd util-linux"
 case ${1:-} in
 build) wanted=$build ;;
 test) wanted=$test ;;

@@ -14,6 +14,7 @@ mod enforce;
 mod follow;
 mod guard;
 mod habits;
+mod inventory;
 mod judge;
 mod names;
 mod probe;
@@ -24,7 +25,7 @@ mod watch;
 pub(crate) use audit::verified;
 pub(crate) use enforce::stop as stop_enforcing;
 
-use crate::{alert::AlertFormat, clock, control::SOCKET, output, rules};
+use crate::{alert::AlertFormat, clock, control::SOCKET, link::LinkArgs, output, rules};
 use anyhow::Context;
 use clap::Args;
 use gabion_detect::rules::Loaded;
@@ -101,6 +102,9 @@ pub(crate) struct AgentArgs {
     /// No notes on standard error
     #[arg(short, long)]
     quiet: bool,
+
+    #[command(flatten)]
+    link: LinkArgs,
 }
 
 /// Goes on enforcing when the agent is gone.

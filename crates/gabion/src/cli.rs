@@ -19,6 +19,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start hub, agent and console on this machine
+    Up(crate::up::UpArgs),
+    /// End what `up` has started
+    Down(crate::up::DownArgs),
+    /// Start a small shop with faults in containers of this machine, attack it, fix it
+    Demo(crate::demo::DemoArgs),
     /// Tell what is in an image: packages, vulnerabilities, secrets, departures from the CIS Docker Benchmark
     #[command(override_usage = "gabion scan [OPTIONS] <TARGET>")]
     Scan(ScanArgs),
@@ -37,6 +43,8 @@ pub(crate) enum Command {
     Replay(crate::replay::ReplayArgs),
     /// Build, update, share and search the database of vulnerabilities
     Db(crate::db::cli::DbArgs),
+    /// Gather what agents see, and show it: the console, the API
+    Hub(crate::hub::HubArgs),
     /// Watch what the containers of this node do
     Agent(crate::agent::AgentArgs),
     /// Tell how the agent of this node does: what it watches, what it has seen, what it could not see
@@ -53,7 +61,7 @@ pub(crate) enum Command {
     Reload(crate::operate::reload::ReloadArgs),
     /// List and tell incidents: where they came from, how far they got
     Incident(crate::incident::IncidentArgs),
-    /// Install the agent as a service of systemd
+    /// Install the agent or the hub as a service of systemd
     Install(crate::install::InstallArgs),
     /// Remove the service, and stop what it enforces
     Uninstall(crate::install::UninstallArgs),

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -38,6 +39,8 @@ pub(crate) struct AgentSocket {
 pub(crate) enum Request {
     /// How it goes.
     Status,
+    /// All containers that run.
+    Inventory,
     /// Events as they come.
     Events {
         /// Only those for which this holds, written as the condition of a rule.
@@ -137,6 +140,46 @@ pub(crate) struct Status {
     pub(crate) unused: Vec<[String; 3]>,
     /// Memory of the agent, in bytes.
     pub(crate) memory: u64,
+}
+
+/// A container that runs. What is empty is not known, or not there: see `unknown`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Running {
+    /// The whole id.
+    pub(crate) id: String,
+    /// See there.
+    pub(crate) name: String,
+    /// As Falco has it in `container.type`.
+    pub(crate) runtime: String,
+    /// Name and tag of its image.
+    pub(crate) image: String,
+    /// The digest of the image's manifest.
+    pub(crate) image_digest: String,
+    /// The digest of the image's configuration.
+    pub(crate) image_id: String,
+    /// See there.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Its pod, and what Kubernetes says of that.
+    pub(crate) pod: String,
+    /// See there.
+    pub(crate) namespace: String,
+    /// See there.
+    pub(crate) pod_labels: BTreeMap<String, String>,
+    /// As baselines name it.
+    pub(crate) workload: String,
+    /// See there.
+    pub(crate) privileged: Option<bool>,
+    /// See there.
+    pub(crate) addresses: Vec<String>,
+    /// When it was created, in nanoseconds since 1970.
+    pub(crate) created: u64,
+    /// Ports that its workload was seen to listen on: `tcp/8080`.
+    pub(crate) listens: Vec<String>,
+    /// What of it is not known.
+    pub(crate) unknown: Vec<String>,
+    /// Its control group, below where these are mounted.
+    pub(crate) group: String,
 }
 
 /// A line of an answer.

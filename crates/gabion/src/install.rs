@@ -1,10 +1,11 @@
-//! `gabion install` and `gabion uninstall`: the agent as a service of systemd.
+//! `gabion install` and `gabion uninstall`: the agent and the hub as services of systemd.
 //!
 //! Everything is written beneath `--root`, so an image of a node can be prepared, too; only on the running system is the service started.
 
-use crate::{agent, control, output};
+use crate::{agent, control, hub, link::Address, output};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use gabion_identity::JoinToken;
 use std::{
     ffi::OsString,
     fs,
@@ -15,8 +16,11 @@ use std::{
 
 /// Where the program goes.
 const PROGRAM: &str = "usr/local/bin/gabion";
-/// Where the unit goes.
+/// Where the units go.
 const UNIT: &str = "etc/systemd/system/gabion-agent.service";
+const HUB_UNIT: &str = "etc/systemd/system/gabion-hub.service";
+/// What the agent is told of its hub: the join token is nobody else's to read.
+const ENVIRONMENT: &str = "etc/gabion/agent.env";
 
 /// What the agent needs to watch: programs in the kernel and on control groups, `/proc` of all processes, the state of runtimes, signals.
 const TO_WATCH: [&str; 6] =
@@ -43,7 +47,34 @@ enum Install {
         /// Only print the unit
         #[arg(long, conflicts_with = "no_start")]
         print: bool,
+        /// The hub that it reports to
+        #[arg(long, value_name = "HOST:PORT")]
+        hub: Option<Address>,
+        /// The join token of that hub; its console makes one on the page Nodes
+        #[arg(
+            long,
+            value_name = "TOKEN",
+            requires = "hub",
+            env = "GABION_JOIN_TOKEN",
+            hide_env_values = true
+        )]
+        join: Option<JoinToken>,
         /// Arguments for the agent, after `--`
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Copy this program to /usr/local/bin, and run `gabion hub` as a service of systemd, as a user of its own
+    Hub {
+        /// Root directory to install in; the service is started only in `/`
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+        /// Enable the service, but do not start it now
+        #[arg(long)]
+        no_start: bool,
+        /// Only print the unit
+        #[arg(long, conflicts_with = "no_start")]
+        print: bool,
+        /// Arguments for the hub, after `--`
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
@@ -66,11 +97,26 @@ enum Uninstall {
         #[arg(long)]
         purge: bool,
     },
+    /// Stop the service, and remove unit and program
+    Hub {
+        /// Root directory to remove it from
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+        /// Remove its state, too: findings and their life, users, the identity that nodes believe
+        #[arg(long)]
+        purge: bool,
+    },
 }
 
 pub(crate) fn install(args: &InstallArgs) -> anyhow::Result<ExitCode> {
-    let Install::Agent { root, no_start, print, arguments } = &args.what;
-    let unit = unit(arguments)?;
+    let (unit, place, root, no_start, print, name) = match &args.what {
+        Install::Agent { root, no_start, print, arguments, .. } => {
+            (unit(arguments)?, UNIT, root, no_start, print, "agent")
+        }
+        Install::Hub { root, no_start, print, arguments } => {
+            (hub_unit(arguments)?, HUB_UNIT, root, no_start, print, "hub")
+        }
+    };
     if *print {
         output::line(unit.trim_end())?;
         return Ok(ExitCode::SUCCESS);
@@ -80,31 +126,61 @@ pub(crate) fn install(args: &InstallArgs) -> anyhow::Result<ExitCode> {
     if fs::canonicalize(&program).ok() != fs::canonicalize(&own).ok() {
         put(&program, 0o755, |new| fs::copy(&own, new).map(drop))?;
     }
-    put(&root.join(UNIT), 0o644, |new| fs::write(new, &unit))?;
-    output::note(&format!("written: {} and {}", program.display(), root.join(UNIT).display()));
+    if let Install::Agent { hub: Some(hub), join, .. } = &args.what {
+        let mut environment = format!("GABION_HUB={hub}\n");
+        if let Some(token) = join {
+            environment = format!("{environment}GABION_JOIN_TOKEN={}\n", token.print().expose());
+        }
+        put(&root.join(ENVIRONMENT), 0o600, |new| fs::write(new, &environment))?;
+    }
+    put(&root.join(place), 0o644, |new| fs::write(new, &unit))?;
+    output::note(&format!("written: {} and {}", program.display(), root.join(place).display()));
+    let service = format!("gabion-{name}");
     if root != Path::new("/") {
-        output::note("enable it there: systemctl enable gabion-agent");
+        output::note(&format!("enable it there: systemctl enable {service}"));
         return Ok(ExitCode::SUCCESS);
     }
     systemctl(&["daemon-reload"])?;
-    systemctl(if *no_start { &["enable", "gabion-agent"] } else { &["enable", "--now", "gabion-agent"] })?;
-    output::note("gabion status tells how it does; journalctl -u gabion-agent has its notes");
+    if *no_start {
+        systemctl(&["enable", &service])?;
+    } else {
+        systemctl(&["enable", &service])?;
+        // One that runs is replaced.
+        systemctl(&["restart", &service])?;
+    }
+    output::note(&match name {
+        "hub" => format!(
+            "journalctl -u {service} tells where its console is; the token of the first admin is in {}/admin-token",
+            hub::STATE
+        ),
+        _ => format!("gabion status tells how it does; journalctl -u {service} has its notes"),
+    });
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn uninstall(args: &UninstallArgs) -> anyhow::Result<ExitCode> {
-    let Uninstall::Agent { root, purge } = &args.what;
-    let state = root.join(agent::STATE.trim_start_matches('/'));
-    if !root.join(UNIT).exists() {
-        bail!("there is no {}\nhint: --root", root.join(UNIT).display());
+    let (root, purge, unit, other, state, service) = match &args.what {
+        Uninstall::Agent { root, purge } => (root, purge, UNIT, HUB_UNIT, agent::STATE, "gabion-agent"),
+        Uninstall::Hub { root, purge } => (root, purge, HUB_UNIT, UNIT, hub::STATE, "gabion-hub"),
+    };
+    let state = root.join(state.trim_start_matches('/'));
+    if !root.join(unit).exists() {
+        bail!("there is no {}\nhint: --root", root.join(unit).display());
     }
     if root == Path::new("/") {
-        systemctl(&["disable", "--now", "gabion-agent"])?;
+        systemctl(&["disable", "--now", service])?;
         if state.join("keeper/socket").exists() {
             agent::stop_enforcing(&state)?;
         }
     }
-    for file in [root.join(UNIT), root.join(PROGRAM)] {
+    let mut files = vec![root.join(unit)];
+    if matches!(args.what, Uninstall::Agent { .. }) {
+        files.push(root.join(ENVIRONMENT));
+    }
+    if !root.join(other).exists() {
+        files.push(root.join(PROGRAM));
+    }
+    for file in files {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot remove {}", file.display()));
@@ -145,17 +221,11 @@ fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
 
 /// The unit. Containers must not come before the agent, and what it enforces outlives it.
 fn unit(arguments: &[OsString]) -> anyhow::Result<String> {
-    let mut command = format!("/{PROGRAM} agent");
-    let mut enforces = false;
-    for argument in arguments {
-        let text = argument.to_str().with_context(|| format!("{} is not UTF-8", argument.display()))?;
-        if text.contains(['\n', '\r']) {
-            bail!("an argument has more than one line");
-        }
-        enforces |= text == "--policy" || text.starts_with("--policy=");
-        command.push(' ');
-        command.push_str(&quoted(text));
-    }
+    let command = command("agent", arguments)?;
+    let enforces = arguments
+        .iter()
+        .filter_map(|argument| argument.to_str())
+        .any(|text| text == "--policy" || text.starts_with("--policy="));
     let mut capabilities = TO_WATCH.join(" ");
     if enforces {
         capabilities = format!("{capabilities} {TO_ENFORCE}");
@@ -168,6 +238,7 @@ Before=containerd.service crio.service docker.service kubelet.service podman.ser
 
 [Service]
 Type=exec
+EnvironmentFile=-/{ENVIRONMENT}
 ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
@@ -188,6 +259,58 @@ WantedBy=multi-user.target
 ",
         runtime.split('/').next().unwrap_or_default()
     ))
+}
+
+/// The unit of the hub: a user of its own that systemd makes, who may do nothing but listen and write its state.
+fn hub_unit(arguments: &[OsString]) -> anyhow::Result<String> {
+    let command = command("hub", arguments)?;
+    let state = under(hub::STATE, "/var/lib/");
+    Ok(format!(
+        "[Unit]
+Description=Gabion hub: gathers what agents see, and shows it
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+ExecStart={command}
+Restart=always
+RestartSec=1
+DynamicUser=yes
+StateDirectory={state}
+StateDirectoryMode=0700
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectHome=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+"
+    ))
+}
+
+/// How a service starts the program.
+fn command(what: &str, arguments: &[OsString]) -> anyhow::Result<String> {
+    let mut command = format!("/{PROGRAM} {what}");
+    for argument in arguments {
+        let text = argument.to_str().with_context(|| format!("{} is not UTF-8", argument.display()))?;
+        if text.contains(['\n', '\r']) {
+            bail!("an argument has more than one line");
+        }
+        command.push(' ');
+        command.push_str(&quoted(text));
+    }
+    Ok(command)
 }
 
 fn under<'a>(path: &'a str, directory: &str) -> &'a str {
@@ -219,5 +342,7 @@ mod tests {
         assert!(!unit.contains(TO_ENFORCE), "watching needs less");
         assert!(super::unit(&["--policy=/etc/p.yaml".into()]).expect("a unit").contains(TO_ENFORCE));
         assert!(super::unit(&["a\nExecStartPre=/bin/sh".into()]).is_err());
+        let hub = hub_unit(&["--listen".into(), "0.0.0.0:8420".into()]).expect("a unit");
+        assert!(hub.contains("ExecStart=/usr/local/bin/gabion hub --listen 0.0.0.0:8420\n"), "{hub}");
     }
 }

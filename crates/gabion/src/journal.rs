@@ -43,8 +43,8 @@ pub(crate) struct Kept {
     pub(crate) falco: serde_json::Value,
 }
 
-/// The files of a state directory.
-fn files(state: &Path) -> [PathBuf; 2] {
+/// The files of a state directory, the older first.
+pub(crate) fn files(state: &Path) -> [PathBuf; 2] {
     [state.join("alerts.1.jsonl"), state.join("alerts.jsonl")]
 }
 

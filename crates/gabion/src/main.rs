@@ -12,11 +12,14 @@ mod cli;
 mod clock;
 mod control;
 mod db;
+mod demo;
 mod diff;
 mod explain;
+mod hub;
 mod incident;
 mod install;
 mod journal;
+mod link;
 mod operate;
 mod output;
 mod plan;
@@ -29,6 +32,7 @@ mod saved;
 mod scan;
 mod storage;
 mod target;
+mod up;
 mod verdict;
 
 use clap::Parser;
@@ -42,6 +46,9 @@ const WORKER: &str = "__worker";
 /// The first argument of the process that goes on enforcing when the agent is gone. Nobody types it either.
 const KEEPER: &str = "__keeper";
 
+/// The first argument of the process that speaks to the hub. Nor this.
+const LINK: &str = "__link";
+
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
         // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
@@ -52,11 +59,18 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == KEEPER) {
         return agent::keep(std::env::args().nth(2).as_deref().unwrap_or_default());
     }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == LINK) {
+        return link::run(std::env::args().nth(2).as_deref());
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
     let result = match cli.command {
+        cli::Command::Up(args) => up::up(&args),
+        cli::Command::Down(args) => up::down(&args),
+        cli::Command::Demo(args) => demo::run(&args),
+        cli::Command::Hub(args) => hub::run(&args),
         cli::Command::Scan(args) => scan::run(&args),
         cli::Command::Diff(args) => diff::run(&args),
         cli::Command::Db(args) => db::run(&args),

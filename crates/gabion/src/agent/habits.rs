@@ -233,6 +233,18 @@ impl Habits {
         self.baselines.iter()
     }
 
+    /// Ports that a workload was seen to listen on.
+    pub(super) fn listens(&self, subject: &Subject) -> Vec<String> {
+        let items =
+            self.baselines.get(subject).into_iter().flat_map(|b| b.items.keys().chain(b.pending.keys()));
+        items
+            .filter_map(|item| match item {
+                Item::Listens { transport, port } if *port != 0 => Some(format!("{transport}/{port}")),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// How many there are of each standing.
     pub(super) fn count(&self, standing: Standing) -> usize {
         self.all().filter(|baseline| baseline.state == standing).count()
@@ -309,7 +321,8 @@ fn image_is_told(container: &Container) -> bool {
     digest || container.runtime == Runtime::Oci || !container.unknown.contains(&Property::ImageDigest)
 }
 
-fn subject(container: &Container) -> Subject {
+/// Whose baseline a container's acts belong to.
+pub(super) fn subject(container: &Container) -> Subject {
     let image = &container.image;
     let digest = image.digest.as_ref().or(image.id.as_ref()).map(ToString::to_string);
     let label = |wanted: &str| {

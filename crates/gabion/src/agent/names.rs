@@ -30,14 +30,19 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(news: News, now: u64) -> anyhow::Result<Self> {
-        let mut containers = Containers::new(Roots::system(), Path::new("/proc"))?;
-        let found = unified().map(|mount| containers.walk(&mount, now));
+        let containers = Containers::new(Roots::system(), Path::new("/proc"))?;
         let mut names =
             Self { containers, asker: Asker::start(Sockets::system())?, news, unasked: 0, silent: 0 };
-        for key in found.into_iter().flat_map(|found| found.containers) {
-            names.tell(key);
-        }
+        names.walk(now);
         Ok(names)
+    }
+
+    /// Takes up all control groups that are there and not known yet.
+    pub(super) fn walk(&mut self, now: u64) {
+        let found = unified().map(|mount| self.containers.walk(&mount, now));
+        for key in found.into_iter().flat_map(|found| found.containers) {
+            self.tell(key);
+        }
     }
 
     /// The container of a control group, as far as it is known now.

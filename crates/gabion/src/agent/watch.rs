@@ -6,6 +6,7 @@ use super::{
     enforce::{self, Enforcement},
     guard::Own,
     habits,
+    inventory::inventory,
     judge::Judge,
     names::{Change, Names, News},
     respond::{Answer, Responder, Wanted},
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     clock,
     control::{Line, Request, Status},
+    link::Link,
     output,
     response::{Action, Response},
 };
@@ -73,6 +75,8 @@ struct Watch<'a> {
     unkept: (u64, String),
     /// Whether sends on connected sockets are asked for, and which kinds of events.
     asked_for: (bool, Vec<gabion_model::EventKind>),
+    /// The process that speaks to the hub.
+    link: Option<Link>,
 }
 
 pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
@@ -121,7 +125,7 @@ impl<'a> Watch<'a> {
         let sinks = Sinks::open(args.format, &args.output)?;
         let news = News::default();
         let since = now()?;
-        let names = Names::new(News::clone(&news), since)?;
+        let mut names = Names::new(News::clone(&news), since)?;
         let matching = if args.all { Matching::All } else { Matching::First };
         let span = |span: jiff::SignedDuration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let settings = Settings { learn: span(args.learn), settle: span(args.settle), ..Settings::default() };
@@ -131,6 +135,8 @@ impl<'a> Watch<'a> {
         }
         let signals = (1..=31).filter(|signal| !UNTOLD.contains(signal)).collect();
         let sensor = Sensor::open(Config { without: args.without.clone(), signals, ..Config::default() })?;
+        // Loading takes a second, and what was made meanwhile was told by nobody.
+        names.walk(now()?);
         let responder = Responder::open(&args.state, &args.never_touch)?;
         let enforcement =
             Enforcement::start(args.policy.as_deref(), &args.state, responder.active(), args.quiet)?;
@@ -151,6 +157,7 @@ impl<'a> Watch<'a> {
             asked_keeper: Instant::now(),
             unkept: (0, String::new()),
             asked_for: (true, Vec::new()),
+            link: Link::new(&args.link, &args.state, &args.socket, args.quiet)?,
         };
         watch.demand()?;
         watch.guard();
@@ -276,6 +283,11 @@ impl<'a> Watch<'a> {
 
     fn keep(&mut self) -> anyhow::Result<()> {
         self.judge.followers.sweep();
+        if let Some(link) = &mut self.link
+            && let Some(ended) = link.attend()
+        {
+            self.note(&ended);
+        }
         if self.guarded.elapsed() >= GUARD {
             self.guard();
         }
@@ -326,6 +338,7 @@ impl<'a> Watch<'a> {
                 self.judge.followers.follow_alerts(format, back);
                 return Ok(());
             }
+            Request::Inventory => Ok(serde_json::to_value(inventory(&self.names, &self.judge.habits))?),
             Request::Status => self.status().and_then(|status| Ok(serde_json::to_value(status)?)),
             Request::Reload => self.reload().map(Value::from),
             Request::Baselines => Ok(self.judge.habits.all().map(summary).collect()),

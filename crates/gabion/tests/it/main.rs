@@ -11,11 +11,13 @@ mod cli;
 mod compare;
 mod db;
 mod debian12;
+mod demo;
 mod denying;
 mod diff;
 mod enforce;
 mod feeds;
 mod intrusion;
+mod link;
 #[path = "../../../image/tests/it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod machine;

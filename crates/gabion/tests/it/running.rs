@@ -130,7 +130,13 @@ pub(crate) struct Running(pub(crate) String);
 
 impl Running {
     pub(crate) fn start(home: &Path, id: &str, script: &str) -> Self {
-        let bundle = bundle(home, id, "start", script);
+        bundle(home, id, "start", script);
+        Self::again(home, id)
+    }
+
+    /// As its bundle is.
+    pub(crate) fn again(home: &Path, id: &str) -> Self {
+        let bundle = home.join(id);
         let log = fs::File::create(home.join("log")).expect("a file");
         // A pipe would be kept open by the container.
         let mut command = Command::new("runc");

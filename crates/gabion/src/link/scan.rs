@@ -1,0 +1,256 @@
+//! Scans for the hub: this very program, one at a time, with the lowest priority, its report compressed as it comes.
+
+use super::{SCAN, inventory::Content};
+use crate::{LINK, cli, clock, output, scan};
+use anyhow::{Context, anyhow, bail};
+use clap::Parser;
+use gabion_image::cache::Cache;
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+/// Scans that wait; the hub asks again for others.
+const QUEUE: usize = 4096;
+/// A scan takes no longer.
+const LONGEST: Duration = Duration::from_mins(30);
+/// How often is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// A report is not longer, in bytes, and compressed.
+const MAX_REPORT: [u64; 2] = [512 << 20, 64 << 20];
+/// What a scan says on standard error is read up to this.
+const MAX_WORDS: usize = 8 << 10;
+/// How long results of earlier scans are kept, and how often is looked.
+const KEEP: [Duration; 2] = [Duration::from_hours(30 * 24), Duration::from_hours(24)];
+/// Control groups within that of a container that are looked into for a process.
+const MAX_GROUPS: usize = 256;
+
+/// A report, compressed with zstd; or why there is none.
+pub(super) struct Finished {
+    pub(super) image: String,
+    pub(super) report: Result<Vec<u8>, String>,
+}
+
+/// Whoever scans.
+pub(super) struct Scanner {
+    work: Arc<(Mutex<Work>, Condvar)>,
+    /// Scans that are over.
+    pub(super) finished: mpsc::Receiver<Finished>,
+}
+
+#[derive(Default)]
+struct Work {
+    waiting: VecDeque<(String, Content)>,
+    /// The image that is being scanned.
+    now: Option<String>,
+}
+
+impl Scanner {
+    /// Starts it, with a cache of its own.
+    pub(super) fn start(cache: PathBuf) -> io::Result<Self> {
+        let work = Arc::new((Mutex::new(Work::default()), Condvar::new()));
+        let (done, finished) = mpsc::channel(1);
+        let of_thread = Arc::clone(&work);
+        thread::Builder::new().name("scans".to_owned()).spawn(move || {
+            // On Linux this is the thread's own priority, and that of whom it starts.
+            let _ = rustix::process::setpriority_process(None, 19);
+            let mut pruned = None;
+            loop {
+                let (image, content) = next(&of_thread);
+                if pruned.is_none_or(|at: Instant| at.elapsed() > KEEP[1]) {
+                    pruned = Some(Instant::now());
+                    prune(&cache);
+                }
+                let report = one(&content, &cache).map_err(|error| format!("{error:#}"));
+                locked(&of_thread.0).now = None;
+                if done.blocking_send(Finished { image, report }).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { work, finished })
+    }
+
+    /// Wants a scan, unless it is wanted already. False if too many wait.
+    pub(super) fn want(&self, image: &str, content: Content) -> bool {
+        let mut work = locked(&self.work.0);
+        if work.now.as_deref() == Some(image) || work.waiting.iter().any(|(other, _)| *other == image) {
+            return true;
+        }
+        if work.waiting.len() >= QUEUE {
+            return false;
+        }
+        work.waiting.push_back((image.to_owned(), content));
+        self.work.1.notify_one();
+        true
+    }
+}
+
+fn locked(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn next(work: &(Mutex<Work>, Condvar)) -> (String, Content) {
+    let mut guard = locked(&work.0);
+    loop {
+        if let Some((image, content)) = guard.waiting.pop_front() {
+            guard.now = Some(image.clone());
+            return (image, content);
+        }
+        guard = work.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// What cannot be removed is tried again tomorrow.
+fn prune(cache: &Path) {
+    if let Ok(now) = clock::now() {
+        let _ = Cache::new(cache).prune(now.into(), KEEP[0]);
+    }
+}
+
+fn one(content: &Content, cache: &Path) -> anyhow::Result<Vec<u8>> {
+    let target = match content {
+        Content::Named(target) => target.clone(),
+        Content::Root(group) => {
+            format!("dir:/proc/{}/root", process(group).context("it does not run here any more")?)
+        }
+    };
+    let mut child = Command::new("/proc/self/exe")
+        .args([LINK, SCAN])
+        .arg(cache)
+        .arg(target)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("the scan cannot be started")?;
+    let report = child.stdout.take().context("the scan has no output")?;
+    let words = child.stderr.take().context("the scan has no output")?;
+    thread::scope(|scope| {
+        let report = scope.spawn(move || compressed(report));
+        let words = scope.spawn(move || last_words(words));
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if started.elapsed() > LONGEST {
+                child.kill()?;
+                child.wait()?;
+                bail!("the scan took longer than {} minutes", LONGEST.as_secs() / 60);
+            }
+            thread::sleep(LOOK);
+        };
+        let report = report.join().map_err(|_| anyhow!("the report could not be read"))?;
+        let words = words.join().unwrap_or_default();
+        if !status.success() {
+            let words = words.trim().strip_prefix("error: ").unwrap_or(words.trim());
+            bail!("{}", if words.is_empty() { status.to_string() } else { words.to_owned() });
+        }
+        Ok(report?)
+    })
+}
+
+fn compressed(report: impl Read) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3)?;
+    let mut report = report.take(MAX_REPORT[0] + 1);
+    let mut buffer = vec![0; 64 << 10];
+    let mut length = 0;
+    loop {
+        let read = report.read(&mut buffer)?;
+        if read == 0 {
+            return encoder.finish();
+        }
+        length += read as u64;
+        encoder.write_all(&buffer[..read])?;
+        if length > MAX_REPORT[0] || encoder.get_ref().len() as u64 > MAX_REPORT[1] {
+            return Err(io::Error::other("the report is too long"));
+        }
+    }
+}
+
+/// All is read, so that the child never waits; the end of it is kept.
+fn last_words(mut words: impl Read) -> String {
+    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(read) = words.read(&mut buffer) {
+        if read == 0 {
+            break;
+        }
+        kept.extend_from_slice(&buffer[..read]);
+        kept.drain(..kept.len().saturating_sub(MAX_WORDS));
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// A process in a control group, or in one within it.
+fn process(group: &str) -> Option<u32> {
+    let mount = gabion_node::sensor::unified()?;
+    let mut groups = VecDeque::from([mount.join(group.trim_start_matches('/'))]);
+    for _ in 0..MAX_GROUPS {
+        let group = groups.pop_front()?;
+        let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        if let Some(pid) = processes.lines().find_map(|line| line.parse().ok().filter(|pid| *pid != 0)) {
+            return Some(pid);
+        }
+        let within = fs::read_dir(&group).into_iter().flatten().flatten();
+        groups.extend(
+            within
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
+    }
+    None
+}
+
+/// The scan itself, in a process of its own: `gabion __link scan CACHE TARGET`.
+pub(super) fn child() -> ExitCode {
+    let mut arguments = std::env::args().skip(3);
+    let (cache, target) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let mut command =
+        vec!["gabion", "scan", "--format", "json", "--db", "none", "--quiet", "--cache-dir", &cache];
+    if target.starts_with("dir:") {
+        command.extend(["--dir-kind", "rootfs"]);
+    }
+    command.extend(["--", &target]);
+    let done = match cli::Cli::try_parse_from(command) {
+        Ok(cli::Cli { command: cli::Command::Scan(args) }) => scan::run(&args),
+        Ok(_) => Err(anyhow!("this is no scan")),
+        Err(error) => return output::usage(&error),
+    };
+    done.unwrap_or_else(|error| output::failure(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_compressed_and_words_are_kept() {
+        let text = "{}".repeat(1000);
+        let report = compressed(text.as_bytes()).expect("compresses");
+        assert!(report.len() < 100);
+        assert_eq!(last_words(&b"error: no such image\n"[..]), "error: no such image\n");
+        let long = "x".repeat(2 * MAX_WORDS) + "end";
+        let kept = last_words(long.as_bytes());
+        assert!(kept.len() == MAX_WORDS && kept.ends_with("end"));
+    }
+
+    #[test]
+    fn this_process_is_in_its_group() {
+        let own = fs::read_to_string("/proc/self/cgroup").expect("reads");
+        let Some(group) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return };
+        if gabion_node::sensor::unified()
+            .is_some_and(|mount| mount.join(&group[1..]).join("cgroup.procs").exists())
+        {
+            assert!(process(group).is_some(), "{group}");
+        }
+        assert_eq!(process("/no/such/group"), None);
+    }
+}
