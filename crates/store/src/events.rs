@@ -1,7 +1,7 @@
 //! The hub's event store: what happened on the nodes, kept, searched and forgotten.
 //!
 //! ```text
-//!   append ──► write-ahead log ──► indexer ──► splits: one tantivy index for some hours or 512k events each
+//!   append ──► write-ahead log ──► indexer ──► splits: one tantivy index for some hours or 256k events each
 //!              fsync, shared by    commits     timely ■■■■■■■■■■■■■■■■■□  by when they happened (□ is written to)
 //!              who waits at once   each 500 ms late   ■■■■□               what came late, so that a split stays narrow
 //!                                                  │
@@ -86,7 +86,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            split_events: 512 * 1024,
+            split_events: 256 * 1024,
             split_age: Duration::from_hours(6),
             log_file_bytes: 32 << 20,
             log_bytes: 2 << 30,
@@ -95,7 +95,7 @@ impl Default for Settings {
             max_ahead: Duration::from_mins(10),
             late: Duration::from_mins(15),
             commit_every: Duration::from_millis(500),
-            index_memory: 40 << 20,
+            index_memory: 32 << 20,
             open_splits: 64,
             mapped_bytes: 160 << 20,
             search_time: Duration::from_secs(10),

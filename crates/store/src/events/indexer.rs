@@ -49,6 +49,7 @@ pub(super) fn start(shared: &Arc<Shared>, seals: Seals) -> Result<JoinHandle<()>
         received: i64::MIN,
         pending: 0,
         since: Instant::now(),
+        failed: false,
     };
     Ok(thread::Builder::new().name("events-index".to_owned()).spawn(move || indexer.run())?)
 }
@@ -67,6 +68,8 @@ struct Indexer {
     /// Events that are not committed, and since when there are some.
     pending: u64,
     since: Instant,
+    /// There was an error: what is in the splits has to be looked at anew.
+    failed: bool,
 }
 
 /// A lane: its last split, and how far it has the log.
@@ -96,7 +99,7 @@ impl Indexer {
                 Ok(false) => return,
                 Err(error) => {
                     self.shared.report("indexer", Some(said(&error)));
-                    self.begin_again();
+                    self.failed = true;
                     self.shared.wal.wait_for(u64::MAX, PAUSE);
                     if self.shared.is_stopped() {
                         return;
@@ -108,6 +111,9 @@ impl Indexer {
 
     /// One step; whether there is another.
     fn turn(&mut self) -> Result<bool, EventStoreError> {
+        if self.failed {
+            self.begin_again()?;
+        }
         if self.shared.is_stopped() {
             self.commit()?;
             return Ok(false);
@@ -179,9 +185,9 @@ impl Indexer {
     /// Makes everything that was read durable in the splits, and visible; what the log has of it can go.
     fn commit(&mut self) -> Result<(), EventStoreError> {
         for row in &mut self.lanes {
-            row.commit(self.next)?;
+            row.commit(&self.shared, self.next)?;
             if self.shared.killed_at("between the lanes") {
-                return Err(EventStoreError::Stuck("a test has killed it".to_owned()));
+                return Err(EventStoreError::Stuck("a test lets it fail".to_owned()));
             }
         }
         self.pending = 0;
@@ -223,14 +229,20 @@ impl Indexer {
         Ok(())
     }
 
-    /// Forgets what is not committed, to read it once more.
-    fn begin_again(&mut self) {
+    /// Forgets what is not committed, to read it once more. An error may have come after a commit: what is in a split is what its index says.
+    fn begin_again(&mut self) -> Result<(), EventStoreError> {
         for row in &mut self.lanes {
             row.open = None;
+            if let Some(split) = &row.split {
+                split.publish(&split.open()?)?;
+                row.end = row.end.max(split.end());
+            }
         }
         self.tail = Tail::default();
         self.pending = 0;
         self.next = self.shared.wal.first();
+        self.failed = false;
+        Ok(())
     }
 }
 
@@ -269,7 +281,7 @@ impl Row {
         Open::new(self.split.insert(split), memory, received)
     }
 
-    fn commit(&mut self, end: u64) -> Result<(), EventStoreError> {
+    fn commit(&mut self, shared: &Shared, end: u64) -> Result<(), EventStoreError> {
         if let (Some(open), Some(split)) = (&mut self.open, &self.split)
             && open.pending > 0
         {
@@ -278,6 +290,9 @@ impl Row {
             let mut prepared = open.writer.prepare_commit()?;
             prepared.set_payload(&payload);
             prepared.commit()?;
+            if shared.killed_at("before a commit is seen") {
+                return Err(EventStoreError::Stuck("a test lets it fail".to_owned()));
+            }
             // The log is cut next: the commit must not be less durable than that.
             split.sync()?;
             open.pending = 0;

@@ -16,7 +16,7 @@ use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{
             AtomicBool, AtomicI64, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
@@ -51,8 +51,8 @@ pub(super) struct Shared {
     problems: Mutex<BTreeMap<&'static str, String>>,
     /// Held while the store is open.
     _lock: File,
-    /// The place in the code at which a test ends the threads as if the process had been killed.
-    pub(super) killed_at: OnceLock<&'static str>,
+    /// The place in the code at which a test ends the threads as if the process had been killed, or lets them fail.
+    pub(super) fault: Mutex<Option<&'static str>>,
 }
 
 /// How far the log is in splits and seen by searches, and how far someone waits for it.
@@ -113,7 +113,7 @@ impl Shared {
             found,
             problems: Mutex::default(),
             _lock: lock,
-            killed_at: OnceLock::new(),
+            fault: Mutex::new(None),
         })
     }
 
@@ -292,9 +292,9 @@ impl Shared {
         stats
     }
 
-    /// A place at which a test may end the thread as if the process had been killed.
+    /// A place at which a test may end the thread as if the process had been killed, or let it fail.
     pub(super) fn killed_at(&self, place: &'static str) -> bool {
-        self.killed_at.get() == Some(&place)
+        *locked(&self.fault) == Some(place)
     }
 }
 

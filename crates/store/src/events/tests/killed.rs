@@ -1,6 +1,7 @@
 //! A process may be killed, and a file damaged, at any place.
 
 use super::*;
+use crate::events::shared::locked;
 use std::{
     collections::HashSet,
     fs::{self, File},
@@ -11,7 +12,7 @@ use std::{
 /// Opens the store so that its threads end at a place of the code as if the process had been killed there.
 fn open_to_be_killed(directory: &Path, settings: Settings, place: &'static str) -> EventStore {
     let shared = Arc::new(Shared::open(directory, settings).unwrap());
-    shared.killed_at.set(place).unwrap();
+    *locked(&shared.fault) = Some(place);
     let (sealer, seals) = seal::start(&shared).unwrap();
     let indexer = indexer::start(&shared, seals).unwrap();
     EventStore { shared, threads: vec![indexer, sealer] }
@@ -47,7 +48,7 @@ fn killed_anywhere_nothing_is_lost_and_nothing_is_there_twice() {
                 assert_eq!(store.append(NOW, part).unwrap().kept, 8, "{place}, round {round}");
             }
             kept += 40;
-            if !place.contains("seal") && place != "between the lanes" {
+            if ["before a commit", "after a commit"].contains(&place) {
                 wait_for_death(&store);
             } else if place.contains("seal") {
                 store.flush().unwrap();
@@ -61,6 +62,26 @@ fn killed_anywhere_nothing_is_lost_and_nothing_is_there_twice() {
         assert_eq!(found.into_iter().collect::<HashSet<_>>(), (1..=kept).collect(), "{place}");
         assert_eq!(store.stats().dropped, BTreeMap::new(), "{place}");
         assert_eq!(store.append(NOW, &events(1..kept + 1)).unwrap().kept, 0, "{place}");
+    }
+}
+
+#[test]
+fn an_error_after_a_commit_brings_nothing_twice() {
+    for place in ["before a commit is seen", "between the lanes"] {
+        let directory = tempfile::tempdir().unwrap();
+        let soon = Settings { commit_every: Duration::ZERO, ..settings() };
+        let store = open_to_be_killed(directory.path(), soon, place);
+        store.append(NOW, &events(1..11)).unwrap();
+        while store.stats().problems.is_empty() {
+            std::thread::yield_now();
+        }
+        store.append(NOW, &events(11..21)).unwrap();
+        *locked(&store.shared.fault) = None;
+        while store.flush().is_err() {
+            std::thread::yield_now();
+        }
+        assert_eq!(numbers(&store, &everything()), descending(1..21), "{place}");
+        assert_eq!(store.stats().problems, Vec::<String>::new());
     }
 }
 
