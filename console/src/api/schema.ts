@@ -426,7 +426,7 @@ export interface components {
         FixFirst: {
             /** @description What it clears. */
             clears: components["schemas"]["Counts"];
-            /** @description What kind of thing: `incident`, `base-image`, `vulnerability`, `secret`, `coverage`. */
+            /** @description What kind of thing: `incident`, `base-image`, or the kind of a finding. */
             kind: string;
             /** @description The page that tells more, in the console: `/incidents/n1-4`. */
             link: string;
@@ -1856,7 +1856,7 @@ export interface components {
          * @description Where a finding is in its life.
          * @enum {string}
          */
-        State: "open" | "planned" | "fixed" | "rolling-out" | "verified" | "reopened" | "not-running";
+        State: "open" | "planned" | "fixed" | "rolling-out" | "verified" | "reopened" | "not-running" | "withdrawn";
         /** @description One step in the life of a finding. */
         StateChange: {
             /** @description What it became. */

@@ -122,7 +122,7 @@ export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 
 export const ROLES = ['viewer', 'triager', 'operator', 'admin'] as const
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const
 export const FINDING_KINDS = ['vulnerability', 'secret', 'misconfiguration', 'behaviour'] as const
-export const STATES = ['open', 'planned', 'fixed', 'rolling-out', 'verified', 'reopened', 'not-running'] as const
+export const STATES = ['open', 'planned', 'fixed', 'rolling-out', 'verified', 'reopened', 'not-running', 'withdrawn'] as const
 export const EXCEPTION_KINDS = ['deferral', 'risk-acceptance', 'false-positive'] as const
 export const ALERT_STATES = ['new', 'seen', 'suppressed'] as const
 

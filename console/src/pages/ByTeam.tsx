@@ -7,7 +7,7 @@ import { type Counts, type Finding, type Overview, type OwnerLoad, type Page, SE
 import type { Column } from '../list/List'
 import { Body } from '../shell/Header'
 import { Grid } from '../show/Grid'
-import { CountsLabel } from '../show/labels'
+import { CountsLabel, isAlive } from '../show/labels'
 import { Dim, Panel } from '../show/parts'
 import { Answer, Nothing } from '../show/states'
 import { When } from '../show/When'
@@ -16,7 +16,7 @@ import { VulnerabilityHeader } from './finding/VulnerabilityHeader'
 
 /** What still is to be done: what the hub counts for an owner. */
 const TO_DO: Params = {
-  state: STATES.filter((state) => state !== 'verified' && state !== 'not-running').join(','),
+  state: STATES.filter((state) => state !== 'verified' && isAlive(state)).join(','),
   suppressed: 'false',
 }
 

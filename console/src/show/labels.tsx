@@ -107,7 +107,11 @@ const STATE_COLORS: Record<State, Color> = {
   verified: 'green',
   reopened: 'orangered',
   'not-running': 'grey',
+  withdrawn: 'grey',
 }
+
+/** Whether a finding is in its life: something runs that has it or had it. */
+export const isAlive = (state: State) => state !== 'not-running' && state !== 'withdrawn'
 
 export function StateLabel({ state, exception }: { state: State; exception?: ExceptionKind | undefined }) {
   if (exception) {

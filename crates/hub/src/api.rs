@@ -5,11 +5,14 @@
 //! ```
 
 mod admin;
+mod detection;
+mod events;
 mod findings;
+mod incidents;
 mod inventory;
 mod list;
 mod overview;
-mod runtime;
+mod responses;
 mod session;
 
 use crate::{
@@ -52,9 +55,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
         inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
         inventory::remove_node, inventory::join_token,
-        runtime::alerts, runtime::change_alerts, runtime::incidents, runtime::incident, runtime::incident_picture, runtime::change_incident,
-        runtime::responses, runtime::respond, runtime::undo, runtime::events, runtime::histogram, runtime::service_map, runtime::attack,
-        runtime::rules, runtime::baselines, runtime::baseline, runtime::approve,
+        incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident,
+        responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
+        detection::rules, detection::baselines, detection::baseline, detection::approve,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         admin::healthy, admin::ready, admin::metrics,
     ),
@@ -121,20 +124,20 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/nodes", get(inventory::nodes))
         .route("/nodes/{id}", get(inventory::node).delete(inventory::remove_node))
         .route("/join-tokens", post(inventory::join_token))
-        .route("/alerts", get(runtime::alerts).patch(runtime::change_alerts))
-        .route("/incidents", get(runtime::incidents))
-        .route("/incidents/{id}", get(runtime::incident).patch(runtime::change_incident))
-        .route("/incidents/{id}/graph", get(runtime::incident_picture))
-        .route("/responses", get(runtime::responses).post(runtime::respond))
-        .route("/responses/{id}", delete(runtime::undo))
-        .route("/events", get(runtime::events))
-        .route("/events/histogram", get(runtime::histogram))
-        .route("/service-map", get(runtime::service_map))
-        .route("/attack", get(runtime::attack))
-        .route("/rules", get(runtime::rules))
-        .route("/baselines", get(runtime::baselines))
-        .route("/baselines/{id}", get(runtime::baseline))
-        .route("/baselines/{id}/approve", post(runtime::approve))
+        .route("/alerts", get(incidents::alerts).patch(incidents::change_alerts))
+        .route("/incidents", get(incidents::incidents))
+        .route("/incidents/{id}", get(incidents::incident).patch(incidents::change_incident))
+        .route("/incidents/{id}/graph", get(incidents::incident_picture))
+        .route("/responses", get(responses::responses).post(responses::respond))
+        .route("/responses/{id}", delete(responses::undo))
+        .route("/events", get(events::events))
+        .route("/events/histogram", get(events::histogram))
+        .route("/service-map", get(events::service_map))
+        .route("/attack", get(detection::attack))
+        .route("/rules", get(detection::rules))
+        .route("/baselines", get(detection::baselines))
+        .route("/baselines/{id}", get(detection::baseline))
+        .route("/baselines/{id}/approve", post(detection::approve))
         .route("/users", get(admin::users).post(admin::add_user))
         .route("/users/{name}", patch(admin::change_user).delete(admin::remove_user))
         .route("/tokens", get(admin::tokens).post(admin::add_token))

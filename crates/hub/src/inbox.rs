@@ -9,7 +9,7 @@ use gabion_api::{
     agent,
     rest::{Millis, Topic},
 };
-use gabion_model::ScanReport;
+use gabion_model::{Digest, ScanReport};
 use gabion_store::{
     events::StoredEvent,
     state::{NewAlert, NewContainer, NewFlow, NewIncident, NewNode, Seen, StateError, severity_of_priority},
@@ -135,7 +135,10 @@ impl Hub {
             listens,
         } = told;
         // The configuration's digest names an image wherever it is; else its manifest's; a container of which neither is known stands for
-        // itself, by its workload, so that the next one of the same name is the same image.
+        // itself, by its workload, so that the next one of the same name is the same image. What is no digest names nothing: a node
+        // could call an image what another node is called.
+        let digest = |text: String| if text.parse::<Digest>().is_ok() { text } else { String::new() };
+        let (image_id, image_digest) = (digest(image_id), digest(image_digest));
         let image = if !image_id.is_empty() {
             image_id
         } else if !image_digest.is_empty() {
@@ -352,7 +355,7 @@ impl Inbox for Hub {
         let mut stored = Vec::with_capacity(events.len());
         for event in events {
             if !event.container.is_empty() && !known.contains_key(&event.container) {
-                let found = self.state.container_names(&event.container).await.map_err(unavailable)?;
+                let found = self.state.container_names(node, &event.container).await.map_err(unavailable)?;
                 known.insert(event.container.clone(), found);
             }
             let (container, workload) = known.get(&event.container).cloned().flatten().unzip();
@@ -416,7 +419,7 @@ impl Hub {
         for alert in alerts {
             let workload = match alert.container.as_str() {
                 "" => alert.workload.clone(),
-                id => self.state.container_names(id).await?.map(|(_, workload)| workload),
+                id => self.state.container_names(node, id).await?.map(|(_, workload)| workload),
             };
             let mut fields = alert.fields.clone();
             fields.insert("rule".to_owned(), alert.rule.clone());

@@ -1,11 +1,10 @@
 //! What time alone changes: exceptions and sessions that end, what was open on a day, a new database, retention.
 
-use crate::Hub;
+use crate::{DAY, Hub};
 use gabion_api::rest::{Millis, Topic};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-const DAY: Millis = 24 * 3600 * 1000;
 /// How long alerts, containers that have ended, and flows are kept.
 const ALERTS: Millis = 90 * DAY;
 const CONTAINERS: Millis = 30 * DAY;

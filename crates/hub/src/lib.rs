@@ -15,6 +15,7 @@ pub mod agents;
 
 mod access;
 mod api;
+mod ask;
 mod console;
 mod error;
 mod identity;
@@ -33,6 +34,9 @@ pub use serve::{Running, ServeError};
 use gabion_api::rest::Millis;
 use gabion_store::{events::EventStore, state::State};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// A day.
+pub(crate) const DAY: Millis = 24 * 3600 * 1000;
 
 /// What time it is.
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
@@ -78,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
     pub(crate) trees: tree::Trees,
+    /// Searches over events at a time: each reads whole columns.
+    pub(crate) searches: tokio::sync::Semaphore,
     pub(crate) settings: Settings,
 }
 

@@ -1,7 +1,7 @@
 //! Starting a hub and keeping it up: the console and API on one port, agents on another, jobs beside them.
 
 use crate::{
-    Clock, Hub, Identity, Inner, Settings, access, agents, api, hex,
+    Clock, DAY, Hub, Identity, Inner, Settings, access, agents, api, hex,
     identity::{server, write_secret},
     jobs,
     live::Live,
@@ -39,6 +39,8 @@ pub type ServeError = anyhow::Error;
 
 /// Connections of browsers and programs at a time.
 const CONNECTIONS: usize = 1024;
+/// Searches over events at a time.
+const SEARCHES: usize = 4;
 /// How long a browser may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long certificates of nodes hold: a node may be off for as long as half of that. Who may not speak any more is shut out by the state, not by time.
@@ -47,7 +49,6 @@ const NODE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 const RENEWAL: Duration = Duration::from_hours(24);
 /// The file of the token that the first admin comes in by.
 const ADMIN_TOKEN: &str = "admin-token";
-const DAY: Millis = 24 * 3600 * 1000;
 
 impl Settings {
     /// Whether browsers are spoken to by TLS: always, but on loopback where nothing else was asked for.
@@ -116,6 +117,7 @@ impl Running {
             names: Names::default(),
             access: access::Access::new()?,
             trees: Trees::default(),
+            searches: Semaphore::new(SEARCHES),
             settings,
         }));
         hub.state.unanswered_responses(hub.now()).await?;

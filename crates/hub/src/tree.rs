@@ -58,6 +58,8 @@ impl Hub {
         if images.is_empty() {
             images = self.scanned_images(scope, None).await?;
         }
+        let more = images.len().saturating_sub(MOST);
+        images.truncate(MOST);
         let mut reports = Vec::new();
         for image in &images {
             if let Some(mut report) = self.state.report(&image.id).await? {
@@ -75,6 +77,10 @@ impl Hub {
             told(&plan, &reports)
         })
         .await?;
+        let mut tree = tree;
+        if more > 0 {
+            tree.gaps.push(format!("{more} images more run: the tree is of the {MOST} most urgent"));
+        }
         let tree = Arc::new(tree);
         self.trees.keep(scope, version, &tree);
         Ok(tree)
@@ -95,8 +101,7 @@ impl Hub {
                     .filter(|image| image.scanned.is_some() && !image.id.starts_with("host:")),
             );
             paging.cursor = page.next;
-            if paging.cursor.is_none() || images.len() >= MOST {
-                images.truncate(MOST);
+            if paging.cursor.is_none() {
                 return Ok(images);
             }
         }

@@ -18,6 +18,7 @@ mod findings;
 mod flows;
 mod images;
 mod incidents;
+mod life;
 mod list;
 mod nodes;
 mod overview;

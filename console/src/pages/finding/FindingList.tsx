@@ -9,7 +9,7 @@ import { type Column, List } from '../../list/List'
 import { useOpen } from '../../list/useOpen'
 import { Guarded } from '../../shell/session'
 import { SidePanel } from '../../shell/SidePanel'
-import { Priority, RolloutMeter, SeverityLabel, StateLabel, Threat } from '../../show/labels'
+import { isAlive, Priority, RolloutMeter, SeverityLabel, StateLabel, Threat } from '../../show/labels'
 import { ImageName, OwnerName } from '../../show/parts'
 import { Nothing } from '../../show/states'
 import { When } from '../../show/When'
@@ -83,7 +83,7 @@ const columns = (linkTo: (id: string) => To, withImage: boolean): Column<Finding
     cell: ({ state, exception, rollout }) => (
       <div className="two">
         <StateLabel state={state} exception={exception} />
-        {state !== 'not-running' && <RolloutMeter {...rollout} />}
+        {isAlive(state) && <RolloutMeter {...rollout} />}
       </div>
     ),
   },

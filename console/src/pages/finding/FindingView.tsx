@@ -7,7 +7,7 @@ import type { AffectedImage, FindingDetail, State } from '../../api/types'
 import type { Column } from '../../list/List'
 import { Guarded } from '../../shell/session'
 import { Grid } from '../../show/Grid'
-import { Priority, RolloutMeter, SeverityLabel, StateLabel, Threat } from '../../show/labels'
+import { isAlive, Priority, RolloutMeter, SeverityLabel, StateLabel, Threat } from '../../show/labels'
 import { AdvisoryLink, Dim, type Fact, Facts, ImageLink, OwnerName, Panel } from '../../show/parts'
 import { Answer, sentence } from '../../show/states'
 import { When } from '../../show/When'
@@ -51,7 +51,7 @@ function View({ finding, page }: { finding: FindingDetail; page: boolean }) {
     ['Owner', <OwnerName key="owner" owner={finding.owner} />],
     ['First seen', <When key="seen" time={finding.first_seen} />],
     ['Due', finding.due === undefined ? <Dim key="due">no day is set</Dim> : <Due key="due" due={finding.due} />],
-    ...(finding.state === 'not-running' ? [] : ([['Rollout', <RolloutMeter key="rollout" {...finding.rollout} wide />]] as const)),
+    ...(!isAlive(finding.state) ? [] : ([['Rollout', <RolloutMeter key="rollout" {...finding.rollout} wide />]] as const)),
   ]
   return (
     <div className="stack">
@@ -67,10 +67,19 @@ function View({ finding, page }: { finding: FindingDetail; page: boolean }) {
         </div>
       )}
       <Actions finding={finding} />
-      {finding.state !== 'not-running' ? (
+      {isAlive(finding.state) ? (
         <Life finding={finding} />
       ) : (
-        <Alert isInline isPlain variant="info" title="Nothing runs that has it or has had it." />
+        <Alert
+          isInline
+          isPlain
+          variant="info"
+          title={
+            finding.state === 'withdrawn'
+              ? 'No image has it any more: the database does not say so any longer. Nothing was mended.'
+              : 'Nothing runs that has it or has had it.'
+          }
+        />
       )}
       {finding.suppressed_by && (
         <Alert

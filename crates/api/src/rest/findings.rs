@@ -63,6 +63,8 @@ pub enum State {
     Reopened,
     /// Nothing runs that has it or has had it.
     NotRunning,
+    /// No image has it any more: the database, or the scanner, does not say so any longer. Nobody has mended anything.
+    Withdrawn,
 }
 
 /// How far a fix has got.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// One of the ten things to do first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FixFirst {
-    /// What kind of thing: `incident`, `base-image`, `vulnerability`, `secret`, `coverage`.
+    /// What kind of thing: `incident`, `base-image`, or the kind of a finding.
     pub kind: String,
     /// What to do, in a line.
     pub title: String,

@@ -1,8 +1,8 @@
 //! Who may come in, what was done, and how the hub itself does.
 
-use super::list::{answer, paging};
+use super::list::{TextQuery, answer, paging};
 use crate::{
-    Hub,
+    DAY, Hub,
     access::{Asker, TOKEN, hash, new_password, secret},
     error::{Answer, ApiError, told},
 };
@@ -14,29 +14,10 @@ use axum::{
 };
 use gabion_api::rest::{AuditEntry, Millis, NewToken, NewUser, Page, Problem, Role, Token, User, UserChange};
 use gabion_store::state::Scope;
-use serde::Deserialize;
 use std::fmt::Write;
-use utoipa::IntoParams;
 
-const DAY: Millis = 24 * 3600 * 1000;
 /// A token is good for so many days at most.
 const LONGEST: u32 = 730;
-
-/// A list with a text to look for.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TextQuery {
-    /// A part of the name.
-    q: Option<String>,
-    /// By what it is sorted; `-` in front for the greatest first.
-    sort: Option<String>,
-    /// Rows of a page, up to 1000.
-    limit: Option<u64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// `json` or `csv`.
-    format: Option<String>,
-}
 
 /// A name that may be given.
 fn checked_name(name: &str) -> Answer<()> {

@@ -1,6 +1,6 @@
 //! What is wrong: findings, vulnerabilities, exceptions, the tree and what to change in it.
 
-use super::list::{answer, paging, words};
+use super::list::{TextQuery, answer, paging, words};
 use crate::{
     Hub,
     access::Asker,
@@ -125,22 +125,6 @@ pub(crate) async fn unplan(
     hub.audit(&asker, "finding.unplan", &id, "").await?;
     hub.live.tell(Topic::Findings);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// A list with a text to look for.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TextQuery {
-    /// A part of the name.
-    q: Option<String>,
-    /// By what it is sorted; `-` in front for the greatest first.
-    sort: Option<String>,
-    /// Rows of a page, up to 1000.
-    limit: Option<u64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// `json` or `csv`.
-    format: Option<String>,
 }
 
 /// List vulnerabilities, each once, by what is open and runs.

@@ -1,6 +1,6 @@
 //! What is there: images, packages, containers, workloads, nodes.
 
-use super::list::{answer, paging, words};
+use super::list::{TextQuery, answer, paging, words};
 use crate::{
     Hub,
     access::Asker,
@@ -68,22 +68,6 @@ pub(crate) async fn image(
     Path(id): Path<String>,
 ) -> Answer<Json<ImageDetail>> {
     Ok(Json(hub.state.image(&id, asker.scope()).await?))
-}
-
-/// A list with a text to look for.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TextQuery {
-    /// A part of the name.
-    q: Option<String>,
-    /// By what it is sorted; `-` in front for the greatest first.
-    sort: Option<String>,
-    /// Rows of a page, up to 1000.
-    limit: Option<u64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// `json` or `csv`.
-    format: Option<String>,
 }
 
 /// List the packages of an image.

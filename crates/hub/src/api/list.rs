@@ -8,8 +8,25 @@ use axum::{
 };
 use gabion_api::rest::Page;
 use gabion_store::state::Paging;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use utoipa::IntoParams;
+
+/// A list with a text to look for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TextQuery {
+    /// A part of the name.
+    pub(super) q: Option<String>,
+    /// By what it is sorted; `-` in front for the greatest first.
+    pub(super) sort: Option<String>,
+    /// Rows of a page, up to 1000.
+    pub(super) limit: Option<u64>,
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
+    /// `json` or `csv`.
+    pub(super) format: Option<String>,
+}
 
 /// A value of an enum, or several with commas in between.
 pub(super) fn words<T: DeserializeOwned>(text: Option<&str>, what: &str) -> Answer<Vec<T>> {
@@ -25,6 +42,24 @@ pub(super) fn words<T: DeserializeOwned>(text: Option<&str>, what: &str) -> Answ
 /// Which page.
 pub(super) fn paging(sort: Option<String>, limit: Option<u64>, cursor: Option<String>) -> Paging {
     Paging { sort: sort.unwrap_or_default(), limit: limit.unwrap_or(0), cursor }
+}
+
+/// A page of what is in memory, in an order that stays.
+pub(super) fn part<T>(
+    mut items: Vec<T>,
+    id: impl Fn(&T) -> &String,
+    limit: Option<u64>,
+    cursor: Option<&str>,
+) -> Page<T> {
+    let total = items.len() as u64;
+    if let Some(cursor) = cursor {
+        let past = items.iter().position(|item| id(item) == cursor).map_or(0, |at| at + 1);
+        items.drain(..past);
+    }
+    let limit = limit.unwrap_or(1000).clamp(1, 1000) as usize;
+    let next = (items.len() > limit).then(|| id(&items[limit - 1]).clone());
+    items.truncate(limit);
+    Page { items, total, next }
 }
 
 /// A page as it was asked for.

@@ -1,7 +1,7 @@
 //! The first page, the search over everything, and live views.
 
 use crate::{
-    Hub,
+    DAY, Hub,
     access::Asker,
     error::{Answer, ApiError},
 };
@@ -11,7 +11,8 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use gabion_api::rest::{
-    Blind, Counts, FixFirst, Hits, IncidentState, Millis, Overview, Severity, State as Life, Topic,
+    Blind, Counts, FindingKind, FixFirst, Hits, IncidentState, Millis, Overview, Severity, State as Life,
+    Topic,
 };
 use gabion_store::state::{FindingFilter, Numbers, Paging};
 use serde::Deserialize;
@@ -23,7 +24,6 @@ use std::{
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
-const DAY: Millis = 24 * 3600 * 1000;
 /// What is to be done first, at most.
 const FIRST: usize = 10;
 /// How long changes are gathered before they are told.
@@ -132,10 +132,11 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
         let mut why = vec![format!("priority {} of 100", finding.priority)];
         why.extend(finding.fixed_version.map(|version| format!("mended in {version}")));
         first.push(FixFirst {
-            kind: if finding.rule.starts_with("CVE-") || finding.rule.starts_with("GHSA-") {
-                "vulnerability"
-            } else {
-                "secret"
+            kind: match finding.kind {
+                FindingKind::Vulnerability => "vulnerability",
+                FindingKind::Secret => "secret",
+                FindingKind::Misconfiguration => "misconfiguration",
+                FindingKind::Behaviour => "behaviour",
             }
             .to_owned(),
             title: format!("{}: {} in {}", finding.rule, finding.title, finding.repository),

@@ -58,13 +58,15 @@ pub struct Seen {
 
 /// A scan that was asked for and did not come is asked for again after so long.
 const AGAIN: Millis = 15 * 60 * 1000;
+/// Containers that have ended and are shown beside those that run.
+const LAST: u64 = 100;
 /// One that failed.
 const AFTER_FAILURE: Millis = 6 * 3600 * 1000;
 
 const LIST: List = List {
     columns: "container.*",
     from: "container LEFT JOIN workload ON workload.name = container.workload",
-    id: "container.id",
+    id: "container.node || ' ' || container.id",
     keys: &[
         Key { name: "name", column: "container.name", text: true },
         Key { name: "started", column: "container.started", text: false },
@@ -96,8 +98,8 @@ impl State {
     /// What runs on a node now, all of it.
     pub async fn inventory(&self, node: &str, containers: &[NewContainer], now: Millis) -> Result<Seen> {
         let mut tx = self.begin().await?;
-        let rows = q("SELECT id, workload, image, name, image_name, addresses, listens, target FROM container WHERE node = ? AND ended IS NULL")
-            .bind(node).all(&mut *tx).await?;
+        let rows =
+            q("SELECT * FROM container WHERE node = ? AND ended IS NULL").bind(node).all(&mut *tx).await?;
         let mut before = HashMap::new();
         for row in &rows {
             before.insert(row.text("id")?, row);
@@ -106,18 +108,7 @@ impl State {
         let (mut workloads, mut images) = (BTreeSet::new(), BTreeSet::new());
         for container in containers {
             let old = before.remove(&container.id);
-            let same = match old {
-                Some(row) => {
-                    row.text("workload")? == container.workload
-                        && row.maybe_text("image")?.unwrap_or_default() == container.image
-                        && row.text("name")? == container.name
-                        && row.text("image_name")? == container.image_name
-                        && row.text("addresses")? == to_json(&container.addresses)
-                        && row.text("listens")? == to_json(&container.listens)
-                        && row.text("target")? == container.target
-                }
-                None => false,
-            };
+            let same = old.is_some_and(|row| is_same(row, container).unwrap_or(false));
             if same {
                 continue;
             }
@@ -135,7 +126,12 @@ impl State {
         }
         for (id, row) in before {
             seen.changed = true;
-            q("UPDATE container SET ended = ? WHERE id = ?").bind(now).bind(&id).run(&mut *tx).await?;
+            q("UPDATE container SET ended = ? WHERE node = ? AND id = ?")
+                .bind(now)
+                .bind(node)
+                .bind(&id)
+                .run(&mut *tx)
+                .await?;
             workloads.insert(row.text("workload")?);
             images.extend(row.maybe_text("image")?);
         }
@@ -218,30 +214,26 @@ impl State {
         self.page(LIST, paging, filter, read).await
     }
 
-    /// Containers by one of their columns: those that run, and if it is wanted those that ended last.
+    /// Containers by one of their columns: all that run, and if it is wanted those that ended last.
     pub(super) async fn containers_of(
         &self,
         column: &'static str,
         id: &str,
         ended: bool,
     ) -> Result<Vec<Container>> {
-        let query = q("SELECT * FROM container WHERE ").push(column).push(" = ?").bind(id);
-        let query = if ended { query } else { query.push(" AND ended IS NULL") };
-        let rows = query
-            .push(" ORDER BY COALESCE(ended, 9223372036854775807) DESC, name LIMIT 200")
-            .all(&self.pool)
-            .await?;
+        let of = || q("SELECT * FROM container WHERE ").push(column).push(" = ?").bind(id);
+        let mut rows = of().push(" AND ended IS NULL ORDER BY name").all(&self.pool).await?;
+        if ended {
+            let last = of().push(" AND ended IS NOT NULL ORDER BY ended DESC, name LIMIT ?").bind(LAST);
+            rows.extend(last.all(&self.pool).await?);
+        }
         rows.iter().map(read).collect()
     }
 
-    /// The name and the workload of a container, by its id or the beginning of it.
-    pub async fn container_names(&self, id: &str) -> Result<Option<(String, String)>> {
-        let row = q("SELECT name, workload FROM container WHERE id = ? OR (id >= ? AND id < ?) LIMIT 1")
-            .bind(id)
-            .bind(id)
-            .bind(after(id))
-            .first(&self.pool)
-            .await?;
+    /// The name and the workload of a container of a node, by its id or the beginning of it.
+    pub async fn container_names(&self, node: &str, id: &str) -> Result<Option<(String, String)>> {
+        let row = q("SELECT name, workload FROM container WHERE node = ? AND (id = ? OR (id >= ? AND id < ?)) LIMIT 1")
+            .bind(node).bind(id).bind(id).bind(after(id)).first(&self.pool).await?;
         row.map(|row| Ok((row.text("name")?, row.text("workload")?))).transpose()
     }
 
@@ -249,6 +241,23 @@ impl State {
     pub async fn forget_containers(&self, before: Millis) -> Result<u64> {
         q("DELETE FROM container WHERE ended < ?").bind(before).run(&self.pool).await
     }
+}
+
+/// Whether a container is told as it was. Much of one comes later than the container.
+fn is_same(row: &AnyRow, new: &NewContainer) -> Result<bool> {
+    Ok(row.text("name")? == new.name
+        && row.text("workload")? == new.workload
+        && row.maybe_text("image")?.unwrap_or_default() == new.image
+        && row.text("image_name")? == new.image_name
+        && row.text("runtime")? == new.runtime
+        && row.maybe_text("namespace")? == new.namespace
+        && row.maybe_text("pod")? == new.pod
+        && row.maybe_int("privileged")? == new.privileged.map(i64::from)
+        && row.text("addresses")? == to_json(&new.addresses)
+        && row.text("labels")? == to_json(&new.labels)
+        && row.text("listens")? == to_json(&new.listens)
+        && row.text("target")? == new.target
+        && row.text("unknown")? == to_json(&new.unknown))
 }
 
 /// What comes after all ids that begin with this one, of which all digits are hexadecimal.
@@ -261,7 +270,8 @@ async fn keep(tx: Tx<'_>, node: &str, container: &NewContainer, now: Millis) -> 
     let started = if container.started > 0 { container.started } else { now };
     q("INSERT INTO container (id, name, node, workload, image, image_name, runtime, namespace, pod, privileged, addresses, labels, \
        listens, target, started, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-       ON CONFLICT (id) DO UPDATE SET name = excluded.name, node = excluded.node, workload = excluded.workload, image = excluded.image, \
+       ON CONFLICT (node, id) DO UPDATE SET name = excluded.name, workload = excluded.workload, image = excluded.image, \
+       runtime = excluded.runtime, namespace = excluded.namespace, pod = excluded.pod, \
        image_name = excluded.image_name, privileged = excluded.privileged, addresses = excluded.addresses, labels = excluded.labels, \
        listens = excluded.listens, target = excluded.target, unknown = excluded.unknown, ended = NULL")
         .bind(&container.id).bind(&container.name).bind(node).bind(&container.workload).bind(image).bind(&container.image_name)

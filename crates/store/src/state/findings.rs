@@ -1,15 +1,5 @@
-//! Findings and their life. What a finding is in is computed from what runs; a person can only plan, and say what does not count.
-//!
-//! ```text
-//!   containers that run ─┬─ an image that has it          affected
-//!   of the same name     ├─ a scanned image without it    mended
-//!                        └─ an image nobody has scanned   unknown: nothing is verified while one runs
-//!
-//!   affected > 0, mended = 0   open, planned, or fixed if a later image without it is known
-//!   affected > 0, mended > 0   rolling out          (reopened, if it had been verified)
-//!   affected = 0, mended > 0   verified
-//!   nothing runs               not running
-//! ```
+//! Findings: lists of them, one with what it rests on, what is planned, and those of an image after a scan. What state each is in is
+//! computed in [`super::life`].
 
 use super::{
     DAY, Paging, Result, Scope, State, StateError, Tx,
@@ -24,7 +14,7 @@ use gabion_api::rest::{
 use gabion_model::{Finding as Reported, ScanReport};
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// Findings that one plan is for.
 const MAX_PLANNED: usize = 10_000;
@@ -82,7 +72,7 @@ const ADVISORIES: List = List {
     from: "(SELECT rule, MIN(title) AS title, MAX(severity) AS severity, MAX(priority) AS priority, MAX(exploited) AS exploited, \
            MAX(epss) AS epss, MAX(CASE WHEN fixed_version IS NULL THEN 0 ELSE 1 END) AS fixable, COUNT(*) AS repositories, \
            CAST(SUM(running - fixed) AS BIGINT) AS running, MIN(first_seen) AS first_seen FROM finding \
-           WHERE kind = 'vulnerability' AND exception IS NULL AND state NOT IN ('verified', 'not-running') GROUP BY rule) AS advisory",
+           WHERE kind = 'vulnerability' AND exception IS NULL AND state NOT IN ('verified', 'not-running', 'withdrawn') GROUP BY rule) AS advisory",
     id: "advisory.rule",
     keys: &[
         Key { name: "priority", column: "advisory.priority", text: false },
@@ -184,15 +174,6 @@ fn usual_due(severity: Severity, exploited: bool, first_seen: Millis) -> Option<
     Some(first_seen + days * DAY)
 }
 
-/// What of a repository runs.
-#[derive(Debug, Default)]
-struct Estate {
-    /// Containers by image.
-    running: HashMap<String, u64>,
-    /// When scanned images were made or seen first.
-    scanned: HashMap<String, Millis>,
-}
-
 impl State {
     /// The findings of an image are these.
     pub(super) async fn keep_findings(
@@ -238,90 +219,6 @@ impl State {
         Ok(())
     }
 
-    /// What the findings of a repository are in, after something of it has changed; and what its images count.
-    pub(super) async fn refresh_repository(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
-        let exceptions = self.exceptions_in_force(&mut *tx, now).await?;
-        let mut estate = Estate::default();
-        let rows = q("SELECT image.id AS id, image.scanned AS scanned, COALESCE(image.created, image.first_seen) AS made, \
-             (SELECT COUNT(*) FROM container WHERE container.image = image.id AND container.ended IS NULL) AS many \
-             FROM image WHERE repository = ?").bind(repository).all(&mut *tx).await?;
-        for row in &rows {
-            let id = row.text("id")?;
-            if row.maybe_int("scanned")?.is_some() {
-                estate.scanned.insert(id.clone(), row.int("made")?);
-            }
-            estate.running.insert(id, row.count("many")?);
-        }
-        let mut has: HashMap<String, Vec<String>> = HashMap::new();
-        let rows =
-            q("SELECT image_finding.finding AS finding, image_finding.image AS image FROM image_finding \
-             JOIN finding ON finding.id = image_finding.finding WHERE finding.repository = ?")
-            .bind(repository)
-            .all(&mut *tx)
-            .await?;
-        for row in &rows {
-            has.entry(row.text("finding")?).or_default().push(row.text("image")?);
-        }
-        let mut open: HashMap<String, (Counts, i64)> = HashMap::new();
-        let rows = q("SELECT * FROM finding WHERE repository = ?").bind(repository).all(&mut *tx).await?;
-        for row in &rows {
-            let id = row.text("id")?;
-            let affected = has.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let before = row.text("state")?;
-            let was: Option<Life> = word(&before);
-            let planned = row.maybe_text("planned_by")?.is_some();
-            let verified = row.maybe_int("verified")?;
-            let (state, rollout) = estate.judge(affected, was, planned, verified.is_some());
-            let rule = row.text("rule")?;
-            let covered = exceptions.iter().find(|exception| exception.covers(&rule, repository));
-            let exception = covered.map(|covered| (covered.kind.as_str().to_owned(), covered.id.clone()));
-            let level = severity_of(row.int("severity")?);
-            if exception.is_none() {
-                for image in affected {
-                    let (counts, urgency) = open.entry(image.clone()).or_default();
-                    counts.add(level, 1);
-                    *urgency = (*urgency).max(row.int("priority")?);
-                }
-            }
-            let newest = affected.iter().max_by_key(|image| (estate.scanned.get(*image), image.as_str()));
-            let changed = Some(state) != was;
-            if changed {
-                let why = why(affected, state, rollout);
-                q("INSERT INTO finding_change (finding, time, state, why) VALUES (?, ?, ?, ?)")
-                    .bind(&id)
-                    .bind(now)
-                    .bind(word_of(state))
-                    .bind(why)
-                    .run(&mut *tx)
-                    .await?;
-            }
-            let same = !changed
-                && row.count("fixed")? == rollout.fixed
-                && row.count("running")? == rollout.running
-                && row.maybe_text("exception_id")? == exception.as_ref().map(|(_, id)| id.clone())
-                && newest.is_none_or(|newest| row.text("image").is_ok_and(|image| image == *newest));
-            if same {
-                continue;
-            }
-            let (exception, exception_id) = exception.unzip();
-            q("UPDATE finding SET state = ?, fixed = ?, running = ?, since = ?, exception = ?, exception_id = ?, verified = ?, image = ? WHERE id = ?")
-                .bind(word_of(state)).bind(rollout.fixed).bind(rollout.running)
-                .bind(if changed { now } else { row.int("since")? })
-                .bind(exception).bind(exception_id)
-                .bind(if state == Life::Verified && changed { Some(now) } else { verified })
-                .bind(newest.cloned().unwrap_or(row.text("image")?))
-                .bind(&id).run(&mut *tx).await?;
-        }
-        for (image, running) in &estate.running {
-            let (counts, urgency) = open.get(image).copied().unwrap_or_default();
-            q("UPDATE image SET critical = ?, high = ?, medium = ?, low = ?, running = ?, urgency = ? WHERE id = ?")
-                .bind(counts.critical).bind(counts.high).bind(counts.medium).bind(counts.low).bind(*running)
-                .bind(urgency * 10 + i64::from(*running > 0) * 1000).bind(image)
-                .run(&mut *tx).await?;
-        }
-        Ok(())
-    }
-
     /// Findings.
     pub async fn findings(
         &self,
@@ -353,13 +250,24 @@ impl State {
     /// A vulnerability and where it is.
     pub async fn advisory(&self, rule: &str, scope: &Scope, now: Millis) -> Result<AdvisoryDetail> {
         let wanted = FindingFilter { rule: Some(rule.to_owned()), ..FindingFilter::default() };
-        let findings =
-            self.findings(&wanted, scope, &Paging { limit: 500, ..Paging::default() }, now).await?.items;
+        let mut findings = Vec::new();
+        let mut paging = Paging { limit: 1000, ..Paging::default() };
+        loop {
+            let page = self.findings(&wanted, scope, &paging, now).await?;
+            findings.extend(page.items);
+            paging.cursor = page.next;
+            if paging.cursor.is_none() {
+                break;
+            }
+        }
         let Some(worst) = findings.iter().max_by_key(|finding| (finding.severity, finding.priority)) else {
             return Err(StateError::Absent { what: "vulnerability", id: rule.to_owned() });
         };
-        let counted =
-            || findings.iter().filter(|finding| !matches!(finding.state, Life::Verified | Life::NotRunning));
+        let counted = || {
+            findings.iter().filter(|finding| {
+                !matches!(finding.state, Life::Verified | Life::NotRunning | Life::Withdrawn)
+            })
+        };
         let advisory = Advisory {
             rule: rule.to_owned(),
             title: worst.title.clone(),
@@ -489,69 +397,6 @@ impl State {
         }
         let row = q("SELECT repository FROM finding WHERE id = ?").bind(id).one(&mut *tx).await?;
         self.refresh_repository(tx, &row.text("repository")?, now).await
-    }
-}
-
-impl Estate {
-    /// What a finding is in, and how far its fix has got.
-    fn judge(
-        &self,
-        affected: &[String],
-        was: Option<Life>,
-        planned: bool,
-        verified: bool,
-    ) -> (Life, Rollout) {
-        let runs = |image: &str| self.running.get(image).copied().unwrap_or(0);
-        let running: u64 = self.running.values().sum();
-        let has: u64 = affected.iter().map(|image| runs(image)).sum();
-        let mended: u64 =
-            self.scanned.keys().filter(|image| !affected.contains(image)).map(|image| runs(image)).sum();
-        let rollout = Rollout { fixed: mended, running };
-        let state = match (has, mended) {
-            (0, 0) if running > 0 => match was {
-                // What runs was not scanned: nothing is known to have changed.
-                Some(was) => was,
-                None => Life::Open,
-            },
-            (0, 0) => Life::NotRunning,
-            (0, _) if running > mended && was.is_some_and(|was| was != Life::Verified) => Life::RollingOut,
-            (0, _) => Life::Verified,
-            (_, 0) if verified => Life::Reopened,
-            (_, 0) if self.later(affected) => Life::Fixed,
-            (_, 0) if planned => Life::Planned,
-            (_, 0) => Life::Open,
-            _ if verified => Life::Reopened,
-            _ if self.later(affected) => Life::RollingOut,
-            // An older image without it runs beside: that is no fix on its way.
-            _ if planned => Life::Planned,
-            _ => Life::Open,
-        };
-        (state, rollout)
-    }
-
-    /// Whether there is an image without it that was made after all that have it.
-    fn later(&self, affected: &[String]) -> bool {
-        let newest = affected.iter().filter_map(|image| self.scanned.get(image)).max();
-        let without =
-            self.scanned.iter().filter(|(image, _)| !affected.contains(image)).map(|(_, made)| made).max();
-        newest.is_some() && without > newest
-    }
-}
-
-/// What was seen, in words.
-fn why(affected: &[String], state: Life, rollout: Rollout) -> String {
-    let Rollout { fixed, running } = rollout;
-    match state {
-        Life::Open => format!("{} of {running} containers run an image that has it", running - fixed),
-        Life::Planned => "somebody has planned to mend it".to_owned(),
-        Life::Fixed => "a later image without it is known; nothing runs it yet".to_owned(),
-        Life::RollingOut => format!("{fixed} of {running} containers run an image without it"),
-        Life::Verified => format!("all {running} containers run an image without it"),
-        Life::Reopened => {
-            format!("{} of {running} containers run an image that has it again", running - fixed)
-        }
-        Life::NotRunning if affected.is_empty() => "no image has it any more".to_owned(),
-        Life::NotRunning => "no container runs an image that has it".to_owned(),
     }
 }
 

@@ -76,7 +76,8 @@ impl State {
         scope: &Scope,
     ) -> Result<ServiceMap> {
         let query = q("SELECT flow.source AS source, flow.target AS target, MAX(flow.target_kind) AS kind, flow.port AS port, flow.protocol AS protocol, \
-             CAST(SUM(flow.many) AS BIGINT) AS many, CAST(SUM(flow.denied) AS BIGINT) AS denied, MIN(flow.first) AS first, MAX(flow.last) AS last \
+             CAST(SUM(flow.many) AS BIGINT) AS many, CAST(SUM(flow.denied) AS BIGINT) AS denied, MIN(flow.first) AS first, MAX(flow.last) AS last, \
+             COUNT(*) OVER () AS of_all \
              FROM flow LEFT JOIN workload ON workload.name = flow.source WHERE flow.hour >= ? AND flow.hour < ?")
             .bind(from - from.rem_euclid(HOUR)).bind(to);
         let query = match namespace {
@@ -85,14 +86,17 @@ impl State {
         };
         let query = scope.limit(query, "workload.owner", Some("workload.namespace"));
         let rows = query.push(" GROUP BY flow.source, flow.target, flow.port, flow.protocol ORDER BY many DESC, source, target, port LIMIT ?")
-            .bind(MOST + 1).all(&self.pool).await?;
+            .bind(MOST).all(&self.pool).await?;
         let mut map = ServiceMap {
             peers: Vec::new(),
             flows: Vec::new(),
-            more: (rows.len() as u64).saturating_sub(MOST),
+            more: match rows.first() {
+                Some(row) => row.count("of_all")?.saturating_sub(rows.len() as u64),
+                None => 0,
+            },
         };
         let mut peers: BTreeMap<String, PeerKind> = BTreeMap::new();
-        for row in rows.iter().take(MOST as usize) {
+        for row in &rows {
             let (source, target) = (row.text("source")?, row.text("target")?);
             let port = u16::try_from(row.int("port")?).unwrap_or_default();
             peers.entry(source.clone()).or_insert(PeerKind::Workload);

@@ -143,11 +143,13 @@ impl State {
         manifest: Option<String>,
         now: Millis,
     ) -> Result<()> {
+        // One without a name is no other's kin.
+        let of = if name == id { id } else { repository(name) };
         q("INSERT INTO image (id, name, repository, manifest, first_seen) VALUES (?, ?, ?, ?, ?) \
            ON CONFLICT (id) DO UPDATE SET manifest = COALESCE(excluded.manifest, image.manifest)")
         .bind(id)
         .bind(name)
-        .bind(repository(name))
+        .bind(of)
         .bind(manifest)
         .bind(now)
         .run(&mut *tx)
@@ -156,12 +158,16 @@ impl State {
             return Ok(());
         }
         // Who was known by its id only gets the name; a name that moves on to this image has named another until now.
-        q("UPDATE image SET name = ?, repository = ? WHERE id = ? AND name = id")
+        let named = q("UPDATE image SET name = ?, repository = ?, scanned = NULL, asked = NULL WHERE id = ? AND name = id")
             .bind(name)
             .bind(repository(name))
             .bind(id)
             .run(&mut *tx)
             .await?;
+        if named > 0 {
+            // What was found belongs to the name from now on: it is scanned again, which its node answers from its cache.
+            q("DELETE FROM finding WHERE repository = ?").bind(id).run(&mut *tx).await?;
+        }
         q("UPDATE image_name SET until = ? WHERE name = ? AND image <> ? AND until IS NULL")
             .bind(now)
             .bind(name)

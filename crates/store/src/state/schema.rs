@@ -60,11 +60,12 @@ CREATE TABLE exception (
     expires BIGINT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, ended BIGINT
 );
 CREATE TABLE container (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, node TEXT NOT NULL REFERENCES node (id), workload TEXT NOT NULL, image TEXT,
+    id TEXT NOT NULL, name TEXT NOT NULL, node TEXT NOT NULL REFERENCES node (id), workload TEXT NOT NULL, image TEXT,
     image_name TEXT NOT NULL, runtime TEXT NOT NULL, namespace TEXT, pod TEXT, privileged BIGINT, addresses TEXT NOT NULL,
-    labels TEXT NOT NULL, listens TEXT NOT NULL, target TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT, unknown TEXT NOT NULL
+    labels TEXT NOT NULL, listens TEXT NOT NULL, target TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT, unknown TEXT NOT NULL, PRIMARY KEY (node, id)
 );
 CREATE INDEX container_node ON container (node, ended);
+CREATE INDEX container_id ON container (id);
 CREATE INDEX container_image ON container (image, ended);
 CREATE INDEX container_workload ON container (workload, ended);
 CREATE TABLE workload (

@@ -104,6 +104,104 @@ fn nothing_is_verified_while_an_image_runs_that_nobody_has_scanned() {
 }
 
 #[test]
+fn what_could_not_be_looked_at_is_no_fix() {
+    on_both(|state| async move {
+        let (one, two) = (format!("{WEB}:1"), format!("{WEB}:2"));
+        let old =
+            report(&one, 1, "3.0.1", vec![vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::High)]);
+        let mut new = report(&two, 2, "3.0.2", Vec::new());
+        new.coverage
+            .gap(Aspect::PACKAGES_OS, gabion_model::Reason::new("the database of packages cannot be read"));
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "w", &image_id(&old), &one)], T0).await.expect("kept");
+        state.keep_report(&image_id(&old), &one, &old, None, T0).await.expect("kept");
+        state.keep_report(&image_id(&new), &two, &new, None, T0).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Open);
+        state.inventory("n", &[container("b", "w", &image_id(&new), &two)], T0 + 1).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Open);
+    });
+}
+
+#[test]
+fn a_database_that_changes_its_mind_mends_nothing() {
+    on_both(|state| async move {
+        let one = format!("{WEB}:1");
+        let mut scanned =
+            report(&one, 1, "3.0.1", vec![vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::High)]);
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "w", &image_id(&scanned), &one)], T0).await.expect("kept");
+        state.keep_report(&image_id(&scanned), &one, &scanned, None, T0).await.expect("kept");
+        let found = std::mem::take(&mut scanned.findings);
+        state.keep_report(&image_id(&scanned), &one, &scanned, None, T0 + 1).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Withdrawn);
+        assert_eq!(state.numbers(&ALL, T0 + 1).await.expect("numbers").progress.verified, 0);
+        scanned.findings = found;
+        state.keep_report(&image_id(&scanned), &one, &scanned, None, T0 + 2).await.expect("kept");
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.state, Life::Open);
+    });
+}
+
+#[test]
+fn containers_of_two_nodes_may_have_one_id() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        node(&state, "m").await;
+        // runc takes what it is called as the id.
+        state.inventory("n", &[container("web", "shop", "", "w")], T0).await.expect("kept");
+        state.inventory("m", &[container("web", "bank", "", "w")], T0).await.expect("kept");
+        let running = state.containers("", Some(true), &ALL, &Paging::default()).await.expect("a page");
+        assert_eq!(
+            running.items.iter().map(|one| one.workload.as_str()).collect::<Vec<_>>(),
+            ["bank", "shop"]
+        );
+        assert_eq!(
+            state.container_names("n", "web").await.expect("asked"),
+            Some(("web".to_owned(), "shop".to_owned()))
+        );
+        state.inventory("m", &[], T0 + 1).await.expect("kept");
+        assert_eq!(
+            state.containers("", Some(true), &ALL, &Paging::default()).await.expect("a page").total,
+            1
+        );
+    });
+}
+
+#[test]
+fn what_comes_late_of_a_container_is_taken() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        let mut one = container("a", "w", "", "w:1");
+        state.inventory("n", std::slice::from_ref(&one), T0).await.expect("kept");
+        one.privileged = Some(true);
+        one.labels.insert("owner".to_owned(), "shop".to_owned());
+        assert!(state.inventory("n", std::slice::from_ref(&one), T0 + 1).await.expect("kept").changed);
+        assert!(!state.inventory("n", std::slice::from_ref(&one), T0 + 2).await.expect("kept").changed);
+        let workload = state.workload("w", &ALL, T0 + 2).await.expect("is there").workload;
+        assert_eq!(workload.owner.as_deref(), Some("shop"));
+        assert!(workload.factors.iter().any(|factor| factor.name == "privileged"));
+    });
+}
+
+#[test]
+fn an_image_that_gets_its_name_late_is_scanned_again_under_it() {
+    on_both(|state| async move {
+        let mut scanned =
+            report("x", 1, "3.0.1", vec![vulnerability("CVE-2024-1", "openssl", "3.0.1", Severity::High)]);
+        let id = image_id(&scanned);
+        scanned.target.image = None;
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "w", &id, "")], T0).await.expect("kept");
+        state.keep_report(&id, &id, &scanned, None, T0).await.expect("kept");
+        let name = format!("{WEB}:1");
+        let seen = state.inventory("n", &[container("a", "w", &id, &name)], T0 + 1).await.expect("kept");
+        assert_eq!(seen.scan.len(), 1);
+        state.keep_report(&id, &name, &scanned, None, T0 + 2).await.expect("kept");
+        let found = finding(&state, "CVE-2024-1", T0).await;
+        assert_eq!((found.repository.as_str(), found.state), (WEB, Life::Open));
+    });
+}
+
+#[test]
 fn a_scan_that_failed_is_tried_again_later_and_where_a_new_container_runs() {
     on_both(|state| async move {
         node(&state, "n").await;

@@ -1,0 +1,221 @@
+//! What was told: alerts, and incidents of them.
+
+use super::list::{answer, paging, words};
+use crate::{
+    Hub,
+    access::Asker,
+    error::{Answer, ApiError},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State as Extract},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response as Reply},
+};
+use gabion_api::rest::{
+    Alert, AlertChange, Incident, IncidentDetail, IncidentState, Line, Millis, Page, Problem, Role, Step,
+    Topic,
+};
+use gabion_detect::incident::Story;
+use gabion_store::state::{AlertFilter, Paging, StateError};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// Which alerts. Several values of one field are separated by commas.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertsQuery {
+    /// In the rule or in the message.
+    q: Option<String>,
+    /// `critical`, `high`, `medium`, `low`, `info`.
+    severity: Option<String>,
+    /// `new`, `seen`, `suppressed`.
+    state: Option<String>,
+    /// By this rule.
+    rule: Option<String>,
+    /// In this workload.
+    workload: Option<String>,
+    /// On this node.
+    node: Option<String>,
+    /// Of this incident.
+    incident: Option<String>,
+    /// Not older: milliseconds since 1970.
+    since: Option<Millis>,
+    /// `last`, `first`, `severity`, `count`, `rule`; `-` in front for the greatest first.
+    sort: Option<String>,
+    /// Rows of a page, up to 1000.
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `json` or `csv`.
+    format: Option<String>,
+}
+
+/// List alerts.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(AlertsQuery), responses((status = 200, body = Page<Alert>)))]
+pub(crate) async fn alerts(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<AlertsQuery>,
+) -> Answer<Reply> {
+    let wanted = AlertFilter {
+        text: query.q.unwrap_or_default(),
+        severities: words(query.severity.as_deref(), "severity")?,
+        states: words(query.state.as_deref(), "state")?,
+        rule: query.rule,
+        workload: query.workload,
+        node: query.node,
+        incident: query.incident,
+        since: query.since,
+    };
+    answer(
+        hub.state.alerts(&wanted, asker.scope(), &paging(query.sort, query.limit, query.cursor)).await?,
+        query.format.as_deref(),
+    )
+}
+
+/// Say what has become of alerts.
+#[utoipa::path(patch, path = "/api/v1/alerts", tag = "alerts", request_body = AlertChange, responses((status = 204), (status = 403, body = Problem)))]
+pub(crate) async fn change_alerts(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(change): Json<AlertChange>,
+) -> Answer<StatusCode> {
+    asker.needs(Role::Triager)?;
+    hub.state.change_alerts(&change, asker.scope()).await?;
+    hub.audit(&asker, "alert.change", &change.ids.join(" "), &format!("{:?}", change.state)).await?;
+    hub.live.tell(Topic::Alerts);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which incidents.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IncidentsQuery {
+    /// In the title or in the names of containers.
+    q: Option<String>,
+    /// `open`, `closed`.
+    state: Option<String>,
+    /// `critical`, `high`, `medium`, `low`, `info`.
+    severity: Option<String>,
+    /// `updated`, `began`, `severity`; `-` in front for the greatest first.
+    sort: Option<String>,
+    /// Rows of a page, up to 1000.
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `json` or `csv`.
+    format: Option<String>,
+}
+
+/// List incidents.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentsQuery), responses((status = 200, body = Page<Incident>)))]
+pub(crate) async fn incidents(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<IncidentsQuery>,
+) -> Answer<Reply> {
+    let (states, severities) =
+        (words(query.state.as_deref(), "state")?, words(query.severity.as_deref(), "severity")?);
+    let text = query.q.unwrap_or_default();
+    let page = hub
+        .state
+        .incidents(&text, &states, &severities, asker.scope(), &paging(query.sort, query.limit, query.cursor))
+        .await?;
+    answer(page, query.format.as_deref())
+}
+
+/// One incident: origin, extent, timeline, processes, what was done.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = IncidentDetail), (status = 404, body = Problem)))]
+pub(crate) async fn incident(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Answer<Json<IncidentDetail>> {
+    let (incident, story, _) = hub.state.incident(&id, asker.scope()).await?;
+    let Story { origin, extent, steps, processes, cut, .. } =
+        serde_json::from_str(&story).map_err(|error| ApiError::Broken(error.to_string()))?;
+    let id_of_node = incident.nodes.first().cloned().unwrap_or_default();
+    let node = hub.state.node_names().await?.remove(&id_of_node).unwrap_or(id_of_node);
+    let responses = hub.state.responses(Some(&id), &Paging { limit: 100, ..Paging::default() }).await?.items;
+    let step = |step: gabion_detect::incident::Step| Step {
+        time: (step.time / 1_000_000).cast_signed(),
+        node: node.clone(),
+        container: step.container,
+        text: step.text,
+        rule: step.rule,
+    };
+    let line = |line: gabion_detect::incident::Line| Line {
+        depth: line.depth as u32,
+        pid: line.pid,
+        command: line.command,
+        node: node.clone(),
+        container: line.container,
+        rules: line.rules.into_iter().collect(),
+        server: line.server,
+    };
+    Ok(Json(IncidentDetail {
+        origin: counted(origin),
+        extent: counted(extent),
+        steps: steps.into_iter().map(step).collect(),
+        processes: processes.into_iter().map(line).collect(),
+        cut,
+        responses,
+        incident,
+    }))
+}
+
+/// Equal sentences as one, with how often.
+fn counted(sentences: Vec<String>) -> Vec<String> {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    for sentence in sentences {
+        match all.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, many)) => *many += 1,
+            None => all.push((sentence, 1)),
+        }
+    }
+    let told = |(sentence, many): (String, usize)| {
+        if many == 1 { sentence } else { format!("{} ({many} times).", sentence.trim_end_matches('.')) }
+    };
+    all.into_iter().map(told).collect()
+}
+
+/// The picture of an incident.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/graph", tag = "incidents", params(("id" = String, Path)), responses((status = 200, content_type = "image/svg+xml"), (status = 404, body = Problem)))]
+pub(crate) async fn incident_picture(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Answer<Reply> {
+    let (_, _, picture) = hub.state.incident(&id, asker.scope()).await?;
+    if picture.is_empty() {
+        return Err(StateError::Absent { what: "picture of the incident", id }.into());
+    }
+    // It is shown as an image; opened by itself it may do nothing.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, policy)], picture)
+        .into_response())
+}
+
+/// What is to become of an incident.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IncidentChange {
+    /// Whether somebody still has to look at it.
+    state: IncidentState,
+}
+
+/// Close an incident, or open it again.
+#[utoipa::path(patch, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), request_body = IncidentChange, responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn change_incident(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(id): Path<String>,
+    Json(change): Json<IncidentChange>,
+) -> Answer<StatusCode> {
+    asker.needs(Role::Triager)?;
+    hub.state.change_incident(&id, change.state, asker.scope(), hub.now()).await?;
+    hub.audit(&asker, "incident.change", &id, &format!("{:?}", change.state)).await?;
+    hub.live.tell(Topic::Incidents);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,208 @@
+//! The life of findings. What a finding is in is computed from what runs; a person can only plan, and say what does not count.
+//!
+//! ```text
+//!   containers that run ─┬─ an image that has it          affected
+//!   of the same name     ├─ a scanned image without it    mended
+//!                        └─ an image nobody has scanned   unknown: nothing is verified while one runs
+//!
+//!   affected > 0, mended = 0   open, planned, or fixed if a later image without it is known
+//!   affected > 0, mended > 0   rolling out          (reopened, if it had been verified)
+//!   affected = 0, mended > 0   verified
+//!   nothing runs               not running
+//!   no image has it            withdrawn: what is in an image never changes, so the database does
+//! ```
+//!
+//! An image counts as mended only if it was looked at as well as those in which the finding was found: what could not be read is no fix.
+
+use super::{
+    Result, State, Tx,
+    findings::severity_of,
+    sql::{Columns, q, word, word_of},
+};
+use gabion_api::rest::{Counts, CoverageState, Millis, Rollout, State as Life};
+use std::collections::HashMap;
+
+/// What of a repository runs.
+#[derive(Debug, Default)]
+struct Estate {
+    /// Containers by image.
+    running: HashMap<String, u64>,
+    /// Images that were scanned.
+    scanned: HashMap<String, Scanned>,
+}
+
+/// A scanned image.
+#[derive(Clone, Copy, Debug)]
+struct Scanned {
+    /// When it was made, or seen first.
+    made: Millis,
+    /// How badly it was looked at: 0 is wholly.
+    gap: u8,
+}
+
+impl State {
+    /// What the findings of a repository are in, after something of it has changed; and what its images count.
+    pub(super) async fn refresh_repository(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
+        let exceptions = self.exceptions_in_force(&mut *tx, now).await?;
+        let mut estate = Estate::default();
+        let rows = q("SELECT image.id AS id, image.scanned AS scanned, COALESCE(image.created, image.first_seen) AS made, image.coverage AS coverage, \
+             (SELECT COUNT(*) FROM container WHERE container.image = image.id AND container.ended IS NULL) AS many \
+             FROM image WHERE repository = ?").bind(repository).all(&mut *tx).await?;
+        for row in &rows {
+            let id = row.text("id")?;
+            if row.maybe_int("scanned")?.is_some() {
+                let gap = match row.word("coverage")? {
+                    CoverageState::Full => 0,
+                    CoverageState::Partial => 1,
+                    CoverageState::NotEvaluated | CoverageState::Unsupported | CoverageState::Failed => 2,
+                };
+                estate.scanned.insert(id.clone(), Scanned { made: row.int("made")?, gap });
+            }
+            estate.running.insert(id, row.count("many")?);
+        }
+        let mut has: HashMap<String, Vec<String>> = HashMap::new();
+        let rows =
+            q("SELECT image_finding.finding AS finding, image_finding.image AS image FROM image_finding \
+             JOIN finding ON finding.id = image_finding.finding WHERE finding.repository = ?")
+            .bind(repository)
+            .all(&mut *tx)
+            .await?;
+        for row in &rows {
+            has.entry(row.text("finding")?).or_default().push(row.text("image")?);
+        }
+        let mut open: HashMap<String, (Counts, i64)> = HashMap::new();
+        let rows = q("SELECT * FROM finding WHERE repository = ?").bind(repository).all(&mut *tx).await?;
+        for row in &rows {
+            let id = row.text("id")?;
+            let affected = has.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let before = row.text("state")?;
+            let was: Option<Life> = word(&before);
+            let planned = row.maybe_text("planned_by")?.is_some();
+            let verified = row.maybe_int("verified")?;
+            let (state, rollout) = estate.judge(affected, was, planned, verified.is_some());
+            let rule = row.text("rule")?;
+            let covered = exceptions.iter().find(|exception| exception.covers(&rule, repository));
+            let exception = covered.map(|covered| (covered.kind.as_str().to_owned(), covered.id.clone()));
+            let level = severity_of(row.int("severity")?);
+            if exception.is_none() {
+                for image in affected {
+                    let (counts, urgency) = open.entry(image.clone()).or_default();
+                    counts.add(level, 1);
+                    *urgency = (*urgency).max(row.int("priority")?);
+                }
+            }
+            let newest = affected
+                .iter()
+                .max_by_key(|image| (estate.scanned.get(*image).map(|scanned| scanned.made), image.as_str()));
+            let changed = Some(state) != was;
+            if changed {
+                let why = why(state, rollout);
+                q("INSERT INTO finding_change (finding, time, state, why) VALUES (?, ?, ?, ?)")
+                    .bind(&id)
+                    .bind(now)
+                    .bind(word_of(state))
+                    .bind(why)
+                    .run(&mut *tx)
+                    .await?;
+            }
+            let same = !changed
+                && row.count("fixed")? == rollout.fixed
+                && row.count("running")? == rollout.running
+                && row.maybe_text("exception_id")? == exception.as_ref().map(|(_, id)| id.clone())
+                && newest.is_none_or(|newest| row.text("image").is_ok_and(|image| image == *newest));
+            if same {
+                continue;
+            }
+            let (exception, exception_id) = exception.unzip();
+            q("UPDATE finding SET state = ?, fixed = ?, running = ?, since = ?, exception = ?, exception_id = ?, verified = ?, image = ? WHERE id = ?")
+                .bind(word_of(state)).bind(rollout.fixed).bind(rollout.running)
+                .bind(if changed { now } else { row.int("since")? })
+                .bind(exception).bind(exception_id)
+                .bind(if state == Life::Verified && changed { Some(now) } else { verified })
+                .bind(newest.cloned().unwrap_or(row.text("image")?))
+                .bind(&id).run(&mut *tx).await?;
+        }
+        for (image, running) in &estate.running {
+            let (counts, urgency) = open.get(image).copied().unwrap_or_default();
+            q("UPDATE image SET critical = ?, high = ?, medium = ?, low = ?, running = ?, urgency = ? WHERE id = ?")
+                .bind(counts.critical).bind(counts.high).bind(counts.medium).bind(counts.low).bind(*running)
+                .bind(urgency * 10 + i64::from(*running > 0) * 1000).bind(image)
+                .run(&mut *tx).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Estate {
+    /// What a finding is in, and how far its fix has got.
+    fn judge(
+        &self,
+        affected: &[String],
+        was: Option<Life>,
+        planned: bool,
+        verified: bool,
+    ) -> (Life, Rollout) {
+        let runs = |image: &str| self.running.get(image).copied().unwrap_or(0);
+        let running: u64 = self.running.values().sum();
+        let has: u64 = affected.iter().map(|image| runs(image)).sum();
+        let mended: u64 = self.without(affected).map(|(image, _)| runs(image)).sum();
+        let rollout = Rollout { fixed: mended, running };
+        let state = match (has, mended) {
+            _ if affected.is_empty() => Life::Withdrawn,
+            (0, 0) if running > 0 => match was {
+                // What runs was not scanned: nothing is known to have changed.
+                Some(was) => was,
+                None => Life::Open,
+            },
+            (0, 0) => Life::NotRunning,
+            (0, _) if running > mended && was.is_some_and(|was| was != Life::Verified) => Life::RollingOut,
+            (0, _) => Life::Verified,
+            (_, 0) if verified => Life::Reopened,
+            (_, 0) if self.later(affected) => Life::Fixed,
+            (_, 0) if planned => Life::Planned,
+            (_, 0) => Life::Open,
+            _ if verified => Life::Reopened,
+            _ if self.later(affected) => Life::RollingOut,
+            // An older image without it runs beside: that is no fix on its way.
+            _ if planned => Life::Planned,
+            _ => Life::Open,
+        };
+        (state, rollout)
+    }
+
+    /// Images without it, which were looked at as well as those that have it.
+    fn without(&self, affected: &[String]) -> impl Iterator<Item = (&String, &Scanned)> {
+        let gap = affected
+            .iter()
+            .filter_map(|image| self.scanned.get(image))
+            .map(|scanned| scanned.gap)
+            .max()
+            .unwrap_or(0);
+        self.scanned.iter().filter(move |(image, scanned)| !affected.contains(image) && scanned.gap <= gap)
+    }
+
+    /// Whether there is an image without it that was made after all that have it.
+    fn later(&self, affected: &[String]) -> bool {
+        let newest =
+            affected.iter().filter_map(|image| self.scanned.get(image)).map(|scanned| scanned.made).max();
+        let without = self.without(affected).map(|(_, scanned)| scanned.made).max();
+        newest.is_some() && without > newest
+    }
+}
+
+/// What was seen, in words.
+fn why(state: Life, rollout: Rollout) -> String {
+    let Rollout { fixed, running } = rollout;
+    match state {
+        Life::Open => format!("{} of {running} containers run an image that has it", running - fixed),
+        Life::Planned => "somebody has planned to mend it".to_owned(),
+        Life::Fixed => "a later image without it is known; nothing runs it yet".to_owned(),
+        Life::RollingOut => format!("{fixed} of {running} containers run an image without it"),
+        Life::Verified => format!("all {running} containers run an image without it"),
+        Life::Reopened => {
+            format!("{} of {running} containers run an image that has it again", running - fixed)
+        }
+        Life::Withdrawn => "no image has it any more: the database does not say so any longer".to_owned(),
+        Life::NotRunning => "no container runs an image that has it".to_owned(),
+    }
+}
