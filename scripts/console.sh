@@ -32,10 +32,21 @@ tour)
     binary=$(realpath "$2")
     shots=${3:-$(mktemp -d)}
     state=$(mktemp -d)
-    trap '"$binary" down --state "$state" --purge >/dev/null 2>&1 || true; rm -rf "$state"' EXIT
-    "$binary" up --detach --no-agent --state "$state" --listen 127.0.0.1:0 --agents 127.0.0.1:0 >&2
+    trap '"$binary" down --demo --state "$state" --purge >/dev/null 2>&1 || true; rm -rf "$state"' EXIT
+    # With root there is something to see: containers, findings, an incident, somebody to respond to.
+    if [ "$(id -u)" = 0 ]; then what=--demo; else what=--no-agent; fi
+    "$binary" up --detach $what --state "$state" --listen 127.0.0.1:0 --agents 127.0.0.1:0 >&2
     url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$state/up.json")
-    node test/tour.mjs "$url" "$(cat "$state/hub/admin-token")" "$shots"
+    token=$(cat "$state/hub/admin-token")
+    if [ $what = --demo ]; then
+        any() { curl -sf --noproxy '*' -H "Authorization: Bearer $token" "$url/api/v1/$1" | grep -q '"id"'; }
+        for _ in $(seq 120); do
+            if any 'incidents?state=open&q=shop' && any 'findings?repository=demo/shop-web'; then break; fi
+            sleep 0.5
+        done
+        node test/paths.mjs "$url" "$token" "$shots"
+    fi
+    node test/tour.mjs "$url" "$token" "$shots"
     ;;
 *)
     echo "usage: console.sh build|check|tour BINARY [SHOTS]" >&2

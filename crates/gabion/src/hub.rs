@@ -109,6 +109,8 @@ pub(crate) struct ServeArgs {
 pub(crate) struct Told {
     /// Where the console is.
     pub(crate) url: String,
+    /// And where it listens.
+    pub(crate) listen: SocketAddr,
     /// Where agents are heard.
     pub(crate) agents: SocketAddr,
     /// A token by which one node joins.
@@ -161,6 +163,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             Some(file) => {
                 let told = Told {
                     url: running.url(),
+                    listen: running.console,
                     agents: running.agents,
                     join: running.join_token(1, Duration::from_mins(10)).await?,
                     token_file: running.token_file(),

@@ -9,7 +9,9 @@
 //! Whoever ends is started again; when `up` ends, all do.
 
 use crate::{
-    agent, demo,
+    agent,
+    control::{self, Request, Status},
+    demo,
     hub::{self, Told},
     output,
 };
@@ -148,7 +150,7 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<ExitCode> {
     let place = Place::of(args.state.as_deref())?;
     if place.running().is_some() {
         output::note("Gabion is up already; gabion down ends it");
-        welcome(&place.read_told()?, false)?;
+        welcome(&place.read_told()?, "")?;
         if args.demo {
             demo(&place)?;
         }
@@ -195,7 +197,7 @@ fn detach(args: &UpArgs, place: &Place) -> anyhow::Result<ExitCode> {
         }
         None => Ok(()),
     })?;
-    welcome(&told, true)?;
+    welcome(&told, next(args))?;
     output::note(&format!(
         "It goes on in the background: {} has its notes, gabion down ends it.",
         place.log().display()
@@ -214,13 +216,13 @@ fn stay(args: &UpArgs, place: &Place) -> anyhow::Result<ExitCode> {
     fs::write(place.pid(), std::process::id().to_string())?;
     remove(&place.told())?;
     let program = std::env::current_exe().context("cannot find this program")?;
-    let start_hub = || {
+    let hub_on = |listen: SocketAddr, agents: SocketAddr| {
         let mut command = Command::new(&program);
         command.arg("hub").arg("--state").arg(place.hub()).arg("--tell").arg(place.told());
-        command.args(["--listen", &args.listen.to_string(), "--agents", &args.agents.to_string()]);
+        command.args(["--listen", &listen.to_string(), "--agents", &agents.to_string()]);
         command
     };
-    let mut parts = vec![Part::start("hub", start_hub())?];
+    let mut parts = vec![Part::start("hub", hub_on(args.listen, args.agents))?];
     let told = await_told(place, &mut || match parts[0].child.try_wait()? {
         Some(status) => bail!("the hub has ended ({status})"),
         None => Ok(()),
@@ -232,6 +234,8 @@ fn stay(args: &UpArgs, place: &Place) -> anyhow::Result<ExitCode> {
             return Err(error);
         }
     };
+    // Whoever knows where it is finds it there again.
+    parts[0].command = hub_on(told.listen, told.agents);
     if args.no_agent {
         output::note("no agent: what runs on this machine is not looked at");
     } else if getuid().is_root() {
@@ -252,14 +256,20 @@ fn stay(args: &UpArgs, place: &Place) -> anyhow::Result<ExitCode> {
         );
     }
     if std::env::var_os("GABION_UP_DETACHED").is_none() {
-        welcome(&told, true)?;
+        welcome(&told, next(args))?;
         output::note("Ctrl-C ends it.");
     }
-    let demonstration = args.demo.then(|| {
-        let directory = place.demo();
-        std::thread::spawn(move || demo::start(&directory).and_then(|()| demo::attack(&directory)))
+    let mut demonstration = args.demo.then(|| {
+        let (directory, socket) = (place.demo(), (parts.len() > 1).then(|| place.socket()));
+        std::thread::spawn(move || {
+            // What nobody watches yet is no demonstration.
+            if let Some(socket) = socket {
+                watching(&socket)?;
+            }
+            demo::start(&directory)?;
+            demo::attack(&directory)
+        })
     });
-    let mut demonstration = demonstration;
     while !stop.load(Ordering::Relaxed) {
         for part in &mut parts {
             part.look()?;
@@ -278,6 +288,18 @@ fn stay(args: &UpArgs, place: &Place) -> anyhow::Result<ExitCode> {
     remove(&place.pid())?;
     remove(&place.told())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the agent watches: then it answers.
+fn watching(socket: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    while let Err(error) = control::ask::<Status>(socket, &Request::Status) {
+        if start.elapsed() > PATIENCE {
+            return Err(error);
+        }
+        sleep(LOOK);
+    }
+    Ok(())
 }
 
 /// A process of the tree.
@@ -349,8 +371,17 @@ fn await_told(place: &Place, check: &mut dyn FnMut() -> anyhow::Result<()>) -> a
     }
 }
 
+/// What to try next.
+fn next(args: &UpArgs) -> &'static str {
+    if args.demo {
+        "  see the fix   gabion demo fix, when the page Incidents has shown the attack\n  add a node    on the page Nodes"
+    } else {
+        "  try it out    gabion up --demo\n  add a node    on the page Nodes"
+    }
+}
+
 /// Where to go now. The token is in the part of the address that a browser sends to nobody.
-fn welcome(told: &Told, first: bool) -> anyhow::Result<()> {
+fn welcome(told: &Told, next: &str) -> anyhow::Result<()> {
     let token = fs::read_to_string(&told.token_file)
         .with_context(|| format!("cannot read {}", told.token_file.display()))?;
     output::line(&format!(
@@ -359,9 +390,7 @@ fn welcome(told: &Told, first: bool) -> anyhow::Result<()> {
         told.url,
         token.trim()
     ))?;
-    if first {
-        output::line("  try it out    gabion up --demo\n  add a node    on the page Nodes\n")?;
-    }
+    output::line(&format!("{next}\n"))?;
     Ok(())
 }
 

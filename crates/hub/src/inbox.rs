@@ -205,7 +205,10 @@ impl Hub {
             }
             let to = self.names.of(node, address);
             flows.push(NewFlow {
-                source: event.workload.clone().unwrap_or_else(|| event.container.clone().unwrap_or_default()),
+                source: event.workload.clone().unwrap_or_else(|| {
+                    // It has spoken before it was told of.
+                    format!("container {}", event.container.as_deref().unwrap_or("unknown"))
+                }),
                 target: to.name,
                 kind: to.kind,
                 port,

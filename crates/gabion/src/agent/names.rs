@@ -5,7 +5,12 @@ use gabion_node::{
     containers::{Asker, Containers, Heard, Roots, Sockets, Workload},
     sensor::{CgroupChange, CgroupEvent, Cgroups, unified},
 };
-use std::{cell::RefCell, path::Path, rc::Rc};
+use std::{cell::RefCell, collections::VecDeque, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, rc::Rc};
+
+/// After how long addresses of a new container are read again, in nanoseconds.
+const AGAIN: [u64; 3] = [200_000_000, 2_000_000_000, 10_000_000_000];
+/// Addresses that wait to be read again.
+const RECHECKED: usize = 3000;
 
 /// What is new of a container.
 pub(super) enum Change {
@@ -23,6 +28,8 @@ pub(super) struct Names {
     containers: Containers,
     asker: Asker,
     news: News,
+    /// Containers whose addresses are read again, and when: a network may be joined, or get its addresses, after the first process.
+    recheck: VecDeque<(u64, ContainerKey)>,
     /// Questions to runtimes that were not taken, and runtimes that did not answer.
     unasked: u64,
     silent: u64,
@@ -31,8 +38,14 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(news: News, now: u64) -> anyhow::Result<Self> {
         let containers = Containers::new(Roots::system(), Path::new("/proc"))?;
-        let mut names =
-            Self { containers, asker: Asker::start(Sockets::system())?, news, unasked: 0, silent: 0 };
+        let mut names = Self {
+            containers,
+            asker: Asker::start(Sockets::system())?,
+            news,
+            recheck: VecDeque::new(),
+            unasked: 0,
+            silent: 0,
+        };
         names.walk(now);
         Ok(names)
     }
@@ -53,6 +66,14 @@ impl Names {
         }
     }
 
+    /// Reads the addresses of a container again, some times from now on.
+    fn look_again(&mut self, key: ContainerKey, now: u64) {
+        if self.recheck.len() < RECHECKED && !self.recheck.iter().any(|(_, other)| *other == key) {
+            self.recheck.extend(AGAIN.map(|after| (now + after, key)));
+            self.recheck.make_contiguous().sort_unstable_by_key(|(due, _)| *due);
+        }
+    }
+
     fn tell(&mut self, key: ContainerKey) {
         let known = self.containers.get(key).cloned();
         self.news.borrow_mut().extend(known.map(|container| Change::Known(Box::new(container))));
@@ -61,6 +82,9 @@ impl Names {
     /// What is done now and then: state that was awaited, answers of runtimes, what ended long ago.
     pub(super) fn attend(&mut self, now: u64) {
         let mut told = self.containers.written(now);
+        for key in &told {
+            self.look_again(*key, now);
+        }
         for question in self.containers.questions() {
             self.unasked += u64::from(!self.asker.ask(question));
         }
@@ -73,10 +97,27 @@ impl Names {
                 Heard::Silent(_) => self.silent += 1,
             }
         }
+        told.extend(self.readdressed(now));
         for key in told {
             self.tell(key);
         }
         self.containers.expire(now);
+    }
+
+    /// Reads addresses again where it is time; gives the containers whose have changed.
+    fn readdressed(&mut self, now: u64) -> Vec<ContainerKey> {
+        let mut changed = Vec::new();
+        while let Some((_, key)) = self.recheck.pop_front_if(|(due, _)| *due <= now) {
+            let pid = self.containers.path(key).zip(unified()).and_then(|(path, mount)| {
+                let group = mount.join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(path)));
+                std::fs::read_to_string(group.join("cgroup.procs")).ok()?.lines().next()?.parse().ok()
+            });
+            // One that has ended has no addresses any more.
+            if pid.is_some_and(|pid| self.containers.read_addresses(key, pid, now).unwrap_or(false)) {
+                changed.push(key);
+            }
+        }
+        changed
     }
 
     /// What could not be looked at, in words, with its number.
@@ -162,6 +203,7 @@ impl Cgroups for Names {
             }
         };
         if let Some(key) = told {
+            self.look_again(key, event.time);
             self.tell(key);
         }
     }
@@ -170,6 +212,7 @@ impl Cgroups for Names {
         if self.containers.waits(cgroup) {
             // A runtime writes its state before it lets the container go, so it is there if this is the container's own act.
             for key in self.containers.written(time) {
+                self.look_again(key, time);
                 self.tell(key);
             }
         }

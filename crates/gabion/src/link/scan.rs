@@ -1,4 +1,5 @@
-//! Scans for the hub: this very program, one at a time, with the lowest priority, its report compressed as it comes.
+//! Scans for the hub: this very program, with the lowest priority, its report compressed as it comes. One image at a time, and beside it the
+//! node itself, which can take minutes: what runs in containers does not wait for it.
 
 use super::{SCAN, inventory::Content};
 use crate::{LINK, cli, clock, output, scan};
@@ -9,7 +10,7 @@ use std::{
     collections::VecDeque,
     fs,
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -48,47 +49,50 @@ pub(super) struct Scanner {
 #[derive(Default)]
 struct Work {
     waiting: VecDeque<(String, Content)>,
-    /// The image that is being scanned.
-    now: Option<String>,
+    /// What is being scanned.
+    now: Vec<String>,
+}
+
+/// What a thread scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Images,
+    Node,
+}
+
+impl Lane {
+    fn of(content: &Content) -> Self {
+        if matches!(content, Content::Named(target) if target == "dir:/") { Self::Node } else { Self::Images }
+    }
 }
 
 impl Scanner {
     /// Starts it, with a cache of its own.
-    pub(super) fn start(cache: PathBuf) -> io::Result<Self> {
+    pub(super) fn start(cache: &Path) -> io::Result<Self> {
         let work = Arc::new((Mutex::new(Work::default()), Condvar::new()));
         let (done, finished) = mpsc::channel(1);
-        let of_thread = Arc::clone(&work);
-        thread::Builder::new().name("scans".to_owned()).spawn(move || {
-            // On Linux this is the thread's own priority, and that of whom it starts.
-            let _ = rustix::process::setpriority_process(None, 19);
-            let mut pruned = None;
-            loop {
-                let (image, content) = next(&of_thread);
-                if pruned.is_none_or(|at: Instant| at.elapsed() > KEEP[1]) {
-                    pruned = Some(Instant::now());
-                    prune(&cache);
-                }
-                let report = one(&content, &cache).map_err(|error| format!("{error:#}"));
-                locked(&of_thread.0).now = None;
-                if done.blocking_send(Finished { image, report }).is_err() {
-                    return;
-                }
-            }
-        })?;
+        for lane in [Lane::Images, Lane::Node] {
+            let (work, done, cache) = (Arc::clone(&work), done.clone(), cache.to_owned());
+            thread::Builder::new()
+                .name("scans".to_owned())
+                .spawn(move || work_on(lane, &work, &done, &cache))?;
+        }
         Ok(Self { work, finished })
     }
 
     /// Wants a scan, unless it is wanted already. False if too many wait.
     pub(super) fn want(&self, image: &str, content: Content) -> bool {
         let mut work = locked(&self.work.0);
-        if work.now.as_deref() == Some(image) || work.waiting.iter().any(|(other, _)| *other == image) {
+        if work.now.iter().any(|other| other == image)
+            || work.waiting.iter().any(|(other, _)| *other == image)
+        {
             return true;
         }
         if work.waiting.len() >= QUEUE {
             return false;
         }
         work.waiting.push_back((image.to_owned(), content));
-        self.work.1.notify_one();
+        self.work.1.notify_all();
         true
     }
 }
@@ -97,11 +101,30 @@ fn locked(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
     work.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn next(work: &(Mutex<Work>, Condvar)) -> (String, Content) {
+fn work_on(lane: Lane, work: &(Mutex<Work>, Condvar), done: &mpsc::Sender<Finished>, cache: &Path) {
+    // On Linux this is the thread's own priority, and that of whom it starts.
+    let _ = rustix::process::setpriority_process(None, 19);
+    let mut pruned = None;
+    loop {
+        let (image, content) = next(lane, work);
+        if lane == Lane::Images && pruned.is_none_or(|at: Instant| at.elapsed() > KEEP[1]) {
+            pruned = Some(Instant::now());
+            prune(cache);
+        }
+        let report = one(&content, cache).map_err(|error| format!("{error:#}"));
+        locked(&work.0).now.retain(|other| *other != image);
+        if done.blocking_send(Finished { image, report }).is_err() {
+            return;
+        }
+    }
+}
+
+fn next(lane: Lane, work: &(Mutex<Work>, Condvar)) -> (String, Content) {
     let mut guard = locked(&work.0);
     loop {
-        if let Some((image, content)) = guard.waiting.pop_front() {
-            guard.now = Some(image.clone());
+        let at = guard.waiting.iter().position(|(_, content)| Lane::of(content) == lane);
+        if let Some((image, content)) = at.and_then(|at| guard.waiting.remove(at)) {
+            guard.now.push(image.clone());
             return (image, content);
         }
         guard = work.1.wait(guard).unwrap_or_else(PoisonError::into_inner);

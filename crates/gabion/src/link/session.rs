@@ -116,7 +116,7 @@ impl Desk {
         let (alerts, events) =
             (alerts(options.state.clone(), progress.alerts), waiting(&spool, progress.events));
         Ok(Self {
-            scanner: Scanner::start(directory.join("cache")).context("cannot start a thread")?,
+            scanner: Scanner::start(&directory.join("cache")).context("cannot start a thread")?,
             incidents: Incidents::new(options.state.join("incidents")),
             state: options.state.clone(),
             directory,

@@ -30,4 +30,5 @@ mod running;
 mod support;
 mod symbols;
 mod tampering;
+mod up;
 mod verdict;

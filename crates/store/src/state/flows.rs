@@ -99,7 +99,8 @@ impl State {
         for row in &rows {
             let (source, target) = (row.text("source")?, row.text("target")?);
             let port = u16::try_from(row.int("port")?).unwrap_or_default();
-            peers.entry(source.clone()).or_insert(PeerKind::Workload);
+            // A workload is known as one below.
+            peers.entry(source.clone()).or_insert(PeerKind::Unknown);
             peers.entry(target.clone()).or_insert(row.word("kind")?);
             let encrypted = match port {
                 port if ENCRYPTED.contains(&port) => Some(true),
