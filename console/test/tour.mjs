@@ -35,6 +35,8 @@ const PAGES = [
   ['attack', '/attack', '.technique', 'technique'],
   ['responses', '/responses'],
   ['rules', '/rules'],
+  ['configurations', '/configurations', 'td a[href^="/configurations/"]', 'configuration'],
+  ['new-configuration', '/configurations/new'],
   ['baselines', '/baselines', 'a[href^="/baselines/"]', 'baseline'],
   ['users', '/settings/users'],
   ['tokens', '/settings/tokens'],

@@ -217,6 +217,87 @@ export interface components {
             /** @description Its beginning. */
             time: components["schemas"]["i64"];
         };
+        /** @description A version of what nodes judge by. Each node has the newest that is for it and was not taken back. */
+        Configuration: {
+            /**
+             * Format: int64
+             * @description Nodes that are to have it and do.
+             */
+            applied: number;
+            /** @description By whom. */
+            by: string;
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            /** @description For nodes whose name fits one of these patterns; empty: for all. */
+            nodes: string[];
+            /** @description What is in it: `rules`, `policy`, `responses`. */
+            parts: string[];
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Nodes that have refused it, and go on with what they had.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Its number; later ones are larger.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description Nodes that are to have it and have not answered yet.
+             */
+            waiting: number;
+            withdrawn?: components["schemas"]["i64"];
+            /** @description By whom it was taken back. */
+            withdrawn_by?: string;
+        };
+        /** @description For which nodes a version is from now on. */
+        ConfigurationChange: {
+            /** @description Patterns of names; empty: all. */
+            nodes: string[];
+        };
+        /** @description Whether it could be rolled out. */
+        ConfigurationCheck: {
+            /** @description What is wrong; empty if nothing was found. */
+            problems: string[];
+            /** @description The nodes whose agents have read it. Rules are read by the hub, too; without a node nobody has read the rest. */
+            read_by: string[];
+            /**
+             * Format: int64
+             * @description By how many rules a node would judge.
+             */
+            rules: number;
+        };
+        /** @description All of a version. */
+        ConfigurationDetail: components["schemas"]["Configuration"] & {
+            /** @description The nodes that are to have it. */
+            on: components["schemas"]["ConfiguredNode"][];
+            /** @description What containers may do. */
+            policy: string;
+            /** @description What alerts cause. */
+            responses: string;
+            /** @description Rules, beside Gabion's own. */
+            rules: string;
+        };
+        /** @description How a node does with what it is to have. */
+        ConfiguredNode: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            node: string;
+            since?: components["schemas"]["i64"];
+            /** @description Whether it has it. */
+            state: components["schemas"]["ConfiguredState"];
+            /** @description Why it has refused it; else empty. */
+            why: string;
+        };
+        /**
+         * @description Whether a node has what it is to have.
+         * @enum {string}
+         */
+        ConfiguredState: "applied" | "refused" | "waiting";
         /** @description A container. */
         Container: {
             /** @description Its addresses. */
@@ -380,6 +461,8 @@ export interface components {
             image: string;
             /** @description What kind. */
             kind: components["schemas"]["FindingKind"];
+            /** @description What it is in was seen to be executed or mapped by what runs; false says nothing. */
+            loaded: boolean;
             /** @description Who answers for it. */
             owner?: string;
             /** @description The packages that are affected, or where it is: `openssl 3.0.11-1`, `/app/.env`. */
@@ -412,6 +495,8 @@ export interface components {
             history: components["schemas"]["StateChange"][];
             /** @description Images of that name, the newest first. */
             images: components["schemas"]["AffectedImage"][];
+            /** @description Who was seen to load what it is in. */
+            loaded_by: components["schemas"]["LoadedBy"][];
             planned?: components["schemas"]["Planned"];
             /** @description The whole finding as `gabion scan --format json` has it: evidence, matches, factors of the priority. */
             report: unknown;
@@ -713,6 +798,13 @@ export interface components {
             /** @description It serves others, too. */
             server: boolean;
         };
+        /** @description A workload was seen to execute or map a file of a package. */
+        LoadedBy: {
+            /** @description The file: one of them. */
+            path: string;
+            /** @description The workload. */
+            workload: string;
+        };
         /** @description Somebody wants in: by name and password, or by a token. */
         Login: {
             /** @description The name; empty with a token. */
@@ -734,6 +826,19 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description The version of the hub. */
             version: string;
+        };
+        /** @description What is to be rolled out. */
+        NewConfiguration: {
+            /** @description For nodes whose name fits one of these patterns; empty: for all. */
+            nodes?: string[];
+            /** @description A policy in YAML, as `gabion agent --policy` takes it. */
+            policy?: string;
+            /** @description Why. */
+            reason?: string;
+            /** @description Responses in YAML, as `gabion agent --respond` takes them. */
+            responses?: string;
+            /** @description Rules in YAML, as `gabion rules check` takes them. */
+            rules?: string;
         };
         /** @description An exception to be made. */
         NewException: {
@@ -1125,6 +1230,52 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Configuration: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Nodes that are to have it and do.
+                 */
+                applied: number;
+                /** @description By whom. */
+                by: string;
+                /** @description When it was made. */
+                created: components["schemas"]["i64"];
+                /** @description For nodes whose name fits one of these patterns; empty: for all. */
+                nodes: string[];
+                /** @description What is in it: `rules`, `policy`, `responses`. */
+                parts: string[];
+                /** @description Why. */
+                reason: string;
+                /**
+                 * Format: int64
+                 * @description Nodes that have refused it, and go on with what they had.
+                 */
+                refused: number;
+                /**
+                 * Format: int64
+                 * @description Its number; later ones are larger.
+                 */
+                version: number;
+                /**
+                 * Format: int64
+                 * @description Nodes that are to have it and have not answered yet.
+                 */
+                waiting: number;
+                withdrawn?: components["schemas"]["i64"];
+                /** @description By whom it was taken back. */
+                withdrawn_by?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Container: {
             /** @description What is on it. */
             items: {
@@ -1225,6 +1376,8 @@ export interface components {
                 image: string;
                 /** @description What kind. */
                 kind: components["schemas"]["FindingKind"];
+                /** @description What it is in was seen to be executed or mapped by what runs; false says nothing. */
+                loaded: boolean;
                 /** @description Who answers for it. */
                 owner?: string;
                 /** @description The packages that are affected, or where it is: `openssl 3.0.11-1`, `/app/.env`. */
@@ -1513,6 +1666,8 @@ export interface components {
                 output: string;
                 /** @description How bad what it finds is. */
                 priority: string;
+                /** @description Where it is from: `Gabion`, or the version that is rolled out to all nodes. */
+                source: string;
                 /** @description `container`, `mitre_execution`, `T1059`, ... */
                 tags: string[];
             }[];
@@ -1832,6 +1987,8 @@ export interface components {
             output: string;
             /** @description How bad what it finds is. */
             priority: string;
+            /** @description Where it is from: `Gabion`, or the version that is rolled out to all nodes. */
+            source: string;
             /** @description `container`, `mitre_execution`, `T1059`, ... */
             tags: string[];
         };
@@ -1924,7 +2081,7 @@ export interface components {
          * @description Something has changed: what a live view listens to.
          * @enum {string}
          */
-        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses";
+        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "configurations";
         /** @description An image in the tree. */
         TreeImage: {
             /** @description Its id. */

@@ -22,6 +22,10 @@ export type Baseline = Schemas['Baseline']
 export type BaselineDetail = Schemas['BaselineDetail']
 export type BaselineState = Schemas['BaselineState']
 export type Blind = Schemas['Blind']
+export type Configuration = Schemas['Configuration']
+export type ConfigurationCheck = Schemas['ConfigurationCheck']
+export type ConfigurationDetail = Schemas['ConfigurationDetail']
+export type ConfiguredNode = Schemas['ConfiguredNode']
 export type Container = Schemas['Container']
 export type Counts = Schemas['Counts']
 export type CoverageState = Schemas['CoverageState']
@@ -51,6 +55,7 @@ export type Layer = Schemas['Layer']
 export type Line = Schemas['Line']
 export type Login = Schemas['Login']
 export type Me = Schemas['Me']
+export type NewConfiguration = Schemas['NewConfiguration']
 export type NewException = Schemas['NewException']
 export type NewJoinToken = Schemas['NewJoinToken']
 export type NewPlan = Schemas['NewPlan']
@@ -117,7 +122,7 @@ export type NewResponse = Omit<Schemas['NewResponse'], 'action'> & { action: Act
 
 // === words, in their order ===
 
-export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 'responses'] as const
+export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 'responses', 'configurations'] as const
 /** Each may also do what those before may. */
 export const ROLES = ['viewer', 'triager', 'operator', 'admin'] as const
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const

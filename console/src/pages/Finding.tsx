@@ -19,7 +19,7 @@ export function Component() {
             <>
               <SeverityLabel severity={data.severity} />
               <StateLabel state={data.state} exception={data.exception} />
-              <Threat exploited={data.exploited} epss={data.epss} />
+              <Threat exploited={data.exploited} epss={data.epss} loaded={data.loaded} />
             </>
           )
         }

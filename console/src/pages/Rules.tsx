@@ -1,9 +1,10 @@
 import { Label } from '@patternfly/react-core'
-import { Link } from 'react-router'
+import { Link, useNavigate } from 'react-router'
 import type { Rule } from '../api/types'
 import type { Filter } from '../list/filters'
 import { type Column, List } from '../list/List'
 import { Body, Header } from '../shell/Header'
+import { Guarded } from '../shell/session'
 import { Copyable, Facts } from '../show/parts'
 import { Nothing } from '../show/states'
 import { number, title } from '../show/words'
@@ -50,6 +51,7 @@ const COLUMNS: readonly Column<Rule>[] = [
       </Label>
     ),
   },
+  { title: 'From', cell: ({ source }) => (source === 'Gabion' ? source : <Link to={`/configurations/${source.slice(1)}`}>{source}</Link>) },
   {
     title: 'Alerts, 7 d',
     right: true,
@@ -57,10 +59,25 @@ const COLUMNS: readonly Column<Rule>[] = [
   },
 ]
 
+/** A version in which it is turned off, or on. */
+function turned({ name, enabled }: Rule): string {
+  const text = `- rule: ${JSON.stringify(name)}\n  enabled: ${enabled ? 'false' : 'true'}\n  override:\n    enabled: replace`
+  return `/configurations/new?add=${encodeURIComponent(text)}`
+}
+
 export function Component() {
+  const navigate = useNavigate()
   return (
     <>
-      <Header title="Rules" about="By these the agents judge what happens. They are in Falco's language." />
+      <Header
+        title="Rules"
+        about="By these the agents judge what happens. They are in Falco's language."
+        actions={
+          <Guarded need="operator" onClick={() => void navigate('/configurations/new')}>
+            Add rules
+          </Guarded>
+        }
+      />
       <Body>
         <List<Rule>
           path="/rules"
@@ -93,6 +110,12 @@ export function Component() {
                 ]}
               />
               <Copyable text={rule.condition} />
+              <div className="buttons">
+                <Guarded need="operator" variant="secondary" size="sm" onClick={() => void navigate(turned(rule))}>
+                  {rule.enabled ? 'Turn it off…' : 'Turn it on…'}
+                </Guarded>
+                <span className="dim">by a version that is rolled out; there you see it before it happens</span>
+              </div>
             </div>
           )}
           empty={<Nothing title="No agent has told its rules yet">They are known when a node is connected.</Nothing>}

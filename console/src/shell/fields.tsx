@@ -79,6 +79,24 @@ export function LongField({ value, set, ...common }: Common & { value: string; s
   )
 }
 
+/** Text in which each character counts. */
+export function CodeField({ value, set, ...common }: Common & { value: string; set: (value: string) => void }) {
+  const id = useId()
+  return (
+    <Group id={id} {...common}>
+      <TextArea
+        id={id}
+        value={value}
+        rows={Math.min(30, Math.max(5, value.split('\n').length + 1))}
+        resizeOrientation="vertical"
+        spellCheck={false}
+        className="code-field"
+        onChange={(_, next) => set(next)}
+      />
+    </Group>
+  )
+}
+
 interface ChoiceProps<T extends string> extends Common {
   value: T
   set: (value: T) => void

@@ -47,6 +47,7 @@ export const NAV: readonly NavGroupOf[] = [
     title: 'Configure',
     links: [
       { title: 'Rules', to: '/rules' },
+      { title: 'Configuration', to: '/configurations' },
       { title: 'Baselines', to: '/baselines' },
       { title: 'Settings', to: '/settings/users', also: ['/settings'] },
     ],

@@ -164,10 +164,23 @@ export function OutcomeLabel({ state }: { state: ResponseState }) {
   )
 }
 
-/** Known to be exploited, and how likely it is to be. */
-export function Threat({ exploited, epss }: { exploited: boolean; epss: number | undefined }) {
+interface ThreatProps {
+  exploited: boolean
+  epss: number | undefined
+  loaded?: boolean
+}
+
+/** Known to be exploited, really used, and how likely it is to be exploited. */
+export function Threat({ exploited, epss, loaded }: ThreatProps) {
   return (
     <span className="counts">
+      {loaded && (
+        <Tooltip content="A workload was seen to execute or map a file of the package">
+          <Label isCompact color="orange" tabIndex={0}>
+            Loaded
+          </Label>
+        </Tooltip>
+      )}
       {exploited && (
         <Tooltip content="In CISA's catalogue of vulnerabilities that are known to be exploited">
           <Label isCompact color="red" tabIndex={0}>

@@ -9,6 +9,7 @@
 //! An error is a [`Problem`] with the status that fits.
 
 mod access;
+mod configuration;
 mod events;
 mod findings;
 mod inventory;
@@ -19,10 +20,14 @@ pub use access::{
     AuditEntry, JoinToken, Login, Me, NewJoinToken, NewToken, NewUser, PasswordChange, Role, Token, User,
     UserChange,
 };
+pub use configuration::{
+    Configuration, ConfigurationChange, ConfigurationCheck, ConfigurationDetail, ConfiguredNode,
+    ConfiguredState, NewConfiguration,
+};
 pub use events::{Bucket, Event, EventPage, Histogram, Unsearched};
 pub use findings::{
     Advisory, AdvisoryDetail, AffectedImage, Exception, ExceptionKind, Finding, FindingDetail, FindingKind,
-    NewException, NewPlan, PlanChange, Planned, Progress, Rollout, Severity, State, StateChange,
+    LoadedBy, NewException, NewPlan, PlanChange, Planned, Progress, Rollout, Severity, State, StateChange,
 };
 pub use inventory::{
     AspectCoverage, Container, Counts, CoverageState, Factor, Image, ImageDetail, ImageName, ImagePackage,
@@ -80,9 +85,22 @@ pub enum Topic {
     Nodes,
     /// Responses.
     Responses,
+    /// Configurations: what nodes judge by.
+    Configurations,
 }
 
 impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Findings,
+        Self::Workloads,
+        Self::Alerts,
+        Self::Incidents,
+        Self::Nodes,
+        Self::Responses,
+        Self::Configurations,
+    ];
+
     /// The word for it in every output.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +110,7 @@ impl Topic {
             Self::Incidents => "incidents",
             Self::Nodes => "nodes",
             Self::Responses => "responses",
+            Self::Configurations => "configurations",
         }
     }
 }

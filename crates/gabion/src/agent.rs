@@ -20,15 +20,15 @@ mod names;
 mod probe;
 mod respond;
 mod sink;
+mod sources;
 mod watch;
 
 pub(crate) use audit::verified;
 pub(crate) use enforce::stop as stop_enforcing;
 
-use crate::{alert::AlertFormat, clock, control::SOCKET, link::LinkArgs, output, rules};
+use crate::{alert::AlertFormat, clock, control::SOCKET, link::LinkArgs, output};
 use anyhow::Context;
 use clap::Args;
-use gabion_detect::rules::Loaded;
 use gabion_node::sensor::Feature;
 use jiff::SignedDuration;
 use sink::Output;
@@ -137,11 +137,4 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
         .create(&args.state)
         .with_context(|| format!("cannot make {}", args.state.display()))?;
     watch::run(args)
-}
-
-impl AgentArgs {
-    /// The rules, as their files are now.
-    fn read_rules(&self) -> anyhow::Result<Loaded> {
-        rules::for_agent(&self.rules, !self.no_default_rules)
-    }
 }

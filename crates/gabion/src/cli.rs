@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Hub(crate::hub::HubArgs),
     /// Watch what the containers of this node do
     Agent(crate::agent::AgentArgs),
+    /// Tell what is wrong with this installation, why, and what to do; changes nothing
+    Doctor(crate::doctor::DoctorArgs),
     /// Tell how the agent of this node does: what it watches, what it has seen, what it could not see
     Status(crate::operate::status::StatusArgs),
     /// Follow what containers do, as the agent sees it

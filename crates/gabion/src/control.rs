@@ -21,7 +21,7 @@ use std::{
 /// Where the agent listens, unless it is told otherwise.
 pub(crate) const SOCKET: &str = "/run/gabion/agent.sock";
 /// No question is longer.
-pub(crate) const MAX_QUESTION: u64 = 64 << 10;
+pub(crate) const MAX_QUESTION: u64 = 8 << 20;
 /// No line of an answer is longer.
 const MAX_ANSWER: u64 = 64 << 20;
 
@@ -101,6 +101,34 @@ pub(crate) enum Request {
         /// A part of its name.
         of: String,
     },
+    /// Judge by what the hub has rolled out, instead of what it had rolled out before.
+    Configure {
+        /// All of it.
+        configuration: Configuration,
+        /// Only tell whether it can be used.
+        dry_run: bool,
+    },
+}
+
+/// What a hub rolls out to nodes. What is empty is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Configuration {
+    /// What the hub calls it, by which it is told from others.
+    pub(crate) name: String,
+    /// Rules, beside those that the agent has.
+    pub(crate) rules: String,
+    /// What containers may do, as in `gabion agent --policy`.
+    pub(crate) policy: String,
+    /// What alerts cause, as in `gabion agent --respond`.
+    pub(crate) responses: String,
+}
+
+impl Configuration {
+    /// Whether nothing is rolled out.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.policy.is_empty() && self.responses.is_empty()
+    }
 }
 
 /// How the agent does.
@@ -140,6 +168,12 @@ pub(crate) struct Status {
     pub(crate) unused: Vec<[String; 3]>,
     /// Memory of the agent, in bytes.
     pub(crate) memory: u64,
+    /// What the hub has rolled out and is in force: what the hub calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) configuration: String,
+    /// Why what the hub has rolled out is not in force.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) configuration_refused: String,
 }
 
 /// A container that runs. What is empty is not known, or not there: see `unknown`.

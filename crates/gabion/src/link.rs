@@ -16,6 +16,7 @@ mod events;
 mod incidents;
 mod inventory;
 mod lines;
+mod loaded;
 mod outbox;
 mod progress;
 mod scan;
@@ -56,7 +57,7 @@ const KEPT: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::
 pub(crate) struct LinkArgs {
     /// Tell a hub what happens here, and do what it asks for
     #[arg(long, value_name = "HOST:PORT", env = "GABION_HUB")]
-    hub: Option<Address>,
+    pub(crate) hub: Option<Address>,
 
     /// The join token of the hub, needed the first time only
     #[arg(long, value_name = "TOKEN", env = "GABION_JOIN_TOKEN", hide_env_values = true, requires = "hub")]
@@ -78,6 +79,12 @@ struct Options {
     quiet: bool,
     /// The process that has started it.
     agent: u32,
+}
+
+/// As which node the agent with that state has joined, and until when its certificate is good. None if it has not joined a hub.
+pub(crate) fn certificate(state: &Path) -> anyhow::Result<Option<(String, jiff::Timestamp)>> {
+    let member = connect::Member::read(&state.join("link"))?;
+    Ok(member.map(|member| (member.identity.id().to_owned(), member.identity.validity().until)))
 }
 
 /// The link, from the agent's side. It ends when this is dropped.

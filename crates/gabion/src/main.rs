@@ -14,6 +14,7 @@ mod control;
 mod db;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
 mod hub;
 mod incident;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         cli::Command::Replay(args) => replay::run(&args),
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Agent(args) => agent::run(&args),
+        cli::Command::Doctor(args) => doctor::run(&args),
         cli::Command::Status(args) => operate::status::run(&args),
         cli::Command::Events(args) => operate::events::run(&args),
         cli::Command::Alerts(args) => operate::alerts::run(&args),

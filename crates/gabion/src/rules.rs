@@ -68,10 +68,10 @@ pub(crate) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         RulesCommand::Check { files, strict, format } => check::run(&read(files)?, *strict, *format),
         RulesCommand::Explain { rule, files, format } => {
-            explain::run(rule, &for_agent(files, files.is_empty())?, *format)
+            explain::run(rule, &for_agent(files, files.is_empty(), None)?, *format)
         }
         RulesCommand::Tune(args) => tune::run(args),
-        RulesCommand::List { files, format } => list(&for_agent(files, files.is_empty())?, *format),
+        RulesCommand::List { files, format } => list(&for_agent(files, files.is_empty(), None)?, *format),
     }
 }
 
@@ -105,14 +105,15 @@ fn read_file(path: &Path) -> RuleFile {
     RuleFile { name: path.display().to_string(), content }
 }
 
-/// The rules of the agent: Gabion's own, unless they are not wanted, and then those of files.
-pub(crate) fn for_agent(paths: &[PathBuf], own: bool) -> anyhow::Result<Loaded> {
+/// The rules of the agent: Gabion's own, unless they are not wanted, then those of files, then more.
+pub(crate) fn for_agent(paths: &[PathBuf], own: bool, more: Option<RuleFile>) -> anyhow::Result<Loaded> {
     let own = own.then(|| RuleFile {
         name: "the rules of Gabion".to_owned(),
         content: Ok(gabion_detect::rules::DEFAULT.as_bytes().to_vec()),
     });
     let mut files: Vec<RuleFile> = own.into_iter().collect();
     files.extend(read(paths)?);
+    files.extend(more);
     loaded(&files)
 }
 

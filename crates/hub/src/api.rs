@@ -5,6 +5,7 @@
 //! ```
 
 mod admin;
+mod configurations;
 mod detection;
 mod events;
 mod findings;
@@ -37,6 +38,8 @@ use utoipa::OpenApi;
 
 /// No body of a request is larger, in bytes.
 const MAX_BODY: usize = 1 << 20;
+/// Nor one that holds rules and policies.
+const LARGE_BODY: usize = 4 << 20;
 /// No answer takes longer, but that of a live view.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -58,6 +61,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident,
         responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
         detection::rules, detection::baselines, detection::baseline, detection::approve,
+        configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
+        configurations::change_configuration, configurations::withdraw_configuration,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         admin::healthy, admin::ready, admin::metrics,
     ),
@@ -138,6 +143,17 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/baselines", get(detection::baselines))
         .route("/baselines/{id}", get(detection::baseline))
         .route("/baselines/{id}/approve", post(detection::approve))
+        .route(
+            "/configurations",
+            get(configurations::configurations).post(configurations::add_configuration).layer(large()),
+        )
+        .route("/configurations/check", post(configurations::check).layer(large()))
+        .route(
+            "/configurations/{version}",
+            get(configurations::configuration)
+                .patch(configurations::change_configuration)
+                .delete(configurations::withdraw_configuration),
+        )
         .route("/users", get(admin::users).post(admin::add_user))
         .route("/users/{name}", patch(admin::change_user).delete(admin::remove_user))
         .route("/tokens", get(admin::tokens).post(admin::add_token))
@@ -170,6 +186,11 @@ pub(crate) fn router(hub: Hub) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(hub.clone(), causes))
         .with_state(hub)
+}
+
+/// For what holds texts of megabytes.
+const fn large() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(LARGE_BODY)
 }
 
 async fn document() -> ([(HeaderName, &'static str); 1], String) {

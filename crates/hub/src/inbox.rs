@@ -16,10 +16,40 @@ use gabion_store::{
 };
 use jiff::Timestamp;
 use serde::Deserialize;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
 
 /// The runtime of a node itself, which is shown as one container more: what is wrong with the host is told in the same way.
 const HOST: &str = "host";
+
+/// No path is longer, in bytes, and no container has more of them.
+const MAX_PATH: usize = 1024;
+const MAX_LOADED: usize = 5000;
+/// Programs of containers that are remembered, so that each is told to the database once.
+const MAX_EXECUTED: usize = 100_000;
+
+/// Which programs containers were seen to execute since the hub has started.
+#[derive(Debug, Default)]
+pub(crate) struct Executed(Mutex<HashSet<(String, String, String)>>);
+
+impl Executed {
+    fn is_new(&self, node: &str, container: &str, program: &str) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MAX_EXECUTED {
+            // Then the database says what is known.
+            seen.clear();
+        }
+        seen.insert((node.to_owned(), container.to_owned(), program.to_owned()))
+    }
+
+    fn forget(&self, node: &str, container: &str) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|(of, one, _)| of != node || one != container);
+    }
+}
 
 fn unavailable(error: impl std::fmt::Display) -> Unavailable {
     Unavailable(error.to_string())
@@ -246,6 +276,7 @@ impl Inbox for Hub {
         let agent::Hello { version, name, kernel, os, arch, features: _ } = hello;
         let new = NewNode { name, version, kernel, os, arch };
         self.state.node_connected(node, &new, self.now()).await.map_err(unavailable)?;
+        self.configurations.began(node);
         self.live.tell(Topic::Nodes);
         Ok(())
     }
@@ -257,7 +288,8 @@ impl Inbox for Hub {
 
     async fn status(&self, node: &str, status: agent::Status) -> Result<(), Unavailable> {
         let json = String::from_utf8_lossy(&status.json).into_owned();
-        self.state.node_status(node, &json, status.waiting, self.now()).await.map_err(unavailable)
+        self.state.node_status(node, &json, status.waiting, self.now()).await.map_err(unavailable)?;
+        self.heard_of_configuration(node, &status.json).await.map_err(unavailable)
     }
 
     async fn inventory(&self, node: &str, inventory: agent::Inventory) -> Result<(), Unavailable> {
@@ -296,6 +328,13 @@ impl Inbox for Hub {
         }
         self.ask_scans(node, &seen);
         Ok(())
+    }
+
+    async fn loaded(&self, node: &str, loaded: agent::Loaded) -> Result<(), Unavailable> {
+        let agent::Loaded { container, paths } = loaded;
+        let is_path = |path: &String| !path.is_empty() && path.len() <= MAX_PATH;
+        let files = paths.into_iter().take(MAX_LOADED).filter(is_path).collect();
+        self.keep_loaded(node, &container, &files).await.map_err(unavailable)
     }
 
     async fn alerts(&self, node: &str, alerts: Vec<agent::Alert>) -> Result<u64, Unavailable> {
@@ -356,7 +395,16 @@ impl Inbox for Hub {
         let mut known: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
         let host = self.host(node).await.map_err(unavailable)?;
         let mut stored = Vec::with_capacity(events.len());
+        let mut executed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for event in events {
+            let path = event.program.trim_start_matches('/');
+            if matches!(event.kind.as_str(), "execve" | "execveat")
+                && !event.container.is_empty()
+                && (1..=MAX_PATH).contains(&path.len())
+                && self.executed.is_new(node, &event.container, path)
+            {
+                executed.entry(event.container.clone()).or_default().insert(path.to_owned());
+            }
             if !event.container.is_empty() && !known.contains_key(&event.container) {
                 let found = self.state.container_names(node, &event.container).await.map_err(unavailable)?;
                 known.insert(event.container.clone(), found);
@@ -382,6 +430,10 @@ impl Inbox for Hub {
         let new: Vec<StoredEvent> = stored.iter().filter(|event| event.number > kept).cloned().collect();
         self.append(stored).await?;
         self.flows(node, &new).await.map_err(unavailable)?;
+        for (container, files) in executed {
+            // What was executed is loaded, too, also what is gone before anybody looks.
+            self.keep_loaded(node, &container, &files).await.map_err(unavailable)?;
+        }
         Ok(last)
     }
 
@@ -409,6 +461,21 @@ impl Inbox for Hub {
 }
 
 impl Hub {
+    async fn keep_loaded(
+        &self,
+        node: &str,
+        container: &str,
+        files: &BTreeSet<String>,
+    ) -> Result<(), StateError> {
+        match self.state.loaded(node, container, files, self.now()).await? {
+            Some(true) => self.live.tell(Topic::Findings),
+            Some(false) => {}
+            // It is not known yet: then it is told again.
+            None => self.executed.forget(node, container),
+        }
+        Ok(())
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Result<(), Unavailable> {
         let (store, now) = (std::sync::Arc::clone(&self.events), self.now());
         let done =

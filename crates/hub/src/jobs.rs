@@ -36,6 +36,8 @@ impl Hub {
             self.live.tell(Topic::Findings);
         }
         self.state.keep_day(now).await?;
+        // Another hub of the same database may have changed them.
+        self.read_configurations().await?;
         let hub = self.clone();
         if tokio::task::spawn_blocking(move || hub.matcher.refresh()).await?? {
             self.note("the database of vulnerabilities is another: all images are matched again");

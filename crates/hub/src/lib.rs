@@ -16,6 +16,7 @@ pub mod agents;
 mod access;
 mod api;
 mod ask;
+mod configure;
 mod console;
 mod error;
 mod identity;
@@ -81,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) live: live::Live,
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
+    pub(crate) configurations: configure::Configurations,
+    pub(crate) executed: inbox::Executed,
     pub(crate) trees: tree::Trees,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,

@@ -116,11 +116,14 @@ impl Running {
             live: Live::default(),
             names: Names::default(),
             access: access::Access::new()?,
+            configurations: crate::configure::Configurations::default(),
+            executed: crate::inbox::Executed::default(),
             trees: Trees::default(),
             searches: Semaphore::new(SEARCHES),
             settings,
         }));
         hub.state.unanswered_responses(hub.now()).await?;
+        hub.read_configurations().await?;
         let (stop, stopped) = watch::channel(false);
         let mut running = Self {
             console: hub.settings.listen,

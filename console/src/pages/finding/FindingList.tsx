@@ -32,6 +32,7 @@ const FILTERS: readonly Filter[] = [
     label: 'Only',
     options: [
       ['exploited', 'Known exploited'],
+      ['loaded', 'Loaded'],
       ['fixable', 'With a fix'],
       ['overdue', 'Overdue'],
       ['suppressed', 'Suppressed'],
@@ -52,7 +53,7 @@ const columns = (linkTo: (id: string) => To, withImage: boolean): Column<Finding
           <Link to={linkTo(finding.id)} className="strong">
             {finding.rule}
           </Link>{' '}
-          <Threat exploited={finding.exploited} epss={finding.epss} />
+          <Threat exploited={finding.exploited} epss={finding.epss} loaded={finding.loaded} />
         </span>
         <span className="dim clip" title={finding.title}>
           {finding.title}

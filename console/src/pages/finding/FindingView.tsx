@@ -8,7 +8,7 @@ import type { Column } from '../../list/List'
 import { Guarded } from '../../shell/session'
 import { Grid } from '../../show/Grid'
 import { isAlive, Priority, RolloutMeter, SeverityLabel, StateLabel, Threat } from '../../show/labels'
-import { AdvisoryLink, Dim, type Fact, Facts, ImageLink, OwnerName, Panel } from '../../show/parts'
+import { AdvisoryLink, Dim, type Fact, Facts, ImageLink, OwnerName, Panel, WorkloadLink } from '../../show/parts'
 import { Answer, sentence } from '../../show/states'
 import { When } from '../../show/When'
 import { day, number, title } from '../../show/words'
@@ -37,6 +37,20 @@ const IMAGES: Column<AffectedImage>[] = [
   { title: 'Seen', cell: ({ first_seen }) => <When time={first_seen} /> },
 ]
 
+/** Who uses what it is in. That nobody was seen to proves nothing. */
+function LoadedBy({ by }: { by: FindingDetail['loaded_by'] }) {
+  if (by.length === 0) return <Dim>not seen: a file that is only read is not noticed</Dim>
+  return (
+    <ul className="plain-list">
+      {by.map(({ workload, path }) => (
+        <li key={workload}>
+          <code className="break">/{path}</code> by <WorkloadLink id={workload} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
 function View({ finding, page }: { finding: FindingDetail; page: boolean }) {
   const facts: Fact[] = [
     ['Image', <ImageLink key="image" id={finding.image} name={finding.repository} />],
@@ -48,6 +62,7 @@ function View({ finding, page }: { finding: FindingDetail; page: boolean }) {
     ],
     ...(finding.fixed_version ? ([['Fixed in', finding.fixed_version]] as const) : []),
     ['Priority', <Priority key="priority" value={finding.priority} />],
+    ...(finding.kind === 'vulnerability' ? ([['Loaded', <LoadedBy key="loaded" by={finding.loaded_by} />]] as const) : []),
     ['Owner', <OwnerName key="owner" owner={finding.owner} />],
     ['First seen', <When key="seen" time={finding.first_seen} />],
     ['Due', finding.due === undefined ? <Dim key="due">no day is set</Dim> : <Due key="due" due={finding.due} />],
@@ -61,7 +76,7 @@ function View({ finding, page }: { finding: FindingDetail; page: boolean }) {
             <b className="panel-title break">{finding.rule}</b>
             <SeverityLabel severity={finding.severity} />
             <StateLabel state={finding.state} exception={finding.exception} />
-            <Threat exploited={finding.exploited} epss={finding.epss} />
+            <Threat exploited={finding.exploited} epss={finding.epss} loaded={finding.loaded} />
           </div>
           <p className="break">{finding.title}</p>
         </div>

@@ -31,7 +31,7 @@ pub struct JoinAnswer {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromAgent {
-    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub message: ::core::option::Option<from_agent::Message>,
 }
 /// Nested message and enum types in `FromAgent`.
@@ -54,6 +54,8 @@ pub mod from_agent {
         Report(super::Report),
         #[prost(message, tag = "8")]
         Answer(super::Answer),
+        #[prost(message, tag = "9")]
+        Loaded(super::Loaded),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -232,6 +234,15 @@ pub struct Report {
     /// Why there is no report.
     #[prost(string, tag = "4")]
     pub failed: ::prost::alloc::string::String,
+}
+/// What a container has executed or mapped since it was started, as far as it was seen; whenever there is more of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Loaded {
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Paths within the container, without leading slash.
+    #[prost(string, repeated, tag = "2")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Answer {

@@ -102,6 +102,8 @@ pub struct Finding {
     pub fixed_version: Option<String>,
     /// It is known to be exploited.
     pub exploited: bool,
+    /// What it is in was seen to be executed or mapped by what runs; false says nothing.
+    pub loaded: bool,
     /// How likely it is to be exploited within 30 days, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epss: Option<f64>,
@@ -174,6 +176,8 @@ pub struct FindingDetail {
     pub fix: String,
     /// The whole finding as `gabion scan --format json` has it: evidence, matches, factors of the priority.
     pub report: serde_json::Value,
+    /// Who was seen to load what it is in.
+    pub loaded_by: Vec<LoadedBy>,
     /// Images of that name, the newest first.
     pub images: Vec<AffectedImage>,
     /// Its life, the newest first.
@@ -184,6 +188,15 @@ pub struct FindingDetail {
     /// The exception that it is suppressed by, or was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed_by: Option<Exception>,
+}
+
+/// A workload was seen to execute or map a file of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoadedBy {
+    /// The workload.
+    pub workload: String,
+    /// The file: one of them.
+    pub path: String,
 }
 
 /// A vulnerability, wherever it is.

@@ -295,6 +295,8 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// Whether it is judged by.
     pub enabled: bool,
+    /// Where it is from: `Gabion`, or the version that is rolled out to all nodes.
+    pub source: String,
     /// Alerts of it in the last 7 days.
     pub alerts: u64,
 }

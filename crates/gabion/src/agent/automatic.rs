@@ -69,13 +69,17 @@ pub(super) fn read(path: &Path, rules: &RuleSet) -> anyhow::Result<Vec<Cause>> {
     if fs::metadata(path).with_context(told)?.len() > MAX_FILE {
         bail!("{}: it is larger than {MAX_FILE} bytes", told());
     }
-    let text = fs::read_to_string(path).with_context(told)?;
-    // What enforcement tells is no rule, but an alert all the same.
-    let known = |name: &str| name == RULING || rules.rules.iter().any(|rule| rule.name == name);
-    parse(&text, known).with_context(told)
+    parse(&path.display().to_string(), &fs::read_to_string(path).with_context(told)?, rules)
 }
 
-fn parse(text: &str, known: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Cause>> {
+/// Reads what somebody else has read, and calls so.
+pub(super) fn parse(what: &str, text: &str, rules: &RuleSet) -> anyhow::Result<Vec<Cause>> {
+    // What enforcement tells is no rule, but an alert all the same.
+    let known = |name: &str| name == RULING || rules.rules.iter().any(|rule| rule.name == name);
+    causes(text, known).with_context(|| format!("cannot use {what}"))
+}
+
+fn causes(text: &str, known: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Cause>> {
     let entries: Vec<Entry> = serde_saphyr::from_str(text)?;
     let mut causes = Vec::new();
     for (number, entry) in entries.into_iter().enumerate() {
@@ -147,11 +151,11 @@ mod tests {
             ("- rules: [Here]\n  action: freeze\n  for: soon\n", "length of time"),
             ("- rules: [Here]\n  action: freeze\n  forever: true\n", "forever"),
         ] {
-            let error = parse(text, |name| name == "Here").expect_err(text);
+            let error = causes(text, |name| name == "Here").expect_err(text);
             assert!(format!("{error:#}").contains(reason), "{text}: {error:#}");
         }
         let causes =
-            parse("- rules: [Here]\n  action: isolate\n  peers: [10.0.0.1]\n", |_| true).expect("parses");
+            causes("- rules: [Here]\n  action: isolate\n  peers: [10.0.0.1]\n", |_| true).expect("parses");
         assert_eq!(causes[0].lasting, 3600 * 1_000_000_000);
     }
 }

@@ -79,7 +79,12 @@ fn fits(pattern: &str, text: &str) -> bool {
 /// Reads a file of policies.
 pub(super) fn read(file: &Path) -> anyhow::Result<PolicyFile> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut file: PolicyFile = gabion_policy::read_yaml(&file.display().to_string(), &text)?;
+    parse(&file.display().to_string(), &text)
+}
+
+/// Reads policies that somebody else has read, and calls so.
+pub(super) fn parse(what: &str, text: &str) -> anyhow::Result<PolicyFile> {
+    let mut file: PolicyFile = gabion_policy::read_yaml(what, text)?;
     let policies = file.workloads.iter_mut().map(|workload| &mut workload.policy);
     for (number, policy) in policies.enumerate().filter(|(_, policy)| policy.name.is_empty()) {
         policy.name = format!("workload {}", number + 1);
@@ -121,9 +126,9 @@ pub(crate) fn stop(state: &Path) -> anyhow::Result<ExitCode> {
 }
 
 impl Enforcement {
-    /// With a file of policies, if there is one, and what responses have denied already.
+    /// With policies, if there are any, and what responses have denied already.
     pub(super) fn start<'a>(
-        file: Option<&Path>,
+        policies: Option<PolicyFile>,
         state: &Path,
         active: impl Iterator<Item = &'a Response>,
         quiet: bool,
@@ -135,8 +140,8 @@ impl Enforcement {
         let mut enforcement = Self {
             state: state.to_owned(),
             enforcer: None,
-            given: file.is_some(),
-            file: file.map_or_else(|| Ok(PolicyFile::default()), read)?,
+            given: policies.is_some(),
+            file: policies.unwrap_or_default(),
             denied: denied.collect(),
             groups: BTreeMap::new(),
         };
@@ -192,9 +197,21 @@ impl Enforcement {
         self.enforcer.as_ref().map(Enforcer::objects).unwrap_or_default()
     }
 
-    /// Enforces by another file from now on.
-    pub(super) fn replace(&mut self, file: PolicyFile, names: &Names) -> anyhow::Result<()> {
-        self.file = file;
+    /// Enforces by other policies from now on, or by none.
+    pub(super) fn replace(&mut self, policies: Option<PolicyFile>, names: &Names) -> anyhow::Result<()> {
+        let was_given = std::mem::replace(&mut self.given, policies.is_some());
+        self.file = policies.unwrap_or_default();
+        if self.given {
+            // What was there for responses only goes on for more.
+            let _ = fs::remove_file(mark(&self.state));
+        } else if !was_given {
+            return Ok(());
+        } else if self.denied.is_empty() {
+            self.groups.clear();
+            return self.enforcer.take().map_or(Ok(()), |enforcer| Ok(enforcer.stop()?));
+        } else {
+            fs::write(mark(&self.state), "").context("cannot write to the state directory")?;
+        }
         self.tell_default()?;
         names.running().try_for_each(|container| self.tell(container, names))
     }

@@ -122,6 +122,11 @@ impl Judge {
         Ok(())
     }
 
+    /// How many rules it would judge by, if it can by these.
+    pub(super) fn check(&self, rules: &RuleSet) -> anyhow::Result<usize> {
+        Ok(Engine::new(rules, self.matching)?.len())
+    }
+
     /// What is the agent's own.
     pub(super) fn guard(&mut self) -> &mut Guard {
         self.state.guard_mut()

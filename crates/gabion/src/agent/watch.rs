@@ -1,9 +1,9 @@
 //! The loop of the agent: from the start of the sensor to the signal that ends it.
 
 use super::{
-    AgentArgs, automatic,
+    AgentArgs,
     control::{Asked, Back, Desk},
-    enforce::{self, Enforcement},
+    enforce::Enforcement,
     guard::Own,
     habits,
     inventory::inventory,
@@ -11,10 +11,11 @@ use super::{
     names::{Change, Names, News},
     respond::{Answer, Responder, Wanted},
     sink::Sinks,
+    sources::{FromHub, Sources},
 };
 use crate::{
     clock,
-    control::{Line, Request, Status},
+    control::{Configuration, Line, Request, Status},
     link::Link,
     output,
     response::{Action, Response},
@@ -77,6 +78,7 @@ struct Watch<'a> {
     asked_for: (bool, Vec<gabion_model::EventKind>),
     /// The process that speaks to the hub.
     link: Option<Link>,
+    from_hub: FromHub,
 }
 
 pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
@@ -121,7 +123,8 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
 
 impl<'a> Watch<'a> {
     fn start(args: &'a AgentArgs) -> anyhow::Result<Self> {
-        let rules = args.read_rules()?.rules;
+        let mut from_hub = FromHub::open(args)?;
+        let Sources { rules, causes, policies } = from_hub.begin(args)?;
         let sinks = Sinks::open(args.format, &args.output)?;
         let news = News::default();
         let since = now()?;
@@ -130,16 +133,13 @@ impl<'a> Watch<'a> {
         let span = |span: jiff::SignedDuration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let settings = Settings { learn: span(args.learn), settle: span(args.settle), ..Settings::default() };
         let mut judge = Judge::new(&rules, matching, &args.state, settings, sinks, clock::booted()?)?;
-        if let Some(path) = &args.respond {
-            judge.causes = automatic::read(path, &rules)?;
-        }
+        judge.causes = causes;
         let signals = (1..=31).filter(|signal| !UNTOLD.contains(signal)).collect();
         let sensor = Sensor::open(Config { without: args.without.clone(), signals, ..Config::default() })?;
         // Loading takes a second, and what was made meanwhile was told by nobody.
         names.walk(now()?);
         let responder = Responder::open(&args.state, &args.never_touch)?;
-        let enforcement =
-            Enforcement::start(args.policy.as_deref(), &args.state, responder.active(), args.quiet)?;
+        let enforcement = Enforcement::start(policies, &args.state, responder.active(), args.quiet)?;
         let mut watch = Self {
             args,
             sensor,
@@ -158,6 +158,7 @@ impl<'a> Watch<'a> {
             unkept: (0, String::new()),
             asked_for: (true, Vec::new()),
             link: Link::new(&args.link, &args.state, &args.socket, args.quiet)?,
+            from_hub,
         };
         watch.demand()?;
         watch.guard();
@@ -314,15 +315,31 @@ impl<'a> Watch<'a> {
     }
 
     fn reload(&mut self) -> anyhow::Result<usize> {
-        // All is read before anything is replaced.
-        let rules = self.args.read_rules()?.rules;
-        let causes = self.args.respond.as_ref().map(|file| automatic::read(file, &rules)).transpose()?;
-        let policies = self.args.policy.as_deref().map(enforce::read).transpose()?;
-        self.judge.replace(&rules)?;
-        self.judge.causes = causes.unwrap_or_default();
-        if let Some(policies) = policies {
-            self.enforcement.replace(policies, &self.names)?;
+        let sources = Sources::read(self.args, &self.from_hub.now)?;
+        self.judge_by(sources)
+    }
+
+    /// What the hub has rolled out, or whether it could be used.
+    fn configure(&mut self, configuration: Configuration, dry_run: bool) -> anyhow::Result<Value> {
+        let sources = Sources::read(self.args, &configuration)?;
+        let rules = self.judge.check(&sources.rules)?;
+        if !dry_run {
+            // It is in force only if it will be after a restart, too.
+            let name = configuration.name.clone();
+            self.from_hub.keep(configuration)?;
+            self.judge_by(sources)?;
+            self.note(&match &*name {
+                "" => format!("nothing is rolled out by the hub any more: {rules} rules"),
+                name => format!("{name} of the hub is in force: {rules} rules"),
+            });
         }
+        Ok(json!({ "rules": rules }))
+    }
+
+    fn judge_by(&mut self, sources: Sources) -> anyhow::Result<usize> {
+        self.judge.replace(&sources.rules)?;
+        self.judge.causes = sources.causes;
+        self.enforcement.replace(sources.policies, &self.names)?;
         self.rules_since = now()?;
         self.demand()?;
         Ok(self.judge.rules())
@@ -374,6 +391,7 @@ impl<'a> Watch<'a> {
             }
             Request::Turn { on } => self.responder.turn(on).map(|()| on.into()),
             Request::Forget { of } => self.judge.habits.forget(&of).map(Value::from),
+            Request::Configure { configuration, dry_run } => self.configure(configuration, dry_run),
         };
         // Whoever asked may be gone.
         back.send(match answer {
@@ -421,6 +439,8 @@ impl<'a> Watch<'a> {
             gaps: self.gaps()?,
             unused: unused.collect(),
             memory: memory(),
+            configuration: self.from_hub.now.name.clone(),
+            configuration_refused: self.from_hub.refused.clone(),
         })
     }
 
@@ -460,6 +480,10 @@ impl<'a> Watch<'a> {
     fn tell_start(&self) {
         let containers = self.names.running().count();
         output::note(&format!("{} rules, {containers} containers; Ctrl-C ends it", self.judge.rules()));
+        if !self.from_hub.refused.is_empty() {
+            let why = output::printable(&self.from_hub.refused);
+            output::note(&format!("what the hub has rolled out is not in force: {why}"));
+        }
         for probed in self.sensor.features() {
             if let Err(reason) = &probed.used {
                 let reason = output::printable(reason);

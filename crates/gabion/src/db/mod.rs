@@ -95,6 +95,16 @@ pub(crate) fn for_scan(option: Option<&Path>) -> anyhow::Result<Option<Database>
     Ok(Some(gabion_advisory::starter::database()?))
 }
 
+/// When the database that scans use was built; none if the starter serves.
+pub(crate) fn built() -> anyhow::Result<Option<jiff::Timestamp>> {
+    let named = std::env::var_os("GABION_DB").map(PathBuf::from);
+    let directory = directory(named.as_deref())?;
+    match Store::open(&directory) {
+        Err(StoreError::Absent(_)) => Ok(None),
+        _ => Ok(Some(store(&directory)?.current().created)),
+    }
+}
+
 /// How to fetch and push.
 fn registry_options(remote: &DbRemote) -> RegistryOptions {
     RegistryOptions {

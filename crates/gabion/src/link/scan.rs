@@ -6,9 +6,10 @@ use crate::{LINK, cli, clock, output, scan};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use gabion_image::cache::Cache;
+use gabion_model::{FileEntry, FileIndex, FileKind, ScanReport, path};
+use gabion_report::Options;
 use std::{
     collections::VecDeque,
-    fs,
     io::{self, Read, Write},
     path::Path,
     process::{Command, ExitCode, Stdio},
@@ -30,8 +31,8 @@ const MAX_REPORT: [u64; 2] = [512 << 20, 64 << 20];
 const MAX_WORDS: usize = 8 << 10;
 /// How long results of earlier scans are kept, and how often is looked.
 const KEEP: [Duration; 2] = [Duration::from_hours(30 * 24), Duration::from_hours(24)];
-/// Control groups within that of a container that are looked into for a process.
-const MAX_GROUPS: usize = 256;
+/// Files of packages that are told in one report.
+const MAX_LOADABLE: usize = 50_000;
 
 /// A report, compressed with zstd; or why there is none.
 pub(super) struct Finished {
@@ -214,22 +215,7 @@ fn last_words(mut words: impl Read) -> String {
 
 /// A process in a control group, or in one within it.
 fn process(group: &str) -> Option<u32> {
-    let mount = gabion_node::sensor::unified()?;
-    let mut groups = VecDeque::from([mount.join(group.trim_start_matches('/'))]);
-    for _ in 0..MAX_GROUPS {
-        let group = groups.pop_front()?;
-        let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-        if let Some(pid) = processes.lines().find_map(|line| line.parse().ok().filter(|pid| *pid != 0)) {
-            return Some(pid);
-        }
-        let within = fs::read_dir(&group).into_iter().flatten().flatten();
-        groups.extend(
-            within
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    None
+    super::loaded::processes(group).first().copied()
 }
 
 /// The scan itself, in a process of its own: `gabion __link scan CACHE TARGET`.
@@ -243,11 +229,46 @@ pub(super) fn child() -> ExitCode {
     }
     command.extend(["--", &target]);
     let done = match cli::Cli::try_parse_from(command) {
-        Ok(cli::Cli { command: cli::Command::Scan(args) }) => scan::run(&args),
+        Ok(cli::Cli { command: cli::Command::Scan(args) }) => whole(&args, target != "dir:/"),
         Ok(_) => Err(anyhow!("this is no scan")),
         Err(error) => return output::usage(&error),
     };
     done.unwrap_or_else(|error| output::failure(&error))
+}
+
+/// Prints the report. With `loadable` it says of each package which of its files can be executed or mapped: by these it is known what is
+/// really used. A node itself has too many.
+fn whole(args: &cli::ScanArgs, loadable: bool) -> anyhow::Result<ExitCode> {
+    let cache = scan::usable_cache(&args.common)?;
+    let mut scanned = scan::one(&args.target, &args.common, cache.as_ref(), true, loadable)?;
+    if let Some(index) = &scanned.index {
+        tell_loadable(&mut scanned.report, index);
+    }
+    let options = Options { color: false, all: true, width: 0, gates: &[] };
+    output::print(&scanned.report, args.format, &options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds to packages which of their files can be executed or mapped.
+fn tell_loadable(report: &mut ScanReport, index: &FileIndex) {
+    let mut told = 0;
+    for id in index.ids() {
+        let entry = index.entry(id);
+        if entry.kind != FileKind::File || entry.package == FileEntry::NO_PACKAGE {
+            continue;
+        }
+        let path = index.path(id);
+        let name = path::name(&path);
+        let is_library = name.ends_with(b".so") || name.windows(4).any(|four| four == b".so.");
+        let is_archive = [&b".jar"[..], b".war", b".ear", b".node"].iter().any(|end| name.ends_with(end));
+        if !(entry.mode & 0o111 != 0 || is_library || is_archive) || told >= MAX_LOADABLE {
+            continue;
+        }
+        if let Some(package) = report.packages.get_mut(entry.package as usize) {
+            package.facts.push(("loadable".to_owned(), path::display(&path).into_owned()));
+            told += 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -267,7 +288,7 @@ mod tests {
 
     #[test]
     fn this_process_is_in_its_group() {
-        let own = fs::read_to_string("/proc/self/cgroup").expect("reads");
+        let own = std::fs::read_to_string("/proc/self/cgroup").expect("reads");
         let Some(group) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return };
         if gabion_node::sensor::unified()
             .is_some_and(|mount| mount.join(&group[1..]).join("cgroup.procs").exists())

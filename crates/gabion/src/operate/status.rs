@@ -48,6 +48,15 @@ fn table(status: &Status) -> String {
         format!("saw         {}, {} left out on purpose", count(status.events, "event"), status.left_out),
         format!("memory      {} MB", status.memory >> 20),
     ];
+    if !status.configuration.is_empty() {
+        lines.push(format!("rolled out  {} of the hub", output::printable(&status.configuration)));
+    }
+    if !status.configuration_refused.is_empty() {
+        lines.push(format!(
+            "refused     what the hub rolled out: {}",
+            output::printable(&status.configuration_refused)
+        ));
+    }
     match (status.responses_on, status.responses) {
         (true, 0) => {}
         (true, lasting) => lines.push(format!("responses   {lasting} in force (gabion respond list)")),
@@ -94,6 +103,8 @@ mod tests {
             gaps: Vec::new(),
             unused: Vec::new(),
             memory: 33 << 20,
+            configuration: String::new(),
+            configuration_refused: String::new(),
         };
         insta::assert_snapshot!(table(&status), @r"
         agent       1.2.3, process 7, since 2023-11-14 22:13:20.000 UTC

@@ -45,6 +45,7 @@ struct Kept {
     incidents: BTreeMap<u64, (String, String)>,
     events: BTreeMap<u64, gabion_api::agent::Event>,
     reports: BTreeMap<String, Result<Vec<u8>, String>>,
+    loaded: BTreeMap<String, std::collections::BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -91,6 +92,10 @@ impl Inbox for Memory {
         inventory: gabion_api::agent::Inventory,
     ) -> Result<(), Unavailable> {
         self.keep(|kept| kept.containers = inventory.containers)
+    }
+
+    async fn loaded(&self, _node: &str, loaded: gabion_api::agent::Loaded) -> Result<(), Unavailable> {
+        self.keep(|kept| kept.loaded.entry(loaded.container).or_default().extend(loaded.paths))
     }
 
     async fn alerts(&self, _node: &str, alerts: Vec<gabion_api::agent::Alert>) -> Result<u64, Unavailable> {

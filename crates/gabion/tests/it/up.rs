@@ -23,11 +23,11 @@ impl Up {
         command
     }
 
-    fn start(state: &Path) -> Self {
+    fn start(state: &Path, more: &[&str]) -> Self {
         let up = Self(state.to_owned());
         let mut command =
-            up.gabion(&["up", "--detach", "--demo", "--listen", "127.0.0.1:0", "--agents", "127.0.0.1:0"]);
-        run(command.arg("--state").arg(state));
+            up.gabion(&["up", "--detach", "--listen", "127.0.0.1:0", "--agents", "127.0.0.1:0"]);
+        run(command.args(more).arg("--state").arg(state));
         up
     }
 
@@ -38,6 +38,13 @@ impl Up {
 
     /// An answer of the API; none while the hub is away.
     fn ask(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
+        let (status, answer) = self.answer(method, path, body)?;
+        assert!(status == 200 || status == 204, "{path}: {status} {answer}");
+        Some(answer)
+    }
+
+    /// Its status, and what it says.
+    fn answer(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
         let token = fs::read_to_string(self.0.join("hub/admin-token")).ok()?;
         let mut stream = TcpStream::connect(self.told("listen")).ok()?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -52,8 +59,9 @@ impl Up {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
-        Some(serde_json::from_str(body).expect("JSON"))
+        let status = head.split(' ').nth(1)?.parse().expect("a status");
+        let said = if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("JSON") };
+        Some((status, said))
     }
 
     /// Waits until something has changed, at most a second.
@@ -96,6 +104,14 @@ impl Up {
         alerts.iter().map(alert).collect()
     }
 
+    /// How the agent does; null while it is starting.
+    fn agent(&self) -> Value {
+        let socket = self.0.join("agent.sock");
+        let told =
+            self.gabion(&["status", "--format", "json", "--socket"]).arg(socket).output().expect("runs");
+        serde_json::from_slice(&told.stdout).unwrap_or_default()
+    }
+
     fn demo(&self, what: &str) {
         run(self.gabion(&["demo", what, "--directory"]).arg(self.0.join("demo")));
     }
@@ -129,7 +145,7 @@ fn a_base_image_is_followed_from_its_finding_to_verified_in_production() {
     }
     let home = directory();
     let state = home.path().join("state");
-    let up = Up::start(&state);
+    let up = Up::start(&state, &["--demo"]);
     // The base brings one, the application another.
     let (of_base, of_own) = ("CVE-2023-38545", "CVE-2021-44228");
     up.until("findings", || up.state("demo/shop-web", of_base).as_deref() == Some("open"));
@@ -194,4 +210,73 @@ fn a_base_image_is_followed_from_its_finding_to_verified_in_production() {
     assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
     assert_eq!(hub(&state), None);
     assert!(!state.join("demo").exists() && !state.join("hub").exists());
+}
+
+#[test]
+fn what_is_rolled_out_is_judged_by_and_can_be_taken_back() {
+    if !can_run("what_is_rolled_out_is_judged_by_and_can_be_taken_back", &[]) {
+        return;
+    }
+    let home = directory();
+    let state = home.path().join("state");
+    let up = Up::start(&state, &[]);
+    up.until("a node", || up.items("/nodes").first().is_some_and(|node| node["state"] == "connected"));
+    let without = up.agent()["rules"].as_u64().expect("a number");
+    let name = up.items("/nodes")[0]["name"].as_str().expect("a name").to_owned();
+    let marker = home.path().join("gabion-marker");
+    fs::copy("/bin/true", &marker).expect("copies");
+    let rule = |condition: &str| {
+        format!(
+            "- rule: Marker\n  desc: d\n  condition: {condition}\n  output: marker %proc.exepath\n  priority: WARNING\n"
+        )
+    };
+    let rules = rule("evt.type in (execve, execveat) and proc.exepath endswith gabion-marker");
+
+    // What cannot be used is not rolled out, whoever finds out: the hub of rules, a node of policies.
+    let check = |body: Value| up.ask("POST", "/configurations/check", &body).expect("answers");
+    assert!(check(json!({"rules": rule("no.such = field")}))["problems"][0].to_string().contains("no.such"));
+    let wrong = check(json!({"policy": "default: {mode: sometimes}"}));
+    assert!(wrong["problems"][0].to_string().contains("the policy of the hub"), "{wrong}");
+    let (status, said) =
+        up.answer("POST", "/configurations", &json!({"policy": "default: [1]"})).expect("answers");
+    assert_eq!(status, 400, "{said}");
+    let right = check(json!({"rules": rules, "policy": "default: {mode: observe}"}));
+    assert_eq!(
+        (&right["problems"], &right["read_by"], &right["rules"]),
+        (&json!([]), &json!([name]), &json!(without + 1))
+    );
+
+    // First for others: nobody has it.
+    up.ask("POST", "/configurations", &json!({"rules": rules, "nodes": ["no-such-*"], "reason": "a try"}));
+    let version =
+        |number: u64| up.ask("GET", &format!("/configurations/{number}"), &Value::Null).expect("answers");
+    assert_eq!(version(1)["on"], json!([]));
+    up.ask("PATCH", "/configurations/1", &json!({"nodes": []}));
+    up.until("it is applied", || version(1)["applied"] == 1);
+    assert_eq!(up.agent()["rules"], without + 1);
+    let told =
+        || up.items("/alerts?rule=Marker").first().and_then(|alert| alert["count"].as_u64()).unwrap_or(0);
+    up.until("an alert of it", || {
+        run(&mut Command::new(&marker));
+        told() > 0
+    });
+
+    // An agent that was killed goes on with it.
+    let pid = up.agent()["pid"].as_u64().expect("a number");
+    run(Command::new("kill").args(["-9", &pid.to_string()]));
+    wait_for("another agent", || up.agent()["pid"].as_u64().is_some_and(|other| other != pid));
+    assert!(up.agent()["configuration"].as_str().is_some_and(|name| name.starts_with("v1-")));
+
+    // A newer one without it, taken back; then the first, too.
+    up.ask("POST", "/configurations", &json!({"reason": "nothing"}));
+    up.until("the newer", || version(2)["applied"] == 1);
+    assert_eq!(up.agent()["rules"], without);
+    up.ask("DELETE", "/configurations/2", &Value::Null);
+    up.until("the one before", || version(1)["applied"] == 1 && up.agent()["rules"] == without + 1);
+    up.ask("DELETE", "/configurations/1", &Value::Null);
+    wait_for("none", || up.agent()["configuration"].is_null() && up.agent()["rules"] == without);
+    let actions: Vec<Value> = up.items("/audit").into_iter().map(|entry| entry["action"].clone()).collect();
+    for action in ["configuration.create", "configuration.change", "configuration.withdraw"] {
+        assert!(actions.contains(&json!(action)), "{action}");
+    }
 }

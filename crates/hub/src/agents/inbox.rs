@@ -1,6 +1,6 @@
 //! What becomes of what agents send: the seam between this module, which knows wires, and the store, which knows disks.
 
-use gabion_api::agent::{Alert, Event, Hello, Incident, Inventory, Status};
+use gabion_api::agent::{Alert, Event, Hello, Incident, Inventory, Loaded, Status};
 use jiff::Timestamp;
 
 /// Why a node may not join.
@@ -48,6 +48,9 @@ pub trait Inbox: Send + Sync + 'static {
         node: &str,
         inventory: Inventory,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// What a container has executed or mapped.
+    fn loaded(&self, node: &str, loaded: Loaded) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Alerts, by growing numbers. Tells up to which number all are kept.
     fn alerts(&self, node: &str, alerts: Vec<Alert>)

@@ -88,6 +88,7 @@ impl<I: Inbox> Session<I> {
             Message::Hello(hello) => inbox.hello(node, hello).await?,
             Message::Status(status) => inbox.status(node, status).await?,
             Message::Inventory(inventory) => inbox.inventory(node, inventory).await?,
+            Message::Loaded(loaded) => inbox.loaded(node, loaded).await?,
             Message::Incident(incident) => {
                 inbox.incident(node, incident).await?;
                 *incidents += 1;

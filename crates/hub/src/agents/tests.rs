@@ -106,6 +106,10 @@ impl Inbox for Memory {
         self.keep(|kept| kept.containers = inventory.containers.into_iter().map(|one| one.id).collect())
     }
 
+    async fn loaded(&self, _node: &str, _loaded: gabion_api::agent::Loaded) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     async fn alerts(&self, _node: &str, alerts: Vec<Alert>) -> Result<u64, Unavailable> {
         self.keep(|kept| {
             kept.alerts.extend(alerts.into_iter().map(|alert| (alert.id, alert.json)));

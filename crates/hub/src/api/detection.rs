@@ -46,10 +46,29 @@ const TACTICS: [&str; 14] = [
     "impact",
 ];
 
-/// Gabion's own rules.
-fn own_rules() -> Vec<Rule> {
-    let file = RuleFile { name: "the rules of Gabion".to_owned(), content: Ok(DEFAULT.as_bytes().to_vec()) };
-    let loaded = load(&[file], &Fields);
+/// Where rules are from that come with Gabion.
+const OWN: &str = "Gabion";
+
+/// Gabion's own rules, and those of the newest version that is rolled out to all nodes.
+async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
+    let newest = hub.state.configurations_in_force().await?.into_iter().find(|version| version.is_for_all());
+    let more = match newest {
+        Some(newest) => {
+            let rules = hub.state.configuration_texts(newest.version).await?.rules;
+            (!rules.trim().is_empty()).then(|| (format!("v{}", newest.version), rules))
+        }
+        None => None,
+    };
+    tokio::task::spawn_blocking(move || read_rules(more))
+        .await
+        .map_err(|error| ApiError::Broken(error.to_string()))
+}
+
+fn read_rules(more: Option<(String, String)>) -> Vec<Rule> {
+    let own = RuleFile { name: OWN.to_owned(), content: Ok(DEFAULT.as_bytes().to_vec()) };
+    let more = more.map(|(name, text)| RuleFile { name, content: Ok(text.into_bytes()) });
+    let files: Vec<RuleFile> = [own].into_iter().chain(more).collect();
+    let loaded = load(&files, &Fields);
     let rule = |rule: &gabion_detect::rules::Rule| Rule {
         name: rule.name.clone(),
         description: rule.description.clone(),
@@ -58,6 +77,7 @@ fn own_rules() -> Vec<Rule> {
         output: rule.output.to_string(),
         tags: rule.tags.clone(),
         enabled: rule.enabled,
+        source: rule.position.file.to_string(),
         alerts: 0,
     };
     loaded.rules.rules.iter().map(rule).collect()
@@ -81,7 +101,7 @@ pub(crate) struct RulesQuery {
     format: Option<String>,
 }
 
-/// List the rules that come with Gabion, with how often each was told of in the last seven days.
+/// List the rules that come with Gabion and those that are rolled out to all nodes, with how often each was told of in the last seven days.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules", params(RulesQuery), responses((status = 200, body = Page<Rule>)))]
 pub(crate) async fn rules(
     Extract(hub): Extract<Hub>,
@@ -90,7 +110,7 @@ pub(crate) async fn rules(
 ) -> Answer<Reply> {
     let told = hub.state.alerts_by_rule(hub.now() - 7 * DAY).await?;
     let text = query.q.unwrap_or_default().to_lowercase();
-    let mut items = own_rules();
+    let mut items = known_rules(&hub).await?;
     items.retain(|rule| {
         let has = |part: &str| part.to_lowercase().contains(&text);
         (text.is_empty() || has(&rule.name) || has(&rule.description) || rule.tags.iter().any(|tag| has(tag)))
@@ -110,7 +130,7 @@ pub(crate) async fn rules(
 pub(crate) async fn attack(Extract(hub): Extract<Hub>, asker: Asker) -> Answer<Json<Attack>> {
     let told = hub.state.alerts_by_technique(hub.now() - 7 * DAY, asker.scope()).await?;
     let mut tactics: BTreeMap<&str, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-    for rule in own_rules() {
+    for rule in known_rules(&hub).await? {
         let techniques = rule
             .tags
             .iter()

@@ -44,6 +44,8 @@ pub(crate) struct FindingsQuery {
     workload: Option<String>,
     /// Known to be exploited.
     exploited: Option<bool>,
+    /// What it is in was seen to be executed or mapped by what runs.
+    loaded: Option<bool>,
     /// There is a version that mends it.
     fixable: Option<bool>,
     /// It does not count, by an exception.
@@ -78,6 +80,7 @@ pub(crate) async fn findings(
         image: query.image,
         workload: query.workload,
         exploited: query.exploited,
+        loaded: query.loaded,
         fixable: query.fixable,
         suppressed: query.suppressed,
         overdue: query.overdue,

@@ -25,6 +25,8 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
 /// What is to be done first, at most.
+/// Why something that is used is urgent.
+const LOADED: &str = "what it is in is loaded";
 const FIRST: usize = 10;
 /// How long changes are gathered before they are told.
 const GATHER: Duration = Duration::from_millis(300);
@@ -91,6 +93,7 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
     for finding in hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items {
         if told.len() < 3 && told.insert(finding.rule.clone()) {
             let mut why = vec!["it is known to be exploited".to_owned()];
+            why.extend(finding.loaded.then(|| LOADED.to_owned()));
             why.extend(finding.fixed_version.map(|version| format!("mended in {version}")));
             first.push(FixFirst {
                 kind: "vulnerability".to_owned(),
@@ -121,8 +124,18 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
             running: change.running,
         });
     }
-    let wanted = FindingFilter { states: open, suppressed: Some(false), ..FindingFilter::default() };
-    for finding in hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items {
+    // Of two that are as urgent, the one that is really used comes first.
+    let mut wanted = FindingFilter {
+        states: open,
+        suppressed: Some(false),
+        severities: vec![Severity::Critical, Severity::High],
+        loaded: Some(true),
+        ..FindingFilter::default()
+    };
+    let mut rest = hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items;
+    wanted = FindingFilter { severities: Vec::new(), loaded: None, ..wanted };
+    rest.extend(hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items);
+    for finding in rest {
         if first.len() >= FIRST {
             break;
         }
@@ -130,6 +143,7 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
             continue;
         }
         let mut why = vec![format!("priority {} of 100", finding.priority)];
+        why.extend(finding.loaded.then(|| LOADED.to_owned()));
         why.extend(finding.fixed_version.map(|version| format!("mended in {version}")));
         first.push(FixFirst {
             kind: match finding.kind {
@@ -297,8 +311,7 @@ pub(crate) async fn live(
 ) -> Sse<impl futures_util::Stream<Item = Result<Event, Infallible>>> {
     let listener = hub.live.listen();
     // A browser that has lost the connection has lost what changed meanwhile.
-    let all =
-        [Topic::Findings, Topic::Workloads, Topic::Alerts, Topic::Incidents, Topic::Nodes, Topic::Responses];
+    let all = Topic::ALL;
     let events = futures_util::stream::unfold(
         (listener, Vec::<Topic>::new()),
         move |(mut listener, mut waiting)| async move {

@@ -42,6 +42,8 @@ pub struct FindingFilter {
     pub workload: Option<String>,
     /// Known to be exploited.
     pub exploited: Option<bool>,
+    /// What it is in was seen to be executed or mapped.
+    pub loaded: Option<bool>,
     /// There is a version that mends it.
     pub fixable: Option<bool>,
     /// It does not count, by an exception.
@@ -101,6 +103,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Finding> {
         place: row.text("place")?,
         fixed_version: row.maybe_text("fixed_version")?,
         exploited: row.flag("exploited")?,
+        loaded: row.flag("loaded")?,
         epss: row.maybe_real("epss")?,
         state: row.word("state")?,
         rollout: Rollout { fixed: row.count("fixed")?, running: row.count("running")? },
@@ -345,7 +348,8 @@ impl State {
         };
         let fix = reported.as_ref().map(|finding| finding.fix.clone()).unwrap_or_default();
         let report = reported.and_then(|finding| serde_json::to_value(finding).ok()).unwrap_or_default();
-        Ok(FindingDetail { finding, fix, report, images, history, planned, suppressed_by })
+        let loaded_by = self.loaded_by(id).await?;
+        Ok(FindingDetail { finding, fix, report, loaded_by, images, history, planned, suppressed_by })
     }
 
     /// Somebody has planned to mend findings. None of them is changed unless all of them can be.
@@ -462,6 +466,7 @@ impl FindingFilter {
         }
         for (asked, yes, no) in [
             (self.exploited, " AND finding.exploited = 1", " AND finding.exploited = 0"),
+            (self.loaded, " AND finding.loaded = 1", " AND finding.loaded = 0"),
             (self.fixable, " AND finding.fixed_version IS NOT NULL", " AND finding.fixed_version IS NULL"),
             (self.suppressed, " AND finding.exception IS NOT NULL", " AND finding.exception IS NULL"),
         ] {

@@ -228,6 +228,7 @@ impl State {
             .bind(id).bind(now).bind(body).run(&mut *tx).await?;
         packages(&mut tx, id, report).await?;
         self.keep_findings(&mut tx, id, report, owner, now).await?;
+        self.mark_loaded(&mut tx, id, report).await?;
         let row = q("SELECT repository FROM image WHERE id = ?").bind(id).one(&mut *tx).await?;
         self.refresh_repository(&mut tx, &row.text("repository")?, now).await?;
         let rows = q("SELECT DISTINCT workload FROM container WHERE image = ? AND ended IS NULL")
@@ -262,6 +263,11 @@ impl State {
     /// The report of an image.
     pub async fn report(&self, id: &str) -> Result<Option<ScanReport>> {
         let row = q("SELECT body FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
+        row.map(|row| unpack(&row.blob("body")?)).transpose()
+    }
+
+    pub(super) async fn report_in(&self, tx: Tx<'_>, id: &str) -> Result<Option<ScanReport>> {
+        let row = q("SELECT body FROM report WHERE image = ?").bind(id).first(tx).await?;
         row.map(|row| unpack(&row.blob("body")?)).transpose()
     }
 
@@ -382,11 +388,15 @@ impl State {
 
     /// Packages by name, wherever they are: at most so many.
     pub async fn packages(&self, text: &str, most: u64, scope: &Scope) -> Result<Vec<Package>> {
-        let query = q("SELECT package.kind AS kind, package.name AS name, COUNT(DISTINCT package.image) AS many FROM package \
-             JOIN image ON image.id = package.image WHERE LOWER(package.name) LIKE ? ESCAPE '!'").bind(containing(text));
-        let query = scope.limit(query, "image.owner", None);
+        // All of it is in one index, in this order.
+        let mut query = q("SELECT kind, name, COUNT(DISTINCT image) AS many FROM package WHERE LOWER(name) LIKE ? ESCAPE '!'")
+            .bind(containing(text));
+        if !scope.is_all() {
+            query = query.push(" AND image IN (SELECT id FROM image WHERE 1 = 1");
+            query = scope.limit(query, "image.owner", None).push(")");
+        }
         let rows = query
-            .push(" GROUP BY package.kind, package.name ORDER BY many DESC, package.name LIMIT ?")
+            .push(" GROUP BY name, kind ORDER BY many DESC, name, kind LIMIT ?")
             .bind(most.min(1000))
             .all(&self.pool)
             .await?;

@@ -167,12 +167,7 @@ impl State {
         let rule = scope
             .limit(rule, "finding.owner", None)
             .push(" GROUP BY finding.rule ORDER BY MAX(finding.priority) DESC LIMIT ?");
-        let package = both(q(
-            "SELECT package.kind AS detail, package.name AS title, MIN(package.kind) AS id FROM package JOIN image ON image.id = package.image WHERE (LOWER(package.name) LIKE ? ESCAPE '!' OR LOWER(package.purl) LIKE ? ESCAPE '!')",
-        ));
-        let package = scope
-            .limit(package, "image.owner", None)
-            .push(" GROUP BY package.kind, package.name ORDER BY COUNT(*) DESC, package.name LIMIT ?");
+        let package = self.packages(package_name(text), MOST, scope).await?;
         let node = both(q("SELECT node.id AS id, node.name AS title, node.kernel AS detail FROM node WHERE node.removed IS NULL AND (LOWER(node.name) LIKE ? ESCAPE '!' OR node.id LIKE ? ESCAPE '!')")).push(" ORDER BY node.name LIMIT ?");
         let incident = both(q(
             "SELECT incident.id AS id, incident.title AS title, incident.state AS detail FROM incident WHERE (LOWER(incident.title) LIKE ? ESCAPE '!' OR LOWER(incident.containers) LIKE ? ESCAPE '!')",
@@ -184,21 +179,35 @@ impl State {
             ("workload", "/workloads/", workload),
             ("image", "/images/", image),
             ("vulnerability", "/vulnerabilities/", rule),
-            ("package", "/packages/", package),
             ("incident", "/incidents/", incident),
             ("node", "/nodes/", node),
         ] {
             for row in query.bind(MOST).all(&self.pool).await? {
                 let (id, title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
-                let link = if kind == "package" {
-                    format!("{page}{}/{}", encoded(&id), encoded(&title))
-                } else {
-                    format!("{page}{}", encoded(&id))
-                };
+                let link = format!("{page}{}", encoded(&id));
                 hits.push(Hit { kind: kind.to_owned(), title, detail, link });
+            }
+            if kind == "vulnerability" {
+                hits.extend(package.iter().map(|package| Hit {
+                    kind: "package".to_owned(),
+                    title: package.name.clone(),
+                    detail: package.kind.clone(),
+                    link: format!("/packages/{}/{}", encoded(&package.kind), encoded(&package.name)),
+                }));
             }
         }
         Ok(hits)
+    }
+}
+
+/// The name that is looked for: of a package URL only that.
+fn package_name(text: &str) -> &str {
+    match text.strip_prefix("pkg:") {
+        Some(rest) => {
+            let end = rest.find(['@', '?', '#']).unwrap_or(rest.len());
+            rest[..end].rsplit('/').next().unwrap_or_default()
+        }
+        None => text,
     }
 }
 

@@ -5,7 +5,8 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 1] = [("first", FIRST)];
+const STEPS: [(&str, &str); 4] =
+    [("first", FIRST), ("configurations", CONFIGURATIONS), ("packages", PACKAGES), ("loaded", LOADED)];
 
 const FIRST: &str = "
 CREATE TABLE node (
@@ -122,6 +123,36 @@ CREATE TABLE flow (
     PRIMARY KEY (source, target, port, protocol, hour)
 );
 CREATE INDEX flow_hour ON flow (hour);
+";
+
+const CONFIGURATIONS: &str = "
+CREATE TABLE configuration (
+    version BIGINT PRIMARY KEY, name TEXT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL,
+    nodes TEXT NOT NULL, withdrawn BIGINT, withdrawn_by TEXT, rules TEXT NOT NULL, policy TEXT NOT NULL, responses TEXT NOT NULL
+);
+CREATE TABLE configured (
+    node TEXT PRIMARY KEY REFERENCES node (id) ON DELETE CASCADE, name TEXT NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL,
+    since BIGINT NOT NULL
+);
+";
+
+/// Packages are looked for by name in all images, and counted: from the index alone.
+const PACKAGES: &str = "
+DROP INDEX package_name;
+CREATE INDEX package_name ON package (name, kind, image);
+";
+
+const LOADED: &str = "
+CREATE TABLE loaded (
+    image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE, workload TEXT NOT NULL, path TEXT NOT NULL, since BIGINT NOT NULL,
+    PRIMARY KEY (image, workload, path)
+);
+CREATE TABLE loaded_finding (
+    finding TEXT NOT NULL REFERENCES finding (id) ON DELETE CASCADE, image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    workload TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (finding, image, workload)
+);
+CREATE INDEX loaded_finding_image ON loaded_finding (image, workload);
+ALTER TABLE finding ADD COLUMN loaded BIGINT NOT NULL DEFAULT 0;
 ";
 
 /// Brings the schema up to date.

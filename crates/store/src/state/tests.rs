@@ -1,8 +1,10 @@
 //! The whole suite runs on SQLite and on PostgreSQL.
 
 mod access;
+mod configurations;
 mod life;
 mod lists;
+mod loaded;
 mod server;
 
 use super::{NewContainer, Paging, Scope, State};

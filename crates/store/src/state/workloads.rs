@@ -5,7 +5,7 @@
 use super::{
     DAY, Paging, Result, Scope, State, StateError, Tx,
     alerts::AlertFilter,
-    findings::{FindingFilter, severity_of},
+    findings::{FindingFilter, rank, severity_of},
     images::counts,
     list::{Key, List, containing},
     sql::{Columns, Query, q, word, word_of},
@@ -70,6 +70,7 @@ fn read(row: &AnyRow) -> Result<Workload> {
 struct Facts {
     open: Counts,
     exploited: BTreeSet<String>,
+    loaded: BTreeSet<String>,
     secrets: BTreeSet<String>,
     privileged: BTreeSet<String>,
     listens: BTreeSet<String>,
@@ -95,6 +96,7 @@ impl Facts {
         );
         let some = |all: &BTreeSet<String>| all.iter().take(10).cloned().collect::<Vec<_>>();
         add("known exploited", 2.0, some(&self.exploited));
+        add("vulnerable and loaded", 2.0, some(&self.loaded));
         add("secret in image", 1.5, some(&self.secrets));
         add("privileged", 2.0, some(&self.privileged));
         add("exposed port", 1.3, some(&self.listens));
@@ -164,6 +166,14 @@ impl State {
                 if row.word::<FindingKind>("kind")? == FindingKind::Secret && severity >= Severity::High {
                     facts.secrets.insert(row.text("rule")?);
                 }
+            }
+        }
+        for image in &images {
+            let rows = q("SELECT finding.rule AS rule, loaded_finding.path AS path FROM loaded_finding JOIN finding ON finding.id = loaded_finding.finding \
+                 WHERE loaded_finding.image = ? AND loaded_finding.workload = ? AND finding.exception IS NULL AND finding.severity >= ?")
+                .bind(image).bind(name).bind(rank(Severity::High)).all(&mut *tx).await?;
+            for row in &rows {
+                facts.loaded.insert(format!("{} in /{}", row.text("rule")?, row.text("path")?));
             }
         }
         let row = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE workload = ? AND last > ? AND state <> 'suppressed'")

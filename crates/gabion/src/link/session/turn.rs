@@ -9,17 +9,22 @@ use crate::{
         connect::{Client, Member},
         events::locked,
         inventory::{container, content},
+        loaded,
         scan::Finished,
     },
 };
 use anyhow::{Context, anyhow, bail};
 use gabion_api::agent::{
-    Alerts, Answer, Ask, Container, Events, FromAgent, Hello, Inventory, Kept, Report, Scan, Status, ToAgent,
-    from_agent::Message, to_agent,
+    Alerts, Answer, Ask, Container, Events, FromAgent, Hello, Inventory, Kept, Loaded, Report, Scan, Status,
+    ToAgent, from_agent::Message, to_agent,
 };
 use rustix::system::uname;
 use serde_json::Value;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    time::Duration,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, Interval, MissedTickBehavior, interval, timeout},
@@ -35,6 +40,8 @@ const TAKEN: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the agent is asked what runs, and how it does.
 const POLLS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+/// How long after something has started is looked at what it has loaded, and how often from then on.
+const LOADED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// Questions of the hub that are being answered.
 const ASKED: usize = 16;
 /// A part of a report, in bytes.
@@ -52,10 +59,13 @@ pub(super) struct Session {
     /// What was found out beside the loop.
     found: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
     /// The agent has not said yet what runs, or how it does.
-    is_polling: [bool; 2],
+    is_polling: [bool; 3],
     asked: usize,
     /// What the hub knows to run.
     told: Option<Vec<Container>>,
+    /// What the hub knows to be loaded, by container, and when to look again.
+    loaded: HashMap<String, BTreeSet<String>>,
+    look_again: Instant,
 }
 
 enum Found {
@@ -63,6 +73,7 @@ enum Found {
     Status(anyhow::Result<Value>),
     Answer(Answer),
     Renewed(anyhow::Result<()>),
+    Loaded(Vec<(String, BTreeSet<String>)>),
 }
 
 impl Session {
@@ -84,9 +95,11 @@ impl Session {
             out,
             incoming,
             found: mpsc::channel(QUEUE + ASKED),
-            is_polling: [false; 2],
+            is_polling: [false; 3],
             asked: 0,
             told: None,
+            loaded: HashMap::new(),
+            look_again: Instant::now() + LOADED[1],
         })
     }
 
@@ -113,6 +126,14 @@ impl Session {
                     desk.keep();
                 }
                 _ = status.tick() => self.poll(1, |socket| Found::Status(control::ask(&socket, &Request::Status))),
+                () = tokio::time::sleep_until(self.look_again) => {
+                    self.look_again = Instant::now() + LOADED[1];
+                    let groups: Vec<_> =
+                        desk.running.iter().map(|one| (one.id.clone(), one.group.clone())).filter(|(_, group)| !group.is_empty()).collect();
+                    self.poll(2, move |_| {
+                        Found::Loaded(groups.into_iter().map(|(id, group)| (id, loaded::of_group(&group))).collect())
+                    });
+                }
                 Some(found) = self.found.1.recv() => {
                     if let Some(ended) = self.found(found, desk).await? {
                         return Ok(ended);
@@ -203,6 +224,8 @@ impl Session {
                     let time = clock::now()?.as_nanosecond().try_into().unwrap_or(0);
                     self.say(Message::Inventory(Inventory { time, containers: containers.clone() })).await?;
                     self.told = Some(containers);
+                    // What has just started is loading.
+                    self.look_again = self.look_again.min(Instant::now() + LOADED[0]);
                 }
             }
             Found::Status(status) => {
@@ -215,6 +238,18 @@ impl Session {
                 let waiting = locked(&desk.spool).waiting() + desk.alerts.waiting();
                 let (thrown_away, alerts_lost) = (desk.progress.thrown_away, desk.progress.alerts_lost);
                 self.say(Message::Status(Status { json, waiting, thrown_away, alerts_lost })).await?;
+            }
+            Found::Loaded(found) => {
+                self.is_polling[2] = false;
+                self.loaded.retain(|id, _| desk.running.iter().any(|one| one.id == *id));
+                for (container, files) in found {
+                    let known = self.loaded.entry(container.clone()).or_default();
+                    let new: Vec<String> = files.difference(known).cloned().collect();
+                    if !new.is_empty() {
+                        known.extend(new.iter().cloned());
+                        self.say(Message::Loaded(Loaded { container, paths: new })).await?;
+                    }
+                }
             }
             Found::Answer(answer) => {
                 self.asked -= 1;

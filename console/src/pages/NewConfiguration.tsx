@@ -1,0 +1,157 @@
+// A new version: written, tried on nodes that are connected, and rolled out to some or to all.
+import { Alert, Button, Form } from '@patternfly/react-core'
+import { type FormEvent, useState } from 'react'
+import { useNavigate, useSearchParams } from 'react-router'
+import { useChange, useGet } from '../api/query'
+import type { ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
+import { CodeField, TextField } from '../shell/fields'
+import { Body, Header } from '../shell/Header'
+import { Guarded } from '../shell/session'
+import { Panel } from '../show/parts'
+import { Answer, sentence } from '../show/states'
+import { many } from '../show/words'
+import { patternsOf } from './configuration/patterns'
+
+const NONE = { rules: '', policy: '', responses: '' }
+
+export function Component() {
+  const [params] = useSearchParams()
+  const newest = useGet<Page<Configuration>>(['configurations'], '/configurations', { limit: 20 })
+  // One starts from what is in force, so that what somebody else has added is not lost.
+  const asked = params.get('from') ?? newest.data?.items.find(({ withdrawn }) => !withdrawn)?.version
+  const from = useGet<ConfigurationDetail>([], asked === undefined ? undefined : `/configurations/${asked}`)
+  const add = params.get('add') ?? ''
+  return (
+    <>
+      <Header
+        title="Roll out a version"
+        above={[['Configuration', '/configurations']]}
+        about={asked === undefined ? 'The first one.' : `It begins with what v${asked} says.`}
+      />
+      <Body>
+        <Answer of={newest} lines={12}>
+          {() =>
+            asked === undefined ? (
+              <Editor from={NONE} add={add} />
+            ) : (
+              <Answer of={from} lines={12}>
+                {(detail) => <Editor key={asked} from={detail} add={add} />}
+              </Answer>
+            )
+          }
+        </Answer>
+      </Body>
+    </>
+  )
+}
+
+interface Texts {
+  rules: string
+  policy: string
+  responses: string
+}
+
+function Editor({ from, add }: { from: Texts; add: string }) {
+  const navigate = useNavigate()
+  const [rules, setRules] = useState(add === '' ? from.rules : `${from.rules.trimEnd()}\n${add}\n`.trimStart())
+  const [policy, setPolicy] = useState(from.policy)
+  const [responses, setResponses] = useState(from.responses)
+  const [nodes, setNodes] = useState('')
+  const [reason, setReason] = useState('')
+  const wish: NewConfiguration = { rules, policy, responses, nodes: patternsOf(nodes), reason }
+  const check = useChange<NewConfiguration, ConfigurationCheck>({ method: 'POST', path: '/configurations/check' })
+  const rollOut = useChange<NewConfiguration, ConfigurationDetail>({
+    method: 'POST',
+    path: '/configurations',
+    done: ({ version }) => `v${version} is being rolled out`,
+    then: ({ version }) => void navigate(`/configurations/${version}`),
+  })
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault()
+    rollOut.mutate(wish)
+  }
+  return (
+    <Form onSubmit={onSubmit} className="stack">
+      {rollOut.error && (
+        <Alert isInline variant="danger" title={sentence(rollOut.error.message)}>
+          {rollOut.error.hint}
+        </Alert>
+      )}
+      {check.data && !check.isPending && <Verdict of={check.data} />}
+      <Panel title="What">
+        <div className="stack">
+          <CodeField
+            label="Rules"
+            value={rules}
+            set={setRules}
+            hint="In Falco’s language, beside Gabion’s own. The same name again replaces a rule; `enabled: false` turns one off."
+          />
+          <CodeField
+            label="Policy"
+            value={policy}
+            set={setPolicy}
+            hint="What containers may execute, open and connect to, as gabion agent --policy takes it. Begin with `mode: observe`."
+          />
+          <CodeField
+            label="Responses"
+            value={responses}
+            set={setResponses}
+            hint="What alerts cause, as gabion agent --respond takes it. Without `dry-run: false` it is only told what would be done."
+          />
+        </div>
+      </Panel>
+      <Panel title="To whom">
+        <div className="columns">
+          <TextField
+            label="Nodes"
+            value={nodes}
+            set={setNodes}
+            placeholder="all nodes"
+            hint="Names or patterns, such as web-*: try it on some first, then say it is for all. Empty: all nodes."
+          />
+          <TextField label="Reason" value={reason} set={setReason} hint="Stands in the list and in the audit log." />
+        </div>
+      </Panel>
+      <div className="buttons">
+        <Guarded need="operator" type="submit" isLoading={rollOut.isPending} isDisabled={rollOut.isPending}>
+          Roll out
+        </Guarded>
+        <Guarded need="operator" variant="secondary" isLoading={check.isPending} onClick={() => check.mutate(wish)}>
+          Check
+        </Guarded>
+        <Button variant="link" onClick={() => void navigate('/configurations')}>
+          Cancel
+        </Button>
+      </div>
+    </Form>
+  )
+}
+
+/** What was said when it was tried. */
+function Verdict({ of: { problems, read_by, rules } }: { of: ConfigurationCheck }) {
+  if (problems.length > 0) {
+    return (
+      <Alert isInline isLiveRegion variant="danger" title="It cannot be used">
+        <ul>
+          {problems.map((problem) => (
+            <li key={problem} className="break">
+              {problem}
+            </li>
+          ))}
+        </ul>
+      </Alert>
+    )
+  }
+  if (read_by.length === 0) {
+    return (
+      <Alert isInline isLiveRegion variant="warning" title={`The hub could read the rules: a node would judge by ${many(rules, 'rule')}`}>
+        No node that it is for is connected, so nobody has read the policy and the responses.
+      </Alert>
+    )
+  }
+  return (
+    <Alert isInline isLiveRegion variant="success" title={`It can be used: a node would judge by ${many(rules, 'rule')}`}>
+      Read by {read_by.join(', ')}. Nothing was changed.
+    </Alert>
+  )
+}

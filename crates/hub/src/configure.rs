@@ -1,0 +1,219 @@
+//! What nodes are to judge by, and bringing them there.
+//!
+//! ```text
+//!   status of a node: "I have v3-…" ──► is it what it is to have? ──no──► asked to take that ──► taken, or refused with a reason
+//!                                                  └──yes──► kept as applied
+//! ```
+//! A node that was away is brought there when it is heard again; one that has refused a version is asked again when its agent has started anew.
+
+use crate::Hub;
+use gabion_api::rest::{ConfiguredState, Topic};
+use gabion_store::state::{InForce, StateError, Texts};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// How long an agent may take to read and apply it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// No reason is kept longer, in bytes.
+const MAX_WHY: usize = 4000;
+
+/// What is known of it beside the state, so that a status costs no question to the database.
+#[derive(Debug, Default)]
+pub(crate) struct Configurations(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The newest first.
+    in_force: Vec<InForce>,
+    /// By node: what it has said to have.
+    has: HashMap<String, String>,
+    /// By node: what it has answered to which version.
+    answered: HashMap<String, (String, ConfiguredState)>,
+    /// Nodes that are being asked.
+    asked: HashSet<String>,
+}
+
+/// The part of an agent's status that matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    configuration: String,
+    configuration_refused: String,
+}
+
+impl Configurations {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An agent has started anew: what it refused it may take now.
+    pub(crate) fn began(&self, node: &str) {
+        let mut known = self.known();
+        known.has.remove(node);
+        if known.answered.get(node).is_some_and(|(_, state)| *state == ConfiguredState::Refused) {
+            known.answered.remove(node);
+        }
+    }
+}
+
+impl Hub {
+    /// Reads which versions are in force.
+    pub(crate) async fn read_configurations(&self) -> Result<(), StateError> {
+        let in_force = self.state.configurations_in_force().await?;
+        self.configurations.known().in_force = in_force;
+        Ok(())
+    }
+
+    /// Something about versions has changed: whoever is connected is brought there.
+    pub(crate) async fn configurations_changed(&self) -> Result<(), StateError> {
+        self.read_configurations().await?;
+        self.live.tell(Topic::Configurations);
+        for node in self.desk.connected() {
+            let has = self.configurations.known().has.get(&node).cloned();
+            if let Some(has) = has {
+                self.bring(&node, &has).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An agent has said how it does.
+    pub(crate) async fn heard_of_configuration(&self, node: &str, status: &[u8]) -> Result<(), StateError> {
+        // An agent that is just starting says nothing.
+        let Ok(said) = serde_json::from_slice::<Said>(status) else { return Ok(()) };
+        self.configurations.known().has.insert(node.to_owned(), said.configuration.clone());
+        self.bring(node, &said.configuration).await?;
+        if !said.configuration_refused.is_empty() {
+            // It had taken it, and cannot use it any more since it was started anew.
+            self.note_once(node, &said.configuration_refused);
+        }
+        Ok(())
+    }
+
+    fn note_once(&self, node: &str, why: &str) {
+        let key = format!("note of {node}");
+        let told = (why.to_owned(), ConfiguredState::Refused);
+        if self.configurations.known().answered.insert(key, told.clone()) != Some(told) {
+            self.note(&format!("node {node} does not use what was rolled out any more: {why}"));
+        }
+    }
+
+    async fn bring(&self, node: &str, has: &str) -> Result<(), StateError> {
+        let Some(name) = self.state.node_name(node).await? else { return Ok(()) };
+        let wanted = {
+            let mut known = self.configurations.known();
+            let wanted = known.in_force.iter().find(|version| version.is_for(&name)).cloned();
+            let wanted_name = wanted.as_ref().map_or("", |wanted| wanted.name.as_str());
+            let answered =
+                known.answered.get(node).filter(|(to, _)| to == wanted_name).map(|(_, state)| *state);
+            match answered {
+                Some(ConfiguredState::Applied) if has == wanted_name => return Ok(()),
+                Some(ConfiguredState::Refused) => return Ok(()),
+                _ if has == wanted_name => None,
+                _ if !known.asked.insert(node.to_owned()) => return Ok(()),
+                _ => Some(wanted),
+            }
+        };
+        let Some(wanted) = wanted else {
+            return self.answered(node, has, ConfiguredState::Applied, "").await;
+        };
+        let (hub, node) = (self.clone(), node.to_owned());
+        tokio::spawn(async move {
+            let done = hub.send_configuration(&node, wanted.as_ref()).await;
+            hub.configurations.known().asked.remove(&node);
+            if let Err(error) = done {
+                hub.note(&format!("node {node} could not be told what to judge by: {error}"));
+            }
+        });
+        Ok(())
+    }
+
+    async fn send_configuration(&self, node: &str, wanted: Option<&InForce>) -> Result<(), StateError> {
+        let name = wanted.map_or("", |wanted| wanted.name.as_str());
+        let texts = match wanted {
+            Some(wanted) => self.state.configuration_texts(wanted.version).await?,
+            None => Texts { rules: String::new(), policy: String::new(), responses: String::new() },
+        };
+        let question = question(name, &texts, false).to_string().into_bytes();
+        // Whoever does not answer is asked again when it is heard of.
+        let Ok(answer) = self.desk.ask(node, question, PATIENCE).await else { return Ok(()) };
+        match refusal(&answer) {
+            None => {
+                self.configurations.known().has.insert(node.to_owned(), name.to_owned());
+                self.answered(node, name, ConfiguredState::Applied, "").await
+            }
+            Some(why) => self.answered(node, name, ConfiguredState::Refused, &why).await,
+        }
+    }
+
+    async fn answered(
+        &self,
+        node: &str,
+        name: &str,
+        state: ConfiguredState,
+        why: &str,
+    ) -> Result<(), StateError> {
+        self.state.configured(node, name, state, why, self.now()).await?;
+        self.configurations.known().answered.insert(node.to_owned(), (name.to_owned(), state));
+        if state == ConfiguredState::Refused {
+            self.note(&format!("node {node} refuses {name}: {why}"));
+        }
+        self.live.tell(Topic::Configurations);
+        Ok(())
+    }
+
+    /// Whether agents could use it: asks up to three nodes that it would be for. What is wrong, who has read it, and how many rules there would be.
+    pub(crate) async fn try_configuration(
+        &self,
+        texts: &Texts,
+        is_for: impl Fn(&str) -> bool,
+    ) -> Result<(Vec<String>, Vec<String>, u64), StateError> {
+        let (mut problems, mut read_by, mut rules) = (Vec::new(), Vec::new(), 0);
+        let question = question("check", texts, true).to_string().into_bytes();
+        for node in self.desk.connected() {
+            let Some(name) = self.state.node_name(&node).await?.filter(|name| is_for(name)) else { continue };
+            let Ok(answer) = self.desk.ask(&node, question.clone(), PATIENCE).await else { continue };
+            match refusal(&answer) {
+                Some(why) => problems.push(format!("{name}: {why}")),
+                None => rules = number_of_rules(&answer),
+            }
+            read_by.push(name);
+            if read_by.len() == 3 {
+                break;
+            }
+        }
+        Ok((problems, read_by, rules))
+    }
+}
+
+fn question(name: &str, texts: &Texts, dry_run: bool) -> Value {
+    let Texts { rules, policy, responses } = texts;
+    json!({
+        "ask": "configure",
+        "configuration": {"name": name, "rules": rules, "policy": policy, "responses": responses},
+        "dry-run": dry_run,
+    })
+}
+
+/// Why an agent has refused; none if it has not.
+fn refusal(answer: &[u8]) -> Option<String> {
+    let answer: Value = match serde_json::from_slice(answer) {
+        Ok(answer) => answer,
+        Err(error) => return Some(format!("its answer is not understood: {error}")),
+    };
+    let why = answer.get("error")?.as_str().unwrap_or("it gives no reason");
+    if why.contains("unknown variant `configure`") {
+        return Some("its agent is older than roll-outs: upgrade it".to_owned());
+    }
+    Some(why.char_indices().take_while(|(at, _)| *at < MAX_WHY).map(|(_, c)| c).collect())
+}
+
+fn number_of_rules(answer: &[u8]) -> u64 {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    answer["done"]["rules"].as_u64().unwrap_or(0)
+}
