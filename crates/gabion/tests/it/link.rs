@@ -423,7 +423,7 @@ fn an_agent_tells_its_hub_of_a_container_and_scans_it() {
     let rootfs = bundle(home.path(), &name, "start", "").join("rootfs");
     fs::create_dir_all(rootfs.join("lib/apk/db")).expect("makes");
     fs::write(rootfs.join("etc/os-release"), "ID=alpine\nVERSION_ID=3.20.0\n").expect("writes");
-    fs::write(rootfs.join("lib/apk/db/installed"), "P:musl\nV:1.2.5-r0\nA:x86_64\n\n").expect("writes");
+    fs::write(rootfs.join("lib/apk/db/installed"), "P:musl\nV:1.2.5-r0\nA:x86_64\nF:bin\nR:busybox\n\n").expect("writes");
     let script = "/bin/cp /bin/busybox /tmp/cat; /tmp/cat /etc/hosts; exec /bin/busybox sleep 600";
     fs::write(rootfs.join("bin/start"), format!("#!/bin/sh\n{script}\n")).expect("writes");
     let _running = Running::again(home.path(), &name);
@@ -451,7 +451,11 @@ fn an_agent_tells_its_hub_of_a_container_and_scans_it() {
     hub.until("the report", |kept| kept.reports.contains_key("image"));
     let report = hub.memory.kept().reports["image"].clone().expect("a report");
     let report: Value = serde_json::from_slice(&report).expect("JSON");
-    assert!(report["packages"].to_string().contains("musl"), "{report}");
+    let musl = report["packages"].as_array().expect("packages").iter().find(|one| one["name"] == "musl");
+    assert_eq!(musl.expect("a package")["facts"], json!([["loadable", "bin/busybox"]]), "{report}");
+    hub.until("what is loaded", |kept| {
+        kept.loaded.get(&container.id).is_some_and(|files| files.contains("bin/busybox"))
+    });
 
     // The link dies with its agent, however that ends.
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", agent.pid())).expect("reads");

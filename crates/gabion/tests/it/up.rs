@@ -150,6 +150,10 @@ fn a_base_image_is_followed_from_its_finding_to_verified_in_production() {
     let (of_base, of_own) = ("CVE-2023-38545", "CVE-2021-44228");
     up.until("findings", || up.state("demo/shop-web", of_base).as_deref() == Some("open"));
     assert_eq!(up.state("demo/shop-web", of_own).as_deref(), Some("open"));
+    // The shop has its archive open, and nothing that runs uses curl.
+    let loaded = || up.items("/findings?repository=demo/shop-web&loaded=true");
+    up.until("what is loaded", || loaded().iter().any(|finding| finding["rule"] == of_own));
+    assert!(loaded().iter().all(|finding| finding["rule"] != of_base));
 
     // One incident over two containers, with its origin, and the way there by name.
     let incident = || {
