@@ -4,7 +4,7 @@
 //!   agents ══ gRPC, mutual TLS ══► agents ──► inbox ─┬─► store::state ──► api ──► console, programs
 //!                                                    ├─► store::events ─┘  ▲
 //!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
-//!                                                         jobs: what time alone changes
+//!                      jobs: what time alone changes      sinks: what came, to other systems
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -25,6 +25,7 @@ mod live;
 mod matcher;
 mod names;
 mod serve;
+mod sinks;
 mod tree;
 
 pub use api::openapi;
@@ -82,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
     pub(crate) trees: tree::Trees,
+    pub(crate) sinks: sinks::Sinks,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

@@ -7,6 +7,7 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
+    sinks::{self, Sinks},
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -117,6 +118,7 @@ impl Running {
             names: Names::default(),
             access: access::Access::new()?,
             trees: Trees::default(),
+            sinks: Sinks::default(),
             searches: Semaphore::new(SEARCHES),
             settings,
         }));
@@ -135,6 +137,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             jobs::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            sinks::run(hub).await;
             Ok(())
         });
         Ok(running)

@@ -4,6 +4,7 @@ mod access;
 mod life;
 mod lists;
 mod server;
+mod sinks;
 
 use super::{NewContainer, Paging, Scope, State};
 use gabion_api::rest::{Millis, Page};
