@@ -69,8 +69,8 @@ pub(crate) async fn run(hub: Hub) {
             Ok(stored) => {
                 let key = |sink: &StoredSink| (sink.name.clone(), sink.version);
                 workers.retain(|one, worker| {
-                    let stays = !worker.is_finished()
-                        && stored.iter().any(|sink| key(sink) == *one && !sink.paused);
+                    let stays =
+                        !worker.is_finished() && stored.iter().any(|sink| key(sink) == *one && !sink.paused);
                     if !stays {
                         worker.abort();
                     }
@@ -134,8 +134,7 @@ async fn work(hub: &Hub, stored: StoredSink) {
             is_failing: false,
         },
         Err(error) => {
-            let kept =
-                hub.state.sink_failed(&name, stored.version, &error.to_string(), hub.now()).await;
+            let kept = hub.state.sink_failed(&name, stored.version, &error.to_string(), hub.now()).await;
             hub.note(&format!("the sink {name} cannot be used: {error}"));
             drop(kept);
             // Until it is changed.

@@ -110,8 +110,12 @@ fn category(record: &Record) -> (&'static str, &'static [&'static str]) {
             "execve" | "execveat" | "clone" | "fork" | "procexit" => {
                 ("process", if action == "procexit" { &["end"] } else { &["start"] })
             }
-            "connect" | "accept" | "accept4" | "dns" | "sendto" | "bind" | "listen" => ("network", &["connection"]),
-            _ if action.starts_with("open") || record.field("fd.typechar") == Some("f") => ("file", &["access"]),
+            "connect" | "accept" | "accept4" | "dns" | "sendto" | "bind" | "listen" => {
+                ("network", &["connection"])
+            }
+            _ if action.starts_with("open") || record.field("fd.typechar") == Some("f") => {
+                ("file", &["access"])
+            }
             "alert" => ("intrusion_detection", &["info"]),
             _ => ("host", &["info"]),
         },
@@ -123,10 +127,12 @@ fn container(record: &Record) -> Value {
     let image = record.image_name();
     let (name, tag) = match &image {
         // A colon behind the last slash; one before it is of a port.
-        Some(image) => match image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/') && !image.contains('@')) {
-            Some((name, tag)) => (Some(name.to_owned()), Some(vec![tag.to_owned()])),
-            None => (Some(image.clone()), None),
-        },
+        Some(image) => {
+            match image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/') && !image.contains('@')) {
+                Some((name, tag)) => (Some(name.to_owned()), Some(vec![tag.to_owned()])),
+                None => (Some(image.clone()), None),
+            }
+        }
         None => (None, None),
     };
     json!({"id": id, "name": record.container, "image": {"name": name, "tag": tag}})
@@ -192,7 +198,8 @@ pub(crate) fn mappings() -> Value {
     properties.insert("@timestamp".to_owned(), json!({"type": "date"}));
     properties.insert("message".to_owned(), json!({"type": "text"}));
     properties.insert("event".to_owned(), json!({"properties": {"severity": number("long")}}));
-    let pid = json!({"properties": {"pid": number("long"), "parent": {"properties": {"pid": number("long")}}}});
+    let pid =
+        json!({"properties": {"pid": number("long"), "parent": {"properties": {"pid": number("long")}}}});
     properties.insert("process".to_owned(), pid);
     let peer = json!({"properties": {"ip": {"type": "ip"}, "port": number("long")}});
     properties.insert("source".to_owned(), peer.clone());

@@ -34,14 +34,20 @@ impl File {
         let file = self.clone();
         match tokio::task::spawn_blocking(move || file.append(&bytes)).await {
             Ok(Ok(())) => Whole::Taken,
-            Ok(Err(error)) => Whole::Again(format!("{} cannot be written: {error}", self.path(0).display()), None),
+            Ok(Err(error)) => {
+                Whole::Again(format!("{} cannot be written: {error}", self.path(0).display()), None)
+            }
             Err(error) => Whole::Again(error.to_string(), None),
         }
     }
 
     /// The file, or one that was put aside.
     fn path(&self, number: u32) -> PathBuf {
-        let name = if number == 0 { format!("{}.jsonl", self.name) } else { format!("{}.jsonl.{number}", self.name) };
+        let name = if number == 0 {
+            format!("{}.jsonl", self.name)
+        } else {
+            format!("{}.jsonl.{number}", self.name)
+        };
         self.directory.join(name)
     }
 
@@ -123,7 +129,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = File::new(directory.path(), "all", 12, 2);
         file.append(b"one\n").expect("writes");
-        fs::OpenOptions::new().append(true).open(file.path(0)).expect("opens").write_all(b"tor").expect("writes");
+        fs::OpenOptions::new()
+            .append(true)
+            .open(file.path(0))
+            .expect("opens")
+            .write_all(b"tor")
+            .expect("writes");
         file.append(b"two\n").expect("writes");
         assert_eq!(lines(&file.path(0)), ["one", "two"]);
         for line in ["three\n", "four\n", "five\n", "sixsixsix\n", "seven\n"] {

@@ -63,14 +63,23 @@ impl Client {
     ) -> Result<Answer, String> {
         let mut url = self.url.clone();
         url.set_query(None);
-        url.path_segments_mut().map_err(|()| "the address has no path".to_owned())?.pop_if_empty().extend(path);
+        url.path_segments_mut()
+            .map_err(|()| "the address has no path".to_owned())?
+            .pop_if_empty()
+            .extend(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
         self.ask(method, url, headers, body).await
     }
 
-    async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
+    async fn ask(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
         let request = self.client.request(method, url).headers(headers).body(body);
         let mut response = request.send().await.map_err(|error| reason(&error))?;
         let (status, wait) = (response.status(), retry_after(&response));

@@ -98,7 +98,9 @@ impl Sink {
         let transport = match target {
             SinkTarget::OpenSearch { url, index, data_stream, user, authorities } => {
                 let authentication = match (user, secret) {
-                    (Some(user), secret) => search::Authentication::Basic(user.clone(), secret.unwrap_or_default()),
+                    (Some(user), secret) => {
+                        search::Authentication::Basic(user.clone(), secret.unwrap_or_default())
+                    }
                     (None, Some(key)) => search::Authentication::ApiKey(key),
                     (None, None) => search::Authentication::None,
                 };
@@ -111,11 +113,16 @@ impl Sink {
             SinkTarget::Syslog { address, authorities } => {
                 Transport::Syslog(syslog::Syslog::new(address, authorities.as_deref())?)
             }
-            SinkTarget::Webhook { url, authorities } => {
-                Transport::Webhook(webhook::Webhook::new(http::Client::new(url, authorities.as_deref())?, secret))
+            SinkTarget::Webhook { url, authorities } => Transport::Webhook(webhook::Webhook::new(
+                http::Client::new(url, authorities.as_deref())?,
+                secret,
+            )),
+            SinkTarget::Slack {} => {
+                Transport::Chat(chat::Chat::new(chat::Form::Slack, secret.as_deref(), None)?)
             }
-            SinkTarget::Slack {} => Transport::Chat(chat::Chat::new(chat::Form::Slack, secret.as_deref(), None)?),
-            SinkTarget::Teams {} => Transport::Chat(chat::Chat::new(chat::Form::Teams, secret.as_deref(), None)?),
+            SinkTarget::Teams {} => {
+                Transport::Chat(chat::Chat::new(chat::Form::Teams, secret.as_deref(), None)?)
+            }
             SinkTarget::PagerDuty { url } => {
                 Transport::Chat(chat::Chat::new(chat::Form::PagerDuty, secret.as_deref(), url.as_deref())?)
             }

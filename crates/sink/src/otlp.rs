@@ -7,8 +7,8 @@ use crate::{
 };
 use gabion_api::{
     otlp::{
-        AnyValue, ArrayValue, ExportLogsServiceRequest, ExportLogsServiceResponse, InstrumentationScope, KeyValue,
-        LogRecord, Message, Resource, ResourceLogs, ScopeLogs, Status, any_value::Value,
+        AnyValue, ArrayValue, ExportLogsServiceRequest, ExportLogsServiceResponse, InstrumentationScope,
+        KeyValue, LogRecord, Message, Resource, ResourceLogs, ScopeLogs, Status, any_value::Value,
     },
     rest::{Millis, Severity},
 };
@@ -54,9 +54,10 @@ impl Otlp {
         }
         match ExportLogsServiceResponse::decode(answer.body.as_slice()) {
             Ok(response) => match response.partial_success {
-                Some(part) if part.rejected_log_records > 0 => {
-                    Whole::TakenBut(part.rejected_log_records.unsigned_abs(), line(&part.error_message, MAX_REASON))
-                }
+                Some(part) if part.rejected_log_records > 0 => Whole::TakenBut(
+                    part.rejected_log_records.unsigned_abs(),
+                    line(&part.error_message, MAX_REASON),
+                ),
                 Some(_) | None => Whole::Taken,
             },
             Err(_) => Whole::Again(
@@ -82,7 +83,8 @@ fn request(records: &[Record], now: Millis) -> ExportLogsServiceRequest {
         attributes.text("service.version", Some(env!("CARGO_PKG_VERSION")));
         attributes.text("host.id", node.map(|(id, _)| id.as_str()));
         attributes.text("host.name", node.map(|(_, name)| name.as_str()));
-        let scope = InstrumentationScope { name: "gabion".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let scope =
+            InstrumentationScope { name: "gabion".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         ResourceLogs {
             resource: Some(Resource { attributes: attributes.0 }),
             scope_logs: vec![ScopeLogs { scope: Some(scope), log_records }],
@@ -136,7 +138,8 @@ fn log_record(record: &Record, now: Millis) -> LogRecord {
     attributes.list("gabion.techniques", &record.techniques);
     attributes.list("gabion.tactics", &record.tactics);
     attributes.text("security_rule.name", record.rule.as_deref());
-    attributes.text("k8s.namespace.name", record.namespace.as_deref().or_else(|| record.field("k8s.ns.name")));
+    attributes
+        .text("k8s.namespace.name", record.namespace.as_deref().or_else(|| record.field("k8s.ns.name")));
     attributes.text("k8s.pod.name", record.field("k8s.pod.name"));
     attributes.text("container.id", record.field("container.id").filter(|id| *id != "host"));
     attributes.text("container.name", record.container.as_deref());
@@ -145,7 +148,10 @@ fn log_record(record: &Record, now: Millis) -> LogRecord {
     attributes.number("process.parent_pid", record.number("proc.ppid"));
     attributes.text("process.executable.path", record.field("proc.exepath").or(record.program.as_deref()));
     attributes.text("process.command_line", record.field("proc.cmdline"));
-    attributes.text("user.name", record.user.as_ref().map(|(name, _)| name.as_str()).or_else(|| record.field("user.name")));
+    attributes.text(
+        "user.name",
+        record.user.as_ref().map(|(name, _)| name.as_str()).or_else(|| record.field("user.name")),
+    );
     attributes.text("client.address", record.user.as_ref().map(|(_, from)| from.as_str()));
     for (name, value) in &record.fields {
         attributes.text(&format!("gabion.fields.{name}"), Some(value));

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 /// Bytes of a reason that are told.
 const MAX_REASON: usize = 300;
 /// What of an answer is needed.
-const FILTER: &str = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
+const FILTER: &str =
+    "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
 
 /// How it knows us.
 pub(crate) enum Authentication {
@@ -38,7 +39,12 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(client: Client, index: &str, data_stream: bool, authentication: Authentication) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        index: &str,
+        data_stream: bool,
+        authentication: Authentication,
+    ) -> Self {
         Self { client, index: index.to_owned(), data_stream, authentication, is_there: false }
     }
 
@@ -51,7 +57,8 @@ impl Search {
         }
         let body = self.body(records);
         let query = [("filter_path", FILTER)];
-        let asked = self.ask(Method::POST, &[&self.index, "_bulk"], &query, "application/x-ndjson", body).await;
+        let asked =
+            self.ask(Method::POST, &[&self.index, "_bulk"], &query, "application/x-ndjson", body).await;
         let answer = match asked {
             Ok(answer) => answer,
             Err(why) => return Whole::Again(why, None),
@@ -85,7 +92,10 @@ impl Search {
     /// Makes the data stream or the index, if it is not there.
     async fn prepare(&self) -> Result<(), Whole> {
         let again = |why| Whole::Again(why, None);
-        let found = self.ask(Method::HEAD, &[&self.index], &[], "application/json", Vec::new()).await.map_err(again)?;
+        let found = self
+            .ask(Method::HEAD, &[&self.index], &[], "application/json", Vec::new())
+            .await
+            .map_err(again)?;
         match found.status {
             StatusCode::NOT_FOUND => {}
             // Who may write may not look, perhaps. What is wrong is told by what is written.
@@ -129,11 +139,14 @@ impl Search {
         }
         let value = match &self.authentication {
             Authentication::None => None,
-            Authentication::Basic(user, password) => Some(format!("Basic {}", base64(&format!("{user}:{password}")))),
+            Authentication::Basic(user, password) => {
+                Some(format!("Basic {}", base64(&format!("{user}:{password}"))))
+            }
             Authentication::ApiKey(key) => Some(format!("ApiKey {key}")),
         };
         if let Some(value) = value {
-            let mut value = HeaderValue::try_from(value).map_err(|_| "the secret is no text of a header".to_owned())?;
+            let mut value =
+                HeaderValue::try_from(value).map_err(|_| "the secret is no text of a header".to_owned())?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
@@ -165,7 +178,10 @@ fn each(answer: &Answer, many: usize) -> Whole {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let caused = text(&error["caused_by"]["reason"]);
         let cause = if caused.is_empty() { String::new() } else { format!(" ({caused})") };
-        let why = line(&format!("{status} {}: {}{cause}", text(&error["type"]), text(&error["reason"])), MAX_REASON);
+        let why = line(
+            &format!("{status} {}: {}{cause}", text(&error["type"]), text(&error["reason"])),
+            MAX_REASON,
+        );
         match status {
             // 409: this state or a newer one is there already.
             200 | 201 | 409 => Verdict::Taken,

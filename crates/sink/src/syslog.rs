@@ -98,10 +98,7 @@ impl Syslog {
             // Says that this is the end, and ends our direction.
             stream.shutdown().await
         };
-        timeout(WRITE, written)
-            .await
-            .map_err(late("writing"))?
-            .map_err(said("the connection broke"))?;
+        timeout(WRITE, written).await.map_err(late("writing"))?.map_err(said("the connection broke"))?;
         let mut buffer = [0; 1024];
         let mut read = 0;
         let end = async {
@@ -118,7 +115,9 @@ impl Syslog {
         };
         timeout(READ, end)
             .await
-            .map_err(|_| "it has not ended the connection, so it is not known whether it has read all".to_owned())?
+            .map_err(|_| {
+                "it has not ended the connection, so it is not known whether it has read all".to_owned()
+            })?
             .map_err(said("the connection broke before it has read all"))
     }
 }
@@ -210,7 +209,12 @@ mod tests {
         };
         let message = String::from_utf8(message(&record)).expect("UTF-8");
         assert!(message.len() <= MAX_MESSAGE, "{}", message.len());
-        assert!(message.starts_with("<38>1 1970-01-01T00:00:00.000Z db_1 gabion - alert [gabion@32473 id=\"a\\\"\\]\\\\\" "), "{message}");
+        assert!(
+            message.starts_with(
+                "<38>1 1970-01-01T00:00:00.000Z db_1 gabion - alert [gabion@32473 id=\"a\\\"\\]\\\\\" "
+            ),
+            "{message}"
+        );
         assert!(message.contains("] \u{feff}first second é"));
         assert!(!message.contains('\n'));
     }

@@ -29,8 +29,13 @@ pub(crate) fn wrong(what: &'static str, why: impl Into<String>) -> SinkError {
 
 /// The server of a target, without anything secret: `https://search.example:9200`. An error if the target makes no sense.
 pub fn place(target: &SinkTarget, secret: Option<&str>) -> Result<String, SinkError> {
-    if secret.is_some_and(|secret| secret.is_empty() || secret.len() > MAX_TEXT || secret.chars().any(char::is_control)) {
-        return Err(wrong("secret", format!("it is empty, longer than {MAX_TEXT} bytes, or has control characters")));
+    if secret.is_some_and(|secret| {
+        secret.is_empty() || secret.len() > MAX_TEXT || secret.chars().any(char::is_control)
+    }) {
+        return Err(wrong(
+            "secret",
+            format!("it is empty, longer than {MAX_TEXT} bytes, or has control characters"),
+        ));
     }
     let none = |what: &str| match secret {
         Some(_) => Err(wrong("secret", format!("{what} has none"))),
@@ -40,10 +45,20 @@ pub fn place(target: &SinkTarget, secret: Option<&str>) -> Result<String, SinkEr
         SinkTarget::OpenSearch { url, index, user, authorities, .. } => {
             certificates(authorities.as_deref())?;
             let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-            if index.is_empty() || index.len() > 200 || index.starts_with(['-', '_', '.']) || !index.chars().all(is_good) {
-                return Err(wrong("index", "it has lower-case letters, digits, `-`, `_` and `.`, and begins with none of these three"));
+            if index.is_empty()
+                || index.len() > 200
+                || index.starts_with(['-', '_', '.'])
+                || !index.chars().all(is_good)
+            {
+                return Err(wrong(
+                    "index",
+                    "it has lower-case letters, digits, `-`, `_` and `.`, and begins with none of these three",
+                ));
             }
-            if user.as_ref().is_some_and(|user| user.is_empty() || user.len() > MAX_TEXT || user.contains(':')) {
+            if user
+                .as_ref()
+                .is_some_and(|user| user.is_empty() || user.len() > MAX_TEXT || user.contains(':'))
+            {
                 return Err(wrong("user", "it is empty, too long, or has a colon"));
             }
             Ok(server(&url_of("url", url)?))
@@ -137,7 +152,10 @@ mod tests {
     fn a_place_tells_nothing_secret() {
         let told = |target: &SinkTarget, secret| place(target, secret).expect("makes sense");
         assert_eq!(told(&webhook("https://hooks.example/a/b?token=c"), Some("key")), "https://hooks.example");
-        assert_eq!(told(&SinkTarget::Slack {}, Some("https://hooks.slack.example/services/T/B/x")), "https://hooks.slack.example");
+        assert_eq!(
+            told(&SinkTarget::Slack {}, Some("https://hooks.slack.example/services/T/B/x")),
+            "https://hooks.slack.example"
+        );
         assert_eq!(told(&SinkTarget::PagerDuty { url: None }, Some("key")), "https://events.pagerduty.com");
         let syslog = SinkTarget::Syslog { address: "[::1]:6514".to_owned(), authorities: None };
         assert_eq!(told(&syslog, None), "[::1]:6514");

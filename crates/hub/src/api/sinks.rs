@@ -99,7 +99,9 @@ pub(crate) async fn change_sink(
     let was = gabion_sink::place(&before.target, before.secret.as_deref());
     if new.secret.is_none() && before.secret.is_some() && was.as_ref() != Ok(&place) {
         // Else whoever may change the address is told the secret, by their own server.
-        return Err(ApiError::Bad("secret: the server is another, so the secret has to be given again".to_owned()));
+        return Err(ApiError::Bad(
+            "secret: the server is another, so the secret has to be given again".to_owned(),
+        ));
     }
     hub.state.change_sink(&new, &place).await?;
     hub.sinks.changed();

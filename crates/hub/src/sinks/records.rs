@@ -63,8 +63,19 @@ fn of_alert(number: u64, alert: Alert, names: &Names) -> Record {
 }
 
 fn of_incident(number: u64, incident: Incident, names: &Names) -> Record {
-    let Incident { id, title, severity, began: _, updated, nodes, containers, tactics, techniques, alerts, state } =
-        incident;
+    let Incident {
+        id,
+        title,
+        severity,
+        began: _,
+        updated,
+        nodes,
+        containers,
+        tactics,
+        techniques,
+        alerts,
+        state,
+    } = incident;
     let place = if containers.is_empty() { String::new() } else { format!(" in {}", containers.join(", ")) };
     Record {
         version: number,

@@ -53,7 +53,8 @@ fn a_sink_that_refuses_everything_loses_one_record_after_some_tries_and_not_all(
 #[test]
 fn what_a_server_does_not_name_is_counted_once() {
     let (mut rest, mut moved, mut tries) = (records(3), Moved::default(), 0);
-    let said = Outcome { refused_among: Some((1, "too old".to_owned())), ..outcome(&vec![Verdict::Taken; 3]) };
+    let said =
+        Outcome { refused_among: Some((1, "too old".to_owned())), ..outcome(&vec![Verdict::Taken; 3]) };
     sorted(said, &mut rest, &mut moved, &mut tries);
     assert_eq!((moved.sent, moved.refused, rest.len()), (2, 1, 0));
 }

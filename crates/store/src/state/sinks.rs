@@ -304,14 +304,17 @@ impl State {
             query.bind(from).bind(to).push(order).bind(limit).all(&self.pool)
         };
         if wanted.contains(&SinkRecords::Alerts) {
-            let query = q("SELECT * FROM alert WHERE severity >= ? AND arrived > ? AND arrived <= ?").bind(rank(least));
+            let query = q("SELECT * FROM alert WHERE severity >= ? AND arrived > ? AND arrived <= ?")
+                .bind(rank(least));
             for row in rest(query, " ORDER BY arrived LIMIT ?").await? {
                 arrivals.records.push((row.count("arrived")?, Arrived::Alert(alerts::read(&row)?)));
             }
         }
         if wanted.contains(&SinkRecords::Incidents) {
             let query = q("SELECT ").push(incidents::LIST.columns);
-            let query = query.push(" FROM incident WHERE severity >= ? AND arrived > ? AND arrived <= ?").bind(rank(least));
+            let query = query
+                .push(" FROM incident WHERE severity >= ? AND arrived > ? AND arrived <= ?")
+                .bind(rank(least));
             for row in rest(query, " ORDER BY arrived LIMIT ?").await? {
                 arrivals.records.push((row.count("arrived")?, Arrived::Incident(incidents::read(&row)?)));
             }

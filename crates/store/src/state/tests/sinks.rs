@@ -1,7 +1,9 @@
 //! How far sinks have got, and what they have lost.
 
 use super::{super::*, *};
-use gabion_api::rest::{AuditEntry, IncidentState, NewSink, Severity as Level, SinkRecords, SinkState, SinkTarget};
+use gabion_api::rest::{
+    AuditEntry, IncidentState, NewSink, Severity as Level, SinkRecords, SinkState, SinkTarget,
+};
 
 const EVERYTHING: [SinkRecords; 3] = [SinkRecords::Alerts, SinkRecords::Incidents, SinkRecords::Audit];
 
@@ -94,7 +96,8 @@ fn records_come_in_the_order_in_which_they_changed_last() {
         let bad = state.arrived(before, &EVERYTHING, Level::High, 100).await.expect("asked");
         assert_eq!(names(&bad), ["b x1", "i Open", "u1"], "the audit log has no severity");
         state.change_incident("n1-7", IncidentState::Closed, &ALL, T0).await.expect("changed");
-        let closed = state.arrived(all.to, &[SinkRecords::Incidents], Level::Unknown, 9).await.expect("asked");
+        let closed =
+            state.arrived(all.to, &[SinkRecords::Incidents], Level::Unknown, 9).await.expect("asked");
         assert_eq!(names(&closed), ["i Closed"]);
     });
 }
@@ -104,7 +107,16 @@ fn a_sink_has_what_comes_after_it_was_made_and_is_told_what_it_lost() {
     on_both(|state| async move {
         node(&state, "n1").await;
         state.keep_alerts("n1", &[alert(1, "before", "Critical", T0)], T0).await.expect("kept");
-        state.add_sink(&sink("s", &[SinkRecords::Alerts], Level::Medium), "https://hooks.example", "ann", 40, T0).await.expect("made");
+        state
+            .add_sink(
+                &sink("s", &[SinkRecords::Alerts], Level::Medium),
+                "https://hooks.example",
+                "ann",
+                40,
+                T0,
+            )
+            .await
+            .expect("made");
         let again = state.add_sink(&sink("s", &[SinkRecords::Alerts], Level::Low), "x", "ann", 40, T0).await;
         assert!(matches!(again, Err(StateError::Refused(_))));
         let quiet = sink("quiet", &[SinkRecords::Audit, SinkRecords::Events], Level::Unknown);
@@ -155,7 +167,10 @@ fn what_was_sent_to_another_sink_moves_none() {
         state.add_sink(&new, "https://hooks.example", "ann", 0, T0).await.expect("made");
         let old = state.stored_sink("s").await.expect("is there");
         let moved = Moved { state_at: 1000, sent: 5, ..Moved::default() };
-        state.change_sink(&NewSink { paused: true, secret: None, ..new.clone() }, "https://hooks.example").await.expect("changed");
+        state
+            .change_sink(&NewSink { paused: true, secret: None, ..new.clone() }, "https://hooks.example")
+            .await
+            .expect("changed");
         assert!(!state.sink_moved("s", old.version, &moved, T0).await.expect("asked"));
         assert!(!state.sink_failed("s", old.version, "x", T0).await.expect("asked"));
         let now = state.stored_sink("s").await.expect("is there");
@@ -165,7 +180,14 @@ fn what_was_sent_to_another_sink_moves_none() {
         assert!(matches!(state.remove_sink("s").await, Err(StateError::Absent { .. })));
         state.add_sink(&new, "https://hooks.example", "ann", 0, T0 + 1).await.expect("made");
         assert!(!state.sink_moved("s", now.version, &moved, T0).await.expect("asked"));
-        let all = all(|paging| { let state = state.clone(); async move { state.sinks(&paging, 0).await } }, "").await;
+        let all = all(
+            |paging| {
+                let state = state.clone();
+                async move { state.sinks(&paging, 0).await }
+            },
+            "",
+        )
+        .await;
         assert_eq!(all.len(), 1);
     });
 }
@@ -190,7 +212,8 @@ fn no_number_is_seen_before_one_that_is_smaller() {
         let reading = async {
             loop {
                 let was_done = is_done.get();
-                let page = state.arrived(from, &[SinkRecords::Audit], Level::Unknown, 7).await.expect("asked");
+                let page =
+                    state.arrived(from, &[SinkRecords::Audit], Level::Unknown, 7).await.expect("asked");
                 if was_done && page.records.is_empty() {
                     break;
                 }
