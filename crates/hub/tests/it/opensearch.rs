@@ -143,7 +143,7 @@ fn start() -> Option<Server> {
             break format!("http://{}", address.expect("an address"));
         }
         assert!(began.elapsed() < START, "OpenSearch does not start:\n{text}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(100));
     };
     Some(Server { url, _directory: directory })
 }
