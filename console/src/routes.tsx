@@ -59,6 +59,7 @@ export const routes: RouteObject[] = [
           { path: '/baselines/:id', lazy: () => import('./pages/Baseline') },
           { path: '/settings/users', lazy: () => import('./pages/Users') },
           { path: '/settings/tokens', lazy: () => import('./pages/Tokens') },
+          { path: '/settings/sinks', lazy: () => import('./pages/Sinks') },
           { path: '/settings/audit', lazy: () => import('./pages/Audit') },
           { path: '/settings', element: <Navigate to="/settings/users" replace /> },
           { path: '*', element: <Lost /> },

@@ -40,6 +40,7 @@ const PAGES = [
   ['baselines', '/baselines', 'a[href^="/baselines/"]', 'baseline'],
   ['users', '/settings/users'],
   ['tokens', '/settings/tokens'],
+  ['sinks', '/settings/sinks'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],
 ]

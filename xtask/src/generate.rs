@@ -36,7 +36,8 @@ pub(crate) fn starter() -> anyhow::Result<()> {
 }
 
 /// Whose definitions: the folder, the file that includes what is made of them, and whether Gabion is the server.
-const OF: [(&str, &str, bool); 2] = [("containerd", "mod.rs", false), ("gabion", "gabion.rs", true)];
+const OF: [(&str, &str, bool); 3] =
+    [("containerd", "mod.rs", false), ("gabion", "gabion.rs", true), ("otlp", "otlp.rs", false)];
 
 fn write(proto: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;

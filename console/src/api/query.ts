@@ -35,7 +35,7 @@ export function useGet<T>(topics: readonly Topic[], path: string | undefined, pa
 }
 
 interface Change<Body, Answer> {
-  method: 'POST' | 'PATCH' | 'DELETE'
+  method: 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   path: string | ((body: Body) => string)
   /** What is said when it is done. */
   done?: string | ((answer: Answer, body: Body) => string)

@@ -898,6 +898,21 @@ export interface components {
             /** @description To whom. */
             target: components["schemas"]["ResponseTarget"];
         };
+        /** @description A sink to be made, or what one is to be. */
+        NewSink: {
+            /** @description Alerts and incidents of this severity and above. */
+            least: components["schemas"]["Severity"];
+            /** @description Its name: 1 to 64 lower-case letters, digits and `-`. */
+            name: string;
+            /** @description Nothing is sent for the time being. */
+            paused?: boolean;
+            /** @description Which records. */
+            records: components["schemas"]["SinkRecords"][];
+            /** @description The secret; absent: as it was. It has to be sent again if records are to go to another server. */
+            secret?: string;
+            /** @description Where records go. */
+            target: components["schemas"]["SinkTarget"];
+        };
         /** @description A token to be made. */
         NewToken: {
             /**
@@ -1680,6 +1695,66 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Sink: {
+            /** @description What is on it. */
+            items: {
+                /** @description By whom. */
+                by: string;
+                /** @description When it was made. */
+                created: components["schemas"]["i64"];
+                /** @description What the last failure said. */
+                error?: string;
+                failing_since?: components["schemas"]["i64"];
+                /** @description It has a secret. */
+                has_secret: boolean;
+                /** @description Alerts and incidents of this severity and above. */
+                least: components["schemas"]["Severity"];
+                /**
+                 * Format: int64
+                 * @description Records that were deleted here, for their age or for want of room, before it took them: at most so many.
+                 */
+                lost: number;
+                /** @description Its name. */
+                name: string;
+                oldest_waiting?: components["schemas"]["i64"];
+                /** @description Nothing is sent for the time being. */
+                paused: boolean;
+                /** @description The server, without anything that is secret. */
+                place: string;
+                /** @description Which records. */
+                records: components["schemas"]["SinkRecords"][];
+                /** @description Why it refused the last of these. */
+                refusal?: string;
+                /**
+                 * Format: int64
+                 * @description Records that it refused for good.
+                 */
+                refused: number;
+                /**
+                 * Format: int64
+                 * @description Records that were taken.
+                 */
+                sent: number;
+                /** @description How it does. */
+                state: components["schemas"]["SinkState"];
+                taken?: components["schemas"]["i64"];
+                /** @description Where records go. */
+                target: components["schemas"]["SinkTarget"];
+                /**
+                 * Format: int64
+                 * @description Records that wait.
+                 */
+                waiting: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Token: {
             /** @description What is on it. */
             items: {
@@ -2009,6 +2084,133 @@ export interface components {
          * @enum {string}
          */
         Severity: "unknown" | "info" | "low" | "medium" | "high" | "critical";
+        /** @description A system that is handed what happens here. */
+        Sink: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            /** @description What the last failure said. */
+            error?: string;
+            failing_since?: components["schemas"]["i64"];
+            /** @description It has a secret. */
+            has_secret: boolean;
+            /** @description Alerts and incidents of this severity and above. */
+            least: components["schemas"]["Severity"];
+            /**
+             * Format: int64
+             * @description Records that were deleted here, for their age or for want of room, before it took them: at most so many.
+             */
+            lost: number;
+            /** @description Its name. */
+            name: string;
+            oldest_waiting?: components["schemas"]["i64"];
+            /** @description Nothing is sent for the time being. */
+            paused: boolean;
+            /** @description The server, without anything that is secret. */
+            place: string;
+            /** @description Which records. */
+            records: components["schemas"]["SinkRecords"][];
+            /** @description Why it refused the last of these. */
+            refusal?: string;
+            /**
+             * Format: int64
+             * @description Records that it refused for good.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Records that were taken.
+             */
+            sent: number;
+            /** @description How it does. */
+            state: components["schemas"]["SinkState"];
+            taken?: components["schemas"]["i64"];
+            /** @description Where records go. */
+            target: components["schemas"]["SinkTarget"];
+            /**
+             * Format: int64
+             * @description Records that wait.
+             */
+            waiting: number;
+        };
+        /**
+         * @description What a sink may be given.
+         * @enum {string}
+         */
+        SinkRecords: "alerts" | "incidents" | "audit" | "events";
+        /**
+         * @description How a sink does.
+         * @enum {string}
+         */
+        SinkState: "well" | "failing" | "paused";
+        /** @description Where records go. */
+        SinkTarget: {
+            /** @description Authorities that its certificate may be from, as PEM, beside those of the system. */
+            authorities?: string;
+            /** @description A data stream, to which each change of a record is added. Otherwise an index, in which a record is replaced. */
+            data_stream: boolean;
+            /** @description The data stream or index. */
+            index: string;
+            /** @enum {string} */
+            kind: "open-search";
+            /** @description Its address: `https://search.example:9200`. */
+            url: string;
+            /** @description The user. */
+            user?: string;
+        } | {
+            /** @description See `open-search`. */
+            authorities?: string;
+            /** @enum {string} */
+            kind: "otlp";
+            /** @description The whole address: `https://collector.example:4318/v1/logs`. */
+            url: string;
+        } | {
+            /** @description `syslog.example:6514`. */
+            address: string;
+            /** @description Authorities that its certificate must be from, as PEM; absent: those of the system. */
+            authorities?: string;
+            /** @enum {string} */
+            kind: "syslog";
+        } | {
+            /** @description See `open-search`. */
+            authorities?: string;
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description The address. */
+            url: string;
+        } | {
+            /** @enum {string} */
+            kind: "slack";
+        } | {
+            /** @enum {string} */
+            kind: "teams";
+        } | {
+            /** @enum {string} */
+            kind: "pager-duty";
+            /** @description The address of the Events API; absent: `https://events.pagerduty.com/v2/enqueue`. */
+            url?: string;
+        } | {
+            /**
+             * Format: int32
+             * @description So many that were put aside are kept.
+             */
+            keep: number;
+            /** @enum {string} */
+            kind: "file";
+            /**
+             * Format: int32
+             * @description It is put aside when it is so large, in MiB.
+             */
+            max_mib: number;
+        };
+        /** @description What a sink says to a record that was sent to try it. */
+        SinkTest: {
+            /** @description What it said. */
+            said: string;
+            /** @description It was taken. */
+            taken: boolean;
+        };
         /**
          * @description Where a finding is in its life.
          * @enum {string}

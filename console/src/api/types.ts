@@ -59,6 +59,7 @@ export type NewConfiguration = Schemas['NewConfiguration']
 export type NewException = Schemas['NewException']
 export type NewJoinToken = Schemas['NewJoinToken']
 export type NewPlan = Schemas['NewPlan']
+export type NewSink = Schemas['NewSink']
 export type NewToken = Schemas['NewToken']
 export type NewUser = Schemas['NewUser']
 export type Node = Schemas['Node']
@@ -82,6 +83,11 @@ export type Rollout = Schemas['Rollout']
 export type Rule = Schemas['Rule']
 export type ServiceMap = Schemas['ServiceMap']
 export type Severity = Schemas['Severity']
+export type Sink = Schemas['Sink']
+export type SinkRecords = Schemas['SinkRecords']
+export type SinkState = Schemas['SinkState']
+export type SinkTarget = Schemas['SinkTarget']
+export type SinkTest = Schemas['SinkTest']
 export type State = Schemas['State']
 export type StateChange = Schemas['StateChange']
 export type Step = Schemas['Step']
@@ -131,6 +137,9 @@ export const STATES = ['open', 'planned', 'fixed', 'rolling-out', 'verified', 'r
 export const EXCEPTION_KINDS = ['deferral', 'risk-acceptance', 'false-positive'] as const
 export const ALERT_STATES = ['new', 'seen', 'suppressed'] as const
 
+export const SINK_KINDS = ['open-search', 'otlp', 'syslog', 'webhook', 'slack', 'teams', 'pager-duty', 'file'] as const
+export const SINK_RECORDS = ['alerts', 'incidents', 'audit', 'events'] as const
+
 export const ACTIONS = ['isolate', 'freeze', 'kill-container', 'kill', 'kill-tree', 'evidence'] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -155,6 +164,8 @@ export type Agreed = [
   Agree<true, Same<State, (typeof STATES)[number]>>,
   Agree<true, Same<ExceptionKind, (typeof EXCEPTION_KINDS)[number]>>,
   Agree<true, Same<AlertState, (typeof ALERT_STATES)[number]>>,
+  Agree<true, Same<SinkTarget['kind'], (typeof SINK_KINDS)[number]>>,
+  Agree<true, Same<SinkRecords, (typeof SINK_RECORDS)[number]>>,
 ]
 
 // === the finding inside a scan report: schema/scan-report-1.0.schema.json, $defs/finding ===

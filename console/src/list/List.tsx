@@ -50,6 +50,8 @@ export interface ListProps<T> {
   /** Said above the list, about the answer. */
   note?: (page: Page<T>) => ReactNode
   limit?: number
+  /** How often it is asked for again, in milliseconds, where no topic says that it is another. */
+  every?: number
 }
 
 const NO_FILTERS: readonly Filter[] = []
@@ -65,6 +67,7 @@ export function List<T>(props: ListProps<T>) {
     initialPageParam: '',
     getNextPageParam: ({ next }) => next,
     placeholderData: keepPreviousData,
+    ...(props.every && { refetchInterval: props.every }),
     meta: { topics },
   })
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())

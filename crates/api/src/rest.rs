@@ -15,6 +15,7 @@ mod findings;
 mod inventory;
 mod overview;
 mod runtime;
+mod sinks;
 
 pub use access::{
     AuditEntry, JoinToken, Login, Me, NewJoinToken, NewToken, NewUser, PasswordChange, Role, Token, User,
@@ -40,6 +41,7 @@ pub use runtime::{
     IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
     ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
 };
+pub use sinks::{NewSink, Sink, SinkRecords, SinkState, SinkTarget, SinkTest};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -15,6 +15,7 @@ mod list;
 mod overview;
 mod responses;
 mod session;
+mod sinks;
 
 use crate::{
     Hub,
@@ -64,6 +65,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
         configurations::change_configuration, configurations::withdraw_configuration,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
+        sinks::sinks, sinks::sink, sinks::add_sink, sinks::change_sink, sinks::remove_sink, sinks::test_sink,
         admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security)
@@ -159,6 +161,9 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
+        .route("/sinks", get(sinks::sinks).post(sinks::add_sink))
+        .route("/sinks/{name}", get(sinks::sink).put(sinks::change_sink).delete(sinks::remove_sink))
+        .route("/sinks/{name}/test", post(sinks::test_sink))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
         .layer(from_fn_with_state(hub.clone(), known));

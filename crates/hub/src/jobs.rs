@@ -53,9 +53,7 @@ impl Hub {
         self.state.forget_containers(now - CONTAINERS).await?;
         self.state.forget_flows(now - FLOWS).await?;
         self.state.refresh_workloads(now).await?;
-        let events = std::sync::Arc::clone(&self.events);
-        tokio::task::spawn_blocking(move || events.sweep(now)).await??;
-        Ok(())
+        self.sweep_events(now).await
     }
 
     /// Matches all reports against the database as it is now.

@@ -4,7 +4,7 @@
 //!   agents ══ gRPC, mutual TLS ══► agents ──► inbox ─┬─► store::state ──► api ──► console, programs
 //!                                                    ├─► store::events ─┘  ▲
 //!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
-//!                                                         jobs: what time alone changes
+//!                      jobs: what time alone changes      sinks: what came, to other systems
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -26,6 +26,7 @@ mod live;
 mod matcher;
 mod names;
 mod serve;
+mod sinks;
 mod tree;
 
 pub use api::openapi;
@@ -85,6 +86,7 @@ pub(crate) struct Inner {
     pub(crate) configurations: configure::Configurations,
     pub(crate) executed: inbox::Executed,
     pub(crate) trees: tree::Trees,
+    pub(crate) sinks: sinks::Sinks,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

@@ -7,6 +7,7 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
+    sinks::{self, Sinks},
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -119,6 +120,7 @@ impl Running {
             configurations: crate::configure::Configurations::default(),
             executed: crate::inbox::Executed::default(),
             trees: Trees::default(),
+            sinks: Sinks::default(),
             searches: Semaphore::new(SEARCHES),
             settings,
         }));
@@ -138,6 +140,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             jobs::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            sinks::run(hub).await;
             Ok(())
         });
         Ok(running)

@@ -248,7 +248,28 @@ impl EventStore {
 
     /// Lets go of what is too old or too much, and seals what is due.
     pub fn sweep(&self, now: Millis) -> Result<Swept, EventStoreError> {
-        self.shared.sweep(now)
+        self.shared.sweep(now, |_| true)
+    }
+
+    /// The same, where others still have to be handed events from these places on. Before any go, `ends` is told how many of them each
+    /// will not get; they stay for now if it answers no.
+    pub fn sweep_past(
+        &self,
+        now: Millis,
+        places: &[u64],
+        mut ends: impl FnMut(&[u64]) -> bool,
+    ) -> Result<Swept, EventStoreError> {
+        self.shared.sweep(now, |split| ends(&arrived::behind_each(&self.shared, split, places)))
+    }
+
+    /// The place behind the last event that is on disk: where whoever wants only what comes from now on begins.
+    pub fn end(&self) -> u64 {
+        self.shared.wal.end()
+    }
+
+    /// The place up to which [`EventStore::arrived`] tells what has come.
+    pub fn visible(&self) -> u64 {
+        self.shared.visible()
     }
 
     /// Waits until everything that was appended before can be found.

@@ -26,6 +26,7 @@ mod nodes;
 mod overview;
 mod responses;
 mod schema;
+mod sinks;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use incidents::NewIncident;
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
+pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

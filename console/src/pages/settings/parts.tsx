@@ -6,11 +6,20 @@ import { Dim } from '../../show/parts'
 const TABS = [
   ['/settings/users', 'Users'],
   ['/settings/tokens', 'Tokens'],
+  ['/settings/sinks', 'Sinks'],
   ['/settings/audit', 'Audit log'],
 ] as const
 
 export function SettingsHeader({ tab, actions }: { tab: (typeof TABS)[number][0]; actions?: ReactNode }) {
-  return <Header title="Settings" about="Who may do what, and who has done what." actions={actions} tabs={TABS} tab={tab} />
+  return (
+    <Header
+      title="Settings"
+      about="Who may do what, who has done what, and which other systems are told."
+      actions={actions}
+      tabs={TABS}
+      tab={tab}
+    />
+  )
 }
 
 export const ROLE_MEANING: Record<Role, string> = {

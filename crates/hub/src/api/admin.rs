@@ -12,7 +12,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use gabion_api::rest::{AuditEntry, Millis, NewToken, NewUser, Page, Problem, Role, Token, User, UserChange};
+use gabion_api::rest::{
+    AuditEntry, Millis, NewToken, NewUser, Page, Problem, Role, SinkState, Token, User, UserChange,
+};
 use gabion_store::state::Scope;
 use std::fmt::Write;
 
@@ -234,6 +236,13 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
         "Events that were dropped since the start, by reason.",
         &labelled("reason", &dropped),
     );
+    let sinks = hub.state.sink_numbers(hub.events.end()).await?;
+    let states = SinkState::ALL.map(|state| (state.as_str(), sinks.states[state as usize]));
+    add("sinks", "Sinks by how they do.", &labelled("state", &states));
+    add("sink_records_waiting", "Records that wait for sinks.", &one(sinks.waiting));
+    add("sink_records_sent", "Records that sinks have taken.", &one(sinks.sent));
+    add("sink_records_refused", "Records that sinks have refused for good.", &one(sinks.refused));
+    add("sink_records_lost", "Records that were deleted before a sink took them.", &one(sinks.lost));
     let sizes: Vec<(&str, u64)> =
         hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
     add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));

@@ -11,7 +11,10 @@ use super::{
 };
 use gabion_api::rest::{Event, Unsearched};
 use std::sync::Arc;
-use tantivy::{DocAddress, Order, Searcher, collector::TopDocs};
+use tantivy::{
+    DocAddress, Order, Searcher,
+    collector::{Count, TopDocs},
+};
 
 /// At most so many events at once.
 const PAGE: usize = 10_000;
@@ -79,4 +82,25 @@ pub(super) fn arrived(shared: &Shared, from: u64, limit: usize) -> Arrived {
     }
     shared.close_idle();
     Arrived { events, next, unsearched }
+}
+
+/// How many events of a split are at each of these places or behind it; all of them, if that cannot be found out.
+pub(super) fn behind_each(shared: &Shared, split: &Split, places: &[u64]) -> Vec<u64> {
+    let number = shared.next_search();
+    let count = |place: u64| {
+        if split.end() <= place {
+            return 0;
+        }
+        if place <= split.first() {
+            return split.events();
+        }
+        let counted = guarded(split, || {
+            let searcher = split.searcher(number).map_err(Failed::Known)?;
+            searcher
+                .search(&behind(&shared.fields, place, u64::MAX), &Count)
+                .map_err(|error| Failed::New(said(&error)))
+        });
+        counted.map_or_else(|_| split.events(), |many| many as u64)
+    };
+    places.iter().map(|place| count(*place)).collect()
 }

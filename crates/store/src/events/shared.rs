@@ -234,7 +234,11 @@ impl Shared {
         }
     }
 
-    pub(super) fn sweep(&self, now: Millis) -> Result<Swept, EventStoreError> {
+    pub(super) fn sweep(
+        &self,
+        now: Millis,
+        mut ends: impl FnMut(&Split) -> bool,
+    ) -> Result<Swept, EventStoreError> {
         // The indexer looks whether a split is due to be sealed.
         self.now.fetch_max(now, Relaxed);
         self.wal.call();
@@ -250,6 +254,7 @@ impl Shared {
             if !split.at_rest()
                 || summary.committed.end > logged
                 || !(expired || bytes > self.settings.max_bytes)
+                || !ends(&split)
             {
                 continue;
             }

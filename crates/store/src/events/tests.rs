@@ -174,6 +174,37 @@ fn retention_removes_whole_splits_by_age_and_by_size() {
 }
 
 #[test]
+fn whoever_has_not_got_past_what_goes_is_told_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let small = Settings { split_events: 10, max_age: Duration::from_hours(24), ..settings() };
+    let store = EventStore::open(directory.path(), small).unwrap();
+    for n in 0..3 {
+        let time = NOW + Millis::try_from(n).unwrap() * 24 * HOUR;
+        let given: Vec<_> =
+            events(n * 10 + 1..n * 10 + 11).into_iter().map(|e| StoredEvent { time, ..e }).collect();
+        store.append(time, &given).unwrap();
+        store.flush().unwrap();
+        sealed(&store, n + 1);
+    }
+    let places = [0, store.arrived(0, 4).next, store.arrived(0, 10).next, store.end()];
+    assert_eq!(store.visible(), store.end());
+    let now = NOW + 2 * 24 * HOUR;
+    let mut told = Vec::new();
+    let swept = store.sweep_past(now, &places, |lost| {
+        told.push(lost.to_vec());
+        false
+    });
+    assert_eq!(swept.unwrap(), Swept::default(), "nothing goes that could not be told");
+    let swept = store.sweep_past(now, &places, |lost| {
+        told.push(lost.to_vec());
+        true
+    });
+    assert_eq!(swept.unwrap().expired, 10);
+    assert_eq!(told, [[10, 6, 0, 0]; 2]);
+    assert_eq!(store.arrived(places[1], 100).events.len(), 20);
+}
+
+#[test]
 fn an_old_split_is_sealed_though_nothing_comes() {
     let directory = tempfile::tempdir().unwrap();
     let store = EventStore::open(directory.path(), settings()).unwrap();

@@ -141,7 +141,7 @@ fn token(row: &AnyRow) -> Result<Token> {
     })
 }
 
-fn entry(row: &AnyRow) -> Result<AuditEntry> {
+pub(super) fn entry(row: &AnyRow) -> Result<AuditEntry> {
     Ok(AuditEntry {
         id: row.text("id")?,
         time: row.int("time")?,
@@ -293,9 +293,13 @@ impl State {
 
     /// Somebody has done something.
     pub async fn audit(&self, entry: &AuditEntry) -> Result<()> {
-        q("INSERT INTO audit (id, time, created_by, origin, action, target, detail) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        let mut tx = self.begin().await?;
+        let arrived = super::sinks::arrive(&mut tx, 1).await?;
+        q("INSERT INTO audit (id, time, created_by, origin, action, target, detail, arrived) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&entry.id).bind(entry.time).bind(&entry.by).bind(&entry.from).bind(&entry.action).bind(&entry.target).bind(&entry.detail)
-            .run(&self.pool).await.map(drop)
+            .bind(arrived).run(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// What was done.

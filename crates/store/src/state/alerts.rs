@@ -79,7 +79,7 @@ const LIST: List = List {
     down: true,
 };
 
-fn read(row: &AnyRow) -> Result<Alert> {
+pub(super) fn read(row: &AnyRow) -> Result<Alert> {
     Ok(Alert {
         id: row.text("id")?,
         first: row.int("first")?,
@@ -132,6 +132,7 @@ impl State {
     /// Keeps alerts of a node, by growing numbers; those up to the number that is answered need not be sent again.
     pub async fn keep_alerts(&self, node: &str, alerts: &[NewAlert], now: Millis) -> Result<u64> {
         let mut tx = self.begin().await?;
+        let mut arrived = super::sinks::arrive(&mut tx, alerts.len() as u64).await?;
         let mark = q("SELECT kept FROM alert_mark WHERE node = ?").bind(node).first(&mut *tx).await?;
         let mut kept = mark.map(|row| row.count("kept")).transpose()?.unwrap_or(0);
         let mut workloads = BTreeSet::new();
@@ -155,16 +156,17 @@ impl State {
             let level = rank(severity(&alert.priority));
             let container = Some(alert.container_name.clone()).filter(|name| !name.is_empty());
             q("INSERT INTO alert (id, first, last, many, rule, priority, severity, message, node, container, workload, incident, techniques, \
-               state, fields, owner, namespace) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?, ?, ?) \
+               state, fields, owner, namespace, arrived) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?, ?, ?, ?) \
                ON CONFLICT (id) DO UPDATE SET last = CASE WHEN excluded.last > alert.last THEN excluded.last ELSE alert.last END, \
                first = CASE WHEN excluded.first < alert.first THEN excluded.first ELSE alert.first END, many = alert.many + 1, \
-               message = excluded.message, fields = excluded.fields, incident = COALESCE(excluded.incident, alert.incident), \
+               message = excluded.message, fields = excluded.fields, arrived = excluded.arrived, incident = COALESCE(excluded.incident, alert.incident), \
                state = CASE WHEN alert.state = 'seen' THEN 'new' ELSE alert.state END")
                 .bind(alert.id(node, workload.as_deref().unwrap_or_default())).bind(alert.time).bind(alert.time).bind(&alert.rule)
                 .bind(&alert.priority).bind(level).bind(&alert.message).bind(node).bind(container).bind(workload.clone())
                 .bind(alert.incident.map(|number| incident_id(node, number))).bind(to_json(&alert.techniques))
-                .bind(to_json(&alert.fields)).bind(owner).bind(namespace)
+                .bind(to_json(&alert.fields)).bind(owner).bind(namespace).bind(arrived)
                 .run(&mut *tx).await?;
+            arrived += 1;
             workloads.extend(workload);
         }
         q("INSERT INTO alert_mark (node, kept) VALUES (?, ?) ON CONFLICT (node) DO UPDATE SET kept = excluded.kept")
@@ -234,9 +236,13 @@ impl State {
         Ok(by)
     }
 
-    /// Alerts older than that are forgotten.
+    /// Alerts older than that are forgotten. A sink that has not taken them is told that it has lost them.
     pub async fn forget_alerts(&self, before: Millis) -> Result<u64> {
-        q("DELETE FROM alert WHERE last < ?").bind(before).run(&self.pool).await
+        let mut tx = self.begin().await?;
+        super::sinks::lose_alerts(&mut tx, before).await?;
+        let forgotten = q("DELETE FROM alert WHERE last < ?").bind(before).run(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 }
 

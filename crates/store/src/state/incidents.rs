@@ -36,7 +36,7 @@ pub struct NewIncident {
     pub picture: String,
 }
 
-const LIST: List = List {
+pub(super) const LIST: List = List {
     columns: "incident.*, (SELECT CAST(COALESCE(SUM(alert.many), 0) AS BIGINT) FROM alert WHERE alert.incident = incident.id) AS alerts",
     from: "incident",
     id: "incident.id",
@@ -48,7 +48,7 @@ const LIST: List = List {
     down: true,
 };
 
-fn read(row: &AnyRow) -> Result<Incident> {
+pub(super) fn read(row: &AnyRow) -> Result<Incident> {
     Ok(Incident {
         id: row.text("id")?,
         title: row.text("title")?,
@@ -69,21 +69,23 @@ impl State {
     pub async fn keep_incident(&self, node: &str, incident: &NewIncident, now: Millis) -> Result<()> {
         let id = incident_id(node, incident.number);
         let mut tx = self.begin().await?;
+        let arrived = super::sinks::arrive(&mut tx, 1).await?;
         let row = q("SELECT workload.owner AS owner, workload.namespace AS namespace FROM alert JOIN workload ON workload.name = alert.workload \
              WHERE alert.incident = ? ORDER BY alert.severity DESC LIMIT 1").bind(&id).first(&mut *tx).await?;
         let (owner, namespace) = match row {
             Some(row) => (row.maybe_text("owner")?, row.maybe_text("namespace")?),
             None => (None, None),
         };
-        q("INSERT INTO incident (id, node, title, severity, began, updated, containers, tactics, techniques, state, story, picture, owner, namespace) \
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title, \
+        q("INSERT INTO incident (id, node, title, severity, began, updated, containers, tactics, techniques, state, story, picture, owner, namespace, arrived) \
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title, \
            severity = excluded.severity, began = excluded.began, containers = excluded.containers, tactics = excluded.tactics, \
            techniques = excluded.techniques, story = excluded.story, picture = excluded.picture, \
            owner = COALESCE(excluded.owner, incident.owner), namespace = COALESCE(excluded.namespace, incident.namespace), \
-           state = CASE WHEN excluded.updated > incident.updated THEN 'open' ELSE incident.state END, updated = excluded.updated")
+           state = CASE WHEN excluded.updated > incident.updated THEN 'open' ELSE incident.state END, \
+           arrived = CASE WHEN excluded.updated > incident.updated THEN excluded.arrived ELSE incident.arrived END, updated = excluded.updated")
             .bind(&id).bind(node).bind(&incident.title).bind(rank(incident.severity)).bind(incident.began).bind(incident.updated)
             .bind(to_json(&incident.containers)).bind(to_json(&incident.tactics)).bind(to_json(&incident.techniques))
-            .bind(&incident.story).bind(&incident.picture).bind(owner).bind(namespace)
+            .bind(&incident.story).bind(&incident.picture).bind(owner).bind(namespace).bind(arrived)
             .run(&mut *tx).await?;
         self.refresh_of_incident(&mut tx, &id, now).await?;
         tx.commit().await?;
@@ -134,7 +136,11 @@ impl State {
         now: Millis,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        let query = q("UPDATE incident SET state = ? WHERE id = ?").bind(word_of(state)).bind(id);
+        let arrived = super::sinks::arrive(&mut tx, 1).await?;
+        let query = q("UPDATE incident SET state = ?, arrived = ? WHERE id = ?")
+            .bind(word_of(state))
+            .bind(arrived)
+            .bind(id);
         if scope.limit(query, "owner", Some("namespace")).run(&mut *tx).await? == 0 {
             return Err(absent(id));
         }

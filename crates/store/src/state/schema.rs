@@ -5,8 +5,13 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 4] =
-    [("first", FIRST), ("configurations", CONFIGURATIONS), ("packages", PACKAGES), ("loaded", LOADED)];
+const STEPS: [(&str, &str); 5] = [
+    ("first", FIRST),
+    ("configurations", CONFIGURATIONS),
+    ("packages", PACKAGES),
+    ("loaded", LOADED),
+    ("sinks", SINKS),
+];
 
 const FIRST: &str = "
 CREATE TABLE node (
@@ -153,6 +158,24 @@ CREATE TABLE loaded_finding (
 );
 CREATE INDEX loaded_finding_image ON loaded_finding (image, workload);
 ALTER TABLE finding ADD COLUMN loaded BIGINT NOT NULL DEFAULT 0;
+";
+
+/// The order in which records came: each has the number that `arrival` counted when it changed last.
+const SINKS: &str = "
+CREATE TABLE arrival (one BIGINT PRIMARY KEY, number BIGINT NOT NULL);
+INSERT INTO arrival (one, number) VALUES (1, 0);
+ALTER TABLE alert ADD COLUMN arrived BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE incident ADD COLUMN arrived BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE audit ADD COLUMN arrived BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX alert_arrived ON alert (arrived);
+CREATE INDEX incident_arrived ON incident (arrived);
+CREATE INDEX audit_arrived ON audit (arrived);
+CREATE TABLE sink (
+    name TEXT PRIMARY KEY, target TEXT NOT NULL, place TEXT NOT NULL, records TEXT NOT NULL, least BIGINT NOT NULL,
+    paused BIGINT NOT NULL, secret TEXT, created BIGINT NOT NULL, created_by TEXT NOT NULL, revision BIGINT NOT NULL DEFAULT 0,
+    state_at BIGINT NOT NULL, events_at BIGINT NOT NULL, taken BIGINT, failing_since BIGINT, error TEXT,
+    sent BIGINT NOT NULL DEFAULT 0, refused BIGINT NOT NULL DEFAULT 0, refusal TEXT, lost BIGINT NOT NULL DEFAULT 0
+);
 ";
 
 /// Brings the schema up to date.

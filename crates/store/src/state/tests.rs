@@ -6,6 +6,7 @@ mod life;
 mod lists;
 mod loaded;
 mod server;
+mod sinks;
 
 use super::{NewContainer, Paging, Scope, State};
 use gabion_api::rest::{Millis, Page};

@@ -1,0 +1,398 @@
+//! Sinks at work: one task each, which reads what has come, hands it over, and only then says how far it has got.
+//!
+//! ```text
+//!   state::arrived(state_at) ─┐
+//!                             ├─ a batch ─► gabion_sink ─► taken, refused ─► state_at, events_at move
+//!   events::arrived(events_at)┘               ▲  └─ again: after a while, longer each time, or as long as the server says
+//!                                             └──────┘
+//! ```
+//!
+//! What holds:
+//! - A place moves after the answer. Killed in between, a batch is sent again, with the same ids; none is left out.
+//! - What waits is bounded by what the hub keeps of it at all: a record that is deleted for its age, or for want of room, before it was
+//!   taken is counted as lost, and told.
+//! - A record that is refused while others are taken is counted, and passed. Where nothing is taken it may be the sink that is wrong: then the
+//!   batch is tried again, and only its first record is given up after some tries.
+
+mod records;
+
+use crate::{Hub, random};
+use gabion_api::rest::{Millis, SinkRecords};
+use gabion_sink::{Outcome, Record, Sink, Verdict};
+use gabion_store::state::{Moved, StoredSink};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
+
+/// Records of a batch.
+const BATCH: usize = 500;
+/// How often it is looked for new records, and for sinks that are others than before.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOK_AT_SINKS: Duration = Duration::from_secs(30);
+/// How long to wait after failures: doubled from the first to the last. A server is believed up to the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LAST_WAIT: Duration = Duration::from_mins(5);
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// So often a batch is refused as a whole before its first record is given up.
+const TRIES: u32 = 6;
+/// How long the answer to a test may take.
+const TEST: Duration = Duration::from_secs(30);
+
+/// Wakes who looks after the sinks.
+#[derive(Debug, Default)]
+pub(crate) struct Sinks {
+    changed: Notify,
+}
+
+impl Sinks {
+    /// Sinks are others than before.
+    pub(crate) fn changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
+/// Goes on until the hub ends.
+pub(crate) async fn run(hub: Hub) {
+    let mut tasks = JoinSet::new();
+    let mut workers: HashMap<(String, (Millis, u64)), AbortHandle> = HashMap::new();
+    loop {
+        while tasks.try_join_next().is_some() {}
+        match hub.state.stored_sinks().await {
+            Ok(stored) => {
+                let key = |sink: &StoredSink| (sink.name.clone(), sink.version);
+                workers.retain(|one, worker| {
+                    let stays =
+                        !worker.is_finished() && stored.iter().any(|sink| key(sink) == *one && !sink.paused);
+                    if !stays {
+                        worker.abort();
+                    }
+                    stays
+                });
+                for sink in stored.into_iter().filter(|sink| !sink.paused) {
+                    let (key, hub) = (key(&sink), hub.clone());
+                    workers.entry(key).or_insert_with(|| tasks.spawn(async move { work(&hub, sink).await }));
+                }
+            }
+            Err(error) => hub.note(&format!("sinks cannot be looked after: {error}")),
+        }
+        tokio::select! {
+            () = hub.sinks.changed.notified() => {}
+            () = sleep(LOOK_AT_SINKS) => {}
+        }
+    }
+}
+
+/// How long to wait after so many failures: somewhere in the second half of the time, so that hubs do not come all at once.
+fn pause(failures: u32, asked: Option<Duration>) -> Duration {
+    let whole = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LAST_WAIT);
+    let [part] = random::<1>();
+    let jittered = whole / 2 + whole / 2 * u32::from(part) / 255;
+    jittered.max(asked.unwrap_or_default().min(LONGEST_WAIT))
+}
+
+/// What is sent at once, and where its sink is afterwards.
+struct Batch {
+    records: Vec<Record>,
+    state_at: u64,
+    events_at: u64,
+    /// Events that cannot be read any more.
+    lost: u64,
+}
+
+/// A worker ends when its sink is another.
+enum Stop {
+    /// It is not this sink any more.
+    Another,
+    /// The state cannot be read or written.
+    State(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::State(error.into())
+    }
+}
+
+async fn work(hub: &Hub, stored: StoredSink) {
+    let name = stored.name.clone();
+    let mut worker = match Sink::new(&name, &stored.target, stored.secret.as_deref(), &hub.sink_files()) {
+        Ok(sink) => Worker {
+            hub,
+            state_at: stored.state_at,
+            // Behind the end there is nothing: the events are others than when this was kept.
+            events_at: if stored.events_at > hub.events.end() { 0 } else { stored.events_at },
+            stored,
+            sink,
+            is_failing: false,
+        },
+        Err(error) => {
+            let kept = hub.state.sink_failed(&name, stored.version, &error.to_string(), hub.now()).await;
+            hub.note(&format!("the sink {name} cannot be used: {error}"));
+            drop(kept);
+            // Until it is changed.
+            return std::future::pending().await;
+        }
+    };
+    let mut failures = 0;
+    loop {
+        match worker.step().await {
+            Ok(true) => failures = 0,
+            Ok(false) => {
+                failures = 0;
+                sleep(LOOK).await;
+            }
+            Err(Stop::Another) => return,
+            Err(Stop::State(error)) => {
+                failures += 1;
+                hub.note(&format!("the sink {name} has to wait for the hub's own state: {error:#}"));
+                sleep(pause(failures, None)).await;
+            }
+        }
+    }
+}
+
+struct Worker<'a> {
+    hub: &'a Hub,
+    stored: StoredSink,
+    sink: Sink,
+    state_at: u64,
+    events_at: u64,
+    is_failing: bool,
+}
+
+impl Worker<'_> {
+    /// Hands over what has come; whether there was something.
+    async fn step(&mut self) -> Result<bool, Stop> {
+        let mut found = false;
+        if let Some(batch) = self.of_state().await? {
+            self.deliver(batch).await?;
+            found = true;
+        }
+        if self.stored.records.contains(&SinkRecords::Events)
+            && let Some(batch) = self.of_events().await?
+        {
+            self.deliver(batch).await?;
+            found = true;
+        }
+        Ok(found)
+    }
+
+    async fn of_state(&mut self) -> Result<Option<Batch>, Stop> {
+        let StoredSink { records: wanted, least, .. } = &self.stored;
+        let arrivals = self.hub.state.arrived(self.state_at, wanted, *least, BATCH as u64).await?;
+        if arrivals.records.is_empty() {
+            self.state_at = arrivals.to;
+            return Ok(None);
+        }
+        let names = self.hub.state.node_names().await?;
+        let records = arrivals.records.into_iter().map(|(number, what)| records::of(number, what, &names));
+        Ok(Some(Batch {
+            records: records.collect(),
+            state_at: arrivals.to,
+            events_at: self.events_at,
+            lost: 0,
+        }))
+    }
+
+    async fn of_events(&self) -> Result<Option<Batch>, Stop> {
+        let from = self.events_at;
+        if from >= self.hub.events.visible() {
+            return Ok(None);
+        }
+        let events = Arc::clone(&self.hub.events);
+        let arrived = tokio::task::spawn_blocking(move || events.arrived(from, BATCH)).await?;
+        // What was there and could not be read: at most what is missing between the two places.
+        let lost = match arrived.unsearched.first() {
+            Some(part) => {
+                self.hub.note(&format!(
+                    "events for the sink {} cannot be read any more: {}: {}",
+                    self.stored.name, part.what, part.why
+                ));
+                (arrived.next - from).saturating_sub(arrived.events.len() as u64)
+            }
+            None => 0,
+        };
+        // Whoever is handed alerts as such is not handed them as events as well.
+        let alerts_too = !self.stored.records.contains(&SinkRecords::Alerts);
+        let names = self.hub.state.node_names().await?;
+        let events = arrived.events.into_iter().filter(|event| alerts_too || event.kind != "alert");
+        let records = events.map(|event| records::of_event(event, &names)).collect();
+        Ok(Some(Batch { records, state_at: self.state_at, events_at: arrived.next, lost }))
+    }
+
+    /// Sends until all of it is taken or given up, then moves the sink.
+    async fn deliver(&mut self, batch: Batch) -> Result<(), Stop> {
+        let Batch { records: mut rest, state_at, events_at, lost } = batch;
+        let mut moved = Moved { state_at, events_at, lost, ..Moved::default() };
+        let (mut failures, mut tries) = (0, 0);
+        while !rest.is_empty() {
+            let outcome = self.sink.send(&rest, self.hub.now()).await;
+            let wait = outcome.wait;
+            let (trouble, is_progress) = sorted(outcome, &mut rest, &mut moved, &mut tries);
+            if is_progress {
+                failures = 0;
+            }
+            let Some(trouble) = trouble else { continue };
+            failures += 1;
+            self.failed(&trouble).await?;
+            sleep(pause(failures, wait)).await;
+        }
+        self.moved(&moved).await
+    }
+
+    async fn failed(&mut self, why: &str) -> Result<(), Stop> {
+        let name = &self.stored.name;
+        if !self.is_failing {
+            self.is_failing = true;
+            self.hub.note(&format!("the sink {name} cannot be sent to, what is for it waits: {why}"));
+        }
+        match self.hub.state.sink_failed(name, self.stored.version, why, self.hub.now()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::Another),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps how far it has got. Were that given up, all of it would be sent again.
+    async fn moved(&mut self, moved: &Moved) -> Result<(), Stop> {
+        let name = &self.stored.name;
+        let mut failures = 0;
+        loop {
+            match self.hub.state.sink_moved(name, self.stored.version, moved, self.hub.now()).await {
+                Ok(true) => break,
+                Ok(false) => return Err(Stop::Another),
+                Err(error) => {
+                    failures += 1;
+                    self.hub.note(&format!("how far the sink {name} has got cannot be kept: {error}"));
+                    sleep(pause(failures, None)).await;
+                }
+            }
+        }
+        if moved.sent > 0 && self.is_failing {
+            self.is_failing = false;
+            self.hub.note(&format!("the sink {name} is sent to again"));
+        }
+        if moved.refused > 0 {
+            let why = moved.refusal.as_deref().unwrap_or_default();
+            self.hub.note(&format!("the sink {name} has refused {} records for good: {why}", moved.refused));
+        }
+        (self.state_at, self.events_at) = (moved.state_at, moved.events_at);
+        Ok(())
+    }
+}
+
+/// Takes out of `rest` what needs not be sent again; what is wrong, and whether something has moved.
+fn sorted(
+    outcome: Outcome,
+    rest: &mut Vec<Record>,
+    moved: &mut Moved,
+    tries: &mut u32,
+) -> (Option<String>, bool) {
+    let Outcome { verdicts, wait: _, refused_among } = outcome;
+    let taken = verdicts.iter().filter(|verdict| **verdict == Verdict::Taken).count() as u64;
+    let refusal = verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Refused(why) => Some(why.clone()),
+        Verdict::Taken | Verdict::Again(_) => None,
+    });
+    if let (0, Some(why)) = (taken, &refusal) {
+        *tries += 1;
+        if *tries < TRIES {
+            return (Some(format!("it refuses all there is: {why}")), false);
+        }
+        *tries = 0;
+        let first = verdicts.iter().position(|verdict| matches!(verdict, Verdict::Refused(_))).unwrap_or(0);
+        rest.remove(first);
+        moved.refused += 1;
+        moved.refusal = refusal;
+        return (None, true);
+    }
+    *tries = 0;
+    let mut trouble = None;
+    let mut verdicts = verdicts.into_iter();
+    rest.retain(|_| match verdicts.next() {
+        Some(Verdict::Taken) => {
+            moved.sent += 1;
+            false
+        }
+        Some(Verdict::Refused(why)) => {
+            moved.refused += 1;
+            moved.refusal = Some(why);
+            false
+        }
+        Some(Verdict::Again(why)) => {
+            trouble.get_or_insert(why);
+            true
+        }
+        None => true,
+    });
+    if let Some((many, why)) = refused_among {
+        moved.sent = moved.sent.saturating_sub(many);
+        moved.refused += many;
+        moved.refusal = Some(why);
+    }
+    (trouble, taken > 0)
+}
+
+impl Hub {
+    /// Where sinks that are files are.
+    fn sink_files(&self) -> PathBuf {
+        self.settings.directory.join("sinks")
+    }
+
+    /// Sends one record to a sink, to see what it says.
+    pub(crate) async fn try_sink(&self, stored: &StoredSink, by: &str) -> Result<(), String> {
+        let made = Sink::new(&stored.name, &stored.target, stored.secret.as_deref(), &self.sink_files());
+        let mut sink = made.map_err(|error| error.to_string())?;
+        let record = records::test(&stored.name, by, self.now());
+        let sent = tokio::time::timeout(TEST, sink.send(&[record], self.now())).await;
+        let outcome = sent.map_err(|_| "it does not answer in time".to_owned())?;
+        match (outcome.verdicts.into_iter().next(), outcome.refused_among) {
+            (Some(Verdict::Taken), None) => Ok(()),
+            (_, Some((_, why))) | (Some(Verdict::Refused(why) | Verdict::Again(why)), _) => Err(why),
+            (None, None) => Err("it was not sent".to_owned()),
+        }
+    }
+
+    /// Events that are too old or too much go. What sinks have not taken of them they have lost: that is kept before.
+    pub(crate) async fn sweep_events(&self, now: Millis) -> anyhow::Result<()> {
+        let stored = self.state.stored_sinks().await?;
+        let wants = |sink: &StoredSink| sink.records.contains(&SinkRecords::Events);
+        let (names, places): (Vec<String>, Vec<u64>) =
+            stored.into_iter().filter(wants).map(|sink| (sink.name, sink.events_at)).unzip();
+        let (events, hub) = (Arc::clone(&self.events), self.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let failed = Mutex::new(None);
+        let swept = tokio::task::spawn_blocking(move || {
+            let swept = events.sweep_past(now, &places, |lost| {
+                let lost: Vec<(String, u64)> = names.iter().cloned().zip(lost.iter().copied()).collect();
+                if lost.iter().all(|(_, many)| *many == 0) {
+                    return true;
+                }
+                for (name, many) in lost.iter().filter(|(_, many)| *many > 0) {
+                    hub.note(&format!("{many} events are deleted before the sink {name} has taken them"));
+                }
+                let kept = runtime.block_on(hub.state.sinks_lost(&lost));
+                let is_kept = kept.is_ok();
+                if let Err(error) = kept {
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+                is_kept
+            });
+            (swept, failed.into_inner().unwrap_or_else(PoisonError::into_inner))
+        });
+        let (swept, failed) = swept.await?;
+        swept?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
