@@ -24,6 +24,7 @@ console:
 test: tools-test console
 	scripts/fetch-yardsticks.sh $(CACHE)/yardsticks
 	scripts/fetch-schemas.sh $(CACHE)/schemas
+	scripts/fetch-oidc.sh $(CACHE)/oidc
 	scripts/console.sh check
 	cargo test --workspace --locked
 	scripts/console.sh tour $(CARGO_TARGET_DIR)/debug/gabion

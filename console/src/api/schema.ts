@@ -62,6 +62,33 @@ export interface components {
              */
             running: number;
         };
+        /** @description How old what is open is beside its deadlines. */
+        Ageing: {
+            /**
+             * Format: int64
+             * @description Later.
+             */
+            later: number;
+            /** @description When the oldest was seen first. */
+            oldest: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Past their day.
+             */
+            overdue: number;
+            /** @description How severe. */
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: int64
+             * @description To be mended within seven days.
+             */
+            soon: number;
+            /**
+             * Format: int64
+             * @description Without a day.
+             */
+            undated: number;
+        };
         /** @description A rule matched; equal ones are one with a count. */
         Alert: {
             /** @description The container, by name; absent on the host. */
@@ -216,6 +243,17 @@ export interface components {
             count: number;
             /** @description Its beginning. */
             time: components["schemas"]["i64"];
+        };
+        /** @description What changed in a week. A finding that did several things is in several of them. */
+        Changes: {
+            /** @description An image without it is there. */
+            fixed: components["schemas"]["Happened"];
+            /** @description Seen for the first time, and not suppressed. */
+            new: components["schemas"]["Happened"];
+            /** @description It runs again. */
+            reopened: components["schemas"]["Happened"];
+            /** @description All that runs is without it. */
+            verified: components["schemas"]["Happened"];
         };
         /** @description A container. */
         Container: {
@@ -471,6 +509,36 @@ export interface components {
             protocol: string;
             /** @description To whom. */
             to: string;
+        };
+        /** @description What somebody may do, and see. */
+        Grant: {
+            /** @description Only these namespaces; empty: all. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners?: string[];
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description What a group of the provider may do, and see. */
+        GroupGrant: {
+            /** @description The group, as the provider calls it. */
+            group: string;
+            /** @description Only these namespaces; empty: all. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners?: string[];
+            /** @description What its members may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description What happened to findings in a week. */
+        Happened: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The most urgent of them. */
+            findings: components["schemas"]["Finding"][];
         };
         /** @description How many events there were when, and of what. */
         Histogram: {
@@ -773,6 +841,28 @@ export interface components {
             /** @description A word about it. */
             note?: string;
         };
+        /** @description A provider to be set up. */
+        NewProvider: {
+            /** @description The name of this hub at the provider. */
+            client_id: string;
+            /** @description The claim that lists the groups. */
+            group_claim?: string;
+            /** @description What groups may; the first that somebody is in counts. */
+            groups?: components["schemas"]["GroupGrant"][];
+            /** @description Its address, exactly as it names itself: `https://...`. */
+            issuer: string;
+            /** @description What the button says after "Log in with". */
+            label: string;
+            others?: components["schemas"]["Grant"];
+            /** @description The address of this hub as browsers know it. */
+            public_url?: string;
+            /** @description What is asked for; `openid` always is. */
+            scopes?: string[];
+            /** @description The secret of this hub at the provider. Absent: the one that is kept stays, for the same issuer and client; empty: there is none. */
+            secret?: string;
+            /** @description The claim that names the user. */
+            user_claim?: string;
+        };
         /** @description Something to be done. */
         NewResponse: {
             /** @description `isolate`, `freeze`, `kill-container`, `kill`, `kill-tree`, `evidence`. */
@@ -890,6 +980,11 @@ export interface components {
          * @enum {string}
          */
         NodeState: "connected" | "lost" | "removed";
+        /**
+         * @description How a step of a try went.
+         * @enum {string}
+         */
+        Outcome: "well" | "doubtful" | "failed" | "untried";
         /** @description The first page. */
         Overview: {
             /**
@@ -1564,6 +1659,8 @@ export interface components {
                 created: components["schemas"]["i64"];
                 /** @description They may not come in at the moment. */
                 disabled: boolean;
+                /** @description The provider that vouches for them, and says at each log-in what they may do; absent: they have a password of this hub. */
+                issuer?: string;
                 /** @description The name. */
                 name: string;
                 /** @description Only these namespaces; empty: all. */
@@ -1749,6 +1846,32 @@ export interface components {
              */
             verified: number;
         };
+        /** @description A provider as it is set up. Its secret is never told. */
+        Provider: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was set. */
+            changed: components["schemas"]["i64"];
+            /** @description The name of this hub at the provider. */
+            client_id: string;
+            /** @description The claim that lists the groups; `a.b` is `b` within `a`. */
+            group_claim: string;
+            /** @description What groups may; the first that somebody is in counts. */
+            groups: components["schemas"]["GroupGrant"][];
+            /** @description Whether a secret is kept. */
+            has_secret: boolean;
+            /** @description Its address, exactly as it names itself. */
+            issuer: string;
+            /** @description What the button says after "Log in with". */
+            label: string;
+            others?: components["schemas"]["Grant"];
+            /** @description The address of this hub as browsers know it; absent: the one by which it is asked. */
+            public_url?: string;
+            /** @description What is asked for. */
+            scopes: string[];
+            /** @description The claim that names the user; `a.b` is `b` within `a`. */
+            user_claim: string;
+        };
         /** @description Something that was done. */
         Response: {
             /** @description What. */
@@ -1835,6 +1958,16 @@ export interface components {
             /** @description `container`, `mitre_execution`, `T1059`, ... */
             tags: string[];
         };
+        /** @description Alerts by a rule. */
+        RuleAlerts: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            alerts: number;
+            /** @description The rule. */
+            rule: string;
+        };
         /** @description Who talks to whom, by name. */
         ServiceMap: {
             /** @description Who talks to whom. */
@@ -1852,6 +1985,32 @@ export interface components {
          * @enum {string}
          */
         Severity: "unknown" | "info" | "low" | "medium" | "high" | "critical";
+        /** @description How log-in by a provider is set up. */
+        SignIn: {
+            provider?: components["schemas"]["Provider"];
+            /** @description The address that the provider must know as redirect URI of this hub. */
+            redirect: string;
+        };
+        /** @description A step of a try. */
+        SignInStep: {
+            /** @description What was found. */
+            detail: string;
+            /** @description What to do about it. */
+            hint?: string;
+            /** @description How it went. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description What was tried. */
+            what: string;
+        };
+        /** @description What came of trying a provider. That somebody can log in is shown by logging in only. */
+        SignInTest: {
+            /** @description The address that the provider must know as redirect URI of this hub. */
+            redirect: string;
+            /** @description What was tried, in order. */
+            steps: components["schemas"]["SignInStep"][];
+            /** @description Whether no step failed. */
+            works: boolean;
+        };
         /**
          * @description Where a finding is in its life.
          * @enum {string}
@@ -1998,12 +2157,35 @@ export interface components {
              */
             verified: number;
         };
+        /** @description What was to be done at a time. Severities and exceptions are those of today. */
+        TrendWeek: {
+            /** @description The end of the week. */
+            end: components["schemas"]["i64"];
+            /** @description What was open. */
+            open: components["schemas"]["Counts"];
+        };
         /** @description A part of what was asked for could not be searched. */
         Unsearched: {
             /** @description Which. */
             what: string;
             /** @description Why. */
             why: string;
+        };
+        /** @description An image that was not wholly looked at. */
+        Unseen: {
+            /** @description Why its scan failed; absent if it did not. */
+            failed?: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description Whether it was scanned, in part. */
+            scanned: boolean;
         };
         /** @description A part of the sensor that is not used. */
         Unused: {
@@ -2020,6 +2202,8 @@ export interface components {
             created: components["schemas"]["i64"];
             /** @description They may not come in at the moment. */
             disabled: boolean;
+            /** @description The provider that vouches for them, and says at each log-in what they may do; absent: they have a password of this hub. */
+            issuer?: string;
             /** @description The name. */
             name: string;
             /** @description Only these namespaces; empty: all. */
@@ -2041,6 +2225,60 @@ export interface components {
             /** @description A new password. */
             password?: string;
             role?: components["schemas"]["Role"];
+        };
+        /** @description How one may come in beside a name and a password. */
+        Ways: {
+            /** @description What the button of the provider says; absent: there is none. */
+            provider?: string;
+        };
+        /** @description A week of an owner. */
+        Weekly: {
+            /** @description What is open, by severity; the worst first. Severities of which nothing is open are left out. */
+            ageing: components["schemas"]["Ageing"][];
+            /** @description By the rules that raised the most. */
+            alert_rules: components["schemas"]["RuleAlerts"][];
+            /**
+             * Format: int64
+             * @description Alerts of the week that were not suppressed.
+             */
+            alerts: number;
+            /** @description What changed. */
+            changes: components["schemas"]["Changes"];
+            /** @description Containers that run, of these with a known and scanned image. */
+            containers: number[];
+            database?: components["schemas"]["i64"];
+            /** @description Exceptions that end within 30 days, the first to end first. */
+            exceptions: components["schemas"]["Exception"][];
+            /** @description The most urgent things to mend, at most ten. */
+            first: components["schemas"]["Finding"][];
+            /** @description When the week began. */
+            from: components["schemas"]["i64"];
+            /** @description Images that run, of these scanned, of these with full coverage. */
+            images: number[];
+            /**
+             * Format: int64
+             * @description How many incidents those are.
+             */
+            incident_count: number;
+            /** @description Incidents to which something was added in the week, or that are open; the worst first, at most 20. */
+            incidents: components["schemas"]["Incident"][];
+            /** @description Nodes, of these connected; absent for whoever sees only a part, as nodes are everybody's. */
+            nodes?: number[];
+            /** @description Whose; absent: of all that whoever asks may see. */
+            owner?: string;
+            /** @description Whether that is only what came with the program, and so far from all. */
+            starter_database: boolean;
+            /**
+             * Format: int64
+             * @description What does not count, by exceptions.
+             */
+            suppressed: number;
+            /** @description When it ended: when it was asked for. */
+            to: components["schemas"]["i64"];
+            /** @description The last weeks, the oldest first; the last one is now. */
+            trend: components["schemas"]["TrendWeek"][];
+            /** @description Images that run and were not wholly looked at, those that run most first, at most 20. */
+            unseen: components["schemas"]["Unseen"][];
         };
         /** @description Containers that do the same. */
         Workload: {

@@ -14,6 +14,8 @@ mod findings;
 mod inventory;
 mod overview;
 mod runtime;
+mod signin;
+mod weekly;
 
 pub use access::{
     AuditEntry, JoinToken, Login, Me, NewJoinToken, NewToken, NewUser, PasswordChange, Role, Token, User,
@@ -35,6 +37,8 @@ pub use runtime::{
     IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
     ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
 };
+pub use signin::{Grant, GroupGrant, NewProvider, Outcome, Provider, SignIn, SignInStep, SignInTest, Ways};
+pub use weekly::{Ageing, Changes, Happened, RuleAlerts, TrendWeek, Unseen, Weekly};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

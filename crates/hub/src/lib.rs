@@ -24,8 +24,10 @@ mod jobs;
 mod live;
 mod matcher;
 mod names;
+mod oidc;
 mod serve;
 mod tree;
+mod weekly;
 
 pub use api::openapi;
 pub use identity::Identity;
@@ -81,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) live: live::Live,
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
+    pub(crate) oidc: oidc::Oidc,
     pub(crate) trees: tree::Trees,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,

@@ -7,6 +7,7 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
+    oidc,
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -116,6 +117,7 @@ impl Running {
             live: Live::default(),
             names: Names::default(),
             access: access::Access::new()?,
+            oidc: oidc::Oidc::default(),
             trees: Trees::default(),
             searches: Semaphore::new(SEARCHES),
             settings,

@@ -24,9 +24,11 @@ mod nodes;
 mod overview;
 mod responses;
 mod schema;
+mod signin;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod weekly;
 mod workloads;
 
 pub use access::{Caller, NewSession, Scope, StoredUser};
@@ -41,6 +43,8 @@ pub use incidents::NewIncident;
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
+pub use signin::{CameIn, Vouched};
+pub use weekly::Week;
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

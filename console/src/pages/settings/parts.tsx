@@ -6,6 +6,7 @@ import { Dim } from '../../show/parts'
 const TABS = [
   ['/settings/users', 'Users'],
   ['/settings/tokens', 'Tokens'],
+  ['/settings/sign-in', 'Sign-in'],
   ['/settings/audit', 'Audit log'],
 ] as const
 

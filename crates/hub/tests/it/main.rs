@@ -3,4 +3,6 @@
 mod access;
 mod hub;
 mod lists;
+mod oidc;
 mod pages;
+mod reports;

@@ -36,7 +36,7 @@ pub struct NewIncident {
     pub picture: String,
 }
 
-const LIST: List = List {
+pub(super) const LIST: List = List {
     columns: "incident.*, (SELECT CAST(COALESCE(SUM(alert.many), 0) AS BIGINT) FROM alert WHERE alert.incident = incident.id) AS alerts",
     from: "incident",
     id: "incident.id",
@@ -48,7 +48,7 @@ const LIST: List = List {
     down: true,
 };
 
-fn read(row: &AnyRow) -> Result<Incident> {
+pub(super) fn read(row: &AnyRow) -> Result<Incident> {
     Ok(Incident {
         id: row.text("id")?,
         title: row.text("title")?,

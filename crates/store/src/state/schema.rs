@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 1] = [("first", FIRST)];
+const STEPS: [(&str, &str); 2] = [("first", FIRST), ("accounts of a provider", PROVIDER)];
 
 const FIRST: &str = "
 CREATE TABLE node (
@@ -122,6 +122,12 @@ CREATE TABLE flow (
     PRIMARY KEY (source, target, port, protocol, hour)
 );
 CREATE INDEX flow_hour ON flow (hour);
+";
+
+const PROVIDER: &str = "
+ALTER TABLE account ADD COLUMN issuer TEXT;
+ALTER TABLE account ADD COLUMN subject TEXT;
+CREATE UNIQUE INDEX account_subject ON account (issuer, subject);
 ";
 
 /// Brings the schema up to date.

@@ -4,6 +4,8 @@ mod access;
 mod life;
 mod lists;
 mod server;
+mod signin;
+mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};
 use gabion_api::rest::{Millis, Page};
