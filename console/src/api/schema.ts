@@ -2161,8 +2161,7 @@ export interface components {
         TrendWeek: {
             /** @description The end of the week. */
             end: components["schemas"]["i64"];
-            /** @description What was open. */
-            open: components["schemas"]["Counts"];
+            open?: components["schemas"]["Counts"];
         };
         /** @description A part of what was asked for could not be searched. */
         Unsearched: {

@@ -80,17 +80,17 @@ impl Access {
     pub(crate) fn attempted(&self, from: IpAddr, now: Millis) -> bool {
         too_many(&self.attempts, from, ATTEMPTS, now)
     }
+}
 
-    /// The cookie of who is on the way to a provider. It must come along when the provider sends them back, which `Strict` forbids.
-    pub(crate) fn attempt_cookie(&self, value: &str, seconds: Millis, secure: bool) -> String {
-        let secure = if secure { "; Secure" } else { "" };
-        format!("{ATTEMPT}={value}; Path={ATTEMPT_PATH}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
-    }
+/// The cookie of who is on the way to a provider. It must come along when the provider sends them back, which `Strict` forbids.
+pub(crate) fn attempt_cookie(value: &str, seconds: Millis, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{ATTEMPT}={value}; Path={ATTEMPT_PATH}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
 
-    /// Nobody is on the way any more.
-    pub(crate) fn no_attempt_cookie(&self) -> String {
-        self.attempt_cookie("", 0, false)
-    }
+/// Nobody is on the way any more.
+pub(crate) fn no_attempt_cookie() -> String {
+    attempt_cookie("", 0, false)
 }
 
 /// One more from `who`; whether that is too many in this minute.

@@ -25,7 +25,7 @@ pub(crate) use settings::{Kept, SETTING};
 
 use crate::{
     Hub,
-    access::{hash, secret},
+    access::{attempt_cookie, hash, secret},
     error::ApiError,
 };
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
@@ -269,7 +269,7 @@ impl Hub {
             expires: now + LIFETIME,
         };
         self.oidc.keep(&state, attempt, now)?;
-        Ok(Sent { to: url.into(), cookie: self.access.attempt_cookie(&browser, LIFETIME / 1000, secure) })
+        Ok(Sent { to: url.into(), cookie: attempt_cookie(&browser, LIFETIME / 1000, secure) })
     }
 
     /// Somebody comes back from the provider.

@@ -106,7 +106,9 @@ export function SignInForm({ provider, redirect, close }: { provider?: Provider;
       <TextField label="Scopes" value={scopes} set={setScopes} hint="What the hub asks for. Groups often need one of their own." />
       <TextField label="Claim of the name" required value={user} set={setUser} />
       <TextField label="Claim of the groups" required value={group} set={setGroup} hint="A dot leads inside: realm_access.roles." />
-      <GroupEditor entries={groups} set={setGroups} />
+      <div className="form-wide">
+        <GroupEditor entries={groups} set={setGroups} />
+      </div>
       <ChoiceField
         label="Whoever is in none of these groups"
         value={others}
@@ -136,7 +138,7 @@ export function SignInForm({ provider, redirect, close }: { provider?: Provider;
         placeholder="https://gabion.example"
         hint="For a hub behind another address. Empty: the one by which a browser asks."
       />
-      <div>
+      <div className="form-wide">
         <p>The provider must know this redirect URI:</p>
         <Copyable text={address.trim() ? `${address.trim().replace(/\/+$/, '')}/api/v1/session/oidc/callback` : redirect} />
       </div>

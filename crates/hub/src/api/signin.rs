@@ -2,7 +2,7 @@
 
 use crate::{
     Hub,
-    access::{Asker, From, attempt},
+    access::{Asker, From, attempt, no_attempt_cookie},
     error::{Answer, ApiError},
     oidc::{
         Back, Kept, Refusal, SETTING, probe,
@@ -115,7 +115,7 @@ pub(crate) async fn end(
     }
     hub.audit_by(name, &address, "session.begin", "", "by the provider").await?;
     let mut response = sent(&entered.sent.to, Some(entered.sent.cookie));
-    if let Ok(value) = hub.access.no_attempt_cookie().parse() {
+    if let Ok(value) = no_attempt_cookie().parse() {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     Ok(response)
@@ -144,7 +144,7 @@ async fn refused(hub: &Hub, refusal: &Refusal, from: IpAddr) -> Answer<Response>
         hub.note(&format!("a log-in by the provider, from {from}: {refusal}"));
         hub.audit_by(refusal.who(), &from.to_string(), "session.denied", "", refusal.word()).await?;
     }
-    Ok(sent(&format!("/login?problem={}", refusal.word()), Some(hub.access.no_attempt_cookie())))
+    Ok(sent(&format!("/login?problem={}", refusal.word()), Some(no_attempt_cookie())))
 }
 
 /// How log-in by a provider is set up.

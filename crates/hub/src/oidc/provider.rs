@@ -112,6 +112,14 @@ pub(crate) struct Tokens {
     pub(crate) access_token: Option<String>,
 }
 
+/// Why it gives none (RFC 6749, 5.2).
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
 /// A provider that can be asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
@@ -228,12 +236,6 @@ impl Remote {
         if status == StatusCode::OK {
             return serde_json::from_slice(&body)
                 .map_err(|_| Fault::new("the token endpoint gave no tokens", None));
-        }
-        #[derive(Deserialize)]
-        struct Refused {
-            error: String,
-            #[serde(default)]
-            error_description: String,
         }
         let Ok(refused) = serde_json::from_slice::<Refused>(&body) else {
             return Err(Fault::new(format!("the token endpoint answers {status}"), None));

@@ -11,6 +11,10 @@ use std::{
     },
 };
 
+/// A process that is started has for a moment, until it becomes another program, what this one has: the lock of a hub that was just stopped,
+/// too. So no process is started while a hub is started again.
+pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A hub, its time, and its first token.
 pub(crate) struct Hub {
     running: Option<Running>,

@@ -12,7 +12,7 @@ const MINUTE: i64 = 60_000;
 /// A hub whose clock is that of the provider, and a provider; the test is not run where there is none.
 fn with_provider(test: impl AsyncFnOnce(&Hub, &Provider)) {
     with_present(async |hub| {
-        let Some(provider) = Provider::start(hub) else { return };
+        let Some(provider) = Provider::start(hub).await else { return };
         test(hub, &provider).await;
     });
 }

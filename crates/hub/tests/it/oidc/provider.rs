@@ -1,6 +1,6 @@
 //! A real provider of identities beside the test (oidc-provider from npm), and a browser that goes to and fro.
 
-use crate::hub::Hub;
+use crate::hub::{ALONE, Hub};
 use reqwest::{Client, Method, Response, StatusCode, Url, header};
 use serde_json::{Value, json};
 use std::{
@@ -45,10 +45,11 @@ fn fetched() -> Option<PathBuf> {
 
 impl Provider {
     /// Starts one that sends browsers back to this hub; none where it was not fetched, which is told.
-    pub(super) fn start(hub: &Hub) -> Option<Self> {
+    pub(super) async fn start(hub: &Hub) -> Option<Self> {
         let cache = fetched()?;
         let newer = cache.join("node/node_modules/node/bin/node");
         let node = if newer.is_file() { newer } else { PathBuf::from("node") };
+        let alone = ALONE.lock().await;
         let mut child = Command::new(node)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc/provider.mjs"))
             .arg(cache.join("oidc/node_modules"))
@@ -58,6 +59,7 @@ impl Provider {
             .stderr(Stdio::null())
             .spawn()
             .expect("node");
+        drop(alone);
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let told: Value = serde_json::from_str(&line).expect("it tells where it is");
