@@ -46,6 +46,7 @@ tour)
         done
         node test/paths.mjs "$url" "$token" "$shots"
     fi
+    node test/signin.mjs "$url" "$token" "$shots"
     node test/tour.mjs "$url" "$token" "$shots"
     ;;
 *)

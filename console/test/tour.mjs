@@ -22,6 +22,7 @@ const PAGES = [
   ['findings', '/findings', 'a[href*="open="]', 'finding-panel'],
   ['tree', '/tree', '.tree-choose', 'tree-panel'],
   ['exceptions', '/exceptions'],
+  ['reports', '/reports'],
   ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'running']],
   ['packages', '/packages', 'a[href^="/packages/"]', 'package'],
   ['workloads', '/workloads', 'a[href^="/workloads/"]', 'workload', ['findings', 'alerts', 'containers', 'baseline']],
@@ -41,6 +42,7 @@ const PAGES = [
   ['users', '/settings/users'],
   ['tokens', '/settings/tokens'],
   ['sinks', '/settings/sinks'],
+  ['sign-in', '/settings/sign-in'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],
 ]

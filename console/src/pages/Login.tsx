@@ -1,10 +1,10 @@
-// The way in: a name and a password, or a token. `gabion up` opens `/login#TOKEN`.
+// The way in: a name and a password, a token, or a provider that sends people back here if it cannot let them in. `gabion up` opens `/login#TOKEN`.
 import { Alert, Button, Form, FormGroup, TextInput, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useLocation, useNavigate } from 'react-router'
 import { type ApiError, keepToken, send } from '../api/client'
-import { queries } from '../api/query'
-import type { Me } from '../api/types'
+import { queries, useGet } from '../api/query'
+import type { Me, Ways } from '../api/types'
 import { SESSION } from '../shell/session'
 import { Toasts } from '../shell/toasts'
 import { sentence } from '../show/states'
@@ -14,9 +14,27 @@ const handed = decodeURIComponent(location.hash.slice(1))
 if (handed && location.pathname === '/login') history.replaceState(history.state, '', '/login')
 let unused = handed
 
+/** Why the provider has not let somebody in, by the hub's word for it. */
+const PROBLEMS: Record<string, readonly [title: string, hint: string]> = {
+  off: ['There is no log-in by a provider any more.', 'Log in by name and password.'],
+  often: ['That was tried too often.', 'Wait a minute.'],
+  stale: ['This attempt to log in is over.', 'It took too long, was used already, or began in another browser. Try again.'],
+  denied: ['The provider did not let you in.', 'Try again, or ask whoever runs it.'],
+  provider: ['The provider could not be asked, or its answer is not believed.', 'An administrator finds the reason in the log of the hub.'],
+  unsaid: ['The provider does not tell enough about you.', 'An administrator finds the reason in the log of the hub.'],
+  group: ['You are in no group that may come in.', 'Ask an administrator of Gabion which group that would be.'],
+  disabled: ['Your account is disabled.', 'Ask an administrator of Gabion.'],
+  taken: ['Your name belongs to another account.', 'An administrator of Gabion can remove that one.'],
+  hub: ['The hub failed.', 'An administrator finds the reason in the log of the hub.'],
+}
+
 export function Component() {
   const navigate = useNavigate()
-  const { state } = useLocation()
+  const { state, search } = useLocation()
+  const ways = useGet<Ways>([], '/session/ways')
+  const problem = PROBLEMS[new URLSearchParams(search).get('problem') ?? '']
+  const wanted: unknown = state?.from
+  const to = typeof wanted === 'string' && wanted.startsWith('/') ? wanted : '/'
   const [by, setBy] = useState<'password' | 'token'>('password')
   const [name, setName] = useState('')
   const [secret, setSecret] = useState('')
@@ -31,8 +49,7 @@ export function Component() {
       keepToken(me.csrf)
       queries.clear()
       queries.setQueryData(SESSION, me)
-      const from: unknown = state?.from
-      void navigate(typeof from === 'string' && from.startsWith('/') ? from : '/', { replace: true })
+      void navigate(to, { replace: true })
     } catch (failure) {
       setError(failure as ApiError)
       setBusy(false)
@@ -66,6 +83,17 @@ export function Component() {
               {error.status === 401 ? 'Check the name and the password, or whether the token has expired.' : error.hint}
             </Alert>
           )}
+          {problem && !error && (
+            <Alert isInline variant="warning" title={problem[0]}>
+              {problem[1]}
+            </Alert>
+          )}
+          {ways.data?.provider && (
+            <Button component="a" href={`/api/v1/session/oidc?to=${encodeURIComponent(to)}`} isBlock>
+              Log in with {ways.data.provider}
+            </Button>
+          )}
+          {ways.error && <p className="dim">Whether there is another way in could not be asked.</p>}
           <ToggleGroup aria-label="Log in by">
             <ToggleGroupItem
               text="Name and password"
@@ -90,7 +118,13 @@ export function Component() {
               onChange={(_, value) => setSecret(value)}
             />
           </FormGroup>
-          <Button type="submit" isBlock isLoading={busy} isDisabled={busy || !secret || (by === 'password' && !name)}>
+          <Button
+            type="submit"
+            variant={ways.data?.provider ? 'secondary' : 'primary'}
+            isBlock
+            isLoading={busy}
+            isDisabled={busy || !secret || (by === 'password' && !name)}
+          >
             Log in
           </Button>
         </Form>

@@ -24,10 +24,13 @@ const columns = ({ edit, remove, change, me }: Acts): Column<User>[] => [
     title: 'Name',
     sort: 'name',
     width: 20,
-    cell: ({ name }) => (
-      <span>
-        <b className="break">{name}</b> {name === me && <Label isCompact>you</Label>}
-      </span>
+    cell: ({ name, issuer }) => (
+      <div className="two">
+        <span>
+          <b className="break">{name}</b> {name === me && <Label isCompact>you</Label>}
+        </span>
+        {issuer && <span className="dim break">by {issuer}</span>}
+      </div>
     ),
   },
   { title: 'Role', cell: ({ role }) => title(role) },
@@ -46,9 +49,11 @@ const columns = ({ edit, remove, change, me }: Acts): Column<User>[] => [
     title: 'Actions',
     cell: (user) => (
       <span className="buttons">
-        <Guarded need="admin" variant="link" isInline onClick={() => edit(user)}>
-          Change
-        </Guarded>
+        {!user.issuer && (
+          <Guarded need="admin" variant="link" isInline onClick={() => edit(user)}>
+            Change
+          </Guarded>
+        )}
         {user.name !== me && (
           <>
             <Guarded need="admin" variant="link" isInline onClick={() => change(user.name, { disabled: !user.disabled })}>

@@ -153,8 +153,8 @@ function UserMenu() {
   const navigate = useNavigate()
   const [open, setOpen] = useState(false)
   const [changing, setChanging] = useState(false)
-  // A token has no password.
-  const named = !me.name.startsWith('token ')
+  // A token has no password, and whom a provider vouches for has it there.
+  const named = !me.name.startsWith('token ') && !me.name.startsWith('oidc:')
   const scope = [...me.owners.map((owner) => `owner ${owner}`), ...me.namespaces.map((name) => `namespace ${name}`)]
   const forget = () => {
     queries.clear()

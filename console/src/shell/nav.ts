@@ -20,6 +20,7 @@ export const NAV: readonly NavGroupOf[] = [
       { title: 'Vulnerabilities', to: '/plan', also: ['/findings', '/vulnerabilities', '/by-image', '/by-team'] },
       { title: 'Image tree', to: '/tree' },
       { title: 'Exceptions', to: '/exceptions' },
+      { title: 'Reports', to: '/reports' },
     ],
   },
   {

@@ -16,6 +16,8 @@ mod inventory;
 mod overview;
 mod runtime;
 mod sinks;
+mod signin;
+mod weekly;
 
 pub use access::{
     AuditEntry, JoinToken, Login, Me, NewJoinToken, NewToken, NewUser, PasswordChange, Role, Token, User,
@@ -42,6 +44,8 @@ pub use runtime::{
     ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
 };
 pub use sinks::{NewSink, Sink, SinkRecords, SinkState, SinkTarget, SinkTest};
+pub use signin::{Grant, GroupGrant, NewProvider, Outcome, Provider, SignIn, SignInStep, SignInTest, Ways};
+pub use weekly::{Ageing, Changes, Happened, RuleAlerts, TrendWeek, Unseen, Weekly};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -22,7 +22,7 @@ use axum::{
 };
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use gabion_api::rest::{AuditEntry, Millis, Role};
-use gabion_store::state::{Caller, NewSession, Scope};
+use gabion_store::state::{Caller, NewSession, Scope, StoredUser};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -33,6 +33,9 @@ use tokio::sync::Semaphore;
 
 /// The name of the cookie.
 const COOKIE: &str = "gabion_session";
+/// The name of the cookie of who is on the way to a provider and back, and the only path that it is sent to.
+const ATTEMPT: &str = "gabion_signin";
+const ATTEMPT_PATH: &str = "/api/v1/session/oidc";
 /// What tokens of the API begin with, so that scanners of secrets know them.
 pub(crate) const TOKEN: &str = "gat_";
 /// A session ends after so long, and when it was not used for so long.
@@ -70,6 +73,24 @@ impl Access {
             nobody: hashed(&secret())?,
         })
     }
+}
+
+impl Access {
+    /// One more attempt to log in from an address; whether that is too many.
+    pub(crate) fn attempted(&self, from: IpAddr, now: Millis) -> bool {
+        too_many(&self.attempts, from, ATTEMPTS, now)
+    }
+}
+
+/// The cookie of who is on the way to a provider. It must come along when the provider sends them back, which `Strict` forbids.
+pub(crate) fn attempt_cookie(value: &str, seconds: Millis, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{ATTEMPT}={value}; Path={ATTEMPT_PATH}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
+
+/// Nobody is on the way any more.
+pub(crate) fn no_attempt_cookie() -> String {
+    attempt_cookie("", 0, false)
 }
 
 /// One more from `who`; whether that is too many in this minute.
@@ -124,7 +145,9 @@ pub(crate) async fn new_password(password: String) -> Answer<String> {
 impl Hub {
     /// Whether that is the password of a user; takes as long if there is none.
     pub(crate) async fn is_password(&self, name: &str, password: String) -> Answer<bool> {
-        let user = self.state.user(name).await?.filter(|stored| !stored.user.disabled);
+        // Whom a provider vouches for has no password here.
+        let has_one = |stored: &StoredUser| !stored.user.disabled && stored.user.issuer.is_none();
+        let user = self.state.user(name).await?.filter(has_one);
         let known = user.is_some();
         let hash = user.map_or_else(|| self.access.nobody.clone(), |stored| stored.password);
         let _permit =
@@ -140,28 +163,28 @@ impl Hub {
     /// Lets somebody in; the cookie that they carry from then on, and what they must send with changes.
     pub(crate) async fn let_in(&self, name: &str, secret_: String, from: IpAddr) -> Answer<(String, Caller)> {
         let now = self.now();
-        if too_many(&self.access.attempts, from, ATTEMPTS, now) {
+        if self.access.attempted(from, now) {
             return Err(ApiError::Often);
         }
         if name.is_empty() {
             let caller = self.state.token(&hash(&secret_), now).await?.ok_or(ApiError::Unknown)?;
             let csrf = Some(csrf_of_token(&secret_));
-            return Ok((self.cookie(&secret_), Caller { csrf, ..caller }));
+            return Ok((cookie_of(&secret_, self.settings.encrypted()), Caller { csrf, ..caller }));
         }
         if !self.is_password(name, secret_).await? {
             return Err(ApiError::Unknown);
         }
+        self.open_session(name, self.settings.encrypted()).await
+    }
+
+    /// A session of somebody who has shown who they are.
+    pub(crate) async fn open_session(&self, name: &str, secure: bool) -> Answer<(String, Caller)> {
+        let now = self.now();
         let (cookie, csrf) = (secret(), secret());
         let session = NewSession { hash: &hash(&cookie), user: name, csrf: &csrf, expires: now + SESSION };
         self.state.add_session(&session, now).await?;
         let caller = self.state.session(&hash(&cookie), IDLE, now).await?.ok_or(ApiError::Unknown)?;
-        Ok((self.cookie(&cookie), caller))
-    }
-
-    /// The cookie of a session.
-    fn cookie(&self, value: &str) -> String {
-        let secure = if self.settings.encrypted() { "; Secure" } else { "" };
-        format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", SESSION / 1000)
+        Ok((cookie_of(&cookie, secure), caller))
     }
 
     /// The session of a request ends.
@@ -210,11 +233,27 @@ fn csrf_of_token(token: &str) -> String {
     hash(&format!("csrf of {token}"))
 }
 
+/// What a browser is told to keep for a session.
+fn cookie_of(value: &str, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", SESSION / 1000)
+}
+
+/// The cookie of a session.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
+    named(headers, COOKIE)
+}
+
+/// The cookie of who is on the way to a provider and back.
+pub(crate) fn attempt(headers: &HeaderMap) -> Option<&str> {
+    named(headers, ATTEMPT)
+}
+
+fn named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 

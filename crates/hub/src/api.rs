@@ -13,9 +13,11 @@ mod incidents;
 mod inventory;
 mod list;
 mod overview;
+mod reports;
 mod responses;
 mod session;
 mod sinks;
+mod signin;
 
 use crate::{
     Hub,
@@ -53,7 +55,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     info(title = "Gabion", description = "The API of a hub. Changes from a browser carry `X-CSRF-Token`; programs send `Authorization: Bearer TOKEN`.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         session::log_in, session::who, session::log_out, session::password,
-        overview::overview, overview::search, overview::live,
+        signin::ways, signin::begin, signin::end, signin::sign_in, signin::set_sign_in, signin::end_sign_in, signin::test_sign_in,
+        overview::overview, overview::search, overview::live, reports::report,
         findings::findings, findings::finding, findings::plan, findings::unplan, findings::vulnerabilities, findings::vulnerability,
         findings::exceptions, findings::add_exception, findings::end_exception, findings::owners, findings::tree,
         inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
@@ -108,6 +111,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/session/password", post(session::password))
         .route("/overview", get(overview::overview))
         .route("/search", get(overview::search))
+        .route("/reports/weekly", get(reports::report))
         .route("/findings", get(findings::findings))
         .route("/findings/plan", post(findings::plan))
         .route("/findings/{id}", get(findings::finding))
@@ -158,6 +162,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         )
         .route("/users", get(admin::users).post(admin::add_user))
         .route("/users/{name}", patch(admin::change_user).delete(admin::remove_user))
+        .route("/sign-in", get(signin::sign_in).post(signin::set_sign_in).delete(signin::end_sign_in))
+        .route("/sign-in/test", post(signin::test_sign_in))
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
@@ -173,7 +179,12 @@ pub(crate) fn router(hub: Hub) -> Router {
     Router::new()
         .nest(
             "/api/v1",
-            known_only.route("/session", post(session::log_in)).route("/openapi.json", get(document)),
+            known_only
+                .route("/session", post(session::log_in))
+                .route("/session/ways", get(signin::ways))
+                .route("/session/oidc", get(signin::begin))
+                .route("/session/oidc/callback", get(signin::end))
+                .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))
         .route("/readyz", get(admin::ready))

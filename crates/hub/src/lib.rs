@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agents;
+pub mod notify;
 
 mod access;
 mod api;
@@ -25,9 +26,11 @@ mod jobs;
 mod live;
 mod matcher;
 mod names;
+mod oidc;
 mod serve;
 mod sinks;
 mod tree;
+mod weekly;
 
 pub use api::openapi;
 pub use identity::Identity;
@@ -85,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) access: access::Access,
     pub(crate) configurations: configure::Configurations,
     pub(crate) executed: inbox::Executed,
+    pub(crate) oidc: oidc::Oidc,
     pub(crate) trees: tree::Trees,
     pub(crate) sinks: sinks::Sinks,
     /// Searches over events at a time: each reads whole columns.

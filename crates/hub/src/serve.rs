@@ -8,6 +8,7 @@ use crate::{
     matcher::Matcher,
     names::Names,
     sinks::{self, Sinks},
+    oidc,
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -119,6 +120,7 @@ impl Running {
             access: access::Access::new()?,
             configurations: crate::configure::Configurations::default(),
             executed: crate::inbox::Executed::default(),
+            oidc: oidc::Oidc::default(),
             trees: Trees::default(),
             sinks: Sinks::default(),
             searches: Semaphore::new(SEARCHES),

@@ -27,9 +27,11 @@ mod overview;
 mod responses;
 mod schema;
 mod sinks;
+mod signin;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod weekly;
 mod workloads;
 
 pub use access::{Caller, NewSession, Scope, StoredUser};
@@ -46,6 +48,8 @@ pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
+pub use signin::{CameIn, Vouched};
+pub use weekly::Week;
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

@@ -7,6 +7,7 @@ const TABS = [
   ['/settings/users', 'Users'],
   ['/settings/tokens', 'Tokens'],
   ['/settings/sinks', 'Sinks'],
+  ['/settings/sign-in', 'Sign-in'],
   ['/settings/audit', 'Audit log'],
 ] as const
 

@@ -83,6 +83,9 @@ pub struct User {
     pub seen: Option<Millis>,
     /// They may not come in at the moment.
     pub disabled: bool,
+    /// The provider that vouches for them, and says at each log-in what they may do; absent: they have a password of this hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 /// A user to be made.

@@ -59,6 +59,7 @@ pub(crate) async fn add_user(
         created: hub.now(),
         seen: None,
         disabled: false,
+        issuer: None,
     };
     hub.state.add_user(&user, &password).await?;
     hub.audit(&asker, "user.create", &user.name, user.role.as_str()).await?;

@@ -6,10 +6,14 @@ use serde_json::{Value, json};
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
 };
+
+/// A process that is started has for a moment, until it becomes another program, what this one has: the lock of a hub that was just stopped,
+/// too. So no process is started while a hub is started again.
+pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A hub, its time, and its first token.
 pub(crate) struct Hub {
@@ -18,13 +22,20 @@ pub(crate) struct Hub {
     pub(crate) token: String,
     url: String,
     client: Client,
+    notes: Arc<Mutex<String>>,
 }
 
 impl Hub {
     /// Starts one in a directory, at a time that only the test moves.
     pub(crate) async fn start(directory: &Path) -> Self {
-        let time = Arc::new(AtomicI64::new(1_764_000_000_000));
+        Self::start_at(directory, 1_764_000_000_000).await
+    }
+
+    async fn start_at(directory: &Path, time: i64) -> Self {
+        let time = Arc::new(AtomicI64::new(time));
         let clock = Arc::clone(&time);
+        let notes = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&notes);
         let settings = Settings {
             directory: directory.to_owned(),
             database: None,
@@ -35,20 +46,39 @@ impl Hub {
             advisories: directory.join("db"),
             owners: None,
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
-            notes: Arc::new(|_| {}),
+            notes: Arc::new(move |note| {
+                let mut kept = kept.lock().expect("a lock");
+                kept.push_str(note);
+                kept.push('\n');
+            }),
         };
         let running = Running::start(settings).await.expect("starts");
         let token = std::fs::read_to_string(running.token_file()).expect("a token");
         let url = running.url();
         // The hub is on loopback, in plain HTTP.
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { running: Some(running), time, token, url, client }
+        Self { running: Some(running), time, token, url, client, notes }
     }
 
     pub(crate) async fn stop(mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// What it has told the operator.
+    pub(crate) fn notes(&self) -> String {
+        self.notes.lock().expect("a lock").clone()
+    }
+
+    /// Its time is that of everybody else from now on.
+    pub(crate) fn at_present(&self) {
+        self.time.store(present(), Ordering::Relaxed);
     }
 
     /// A request by nobody.
@@ -89,8 +119,27 @@ impl Hub {
     }
 }
 
+/// What time it is for everybody else.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another program, which has no other clock, is part of the test"
+)]
+fn present() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(now.as_millis()).expect("fits")
+}
+
 /// A hub for the length of a test.
 pub(crate) fn with<F: AsyncFnOnce(&Hub)>(test: F) {
+    with_time(1_764_000_000_000, test);
+}
+
+/// The same in the time of everybody else.
+pub(crate) fn with_present<F: AsyncFnOnce(&Hub)>(test: F) {
+    with_time(present(), test);
+}
+
+fn with_time<F: AsyncFnOnce(&Hub)>(time: i64, test: F) {
     let directory = tempfile::tempdir().expect("a directory");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -98,7 +147,7 @@ pub(crate) fn with<F: AsyncFnOnce(&Hub)>(test: F) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let hub = Hub::start(directory.path()).await;
+        let hub = Hub::start_at(directory.path(), time).await;
         test(&hub).await;
         hub.stop().await;
     });

@@ -6,3 +6,6 @@ mod lists;
 mod opensearch;
 mod pages;
 mod sinks;
+mod oidc;
+mod pages;
+mod reports;

@@ -1,6 +1,6 @@
 //! The console's files, headers, health, and a hub that comes back.
 
-use crate::hub::{Hub, with};
+use crate::hub::{ALONE, Hub, with};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 
@@ -71,8 +71,10 @@ fn a_hub_that_comes_back_knows_who_it_is_and_who_may_come_in() {
         assert_eq!(made.status(), StatusCode::OK);
         let authority =
             std::fs::read(directory.path().join("identity/authority.pem")).expect("a certificate");
+        let alone = ALONE.lock().await;
         hub.stop().await;
         let hub = Hub::start(directory.path()).await;
+        drop(alone);
         assert_eq!(hub.token, token);
         assert_eq!(hub.get("/api/v1/users").await["total"], 1);
         assert_eq!(

@@ -114,7 +114,7 @@ const AUDIT: List = List {
     down: true,
 };
 
-fn user(row: &AnyRow) -> Result<User> {
+pub(super) fn user(row: &AnyRow) -> Result<User> {
     Ok(User {
         name: row.text("name")?,
         role: row.word("role")?,
@@ -123,6 +123,7 @@ fn user(row: &AnyRow) -> Result<User> {
         created: row.int("created")?,
         seen: row.maybe_int("seen")?,
         disabled: row.flag("disabled")?,
+        issuer: row.maybe_text("issuer")?,
     })
 }
 
@@ -177,12 +178,18 @@ impl State {
     }
 
     /// Changes a user; `password` is the hash of a new one. Whoever may less from now on, or has a new password, must come in
-    /// again. The last admin cannot be lost.
+    /// again. The last admin cannot be lost. Of whom a provider vouches for only whether they are shut out can be changed.
     pub async fn change_user(&self, name: &str, change: &UserChange, password: Option<String>) -> Result<()> {
         let mut tx = self.begin().await?;
         let row = q("SELECT * FROM account WHERE name = ?").bind(name).first(&mut *tx).await?;
         let row = row.ok_or_else(|| StateError::Absent { what: "user", id: name.to_owned() })?;
         let before = user(&row)?;
+        let granted = change.role.is_some() || change.owners.is_some() || change.namespaces.is_some();
+        if before.issuer.is_some() && (granted || password.is_some()) {
+            return Err(StateError::Refused(
+                "the provider says at each log-in what this user may do, and has their password".to_owned(),
+            ));
+        }
         let role = change.role.unwrap_or(before.role);
         let disabled = change.disabled.unwrap_or(before.disabled);
         q("UPDATE account SET role = ?, owners = ?, namespaces = ?, disabled = ?, password = COALESCE(?, password) WHERE name = ?")
@@ -334,12 +341,16 @@ impl State {
     }
 }
 
+/// Admins of a provider do not count: it may be away, or say otherwise tomorrow.
 fn is_admin(user: &User) -> bool {
-    user.role == Role::Admin && !user.disabled
+    user.role == Role::Admin && !user.disabled && user.issuer.is_none()
 }
 
 async fn some_admin(tx: super::Tx<'_>) -> Result<()> {
-    let admin = q("SELECT name FROM account WHERE role = 'admin' AND disabled = 0 LIMIT 1").first(tx).await?;
+    let admin =
+        q("SELECT name FROM account WHERE role = 'admin' AND disabled = 0 AND issuer IS NULL LIMIT 1")
+            .first(tx)
+            .await?;
     admin
         .map(drop)
         .ok_or_else(|| StateError::Refused("nobody would be left who may say who may do what".to_owned()))

@@ -32,7 +32,7 @@ impl Covered {
     }
 }
 
-const LIST: List = List {
+pub(super) const LIST: List = List {
     columns: "exception.*, (SELECT COUNT(*) FROM finding WHERE finding.exception_id = exception.id) AS many",
     from: "exception",
     id: "exception.id",
@@ -45,7 +45,7 @@ const LIST: List = List {
     down: false,
 };
 
-fn read(row: &AnyRow, now: Millis) -> Result<Exception> {
+pub(super) fn read(row: &AnyRow, now: Millis) -> Result<Exception> {
     let expires = row.int("expires")?;
     Ok(Exception {
         id: row.text("id")?,

@@ -5,12 +5,13 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
     ("loaded", LOADED),
     ("sinks", SINKS),
+    ("accounts of a provider", PROVIDER),
 ];
 
 const FIRST: &str = "
@@ -176,6 +177,10 @@ CREATE TABLE sink (
     state_at BIGINT NOT NULL, events_at BIGINT NOT NULL, taken BIGINT, failing_since BIGINT, error TEXT,
     sent BIGINT NOT NULL DEFAULT 0, refused BIGINT NOT NULL DEFAULT 0, refusal TEXT, lost BIGINT NOT NULL DEFAULT 0
 );
+const PROVIDER: &str = "
+ALTER TABLE account ADD COLUMN issuer TEXT;
+ALTER TABLE account ADD COLUMN subject TEXT;
+CREATE UNIQUE INDEX account_subject ON account (issuer, subject);
 ";
 
 /// Brings the schema up to date.

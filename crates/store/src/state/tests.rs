@@ -7,6 +7,8 @@ mod lists;
 mod loaded;
 mod server;
 mod sinks;
+mod signin;
+mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};
 use gabion_api::rest::{Millis, Page};

@@ -12,6 +12,7 @@ fn user(name: &str, role: Role) -> User {
         created: T0,
         seen: None,
         disabled: false,
+        issuer: None,
     }
 }
 
