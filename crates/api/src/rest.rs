@@ -13,6 +13,7 @@ mod events;
 mod findings;
 mod inventory;
 mod overview;
+mod registries;
 mod runtime;
 
 pub use access::{
@@ -30,6 +31,10 @@ pub use inventory::{
     Workload, WorkloadDetail,
 };
 pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
+pub use registries::{
+    CiFacts, ImagePlace, NewRegistry, NewScan, Registry, RegistryChange, RegistryCheck, RegistryHook,
+    RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan, TagState,
+};
 pub use runtime::{
     Alert, AlertChange, AlertState, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
     IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
@@ -80,6 +85,8 @@ pub enum Topic {
     Nodes,
     /// Responses.
     Responses,
+    /// Registries that are looked into.
+    Registries,
 }
 
 impl Topic {
@@ -92,6 +99,7 @@ impl Topic {
             Self::Incidents => "incidents",
             Self::Nodes => "nodes",
             Self::Responses => "responses",
+            Self::Registries => "registries",
         }
     }
 }

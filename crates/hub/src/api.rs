@@ -12,6 +12,7 @@ mod incidents;
 mod inventory;
 mod list;
 mod overview;
+mod registries;
 mod responses;
 mod session;
 
@@ -59,6 +60,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
+        registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
+        registries::check_registry, registries::poll_registry, registries::make_hook, registries::remove_hook, registries::registry_tags,
+        registries::registry_repositories, registries::registry_events, registries::send_scan,
         admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security)
@@ -143,6 +147,17 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
+        .route("/registries", get(registries::registries).post(registries::add_registry))
+        .route("/registries/check", post(registries::check_registry))
+        .route(
+            "/registries/{name}",
+            get(registries::registry).patch(registries::change_registry).delete(registries::remove_registry),
+        )
+        .route("/registries/{name}/poll", post(registries::poll_registry))
+        .route("/registries/{name}/hook", post(registries::make_hook).delete(registries::remove_hook))
+        .route("/registries/{name}/tags", get(registries::registry_tags))
+        .route("/registries/{name}/repositories", get(registries::registry_repositories))
+        .route("/scans", post(registries::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
         .layer(from_fn_with_state(hub.clone(), known));
@@ -152,7 +167,10 @@ pub(crate) fn router(hub: Hub) -> Router {
     Router::new()
         .nest(
             "/api/v1",
-            known_only.route("/session", post(session::log_in)).route("/openapi.json", get(document)),
+            known_only
+                .route("/session", post(session::log_in))
+                .route("/registries/{name}/events", post(registries::registry_events).layer(from_fn(bounded)))
+                .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))
         .route("/readyz", get(admin::ready))

@@ -5,6 +5,8 @@
 //!                                                    ├─► store::events ─┘  ▲
 //!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
 //!                                                         jobs: what time alone changes
+//!   registries ◄── looked into, scanned ── registries ──► inbox
+//!   CI ══ POST /scans ──► sent ──► matcher, exceptions ──► the answer
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -24,6 +26,8 @@ mod jobs;
 mod live;
 mod matcher;
 mod names;
+mod registries;
+mod sent;
 mod serve;
 mod tree;
 
@@ -62,6 +66,8 @@ pub struct Settings {
     pub advisories: PathBuf,
     /// Who owns images, as `gabion scan --owners` takes it.
     pub owners: Option<PathBuf>,
+    /// The program that scans what registries hold, `gabion` itself; without it nothing of them is scanned.
+    pub program: Option<PathBuf>,
     /// What time it is.
     pub clock: Clock,
     /// Where a word to the operator goes.
@@ -82,8 +88,11 @@ pub(crate) struct Inner {
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
     pub(crate) trees: tree::Trees,
+    pub(crate) registries: registries::Registries,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
+    /// Scans that are taken at a time: each is a whole report.
+    pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,
 }
 

@@ -7,6 +7,8 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
+    registries::{self, Registries},
+    sent,
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -117,7 +119,9 @@ impl Running {
             names: Names::default(),
             access: access::Access::new()?,
             trees: Trees::default(),
+            registries: Registries::default(),
             searches: Semaphore::new(SEARCHES),
+            sending: Semaphore::new(sent::AT_ONCE),
             settings,
         }));
         hub.state.unanswered_responses(hub.now()).await?;
@@ -135,6 +139,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             jobs::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            registries::run(hub).await;
             Ok(())
         });
         Ok(running)

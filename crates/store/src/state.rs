@@ -22,8 +22,10 @@ mod life;
 mod list;
 mod nodes;
 mod overview;
+mod registries;
 mod responses;
 mod schema;
+mod sent;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ pub use incidents::NewIncident;
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
+pub use registries::{Looked, NewTag, RegistryAccess, TagFilter, WaitingTag};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

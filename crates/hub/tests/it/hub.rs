@@ -34,6 +34,7 @@ impl Hub {
             certificate: None,
             advisories: directory.join("db"),
             owners: None,
+            program: None,
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
             notes: Arc::new(|_| {}),
         };

@@ -1,0 +1,431 @@
+//! Registries that are looked into, what they tell of by themselves, and scans that CI sends.
+
+use super::list::{TextQuery, answer, paging, words};
+use crate::{
+    Hub,
+    access::{Asker, From, secret},
+    error::{Answer, ApiError},
+    hex,
+    registries::{Place, Wanted, check, parse_event},
+    sent,
+};
+use axum::{
+    Json,
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, Query, Request, State as Extract},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use gabion_api::rest::{
+    NewRegistry, Page, Problem, Registry, RegistryChange, RegistryCheck, RegistryHook, RegistryRepository,
+    RegistryState, RegistryTag, Role, ScanAnswer, Topic,
+};
+use gabion_image::source::Platform;
+use gabion_store::state::{RegistryAccess, StateError, TagFilter};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+
+/// Texts are not longer: names and tokens, and a certificate.
+const MAX_TEXT: usize = 8 << 10;
+const MAX_PEM: usize = 256 << 10;
+/// What a registry may be asked for.
+const NEWEST: std::ops::RangeInclusive<u32> = 1..=1000;
+const MINUTES: std::ops::RangeInclusive<u32> = 5..=10_080;
+/// A message of a registry is not longer.
+const MAX_EVENT: usize = 1 << 20;
+
+fn bad(why: String) -> ApiError {
+    ApiError::Bad(why)
+}
+
+/// A registry that can be asked.
+fn checked(new: &NewRegistry) -> Answer<()> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if new.name.is_empty() || new.name.len() > 64 || !new.name.chars().all(is_good) || new.name.starts_with('.') || new.name == "check" {
+        return Err(bad("name: 1 to 64 letters, digits and `.`, `_`, `-` are expected".to_owned()));
+    }
+    Place::parse(&new.url).map_err(bad)?;
+    Wanted::parse(&new.repositories, &new.tags, &new.leave_out, new.newest).map_err(bad)?;
+    if !NEWEST.contains(&new.newest) {
+        return Err(bad("newest: 1 to 1000 tags of a repository can be looked at".to_owned()));
+    }
+    if !MINUTES.contains(&new.minutes) {
+        return Err(bad("minutes: 5 to 10080 minutes may lie between two looks".to_owned()));
+    }
+    for (what, text) in [("user", &new.user), ("secret", &new.secret)] {
+        if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT || text.chars().any(char::is_control)) {
+            return Err(bad(format!("{what}: it is longer than {MAX_TEXT} bytes, or has more than one line")));
+        }
+    }
+    let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    if is_set(&new.user) && !is_set(&new.secret) {
+        return Err(bad("secret: a user without a password is let in nowhere".to_owned()));
+    }
+    if let Some(pem) = new.authority.as_ref().filter(|pem| !pem.is_empty())
+        && (pem.len() > MAX_PEM || !pem.contains("-----BEGIN CERTIFICATE-----") || pem.contains("PRIVATE KEY"))
+    {
+        return Err(bad("authority: a certificate in PEM is expected, and nothing else".to_owned()));
+    }
+    if let Some(platform) = new.platform.as_ref().filter(|text| !text.is_empty()) {
+        platform.parse::<Platform>().map_err(|error| bad(format!("platform: {error}")))?;
+    }
+    Ok(())
+}
+
+/// As it would be after a change. A secret that is kept is known by being there.
+fn changed(access: &RegistryAccess, change: &RegistryChange) -> NewRegistry {
+    let old = access.registry.clone();
+    let change = change.clone();
+    NewRegistry {
+        name: old.name,
+        url: change.url.unwrap_or(old.url),
+        user: change.user.or(old.user),
+        secret: change.secret.or_else(|| access.secret.clone()),
+        authority: change.authority.or(old.authority),
+        repositories: change.repositories.unwrap_or(old.repositories),
+        tags: change.tags.unwrap_or(old.tags),
+        leave_out: change.leave_out.unwrap_or(old.leave_out),
+        newest: change.newest.unwrap_or(old.newest),
+        minutes: change.minutes.unwrap_or(old.minutes),
+        platform: change.platform.or(old.platform),
+        paused: change.paused.unwrap_or(old.paused),
+    }
+}
+
+/// A secret that is kept goes nowhere but where it was given for.
+fn keeps_secret(access: &RegistryAccess, change: &RegistryChange) -> Answer<()> {
+    let moves = change.url.as_ref().is_some_and(|url| *url != access.registry.url);
+    if moves && access.secret.is_some() && change.secret.is_none() {
+        return Err(bad("secret: another address needs it anew, or an empty one".to_owned()));
+    }
+    Ok(())
+}
+
+/// How it goes now: whether it is being looked into is not in the state.
+fn live(hub: &Hub, mut registry: Registry) -> Registry {
+    if hub.registries.is_busy(&registry.name) {
+        registry.state = RegistryState::Polling;
+    }
+    registry
+}
+
+/// List registries.
+#[utoipa::path(get, path = "/api/v1/registries", tag = "registries", params(TextQuery), responses((status = 200, body = Page<Registry>), (status = 403, body = Problem)))]
+pub(crate) async fn registries(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Viewer)?;
+    let text = query.q.unwrap_or_default();
+    let mut page = hub.state.registries(&text, &paging(query.sort, query.limit, query.cursor)).await?;
+    page.items = page.items.into_iter().map(|registry| live(&hub, registry)).collect();
+    answer(page, query.format.as_deref())
+}
+
+/// One registry.
+#[utoipa::path(get, path = "/api/v1/registries/{name}", tag = "registries", params(("name" = String, Path)), responses((status = 200, body = Registry), (status = 404, body = Problem)))]
+pub(crate) async fn registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<Json<Registry>> {
+    asker.needs_all(Role::Viewer)?;
+    Ok(Json(live(&hub, hub.state.registry(&name).await?)))
+}
+
+/// Make a registry. It is looked into at once.
+#[utoipa::path(post, path = "/api/v1/registries", tag = "registries", request_body = NewRegistry, responses((status = 200, body = Registry), (status = 400, body = Problem)))]
+pub(crate) async fn add_registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(new): Json<NewRegistry>,
+) -> Answer<Json<Registry>> {
+    asker.needs_all(Role::Admin)?;
+    checked(&new)?;
+    let registry = hub.state.add_registry(&new, &asker.caller.name, hub.now()).await?;
+    hub.audit(&asker, "registry.create", &registry.name, &registry.url).await?;
+    hub.live.tell(Topic::Registries);
+    hub.registries.wake();
+    Ok(Json(registry))
+}
+
+/// Change a registry. It is looked into at once.
+#[utoipa::path(patch, path = "/api/v1/registries/{name}", tag = "registries", params(("name" = String, Path)), request_body = RegistryChange, responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn change_registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+    Json(change): Json<RegistryChange>,
+) -> Answer<StatusCode> {
+    // Whether it is looked into is a matter of running it, all else is a matter of trust.
+    let only_pause = change == RegistryChange { paused: change.paused, ..RegistryChange::default() };
+    asker.needs_all(if only_pause { Role::Operator } else { Role::Admin })?;
+    let access = hub.state.registry_access(&name).await?;
+    keeps_secret(&access, &change)?;
+    checked(&changed(&access, &change))?;
+    hub.state.change_registry(&name, &change, hub.now()).await?;
+    let what = match change.paused {
+        Some(paused) if only_pause => if paused { "paused" } else { "goes on" }.to_owned(),
+        _ => format!("{change:?}"),
+    };
+    hub.audit(&asker, "registry.change", &name, &what).await?;
+    hub.live.tell(Topic::Registries);
+    hub.registries.wake();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove a registry. Images that were found there stay.
+#[utoipa::path(delete, path = "/api/v1/registries/{name}", tag = "registries", params(("name" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn remove_registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Admin)?;
+    hub.state.remove_registry(&name).await?;
+    hub.audit(&asker, "registry.remove", &name, "").await?;
+    hub.live.tell(Topic::Registries);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Try whether a registry could be looked into. Nothing is kept.
+#[utoipa::path(post, path = "/api/v1/registries/check", tag = "registries", request_body = NewRegistry, responses((status = 200, body = RegistryCheck), (status = 400, body = Problem)))]
+pub(crate) async fn check_registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(new): Json<NewRegistry>,
+) -> Answer<Json<RegistryCheck>> {
+    asker.needs_all(Role::Admin)?;
+    checked(&new)?;
+    // A secret that is kept for a registry of that name is taken, if it is for that address.
+    let kept = match hub.state.registry_access(&new.name).await {
+        Ok(access) if access.registry.url == new.url && new.secret.is_none() => access.secret,
+        Ok(_) | Err(StateError::Absent { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let secret = some(new.secret).or(kept);
+    let access = RegistryAccess {
+        registry: Registry {
+            name: String::new(),
+            url: new.url,
+            user: some(new.user),
+            has_secret: secret.is_some(),
+            authority: some(new.authority),
+            repositories: new.repositories,
+            tags: new.tags,
+            leave_out: new.leave_out,
+            newest: new.newest,
+            minutes: new.minutes,
+            platform: some(new.platform),
+            paused: new.paused,
+            has_hook: false,
+            by: asker.caller.name.clone(),
+            created: hub.now(),
+            state: RegistryState::New,
+            polled: None,
+            next: None,
+            error: None,
+            seen: gabion_api::rest::RegistryNumbers::default(),
+        },
+        secret,
+        hook: None,
+    };
+    let said = check(&hub, &access).await;
+    hub.audit(&asker, "registry.check", &access.registry.url, if said.works { "works" } else { "does not work" })
+        .await?;
+    Ok(Json(said))
+}
+
+/// Look into a registry now, and try again what could not be scanned.
+#[utoipa::path(post, path = "/api/v1/registries/{name}/poll", tag = "registries", params(("name" = String, Path)), responses((status = 202), (status = 404, body = Problem)))]
+pub(crate) async fn poll_registry(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Operator)?;
+    if hub.state.registry(&name).await?.paused {
+        return Err(bad("it is paused: let it go on first".to_owned()));
+    }
+    hub.state.ask_registry(&name, hub.now()).await?;
+    hub.audit(&asker, "registry.poll", &name, "").await?;
+    hub.registries.wake();
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Make the secret by which a registry tells of what was pushed; one that there was is good no more. It is told this once.
+#[utoipa::path(post, path = "/api/v1/registries/{name}/hook", tag = "registries", params(("name" = String, Path)), responses((status = 200, body = RegistryHook), (status = 404, body = Problem)))]
+pub(crate) async fn make_hook(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<Json<RegistryHook>> {
+    asker.needs_all(Role::Admin)?;
+    let secret = format!("gah_{}", secret());
+    hub.state.set_hook(&name, Some(secret.clone())).await?;
+    hub.audit(&asker, "registry.hook", &name, "made").await?;
+    Ok(Json(RegistryHook { path: format!("/api/v1/registries/{name}/events"), secret }))
+}
+
+/// A registry may tell of nothing any more.
+#[utoipa::path(delete, path = "/api/v1/registries/{name}/hook", tag = "registries", params(("name" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn remove_hook(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    asker.needs_all(Role::Admin)?;
+    hub.state.set_hook(&name, None).await?;
+    hub.audit(&asker, "registry.hook", &name, "removed").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which tags.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TagsQuery {
+    /// In the name.
+    q: Option<String>,
+    /// `waiting`, `scanned`, `failed`, `no-image`, several with commas in between.
+    state: Option<String>,
+    /// `since`, `name`, `state`; `-` in front for the greatest first.
+    sort: Option<String>,
+    /// Rows of a page, up to 1000.
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `json` or `csv`.
+    format: Option<String>,
+}
+
+/// List the tags of a registry that are looked at.
+#[utoipa::path(get, path = "/api/v1/registries/{name}/tags", tag = "registries", params(("name" = String, Path), TagsQuery), responses((status = 200, body = Page<RegistryTag>), (status = 404, body = Problem)))]
+pub(crate) async fn registry_tags(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+    Query(query): Query<TagsQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Viewer)?;
+    let wanted =
+        TagFilter { text: query.q.unwrap_or_default(), states: words(query.state.as_deref(), "state")? };
+    let page = hub
+        .state
+        .registry_tags(&name, &wanted, &paging(query.sort, query.limit, query.cursor))
+        .await?;
+    answer(page, query.format.as_deref())
+}
+
+/// List the repositories of a registry, with what of them is not looked at.
+#[utoipa::path(get, path = "/api/v1/registries/{name}/repositories", tag = "registries", params(("name" = String, Path), TextQuery), responses((status = 200, body = Page<RegistryRepository>), (status = 404, body = Problem)))]
+pub(crate) async fn registry_repositories(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Path(name): Path<String>,
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
+    asker.needs_all(Role::Viewer)?;
+    let text = query.q.unwrap_or_default();
+    let page = hub
+        .state
+        .registry_repositories(&name, &text, &paging(query.sort, query.limit, query.cursor))
+        .await?;
+    answer(page, query.format.as_deref())
+}
+
+/// By what a registry proves that it is itself.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct HookQuery {
+    secret: Option<String>,
+}
+
+/// A registry tells of what was pushed, in the form of Distribution, Docker Hub, Harbor or GitHub Packages. What it names is looked at; nothing else
+/// of it is believed.
+#[utoipa::path(post, path = "/api/v1/registries/{name}/events", tag = "registries", security(()), params(("name" = String, Path), ("secret" = Option<String>, Query, description = "Where no header can be set.")), request_body = serde_json::Value, responses((status = 202), (status = 401, body = Problem)))]
+pub(crate) async fn registry_events(
+    Extract(hub): Extract<Hub>,
+    From(from): From,
+    Path(name): Path<String>,
+    Query(query): Query<HookQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<StatusCode> {
+    hub.may_tell(from)?;
+    let body = to_bytes(body, MAX_EVENT).await.map_err(|_| bad(format!("it is longer than {MAX_EVENT} bytes")))?;
+    let hook = match hub.state.registry_access(&name).await {
+        Ok(access) => access.hook,
+        Err(StateError::Absent { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    // Whether there is such a registry is told to nobody who does not know its secret.
+    if !hook.is_some_and(|hook| proves(&hook, &headers, query.secret.as_deref(), &body)) {
+        return Err(ApiError::Denied);
+    }
+    let pushed = parse_event(&body).map_err(bad)?;
+    for one in &pushed {
+        hub.state.ask_look(&name, &one.repository, &one.tag, hub.now()).await?;
+    }
+    hub.registries.wake();
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Whether a message comes from who knows the secret.
+fn proves(hook: &str, headers: &HeaderMap, query: Option<&str>, body: &Bytes) -> bool {
+    // Comparing hashes leaves nothing to time.
+    let same = |a: &str, b: &str| Sha256::digest(a) == Sha256::digest(b);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(signature) = text("x-hub-signature-256") {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(hook.as_bytes()) else { return false };
+        mac.update(body);
+        return same(signature, &format!("sha256={}", hex(&mac.finalize().into_bytes())));
+    }
+    let sent = text(header::AUTHORIZATION.as_str()).or(query);
+    sent.is_some_and(|sent| same(sent.strip_prefix("Bearer ").unwrap_or(sent), hook))
+}
+
+/// Send a scan that was made elsewhere: what the hub's database, owners and exceptions make of it comes back. The body may be compressed
+/// with zstd or gzip.
+#[utoipa::path(post, path = "/api/v1/scans", tag = "images", request_body = gabion_api::rest::NewScan, responses((status = 200, body = ScanAnswer), (status = 400, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn send_scan(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    request: Request,
+) -> Answer<Json<ScanAnswer>> {
+    asker.needs_sending()?;
+    let _place = hub.sending.acquire().await.map_err(|error| ApiError::Broken(error.to_string()))?;
+    let encoding = request.headers().get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let encoding = encoding.map(str::to_owned);
+    let body = to_bytes(request.into_body(), sent::MAX_BODY)
+        .await
+        .map_err(|_| bad(format!("the body did not come whole, or is longer than {} MiB", sent::MAX_BODY >> 20)))?;
+    Ok(Json(hub.take_scan(&asker, body, encoding).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_proved_by_header_query_or_signature() {
+        let body = Bytes::from_static(b"{\"zen\": \"x\"}");
+        let with = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().expect("a header"));
+            headers
+        };
+        assert!(proves("gah_x", &with("authorization", "Bearer gah_x"), None, &body));
+        assert!(proves("gah_x", &with("authorization", "gah_x"), None, &body));
+        assert!(proves("gah_x", &HeaderMap::new(), Some("gah_x"), &body));
+        assert!(!proves("gah_x", &HeaderMap::new(), Some("gah_y"), &body));
+        assert!(!proves("gah_x", &HeaderMap::new(), None, &body));
+        // By openssl dgst -sha256 -hmac gah_x.
+        let signature = "sha256=6ca1cd1fa1a829fb64735de6861f8e6ee573849012fb4204c200b016aa24a984";
+        assert!(proves("gah_x", &with("x-hub-signature-256", signature), None, &body));
+        let other = Bytes::from_static(b"{\"zen\": \"y\"}");
+        assert!(!proves("gah_x", &with("x-hub-signature-256", signature), Some("gah_x"), &other));
+    }
+}
