@@ -33,7 +33,8 @@ pub use inventory::{
 pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
 pub use registries::{
     CiFacts, ImagePlace, NewRegistry, NewScan, Registry, RegistryChange, RegistryCheck, RegistryHook,
-    RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan, TagState,
+    RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan,
+    TagState,
 };
 pub use runtime::{
     Alert, AlertChange, AlertState, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,

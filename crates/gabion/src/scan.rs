@@ -42,7 +42,8 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     };
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
-    let (of_hub, exceptions) = answered.map_or_else(Default::default, |answered| (answered.gates, answered.exceptions));
+    let (of_hub, exceptions) =
+        answered.map_or_else(Default::default, |answered| (answered.gates, answered.exceptions));
     scanned.report.exceptions.extend(exceptions);
     // The table has them.
     if !args.common.quiet && args.format != Format::Table {

@@ -27,6 +27,7 @@ mod live;
 mod matcher;
 mod names;
 mod registries;
+mod seal;
 mod sent;
 mod serve;
 mod tree;
@@ -89,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) access: access::Access,
     pub(crate) trees: tree::Trees,
     pub(crate) registries: registries::Registries,
+    pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
     /// Scans that are taken at a time: each is a whole report.

@@ -23,6 +23,7 @@ pub(crate) use place::Place;
 
 use crate::Hub;
 use gabion_api::rest::Topic;
+use gabion_store::state::RegistryAccess;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -76,6 +77,27 @@ impl Registries {
 
     fn locked(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the password of a registry is sealed for: it and its address.
+pub(crate) fn secret_of(name: &str, url: &str) -> String {
+    format!("registry {name} {url}")
+}
+
+/// What the secret of its webhook is sealed for.
+pub(crate) fn hook_of(name: &str) -> String {
+    format!("hook of {name}")
+}
+
+impl Hub {
+    /// All that is needed to look into a registry, its secrets opened.
+    pub(crate) async fn registry_access(&self, name: &str) -> anyhow::Result<RegistryAccess> {
+        let mut access = self.state.registry_access(name).await?;
+        let of = secret_of(name, &access.registry.url);
+        access.secret = access.secret.map(|sealed| self.seal.unseal(&sealed, &of)).transpose()?;
+        access.hook = access.hook.map(|sealed| self.seal.unseal(&sealed, &hook_of(name))).transpose()?;
+        Ok(access)
     }
 }
 

@@ -8,7 +8,8 @@
 //! A report that is sent is believed less than one that we have made: it never takes the place of what an agent or a registry showed.
 
 use crate::{
-    DAY, Hub, access::Asker,
+    DAY, Hub,
+    access::Asker,
     error::{Answer, ApiError},
     hex, random_id,
 };
@@ -55,7 +56,9 @@ fn read(body: &[u8], encoding: Option<&str>) -> Result<Sent, String> {
         serde_json::from_slice(&json).map_err(|error| format!("the body is no scan: {error}"))?;
     sent.report.check().map_err(|error| format!("the report cannot be used: {error}"))?;
     let facts = &mut sent.ci;
-    for fact in [&mut facts.system, &mut facts.repository, &mut facts.revision, &mut facts.branch, &mut facts.job] {
+    for fact in
+        [&mut facts.system, &mut facts.repository, &mut facts.revision, &mut facts.branch, &mut facts.job]
+    {
         *fact = fact.take().map(|text| clean(&text)).filter(|text| !text.is_empty());
     }
     Ok(sent)
@@ -104,7 +107,8 @@ impl Hub {
         .map_err(broken)??;
         let image = image(&report, &ci);
         let reference = clean(&report.target.reference);
-        let names: Vec<String> = report.target.image.as_ref().map(|image| image.tags.clone()).unwrap_or_default();
+        let names: Vec<String> =
+            report.target.image.as_ref().map(|image| image.tags.clone()).unwrap_or_default();
         let name = names.first().cloned().unwrap_or_else(|| reference.clone());
         let labels = report.config.as_ref().map(|config| config.labels.clone()).unwrap_or_default();
         let owner = self.matcher.owner(&[name.clone()], &labels);
@@ -139,12 +143,7 @@ impl Hub {
     }
 
     /// The exceptions that are in force here for findings of an image of this name, as reports have them.
-    async fn exceptions_for(
-        &self,
-        report: &ScanReport,
-        name: &str,
-        now: Millis,
-    ) -> Answer<Vec<Exception>> {
+    async fn exceptions_for(&self, report: &ScanReport, name: &str, now: Millis) -> Answer<Vec<Exception>> {
         let repository = gabion_store::state::repository(name);
         let mut exceptions = Vec::new();
         let mut paging = Paging { limit: 1000, ..Paging::default() };
@@ -168,7 +167,8 @@ impl Hub {
                 // It ends at a moment, and those of reports with a day: the day before the moment's is the last whole one. On the
                 // very last day it is in force by the moment, which was asked above.
                 let last = (kept.expires - DAY).max(now);
-                let last = Timestamp::from_millisecond(last).map_err(|error| ApiError::Broken(error.to_string()))?;
+                let last =
+                    Timestamp::from_millisecond(last).map_err(|error| ApiError::Broken(error.to_string()))?;
                 exceptions.push(Exception {
                     id: kept.id.clone(),
                     kind: match kept.kind {
@@ -199,7 +199,9 @@ mod tests {
         let target =
             gabion_model::Target { source: "dir".to_owned(), reference: "app".to_owned(), image: None };
         let report = ScanReport::new(target, Timestamp::UNIX_EPOCH);
-        let good = serde_json::json!({"report": report, "ci": {"job": "https://ci.example/1\n", "branch": ""}}).to_string();
+        let good =
+            serde_json::json!({"report": report, "ci": {"job": "https://ci.example/1\n", "branch": ""}})
+                .to_string();
         let sent = read(good.as_bytes(), None).expect("a scan");
         assert_eq!((sent.ci.job.as_deref(), sent.ci.branch), (Some("https://ci.example/1"), None));
         let packed = zstd::bulk::compress(good.as_bytes(), 1).expect("compresses");

@@ -8,6 +8,7 @@ use crate::{
     matcher::Matcher,
     names::Names,
     registries::{self, Registries},
+    seal::Seal,
     sent,
     tree::Trees,
 };
@@ -120,6 +121,7 @@ impl Running {
             access: access::Access::new()?,
             trees: Trees::default(),
             registries: Registries::default(),
+            seal: Seal::open(&directory.join("identity"))?,
             searches: Semaphore::new(SEARCHES),
             sending: Semaphore::new(sent::AT_ONCE),
             settings,

@@ -148,7 +148,10 @@ const fn usual_minutes() -> u32 {
 
 impl fmt::Debug for NewRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewRegistry").field("name", &self.name).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("NewRegistry")
+            .field("name", &self.name)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 

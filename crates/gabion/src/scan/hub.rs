@@ -65,7 +65,10 @@ pub(crate) fn wanted(args: &HubArgs) -> anyhow::Result<Option<Hub>> {
         None => std::env::var("GABION_HUB_TOKEN").unwrap_or_default(),
     };
     let token = token.trim();
-    if token.is_empty() || token.len() > MAX_TOKEN || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if token.is_empty()
+        || token.len() > MAX_TOKEN
+        || token.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
         bail!(
             "there is no token for the hub\nhint: make one with the role scanner on its page Settings, and give it in GABION_HUB_TOKEN or --hub-token-file"
         );
@@ -93,7 +96,8 @@ pub(crate) fn ask(hub: &Hub, report: &mut ScanReport, quiet: bool) -> anyhow::Re
         let id = output::printable(&answer.image).into_owned();
         output::note(&format!("{is} by the hub: {}/images/{}", hub.shown(), id.replace(':', "%3A")));
     }
-    let gates = answer.gates.into_iter().map(|ScanGate { gate, passed, detail }| GateResult { gate, passed, detail });
+    let gates =
+        answer.gates.into_iter().map(|ScanGate { gate, passed, detail }| GateResult { gate, passed, detail });
     Ok(Answered { gates: gates.collect(), exceptions })
 }
 
@@ -199,14 +203,17 @@ fn facts(env: &dyn Fn(&str) -> Option<String>) -> CiFacts {
         // It tells them in parts.
         "github" => {
             let server = env("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned());
-            facts.repository = env("GITHUB_REPOSITORY").map(|name| without_login(&format!("{server}/{name}")));
+            facts.repository =
+                env("GITHUB_REPOSITORY").map(|name| without_login(&format!("{server}/{name}")));
             let run = env("GITHUB_RUN_ID");
-            facts.job = facts.repository.as_ref().zip(run).map(|(at, run)| format!("{at}/actions/runs/{run}"));
+            facts.job =
+                facts.repository.as_ref().zip(run).map(|(at, run)| format!("{at}/actions/runs/{run}"));
         }
         "azure" => {
             let at = env("SYSTEM_COLLECTIONURI").zip(env("SYSTEM_TEAMPROJECT")).zip(env("BUILD_BUILDID"));
-            facts.job =
-                at.map(|((at, project), id)| without_login(&format!("{at}{project}/_build/results?buildId={id}")));
+            facts.job = at.map(|((at, project), id)| {
+                without_login(&format!("{at}{project}/_build/results?buildId={id}"))
+            });
         }
         "bitbucket" => {
             let at = facts.repository.as_ref().zip(env("BITBUCKET_BUILD_NUMBER"));

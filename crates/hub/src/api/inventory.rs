@@ -55,7 +55,12 @@ pub(crate) async fn images(
     Query(query): Query<ImagesQuery>,
 ) -> Answer<Response> {
     let coverage = words(query.coverage.as_deref(), "coverage")?.first().copied();
-    let wanted = ImageFilter { text: query.q.unwrap_or_default(), running: query.running, coverage, registry: query.registry };
+    let wanted = ImageFilter {
+        text: query.q.unwrap_or_default(),
+        running: query.running,
+        coverage,
+        registry: query.registry,
+    };
     answer(
         hub.state.images(&wanted, asker.scope(), &paging(query.sort, query.limit, query.cursor)).await?,
         query.format.as_deref(),

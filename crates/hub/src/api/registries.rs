@@ -5,10 +5,10 @@ use crate::{
     Hub,
     access::{Asker, From, secret},
     error::{Answer, ApiError},
-    hex,
-    registries::{Place, Wanted, check, parse_event},
+    registries::{Place, Wanted, check, hook_of, parse_event, secret_of},
     sent,
 };
+use aws_lc_rs::hmac;
 use axum::{
     Json,
     body::{Body, Bytes, to_bytes},
@@ -22,7 +22,6 @@ use gabion_api::rest::{
 };
 use gabion_image::source::Platform;
 use gabion_store::state::{RegistryAccess, StateError, TagFilter};
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
@@ -43,7 +42,12 @@ fn bad(why: String) -> ApiError {
 /// A registry that can be asked.
 fn checked(new: &NewRegistry) -> Answer<()> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if new.name.is_empty() || new.name.len() > 64 || !new.name.chars().all(is_good) || new.name.starts_with('.') || new.name == "check" {
+    if new.name.is_empty()
+        || new.name.len() > 64
+        || !new.name.chars().all(is_good)
+        || new.name.starts_with('.')
+        || new.name == "check"
+    {
         return Err(bad("name: 1 to 64 letters, digits and `.`, `_`, `-` are expected".to_owned()));
     }
     Place::parse(&new.url).map_err(bad)?;
@@ -56,7 +60,9 @@ fn checked(new: &NewRegistry) -> Answer<()> {
     }
     for (what, text) in [("user", &new.user), ("secret", &new.secret)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT || text.chars().any(char::is_control)) {
-            return Err(bad(format!("{what}: it is longer than {MAX_TEXT} bytes, or has more than one line")));
+            return Err(bad(format!(
+                "{what}: it is longer than {MAX_TEXT} bytes, or has more than one line"
+            )));
         }
     }
     let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
@@ -64,7 +70,9 @@ fn checked(new: &NewRegistry) -> Answer<()> {
         return Err(bad("secret: a user without a password is let in nowhere".to_owned()));
     }
     if let Some(pem) = new.authority.as_ref().filter(|pem| !pem.is_empty())
-        && (pem.len() > MAX_PEM || !pem.contains("-----BEGIN CERTIFICATE-----") || pem.contains("PRIVATE KEY"))
+        && (pem.len() > MAX_PEM
+            || !pem.contains("-----BEGIN CERTIFICATE-----")
+            || pem.contains("PRIVATE KEY"))
     {
         return Err(bad("authority: a certificate in PEM is expected, and nothing else".to_owned()));
     }
@@ -82,7 +90,7 @@ fn changed(access: &RegistryAccess, change: &RegistryChange) -> NewRegistry {
         name: old.name,
         url: change.url.unwrap_or(old.url),
         user: change.user.or(old.user),
-        secret: change.secret.or_else(|| access.secret.clone()),
+        secret: change.secret.or_else(|| access.secret.as_ref().map(|_| "kept".to_owned())),
         authority: change.authority.or(old.authority),
         repositories: change.repositories.unwrap_or(old.repositories),
         tags: change.tags.unwrap_or(old.tags),
@@ -101,6 +109,12 @@ fn keeps_secret(access: &RegistryAccess, change: &RegistryChange) -> Answer<()> 
         return Err(bad("secret: another address needs it anew, or an empty one".to_owned()));
     }
     Ok(())
+}
+
+/// A secret as it is kept; one that is empty takes away.
+fn sealed(hub: &Hub, secret: Option<String>, of: &str) -> Answer<Option<String>> {
+    let seal = |secret: String| if secret.is_empty() { Ok(secret) } else { hub.seal.seal(&secret, of) };
+    secret.map(seal).transpose().map_err(|error| ApiError::Broken(format!("{error:#}")))
 }
 
 /// How it goes now: whether it is being looked into is not in the state.
@@ -141,10 +155,12 @@ pub(crate) async fn registry(
 pub(crate) async fn add_registry(
     Extract(hub): Extract<Hub>,
     asker: Asker,
-    Json(new): Json<NewRegistry>,
+    Json(mut new): Json<NewRegistry>,
 ) -> Answer<Json<Registry>> {
     asker.needs_all(Role::Admin)?;
     checked(&new)?;
+    let of = secret_of(&new.name, &new.url);
+    new.secret = sealed(&hub, new.secret, &of)?;
     let registry = hub.state.add_registry(&new, &asker.caller.name, hub.now()).await?;
     hub.audit(&asker, "registry.create", &registry.name, &registry.url).await?;
     hub.live.tell(Topic::Registries);
@@ -158,7 +174,7 @@ pub(crate) async fn change_registry(
     Extract(hub): Extract<Hub>,
     asker: Asker,
     Path(name): Path<String>,
-    Json(change): Json<RegistryChange>,
+    Json(mut change): Json<RegistryChange>,
 ) -> Answer<StatusCode> {
     // Whether it is looked into is a matter of running it, all else is a matter of trust.
     let only_pause = change == RegistryChange { paused: change.paused, ..RegistryChange::default() };
@@ -166,6 +182,8 @@ pub(crate) async fn change_registry(
     let access = hub.state.registry_access(&name).await?;
     keeps_secret(&access, &change)?;
     checked(&changed(&access, &change))?;
+    let of = secret_of(&name, change.url.as_ref().unwrap_or(&access.registry.url));
+    change.secret = sealed(&hub, change.secret, &of)?;
     hub.state.change_registry(&name, &change, hub.now()).await?;
     let what = match change.paused {
         Some(paused) if only_pause => if paused { "paused" } else { "goes on" }.to_owned(),
@@ -202,7 +220,10 @@ pub(crate) async fn check_registry(
     checked(&new)?;
     // A secret that is kept for a registry of that name is taken, if it is for that address.
     let kept = match hub.state.registry_access(&new.name).await {
-        Ok(access) if access.registry.url == new.url && new.secret.is_none() => access.secret,
+        Ok(access) if access.registry.url == new.url && new.secret.is_none() => {
+            let open = |sealed: String| hub.seal.unseal(&sealed, &secret_of(&new.name, &new.url));
+            access.secret.map(open).transpose().map_err(|error| bad(format!("secret: {error}")))?
+        }
         Ok(_) | Err(StateError::Absent { .. }) => None,
         Err(error) => return Err(error.into()),
     };
@@ -235,8 +256,13 @@ pub(crate) async fn check_registry(
         hook: None,
     };
     let said = check(&hub, &access).await;
-    hub.audit(&asker, "registry.check", &access.registry.url, if said.works { "works" } else { "does not work" })
-        .await?;
+    hub.audit(
+        &asker,
+        "registry.check",
+        &access.registry.url,
+        if said.works { "works" } else { "does not work" },
+    )
+    .await?;
     Ok(Json(said))
 }
 
@@ -266,7 +292,7 @@ pub(crate) async fn make_hook(
 ) -> Answer<Json<RegistryHook>> {
     asker.needs_all(Role::Admin)?;
     let secret = format!("gah_{}", secret());
-    hub.state.set_hook(&name, Some(secret.clone())).await?;
+    hub.state.set_hook(&name, sealed(&hub, Some(secret.clone()), &hook_of(&name))?).await?;
     hub.audit(&asker, "registry.hook", &name, "made").await?;
     Ok(Json(RegistryHook { path: format!("/api/v1/registries/{name}/events"), secret }))
 }
@@ -313,10 +339,8 @@ pub(crate) async fn registry_tags(
     asker.needs_all(Role::Viewer)?;
     let wanted =
         TagFilter { text: query.q.unwrap_or_default(), states: words(query.state.as_deref(), "state")? };
-    let page = hub
-        .state
-        .registry_tags(&name, &wanted, &paging(query.sort, query.limit, query.cursor))
-        .await?;
+    let page =
+        hub.state.registry_tags(&name, &wanted, &paging(query.sort, query.limit, query.cursor)).await?;
     answer(page, query.format.as_deref())
 }
 
@@ -330,10 +354,8 @@ pub(crate) async fn registry_repositories(
 ) -> Answer<Response> {
     asker.needs_all(Role::Viewer)?;
     let text = query.q.unwrap_or_default();
-    let page = hub
-        .state
-        .registry_repositories(&name, &text, &paging(query.sort, query.limit, query.cursor))
-        .await?;
+    let page =
+        hub.state.registry_repositories(&name, &text, &paging(query.sort, query.limit, query.cursor)).await?;
     answer(page, query.format.as_deref())
 }
 
@@ -355,9 +377,10 @@ pub(crate) async fn registry_events(
     body: Body,
 ) -> Answer<StatusCode> {
     hub.may_tell(from)?;
-    let body = to_bytes(body, MAX_EVENT).await.map_err(|_| bad(format!("it is longer than {MAX_EVENT} bytes")))?;
+    let body =
+        to_bytes(body, MAX_EVENT).await.map_err(|_| bad(format!("it is longer than {MAX_EVENT} bytes")))?;
     let hook = match hub.state.registry_access(&name).await {
-        Ok(access) => access.hook,
+        Ok(access) => access.hook.and_then(|sealed| hub.seal.unseal(&sealed, &hook_of(&name)).ok()),
         Err(StateError::Absent { .. }) => None,
         Err(error) => return Err(error.into()),
     };
@@ -379,9 +402,8 @@ fn proves(hook: &str, headers: &HeaderMap, query: Option<&str>, body: &Bytes) ->
     let same = |a: &str, b: &str| Sha256::digest(a) == Sha256::digest(b);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(signature) = text("x-hub-signature-256") {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(hook.as_bytes()) else { return false };
-        mac.update(body);
-        return same(signature, &format!("sha256={}", hex(&mac.finalize().into_bytes())));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hook.as_bytes()), body);
+        return same(signature, &format!("sha256={}", crate::hex(tag.as_ref())));
     }
     let sent = text(header::AUTHORIZATION.as_str()).or(query);
     sent.is_some_and(|sent| same(sent.strip_prefix("Bearer ").unwrap_or(sent), hook))
@@ -399,9 +421,9 @@ pub(crate) async fn send_scan(
     let _place = hub.sending.acquire().await.map_err(|error| ApiError::Broken(error.to_string()))?;
     let encoding = request.headers().get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
     let encoding = encoding.map(str::to_owned);
-    let body = to_bytes(request.into_body(), sent::MAX_BODY)
-        .await
-        .map_err(|_| bad(format!("the body did not come whole, or is longer than {} MiB", sent::MAX_BODY >> 20)))?;
+    let body = to_bytes(request.into_body(), sent::MAX_BODY).await.map_err(|_| {
+        bad(format!("the body did not come whole, or is longer than {} MiB", sent::MAX_BODY >> 20))
+    })?;
     Ok(Json(hub.take_scan(&asker, body, encoding).await?))
 }
 

@@ -104,7 +104,8 @@ struct GithubTag {
 
 /// What a message tells of; nothing, if it is about something else.
 pub(crate) fn parse(body: &[u8]) -> Result<Vec<Pushed>, String> {
-    let message: Message = serde_json::from_slice(body).map_err(|error| format!("it is no message of a registry: {error}"))?;
+    let message: Message =
+        serde_json::from_slice(body).map_err(|error| format!("it is no message of a registry: {error}"))?;
     let mut pushed = Vec::new();
     let mut add = |repository: &str, tag: &str| {
         // A push by digest alone names no tag, and is none of ours.
@@ -117,7 +118,11 @@ pub(crate) fn parse(body: &[u8]) -> Result<Vec<Pushed>, String> {
             add(&event.target.repository, &event.target.tag);
         }
     } else if let Some(data) = &message.event_data {
-        if message.kind.as_deref().is_some_and(|kind| matches!(kind, "PUSH_ARTIFACT" | "pushImage" | "REPLICATION")) {
+        if message
+            .kind
+            .as_deref()
+            .is_some_and(|kind| matches!(kind, "PUSH_ARTIFACT" | "pushImage" | "REPLICATION"))
+        {
             for resource in &data.resources {
                 add(&data.repository.repo_full_name, &resource.tag);
             }

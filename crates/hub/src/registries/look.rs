@@ -86,7 +86,9 @@ impl<'a> Look<'a> {
         match self.lister.repositories(MAX_REPOSITORIES).await {
             Ok(listed) => {
                 if listed.is_cut {
-                    problems.push(format!("it has more than {MAX_REPOSITORIES} repositories: the rest was not looked at"));
+                    problems.push(format!(
+                        "it has more than {MAX_REPOSITORIES} repositories: the rest was not looked at"
+                    ));
                 }
                 all.extend(listed.names.into_iter().filter(|name| self.wanted.is_wanted(name)));
                 all.sort_unstable();
@@ -107,7 +109,11 @@ impl<'a> Look<'a> {
     }
 
     /// Looks at one repository and keeps what it tells. An error ends the whole look.
-    async fn repository(&self, name: &str, problems: &mut Vec<String>) -> anyhow::Result<Result<(), SourceError>> {
+    async fn repository(
+        &self,
+        name: &str,
+        problems: &mut Vec<String>,
+    ) -> anyhow::Result<Result<(), SourceError>> {
         let registry = &self.access.registry.name;
         let listed = match self.lister.repository(name) {
             Ok(repository) => repository.tags(MAX_TAGS).await.map(|tags| (repository, tags)),
@@ -187,7 +193,8 @@ impl<'a> Look<'a> {
         let mut outcome = Outcome::default();
         let end = |outcome: &mut Outcome, error: &SourceError| {
             if let SourceError::RateLimited { wait, .. } = error {
-                outcome.wait = wait.map_or(0, |wait| Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX / 2));
+                outcome.wait =
+                    wait.map_or(0, |wait| Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX / 2));
             }
             outcome.problems.insert(0, self.words(error));
         };
@@ -206,7 +213,9 @@ impl<'a> Look<'a> {
             if let Err(error) = self.repository(name, &mut outcome.problems).await? {
                 end(&mut outcome, &error);
                 let rest = repositories.len() - index;
-                outcome.problems.insert(1, format!("{rest} of {} repositories were not looked at", repositories.len()));
+                outcome
+                    .problems
+                    .insert(1, format!("{rest} of {} repositories were not looked at", repositories.len()));
                 return Ok(outcome);
             }
             outcome.looked += 1;
@@ -231,32 +240,37 @@ const fn ends(error: &SourceError) -> bool {
 fn reason(error: &SourceError) -> String {
     match error {
         SourceError::NotFound { .. } => "it knows no such list".to_owned(),
-        SourceError::Forbidden { .. } | SourceError::Unauthorized { .. } => "it is not for this credential".to_owned(),
+        SourceError::Forbidden { .. } | SourceError::Unauthorized { .. } => {
+            "it is not for this credential".to_owned()
+        }
         other => other.to_string(),
     }
 }
 
 /// Looks at all that is wanted of a registry.
 pub(super) async fn whole(hub: &Hub, name: &str) -> anyhow::Result<()> {
-    let access = hub.state.registry_access(name).await?;
-    let outcome = match options(&access, &directory(hub)) {
-        Ok(options) => match Look::new(hub, &access, &options) {
-            Ok(look) => look.all().await?,
-            Err(why) => Outcome { problems: vec![why], ..Outcome::default() },
-        },
+    let minutes = hub.state.registry(name).await?.minutes;
+    let outcome = match looked(hub, name).await {
+        Ok(outcome) => outcome,
         Err(error) => Outcome { problems: vec![format!("{error:#}")], ..Outcome::default() },
     };
     let now = hub.now();
-    let due = now.saturating_add((Millis::from(access.registry.minutes) * MINUTE).max(outcome.wait));
+    let due = now.saturating_add((Millis::from(minutes) * MINUTE).max(outcome.wait));
     let told = outcome.looked > 0;
     let repositories = outcome.repositories.as_deref();
     hub.state.registry_polled(name, outcome.problem().as_deref(), told, repositories, due, now).await?;
     Ok(())
 }
 
+async fn looked(hub: &Hub, name: &str) -> anyhow::Result<Outcome> {
+    let access = hub.registry_access(name).await?;
+    let options = options(&access, &directory(hub))?;
+    Look::new(hub, &access, &options).map_err(anyhow::Error::msg)?.all().await
+}
+
 /// Looks at what the registry has told of.
 pub(super) async fn told(hub: &Hub, name: &str) -> anyhow::Result<()> {
-    let access = hub.state.registry_access(name).await?;
+    let access = hub.registry_access(name).await?;
     let looks = hub.state.looks(name, PART).await?;
     let options = options(&access, &directory(hub))?;
     let look = Look::new(hub, &access, &options).map_err(anyhow::Error::msg)?;

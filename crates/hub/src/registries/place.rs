@@ -43,7 +43,10 @@ impl Place {
         let reference: Reference = format!("{host}/x").parse().map_err(|error| format!("url: {error}"))?;
         let is_docker = reference.host == "docker.io";
         if is_docker && !matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io") {
-            return Err(format!("url: a host without a dot needs a port: {host}:{}", if is_plain { 80 } else { 443 }));
+            return Err(format!(
+                "url: a host without a dot needs a port: {host}:{}",
+                if is_plain { 80 } else { 443 }
+            ));
         }
         Ok(Self { host: reference.host, is_plain })
     }
@@ -74,7 +77,8 @@ pub(super) fn authority(access: &RegistryAccess, directory: &Path) -> anyhow::Re
     let Some(pem) = &access.registry.authority else { return Ok(None) };
     fs::create_dir_all(directory)?;
     // Names have nothing in them that leads elsewhere; a registry that is only tried has none.
-    let name = if access.registry.name.is_empty() { crate::random_id("try") } else { access.registry.name.clone() };
+    let name =
+        if access.registry.name.is_empty() { crate::random_id("try") } else { access.registry.name.clone() };
     let path = directory.join(format!("{name}.pem"));
     if fs::read_to_string(&path).ok().as_ref() != Some(pem) {
         let new = directory.join(format!("{name}.pem.new"));
@@ -91,7 +95,9 @@ pub(super) fn words(error: &SourceError, has_secret: bool) -> String {
             format!("the credential was refused by {host}: it is wrong, or has expired")
         }
         SourceError::Unauthorized { host, .. } => format!("{host} wants a credential, and there is none"),
-        SourceError::Forbidden { reference, .. } => format!("the credential is good, but not for {reference}"),
+        SourceError::Forbidden { reference, .. } => {
+            format!("the credential is good, but not for {reference}")
+        }
         // What the user of a command would be told to do is no help here.
         other => other.to_string(),
     }

@@ -82,7 +82,10 @@ pub(super) async fn run(hub: Hub) {
 
 /// Scans one and keeps what came of it. An error is of the hub: it is tried again later.
 async fn one(hub: &Hub, tag: &WaitingTag, program: &Path) -> anyhow::Result<()> {
-    let access = hub.state.registry_access(&tag.registry).await?;
+    let access = match hub.registry_access(&tag.registry).await {
+        Ok(access) => access,
+        Err(error) => return Ok(hub.state.tag_failed(tag, &format!("{error:#}"), true, hub.now()).await?),
+    };
     let job = Job::new(hub, tag, &access, program)?;
     // Whoever waits for the scan may go; then it ends, too.
     let stop = Stop::default();
@@ -154,7 +157,9 @@ impl Job {
         std::fs::create_dir_all(&cache)?;
         let Place { host, is_plain } = Place::parse(&access.registry.url).map_err(anyhow::Error::msg)?;
         let mut command = Command::new(program);
-        command.args([SCAN, "--format", "json", "--db", "none", "--quiet", "--jobs", "1", "--cache-dir"]).arg(&cache);
+        command
+            .args([SCAN, "--format", "json", "--db", "none", "--quiet", "--jobs", "1", "--cache-dir"])
+            .arg(&cache);
         if let Some(platform) = &access.registry.platform {
             command.args(["--platform", platform]);
         }
@@ -249,7 +254,10 @@ fn last_words(mut words: impl Read) -> String {
 }
 
 /// What cannot be removed is tried again before the next scan.
-#[expect(clippy::disallowed_methods, reason = "the times of files are those of the machine, not of the hub's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the times of files are those of the machine, not of the hub's clock"
+)]
 fn prune(cache: &Path) {
     let cache = Cache::new(cache);
     let now = SystemTime::now();

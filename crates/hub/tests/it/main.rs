@@ -4,3 +4,7 @@ mod access;
 mod hub;
 mod lists;
 mod pages;
+mod registries;
+#[path = "../../../image/tests/it/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of image")]
+mod server;

@@ -1,12 +1,6 @@
 //! A hub as the place where a scan goes, and its answer.
 
-use super::{
-    Retry,
-    auth::Secret,
-    error::innermost,
-    printable,
-    retry::Backoff,
-};
+use super::{Retry, auth::Secret, error::innermost, printable, retry::Backoff};
 use http::{StatusCode, header};
 use reqwest::{Client, Url};
 use std::{
@@ -122,7 +116,9 @@ impl Hub {
         match parsed.scheme() {
             "https" => {}
             "http" if is_here => {}
-            "http" => return Err(wrong("over plain HTTP everybody could read the token: https:// is expected")),
+            "http" => {
+                return Err(wrong("over plain HTTP everybody could read the token: https:// is expected"));
+            }
             _ => return Err(wrong("https://HOST[:PORT] is expected")),
         }
         let mut builder = Client::builder()
@@ -163,7 +159,8 @@ impl Hub {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let passes = matches!(&error, HubError::Away { .. } | HubError::Refused { status: 429 | 502..=504, .. });
+            let passes =
+                matches!(&error, HubError::Away { .. } | HubError::Refused { status: 429 | 502..=504, .. });
             match backoff.next(asked).filter(|_| passes) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),

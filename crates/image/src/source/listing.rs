@@ -74,7 +74,10 @@ impl<'a> Lister<'a> {
     pub fn repository(&self, name: &str) -> Result<Repository<'a>, SourceError> {
         if !reference::is_repository(name) {
             let reason = "a repository has lower-case letters and digits, separated by one of . _ __ - or /";
-            return Err(SourceError::Reference { reference: super::printable(name), reason: reason.to_owned() });
+            return Err(SourceError::Reference {
+                reference: super::printable(name),
+                reason: reason.to_owned(),
+            });
         }
         Ok(Repository { endpoint: self.api.beside(name) })
     }

@@ -283,7 +283,8 @@ impl State {
 
     /// The secret by which it tells of something; none: it does not.
     pub async fn set_hook(&self, name: &str, secret: Option<String>) -> Result<()> {
-        match q("UPDATE registry SET hook = ? WHERE name = ?").bind(secret).bind(name).run(&self.pool).await? {
+        match q("UPDATE registry SET hook = ? WHERE name = ?").bind(secret).bind(name).run(&self.pool).await?
+        {
             0 => Err(absent(name)),
             _ => Ok(()),
         }
@@ -297,7 +298,9 @@ impl State {
             }
             let pattern = containing(text);
             query
-                .push(" AND (LOWER(registry.name) LIKE ? ESCAPE '!' OR LOWER(registry.url) LIKE ? ESCAPE '!')")
+                .push(
+                    " AND (LOWER(registry.name) LIKE ? ESCAPE '!' OR LOWER(registry.url) LIKE ? ESCAPE '!')",
+                )
                 .bind(&pattern)
                 .bind(pattern)
         };
@@ -319,6 +322,15 @@ impl State {
             secret: row.maybe_text("secret")?,
             hook: row.maybe_text("hook")?,
         })
+    }
+
+    /// Registries of which the last look did not tell all, and images of registries that could not be scanned.
+    pub async fn failing_registries(&self) -> Result<[u64; 2]> {
+        let row = q("SELECT COUNT(*) AS many, (SELECT COUNT(DISTINCT t.digest) FROM registry_tag t WHERE t.state = 'failed') AS tags \
+             FROM registry WHERE paused = 0 AND failed IS NOT NULL")
+            .one(&self.pool)
+            .await?;
+        Ok([row.count("many")?, row.count("tags")?])
     }
 
     /// Registries whose time has come.
@@ -492,13 +504,12 @@ impl State {
         new: &NewTag,
         now: Millis,
     ) -> Result<bool> {
-        let known =
-            q("SELECT digest FROM registry_tag WHERE registry = ? AND repository = ? AND tag = ?")
-                .bind(registry)
-                .bind(repository)
-                .bind(&new.tag)
-                .first(&mut *tx)
-                .await?;
+        let known = q("SELECT digest FROM registry_tag WHERE registry = ? AND repository = ? AND tag = ?")
+            .bind(registry)
+            .bind(repository)
+            .bind(&new.tag)
+            .first(&mut *tx)
+            .await?;
         if known.map(|row| row.text("digest")).transpose()?.as_ref() == Some(&new.digest) {
             return Ok(false);
         }
@@ -563,13 +574,15 @@ impl State {
     /// It could not be scanned. With `is_image` it is tried again.
     pub async fn tag_failed(&self, tag: &WaitingTag, why: &str, is_image: bool, now: Millis) -> Result<()> {
         let mut tx = self.begin().await?;
-        let found = q("SELECT tries FROM registry_tag WHERE registry = ? AND repository = ? AND tag = ? AND digest = ?")
-            .bind(&tag.registry)
-            .bind(&tag.repository)
-            .bind(&tag.tag)
-            .bind(&tag.digest)
-            .first(&mut *tx)
-            .await?;
+        let found = q(
+            "SELECT tries FROM registry_tag WHERE registry = ? AND repository = ? AND tag = ? AND digest = ?",
+        )
+        .bind(&tag.registry)
+        .bind(&tag.repository)
+        .bind(&tag.tag)
+        .bind(&tag.digest)
+        .first(&mut *tx)
+        .await?;
         let Some(row) = found else { return Ok(()) };
         let tries = row.count("tries")?;
         let wait = (AGAIN << tries.min(6)).min(super::DAY);
@@ -637,10 +650,11 @@ impl State {
 
     /// In which registries an image is.
     pub(super) async fn places_of(&self, image: &str) -> Result<Vec<ImagePlace>> {
-        let rows = q("SELECT registry, name FROM registry_tag WHERE image = ? ORDER BY registry, name LIMIT 1000")
-            .bind(image)
-            .all(&self.pool)
-            .await?;
+        let rows =
+            q("SELECT registry, name FROM registry_tag WHERE image = ? ORDER BY registry, name LIMIT 1000")
+                .bind(image)
+                .all(&self.pool)
+                .await?;
         rows.iter()
             .map(|row| Ok(ImagePlace { registry: row.text("registry")?, name: row.text("name")? }))
             .collect()
@@ -658,7 +672,12 @@ impl State {
         }
         q("INSERT INTO registry_look (registry, repository, tag, since) VALUES (?, ?, ?, ?) \
            ON CONFLICT (registry, repository, tag) DO UPDATE SET since = excluded.since")
-            .bind(registry).bind(repository).bind(tag).bind(now).run(&mut *tx).await?;
+        .bind(registry)
+        .bind(repository)
+        .bind(tag)
+        .bind(now)
+        .run(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(())
     }

@@ -46,10 +46,12 @@ impl State {
 
     /// Scans of an image that were sent, the newest first.
     pub(super) async fn sent_scans(&self, image: &str) -> Result<Vec<SentScan>> {
-        let rows = q("SELECT time, created_by, reference, facts FROM sent_scan WHERE image = ? ORDER BY time DESC, id")
-            .bind(image)
-            .all(&self.pool)
-            .await?;
+        let rows = q(
+            "SELECT time, created_by, reference, facts FROM sent_scan WHERE image = ? ORDER BY time DESC, id",
+        )
+        .bind(image)
+        .all(&self.pool)
+        .await?;
         let read = |row: &AnyRow| {
             Ok(SentScan {
                 time: row.int("time")?,

@@ -3,6 +3,7 @@
 mod access;
 mod life;
 mod lists;
+mod registries;
 mod server;
 
 use super::{NewContainer, Paging, Scope, State};

@@ -41,7 +41,11 @@ impl<'a> Endpoint<'a> {
             lost: AtomicBool::new(false),
             // A password is good for all of them.
             login: Mutex::new(
-                self.login.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(super::Login::is_basic),
+                self.login
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
+                    .filter(super::Login::is_basic),
             ),
         }
     }
@@ -65,11 +69,17 @@ impl<'a> Endpoint<'a> {
     }
 
     /// The digest that the registry says a document has, without the document; `None` if it does not say.
-    pub(in crate::source) async fn head(&self, path: &str, accept: &str) -> Result<Option<Digest>, SourceError> {
-        let response = self
-            .ask(path, &|| Ok(self.client.head(self.url(path)).header(header::ACCEPT, accept)))
-            .await?;
-        Ok(response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse().ok()))
+    pub(in crate::source) async fn head(
+        &self,
+        path: &str,
+        accept: &str,
+    ) -> Result<Option<Digest>, SourceError> {
+        let response =
+            self.ask(path, &|| Ok(self.client.head(self.url(path)).header(header::ACCEPT, accept))).await?;
+        Ok(response
+            .headers()
+            .get("docker-content-digest")
+            .and_then(|value| value.to_str().ok()?.parse().ok()))
     }
 }
 
@@ -78,7 +88,10 @@ impl<'a> Endpoint<'a> {
 fn next_query(link: &str) -> Option<String> {
     let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = parameters.split(';').any(|parameter| {
-        parameter.trim().strip_prefix("rel=").is_some_and(|rel| rel.trim_matches('"').eq_ignore_ascii_case("next"))
+        parameter
+            .trim()
+            .strip_prefix("rel=")
+            .is_some_and(|rel| rel.trim_matches('"').eq_ignore_ascii_case("next"))
     });
     let (_, query) = address.split_once('?')?;
     let is_plain = query.len() <= 2048 && query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
