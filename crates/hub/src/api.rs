@@ -8,6 +8,7 @@ mod admin;
 mod detection;
 mod events;
 mod findings;
+mod hooks;
 mod incidents;
 mod inventory;
 mod list;
@@ -61,8 +62,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
-        registries::check_registry, registries::poll_registry, registries::make_hook, registries::remove_hook, registries::registry_tags,
-        registries::registry_repositories, registries::registry_events, registries::send_scan,
+        registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
+        registries::registry_repositories, hooks::registry_events, hooks::send_scan,
         admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security)
@@ -154,10 +155,10 @@ pub(crate) fn router(hub: Hub) -> Router {
             get(registries::registry).patch(registries::change_registry).delete(registries::remove_registry),
         )
         .route("/registries/{name}/poll", post(registries::poll_registry))
-        .route("/registries/{name}/hook", post(registries::make_hook).delete(registries::remove_hook))
+        .route("/registries/{name}/hook", post(hooks::make_hook).delete(hooks::remove_hook))
         .route("/registries/{name}/tags", get(registries::registry_tags))
         .route("/registries/{name}/repositories", get(registries::registry_repositories))
-        .route("/scans", post(registries::send_scan))
+        .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
         .layer(from_fn_with_state(hub.clone(), known));
@@ -169,7 +170,7 @@ pub(crate) fn router(hub: Hub) -> Router {
             "/api/v1",
             known_only
                 .route("/session", post(session::log_in))
-                .route("/registries/{name}/events", post(registries::registry_events).layer(from_fn(bounded)))
+                .route("/registries/{name}/events", post(hooks::registry_events).layer(from_fn(bounded)))
                 .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))

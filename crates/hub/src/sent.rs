@@ -123,7 +123,7 @@ impl Hub {
             self.trees.stale();
         }
         let sent = SentScan { time: now, by: asker.caller.name.clone(), reference, ci };
-        self.state.keep_sent(&random_id("s"), &image, &sent).await?;
+        self.state.keep_sent(&random_id("s"), &image, &sent, kept).await?;
         let from = sent.ci.job.as_deref().unwrap_or_default();
         self.audit(asker, "scan.send", &image, &format!("{name} {from}")).await?;
         self.live.tell(Topic::Findings);

@@ -43,7 +43,7 @@ pub use incidents::NewIncident;
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
-pub use registries::{Looked, NewTag, RegistryAccess, TagFilter, WaitingTag};
+pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingTag};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

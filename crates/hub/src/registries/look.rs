@@ -8,7 +8,7 @@ use crate::Hub;
 use futures_util::{StreamExt, stream};
 use gabion_api::rest::{Millis, RegistryCheck, Topic};
 use gabion_image::source::{Lister, Quiet, SourceError, registry::RegistryOptions};
-use gabion_store::state::{Looked, NewTag, RegistryAccess};
+use gabion_store::state::{Looked, NewTag, Polled, RegistryAccess};
 use std::path::PathBuf;
 
 /// Requests to one registry at a time.
@@ -249,16 +249,21 @@ fn reason(error: &SourceError) -> String {
 
 /// Looks at all that is wanted of a registry.
 pub(super) async fn whole(hub: &Hub, name: &str) -> anyhow::Result<()> {
-    let minutes = hub.state.registry(name).await?.minutes;
+    let kept = hub.state.registry_access(name).await?;
     let outcome = match looked(hub, name).await {
         Ok(outcome) => outcome,
         Err(error) => Outcome { problems: vec![format!("{error:#}")], ..Outcome::default() },
     };
     let now = hub.now();
-    let due = now.saturating_add((Millis::from(minutes) * MINUTE).max(outcome.wait));
-    let told = outcome.looked > 0;
-    let repositories = outcome.repositories.as_deref();
-    hub.state.registry_polled(name, outcome.problem().as_deref(), told, repositories, due, now).await?;
+    let due = now.saturating_add((Millis::from(kept.registry.minutes) * MINUTE).max(outcome.wait));
+    let polled = Polled {
+        asked: kept.asked,
+        due,
+        failed: outcome.problem(),
+        told: outcome.looked > 0,
+        repositories: outcome.repositories,
+    };
+    hub.state.registry_polled(name, &polled, now).await?;
     Ok(())
 }
 
@@ -270,10 +275,21 @@ async fn looked(hub: &Hub, name: &str) -> anyhow::Result<Outcome> {
 
 /// Looks at what the registry has told of.
 pub(super) async fn told(hub: &Hub, name: &str) -> anyhow::Result<()> {
-    let access = hub.registry_access(name).await?;
     let looks = hub.state.looks(name, PART).await?;
-    let options = options(&access, &directory(hub))?;
-    let look = Look::new(hub, &access, &options).map_err(anyhow::Error::msg)?;
+    let opened = hub.registry_access(name).await;
+    let ready = opened.and_then(|access| Ok((options(&access, &directory(hub))?, access)));
+    let look = match &ready {
+        Ok((options, access)) => Look::new(hub, access, options),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    let Ok(look) = look else {
+        // A look at all of it says what is wrong.
+        hub.state.registry_due(name, hub.now()).await?;
+        for (repository, tag, since) in looks {
+            hub.state.look_done(name, &repository, &tag, since).await?;
+        }
+        return Ok(());
+    };
     for (repository, tag, since) in looks {
         if look.wanted.is_wanted(&repository) && look.wanted.is_wanted_tag(&repository, &tag) {
             let digest = match look.lister.repository(&repository) {

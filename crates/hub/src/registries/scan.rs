@@ -129,6 +129,7 @@ async fn keep(hub: &Hub, json: Vec<u8>) -> anyhow::Result<String> {
     .await??;
     let image = report.target.image.as_ref().context("it is of no image")?.config.to_string();
     hub.keep_report(&image, &report).await?;
+    hub.state.seen_itself(&image).await?;
     hub.trees.stale();
     hub.live.tell(Topic::Findings);
     Ok(image)

@@ -129,7 +129,7 @@ const REGISTRIES: &str = "
 CREATE TABLE registry (
     name TEXT PRIMARY KEY, url TEXT NOT NULL, account TEXT, secret TEXT, authority TEXT, repositories TEXT NOT NULL, tags TEXT NOT NULL,
     leave_out TEXT NOT NULL, newest BIGINT NOT NULL, minutes BIGINT NOT NULL, platform TEXT, paused BIGINT NOT NULL, hook TEXT,
-    created BIGINT NOT NULL, created_by TEXT NOT NULL, polled BIGINT, due BIGINT NOT NULL, failed TEXT, told BIGINT NOT NULL DEFAULT 0
+    created BIGINT NOT NULL, created_by TEXT NOT NULL, polled BIGINT, due BIGINT NOT NULL, failed TEXT, told BIGINT NOT NULL DEFAULT 0, asked BIGINT NOT NULL DEFAULT 0
 );
 CREATE TABLE registry_repository (
     registry TEXT NOT NULL REFERENCES registry (name) ON DELETE CASCADE, name TEXT NOT NULL, looked BIGINT NOT NULL,
@@ -152,6 +152,7 @@ CREATE TABLE sent_scan (
     reference TEXT NOT NULL, facts TEXT NOT NULL
 );
 CREATE INDEX sent_scan_image ON sent_scan (image, time);
+ALTER TABLE image ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
 ";
 
 /// Brings the schema up to date.

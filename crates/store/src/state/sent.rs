@@ -12,19 +12,26 @@ use sqlx::any::AnyRow;
 const KEPT: i64 = 50;
 
 impl State {
-    /// Whether the hub knows an image by more than what was sent: something runs it, or a registry has it, and it is scanned.
+    /// Whether the report of an image is one that an agent or the hub itself has made.
     pub async fn is_seen_itself(&self, image: &str) -> Result<bool> {
-        let row = q("SELECT COUNT(*) AS many FROM image WHERE id = ? AND scanned IS NOT NULL AND (EXISTS (SELECT 1 FROM container \
-             WHERE container.image = image.id) OR EXISTS (SELECT 1 FROM registry_tag WHERE registry_tag.image = image.id))")
+        let row = q("SELECT COUNT(*) AS many FROM image WHERE id = ? AND scanned IS NOT NULL AND sent = 0")
             .bind(image)
             .one(&self.pool)
             .await?;
         Ok(row.count("many")? > 0)
     }
 
-    /// Keeps where a scan of an image came from.
-    pub async fn keep_sent(&self, id: &str, image: &str, sent: &SentScan) -> Result<()> {
+    /// An agent or the hub itself has made the report of an image, whatever was sent of it before.
+    pub async fn seen_itself(&self, image: &str) -> Result<()> {
+        q("UPDATE image SET sent = 0 WHERE id = ? AND sent = 1").bind(image).run(&self.pool).await.map(drop)
+    }
+
+    /// Keeps where a scan of an image came from. With `is_report` its report is that of the image, until there is a better one.
+    pub async fn keep_sent(&self, id: &str, image: &str, sent: &SentScan, is_report: bool) -> Result<()> {
         let mut tx = self.begin().await?;
+        if is_report {
+            q("UPDATE image SET sent = 1 WHERE id = ?").bind(image).run(&mut *tx).await?;
+        }
         q("INSERT INTO sent_scan (id, image, time, created_by, reference, facts) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(id)
             .bind(image)

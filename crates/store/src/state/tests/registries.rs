@@ -36,6 +36,16 @@ fn looked(chosen: Vec<NewTag>) -> Looked {
     Looked { tags: 10, matched: 5, chosen, unknown: Vec::new(), failed: None }
 }
 
+fn polled(failed: Option<&str>, repositories: Option<&[&str]>, due: Millis) -> Polled {
+    Polled {
+        asked: 0,
+        due,
+        failed: failed.map(str::to_owned),
+        told: failed.is_none(),
+        repositories: repositories.map(|all| all.iter().map(|&name| name.to_owned()).collect()),
+    }
+}
+
 async fn states(state: &State) -> Vec<(String, TagState)> {
     let paging = Paging { sort: "name".to_owned(), ..Paging::default() };
     let page = state.registry_tags("main", &TagFilter::default(), &paging).await.expect("a page");
@@ -58,7 +68,7 @@ fn what_is_new_waits_and_what_is_known_does_not() {
             "nothing is new"
         );
         state
-            .registry_polled("main", None, true, Some(&["shop/web".to_owned()]), T0 + 10, T0 + 1)
+            .registry_polled("main", &polled(None, Some(&["shop/web"]), T0 + 10), T0 + 1)
             .await
             .expect("kept");
         assert!(state.due_registries(T0 + 9).await.expect("asked").is_empty());
@@ -93,6 +103,9 @@ fn what_is_new_waits_and_what_is_known_does_not() {
         assert_eq!(state.next_tag(T0 + 29 * MINUTE).await.expect("asked"), None);
         assert!(state.next_tag(T0 + 30 * MINUTE).await.expect("asked").is_some());
         state.ask_registry("main", T0 + 3).await.expect("asked");
+        let late = polled(None, None, T0 + 100);
+        state.registry_polled("main", &late, T0 + 3).await.expect("kept");
+        assert_eq!(state.due_registries(T0 + 3).await.expect("asked"), ["main"], "the look had begun before");
         let again = state.next_tag(T0 + 3).await.expect("asked").expect("waits");
         state.tag_failed(&again, "a chart", false, T0 + 3).await.expect("kept");
         assert_eq!(state.next_tag(T0 + 1000 * MINUTE).await.expect("asked"), None);
@@ -110,11 +123,17 @@ fn what_is_new_waits_and_what_is_known_does_not() {
         assert_eq!(states(&state).await.len(), 2);
         state.repository_failed("main", "shop/web", "it refuses", T0 + 6).await.expect("kept");
         assert_eq!(states(&state).await.len(), 2);
-        state.registry_polled("main", Some("refused"), false, None, T0 + 20, T0 + 6).await.expect("kept");
+        state
+            .registry_polled("main", &Polled { asked: 1, ..polled(Some("refused"), None, T0 + 20) }, T0 + 6)
+            .await
+            .expect("kept");
         let seen = state.registry("main").await.expect("is there");
         assert_eq!((seen.state, seen.seen.failing, seen.seen.tags), (RegistryState::Failing, 1, 10));
         // A repository that is there no more.
-        state.registry_polled("main", None, true, Some(&[]), T0 + 30, T0 + 7).await.expect("kept");
+        state
+            .registry_polled("main", &Polled { asked: 1, ..polled(None, Some(&[]), T0 + 30) }, T0 + 7)
+            .await
+            .expect("kept");
         assert!(states(&state).await.is_empty());
         state.remove_registry("main").await.expect("removed");
         assert!(matches!(state.registry("main").await, Err(StateError::Absent { .. })));
@@ -204,14 +223,23 @@ fn a_scan_that_was_sent_is_told_with_where_it_came_from() {
         for time in 0..60 {
             let scan =
                 SentScan { time: T0 + time, by: "ci".to_owned(), reference: one.clone(), ci: facts.clone() };
-            state.keep_sent(&format!("s-{time}"), &id, &scan).await.expect("kept");
+            state.keep_sent(&format!("s-{time}"), &id, &scan, true).await.expect("kept");
         }
         let detail = state.image(&id, &ALL).await.expect("is there");
         assert_eq!((detail.sent.len(), detail.sent[0].time), (50, T0 + 59));
         assert_eq!(detail.sent[0].ci, facts);
         assert!(!state.is_seen_itself(&id).await.expect("asked"));
+        // Where it runs, it is looked at by whoever is believed more.
         node(&state, "n").await;
-        state.inventory("n", &[container("a", "w", &id, &one)], T0).await.expect("kept");
+        let runs = [container("a", "w", &id, &one)];
+        assert_eq!(state.inventory("n", &runs, T0).await.expect("kept").scan.len(), 1);
+        state.keep_report(&id, &one, &sent, None, T0 + 1).await.expect("kept");
+        assert!(
+            !state.is_seen_itself(&id).await.expect("asked"),
+            "the database has changed, and nobody has looked"
+        );
+        state.seen_itself(&id).await.expect("kept");
         assert!(state.is_seen_itself(&id).await.expect("asked"));
+        assert!(state.inventory("n", &runs, T0 + 1000 * MINUTE).await.expect("kept").scan.is_empty());
     });
 }
