@@ -24,6 +24,7 @@ const PAGES = [
   ['exceptions', '/exceptions'],
   ['reports', '/reports'],
   ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'running']],
+  ['registries', '/registries', 'td a[href^="/registries/"]', 'registry', ['tags', 'repositories']],
   ['packages', '/packages', 'a[href^="/packages/"]', 'package'],
   ['workloads', '/workloads', 'a[href^="/workloads/"]', 'workload', ['findings', 'alerts', 'containers', 'baseline']],
   ['containers', '/containers'],

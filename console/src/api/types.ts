@@ -80,6 +80,14 @@ export type Planned = Schemas['Planned']
 export type Problem = Schemas['Problem']
 export type Progress = Schemas['Progress']
 export type Provider = Schemas['Provider']
+export type NewRegistry = Partial<Schemas['NewRegistry']> & Pick<Schemas['NewRegistry'], 'name' | 'url' | 'repositories'>
+export type Registry = Schemas['Registry']
+export type RegistryChange = Partial<Schemas['RegistryChange']>
+export type RegistryCheck = Schemas['RegistryCheck']
+export type RegistryHook = Schemas['RegistryHook']
+export type RegistryRepository = Schemas['RegistryRepository']
+export type RegistryState = Schemas['RegistryState']
+export type RegistryTag = Schemas['RegistryTag']
 export type Response = Schemas['Response']
 export type ResponseState = Schemas['ResponseState']
 export type ResponseTarget = Schemas['ResponseTarget']
@@ -98,7 +106,9 @@ export type SignInStep = Schemas['SignInStep']
 export type SignInTest = Schemas['SignInTest']
 export type State = Schemas['State']
 export type StateChange = Schemas['StateChange']
+export type SentScan = Schemas['SentScan']
 export type Step = Schemas['Step']
+export type TagState = Schemas['TagState']
 export type Technique = Schemas['Technique']
 export type Token = Schemas['Token']
 export type Topic = Schemas['Topic']
@@ -137,9 +147,9 @@ export type NewResponse = Omit<Schemas['NewResponse'], 'action'> & { action: Act
 
 // === words, in their order ===
 
-export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 'responses', 'configurations'] as const
+export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 'responses', 'configurations', 'registries'] as const
 /** Each may also do what those before may. */
-export const ROLES = ['viewer', 'triager', 'operator', 'admin'] as const
+export const ROLES = ['scanner', 'viewer', 'triager', 'operator', 'admin'] as const
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const
 export const FINDING_KINDS = ['vulnerability', 'secret', 'misconfiguration', 'behaviour'] as const
 export const STATES = ['open', 'planned', 'fixed', 'rolling-out', 'verified', 'reopened', 'not-running', 'withdrawn'] as const

@@ -27,6 +27,7 @@ export const NAV: readonly NavGroupOf[] = [
     title: 'Inventory',
     links: [
       { title: 'Images', to: '/images' },
+      { title: 'Registries', to: '/registries' },
       { title: 'Packages', to: '/packages' },
       { title: 'Workloads', to: '/workloads' },
       { title: 'Containers', to: '/containers' },

@@ -14,6 +14,7 @@ mod events;
 mod findings;
 mod inventory;
 mod overview;
+mod registries;
 mod runtime;
 mod sinks;
 mod signin;
@@ -38,6 +39,11 @@ pub use inventory::{
     Workload, WorkloadDetail,
 };
 pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
+pub use registries::{
+    CiFacts, ImagePlace, NewRegistry, NewScan, Registry, RegistryChange, RegistryCheck, RegistryHook,
+    RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan,
+    TagState,
+};
 pub use runtime::{
     Alert, AlertChange, AlertState, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
     IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
@@ -93,11 +99,13 @@ pub enum Topic {
     Responses,
     /// Configurations: what nodes judge by.
     Configurations,
+    /// Registries that are looked into.
+    Registries,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Findings,
         Self::Workloads,
         Self::Alerts,
@@ -105,6 +113,7 @@ impl Topic {
         Self::Nodes,
         Self::Responses,
         Self::Configurations,
+        Self::Registries,
     ];
 
     /// The word for it in every output.
@@ -117,6 +126,7 @@ impl Topic {
             Self::Nodes => "nodes",
             Self::Responses => "responses",
             Self::Configurations => "configurations",
+            Self::Registries => "registries",
         }
     }
 }

@@ -128,6 +128,9 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) common: Common,
 
+    #[command(flatten)]
+    pub(crate) hub: crate::scan::hub::HubArgs,
+
     // A heading holds for all that follows, so what has none goes first.
     #[command(flatten)]
     pub(crate) verdict: crate::verdict::VerdictArgs,

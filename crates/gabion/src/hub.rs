@@ -146,6 +146,8 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         certificate: args.tls_certificate.clone().zip(args.tls_key.clone()),
         advisories: db::directory(args.db.as_deref())?,
         owners: args.owners.clone(),
+        // The path would be that of another program after an update; the one that runs is the one that knows the hub's reports.
+        program: Some(PathBuf::from("/proc/self/exe")),
         // A clock that cannot be read tells no time, and nothing is good then.
         clock: Arc::new(|| clock::now().map_or(0, jiff::Timestamp::as_millisecond)),
         notes: Arc::new(|text| output::note(&output::printable(text))),

@@ -50,6 +50,9 @@ const KEEPER: &str = "__keeper";
 /// The first argument of the process that speaks to the hub. Nor this.
 const LINK: &str = "__link";
 
+/// The first argument of a scan that a hub wants of what is in a registry: `scan`, that ends with the hub.
+const SCAN: &str = "__scan";
+
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
         // Without whoever asked, nobody hears the answer: a scan that was killed leaves nothing running.
@@ -63,7 +66,14 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == LINK) {
         return link::run(std::env::args().nth(2).as_deref());
     }
-    let cli = match cli::Cli::try_parse() {
+    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == SCAN);
+    if asked {
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
+    let arguments = std::env::args_os()
+        .enumerate()
+        .map(|(index, argument)| if asked && index == 1 { "scan".into() } else { argument });
+    let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };

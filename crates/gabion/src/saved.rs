@@ -25,16 +25,7 @@ pub(crate) fn parse(bytes: &[u8], file: &Path) -> anyhow::Result<ScanReport> {
         }
         let mut report: ScanReport =
             serde_json::from_slice(bytes).context("it is no report of this format")?;
-        for finding in &report.findings {
-            let layers = finding.evidence.iter().filter_map(|evidence| evidence.layer);
-            if layers.into_iter().any(|layer| layer as usize >= report.layers.len().max(1)) {
-                bail!("it names a layer that it does not have");
-            }
-        }
-        let layers = u32::try_from(report.layers.len()).unwrap_or(u32::MAX);
-        for package in &mut report.packages {
-            package.layer = package.layer.filter(|layer| *layer < layers);
-        }
+        report.check()?;
         return Ok(report);
     }
     let content = gabion_report::read_sbom(bytes)?;

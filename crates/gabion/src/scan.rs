@@ -1,5 +1,7 @@
 //! `gabion scan`.
 
+pub(crate) mod hub;
+
 use crate::{
     cli::{Common, ScanArgs},
     clock, db, output,
@@ -27,17 +29,28 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     output::check(&args.outputs)?;
     let verdict = Verdict::read(&args.verdict)?;
+    let hub = hub::wanted(&args.hub)?;
     let cache = usable_cache(&args.common)?;
     let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
-    let db = args.db.as_deref().or(verdict.db.as_deref());
-    match_vulnerabilities(&mut scanned.report, db)?;
+    let answered = match &hub {
+        Some(hub) => Some(hub::ask(hub, &mut scanned.report, args.common.quiet)?),
+        None => {
+            let db = args.db.as_deref().or(verdict.db.as_deref());
+            match_vulnerabilities(&mut scanned.report, db)?;
+            None
+        }
+    };
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);
+    let (of_hub, exceptions) =
+        answered.map_or_else(Default::default, |answered| (answered.gates, answered.exceptions));
+    scanned.report.exceptions.extend(exceptions);
     // The table has them.
     if !args.common.quiet && args.format != Format::Table {
         verdict::tell_exceptions(&scanned.report);
     }
-    let gates = verdict.results(&scanned.report, now);
+    let mut gates = verdict.results(&scanned.report, now);
+    gates.extend(of_hub);
     let all = &scanned.report;
     let left = verdict.filtered(all);
     let report = left.as_ref().unwrap_or(all);

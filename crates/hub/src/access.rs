@@ -264,13 +264,29 @@ pub(crate) struct Asker {
     pub(crate) from: IpAddr,
 }
 
+impl Inner {
+    /// Whoever tells of something without being known may do so only so often.
+    pub(crate) fn may_tell(&self, from: IpAddr) -> Answer<()> {
+        if too_many(&self.access.requests, format!("told by {from}"), REQUESTS, self.now()) {
+            return Err(ApiError::Often);
+        }
+        Ok(())
+    }
+}
+
 impl Asker {
+    /// Whether they may send scans.
+    pub(crate) fn needs_sending(&self) -> Answer<()> {
+        if self.caller.role == Role::Scanner { Ok(()) } else { self.needs(Role::Operator) }
+    }
+
     /// Whoever may less than this may not.
     pub(crate) fn needs(&self, role: Role) -> Answer<()> {
         if self.caller.role >= role {
             return Ok(());
         }
         Err(ApiError::Forbidden(match role {
+            Role::Scanner => "only scanners may do that",
             Role::Viewer => "only viewers may do that",
             Role::Triager => "only triagers may do that",
             Role::Operator => "only operators may do that",
@@ -353,6 +369,10 @@ pub(crate) async fn known(
     next: Next,
 ) -> Response {
     match hub.caller(request.headers(), request.method()).await {
+        // Most of what is told needs no role, but that of somebody who looks.
+        Ok(caller) if caller.role == Role::Scanner && !request.uri().path().ends_with("/scans") => {
+            ApiError::Forbidden("this token may send scans, and do nothing else").into_response()
+        }
         Ok(caller) => {
             request.extensions_mut().insert(Asker { caller, from });
             next.run(request).await

@@ -9,11 +9,13 @@ mod configurations;
 mod detection;
 mod events;
 mod findings;
+mod hooks;
 mod incidents;
 mod inventory;
 mod list;
 mod overview;
 mod reports;
+mod registries;
 mod responses;
 mod session;
 mod sinks;
@@ -69,6 +71,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         configurations::change_configuration, configurations::withdraw_configuration,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         sinks::sinks, sinks::sink, sinks::add_sink, sinks::change_sink, sinks::remove_sink, sinks::test_sink,
+        registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
+        registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
+        registries::registry_repositories, hooks::registry_events, hooks::send_scan,
         admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security)
@@ -170,6 +175,17 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/sinks", get(sinks::sinks).post(sinks::add_sink))
         .route("/sinks/{name}", get(sinks::sink).put(sinks::change_sink).delete(sinks::remove_sink))
         .route("/sinks/{name}/test", post(sinks::test_sink))
+        .route("/registries", get(registries::registries).post(registries::add_registry))
+        .route("/registries/check", post(registries::check_registry))
+        .route(
+            "/registries/{name}",
+            get(registries::registry).patch(registries::change_registry).delete(registries::remove_registry),
+        )
+        .route("/registries/{name}/poll", post(registries::poll_registry))
+        .route("/registries/{name}/hook", post(hooks::make_hook).delete(hooks::remove_hook))
+        .route("/registries/{name}/tags", get(registries::registry_tags))
+        .route("/registries/{name}/repositories", get(registries::registry_repositories))
+        .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
         .layer(from_fn_with_state(hub.clone(), known));
@@ -184,6 +200,7 @@ pub(crate) fn router(hub: Hub) -> Router {
                 .route("/session/ways", get(signin::ways))
                 .route("/session/oidc", get(signin::begin))
                 .route("/session/oidc/callback", get(signin::end))
+                .route("/registries/{name}/events", post(hooks::registry_events).layer(from_fn(bounded)))
                 .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))

@@ -519,7 +519,8 @@ impl Hub {
             Ok(report)
         })
         .await??;
-        self.keep_report(image, &report).await
+        self.keep_report(image, &report).await?;
+        Ok(self.state.seen_itself(image).await?)
     }
 
     /// Keeps an evaluated report.

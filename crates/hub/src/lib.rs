@@ -5,6 +5,9 @@
 //!                                                    ├─► store::events ─┘  ▲
 //!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
 //!                      jobs: what time alone changes      sinks: what came, to other systems
+//!                                                         jobs: what time alone changes
+//!   registries ◄── looked into, scanned ── registries ──► inbox
+//!   CI ══ POST /scans ──► sent ──► matcher, exceptions ──► the answer
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -27,6 +30,9 @@ mod live;
 mod matcher;
 mod names;
 mod oidc;
+mod registries;
+mod seal;
+mod sent;
 mod serve;
 mod sinks;
 mod tree;
@@ -67,6 +73,8 @@ pub struct Settings {
     pub advisories: PathBuf,
     /// Who owns images, as `gabion scan --owners` takes it.
     pub owners: Option<PathBuf>,
+    /// The program that scans what registries hold, `gabion` itself; without it nothing of them is scanned.
+    pub program: Option<PathBuf>,
     /// What time it is.
     pub clock: Clock,
     /// Where a word to the operator goes.
@@ -91,8 +99,12 @@ pub(crate) struct Inner {
     pub(crate) oidc: oidc::Oidc,
     pub(crate) trees: tree::Trees,
     pub(crate) sinks: sinks::Sinks,
+    pub(crate) registries: registries::Registries,
+    pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
+    /// Scans that are taken at a time: each is a whole report.
+    pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,
 }
 

@@ -9,6 +9,9 @@ use crate::{
     names::Names,
     sinks::{self, Sinks},
     oidc,
+    registries::{self, Registries},
+    seal::Seal,
+    sent,
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -123,7 +126,10 @@ impl Running {
             oidc: oidc::Oidc::default(),
             trees: Trees::default(),
             sinks: Sinks::default(),
+            registries: Registries::default(),
+            seal: Seal::open(&directory.join("identity"))?,
             searches: Semaphore::new(SEARCHES),
+            sending: Semaphore::new(sent::AT_ONCE),
             settings,
         }));
         hub.state.unanswered_responses(hub.now()).await?;
@@ -147,6 +153,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             sinks::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            registries::run(hub).await;
             Ok(())
         });
         Ok(running)

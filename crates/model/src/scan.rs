@@ -72,6 +72,36 @@ impl ScanReport {
             programs: Programs::new(),
         }
     }
+
+    /// Whether a report that was read can be used: it is of this format, and names no layer that it does not have. Layers of packages that it
+    /// does not have are forgotten.
+    pub fn check(&mut self) -> Result<(), ReportError> {
+        let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+        if major(&self.schema_version) != major(SCHEMA_VERSION) {
+            return Err(ReportError::Version(self.schema_version.chars().take(20).collect()));
+        }
+        let most = self.layers.len().max(1);
+        let mut named = self.findings.iter().flat_map(|finding| &finding.evidence).filter_map(|of| of.layer);
+        if named.any(|layer| layer as usize >= most) {
+            return Err(ReportError::Layer);
+        }
+        let layers = u32::try_from(self.layers.len()).unwrap_or(u32::MAX);
+        for package in &mut self.packages {
+            package.layer = package.layer.filter(|layer| *layer < layers);
+        }
+        Ok(())
+    }
+}
+
+/// Why a report that was read cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// It is in another format.
+    #[error("it is a report in format {0}, this program reads {SCHEMA_VERSION}")]
+    Version(String),
+    /// A finding is in a layer that is not there.
+    #[error("it names a layer that it does not have")]
+    Layer,
 }
 
 /// The program that made a report.

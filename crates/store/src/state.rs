@@ -24,10 +24,12 @@ mod list;
 mod loaded;
 mod nodes;
 mod overview;
+mod registries;
 mod responses;
 mod schema;
 mod sinks;
 mod signin;
+mod sent;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ pub use overview::Numbers;
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use signin::{CameIn, Vouched};
 pub use weekly::Week;
+pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingTag};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

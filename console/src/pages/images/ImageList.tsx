@@ -13,6 +13,7 @@ const STATES = ['full', 'partial', 'not-evaluated', 'unsupported', 'failed'] as 
 const FILTERS: readonly Filter[] = [
   { kind: 'text', key: 'q', label: 'Search', hint: 'Name or digest' },
   { kind: 'choice', key: 'coverage', label: 'Coverage', one: true, options: STATES.map((one) => [one, title(one)]) },
+  { kind: 'text', key: 'registry', label: 'Registry', hint: 'Its whole name' },
   { kind: 'flags', label: 'Only', options: [['running', 'Running']] },
 ]
 

@@ -1,5 +1,6 @@
 import { Label } from '@patternfly/react-core'
-import type { AspectCoverage, ImageDetail, ImageName } from '../../api/types'
+import { Link } from 'react-router'
+import type { AspectCoverage, ImageDetail, ImageName, SentScan } from '../../api/types'
 import type { Column } from '../../list/List'
 import { Grid } from '../../show/Grid'
 import { CoverageLabel } from '../../show/labels'
@@ -12,6 +13,23 @@ const NAMES: Column<ImageName>[] = [
   { title: 'Name', width: 60, cell: ({ name }) => <span className="break">{name}</span> },
   { title: 'Since', cell: ({ since }) => <When time={since} /> },
   { title: 'Until', cell: ({ until }) => (until === undefined ? 'now' : <When time={until} />) },
+]
+
+const SENT: Column<SentScan>[] = [
+  { title: 'When', cell: ({ time }) => <When time={time} /> },
+  {
+    title: 'From',
+    width: 50,
+    cell: ({ ci, reference }) => (
+      <div className="two">
+        <span className="break">
+          {ci.job && /^https?:/.test(ci.job) ? <a href={ci.job}>{ci.job}</a> : (ci.job ?? ci.repository ?? reference)}
+        </span>
+        <span className="dim break">{[ci.branch, ci.revision?.slice(0, 12)].filter(Boolean).join(' · ')}</span>
+      </div>
+    ),
+  },
+  { title: 'By', cell: ({ by }) => by },
 ]
 
 const ASPECTS: Column<AspectCoverage>[] = [
@@ -91,6 +109,26 @@ export function Overview({ image }: { image: ImageDetail }) {
             <p className="dim flow-none">Nothing yet: it was not scanned.</p>
           )}
         </Panel>
+        {image.registries.length > 0 && (
+          <Panel title="In registries">
+            <Facts
+              facts={image.registries.map(
+                ({ registry, name }) =>
+                  [
+                    name,
+                    <Link key={name} to={`/registries/${encodeURIComponent(registry)}/tags?q=${encodeURIComponent(name)}`}>
+                      {registry}
+                    </Link>,
+                  ] as const,
+              )}
+            />
+          </Panel>
+        )}
+        {image.sent.length > 0 && (
+          <Panel title="Scanned in CI" flush>
+            <Grid label="Scans in CI" columns={SENT} items={image.sent} id={({ time, by }) => `${time} ${by}`} />
+          </Panel>
+        )}
         <Panel title="Names" flush>
           <Grid label="Names" columns={NAMES} items={image.names} id={({ name, since }) => `${name} ${since}`} />
         </Panel>

@@ -46,7 +46,12 @@ export function UserForm({ user, close }: { user?: User; close: () => void }) {
         set={setPassword}
         hint={`At least ${SHORTEST} characters.${user ? ' Empty: it stays.' : ''}`}
       />
-      <ChoiceField label="Role" value={role} set={setRole} options={ROLES.map((one) => [one, ROLE_MEANING[one]])} />
+      <ChoiceField
+        label="Role"
+        value={role}
+        set={setRole}
+        options={ROLES.filter((one) => one !== 'scanner').map((one) => [one, ROLE_MEANING[one]])}
+      />
       <TextField label="Only what belongs to these owners" value={owners} set={setOwners} hint="Separated by commas. Empty: all." />
       <TextField label="Only these namespaces" value={namespaces} set={setNamespaces} hint="Separated by commas. Empty: all." />
     </FormModal>

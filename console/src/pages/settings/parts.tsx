@@ -24,6 +24,7 @@ export function SettingsHeader({ tab, actions }: { tab: (typeof TABS)[number][0]
 }
 
 export const ROLE_MEANING: Record<Role, string> = {
+  scanner: 'Scanner: to send scans, and nothing else',
   viewer: 'Viewer: to look',
   triager: 'Triager: also to plan, to make exceptions, to deal with alerts',
   operator: 'Operator: also to act on nodes',

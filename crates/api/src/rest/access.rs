@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// To send scans, and nothing else: for a token of CI.
+    Scanner,
     /// To look.
     Viewer,
     /// To plan, to make exceptions, to deal with alerts.
@@ -22,6 +24,7 @@ impl Role {
     /// The word for it in every output.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Scanner => "scanner",
             Self::Viewer => "viewer",
             Self::Triager => "triager",
             Self::Operator => "operator",

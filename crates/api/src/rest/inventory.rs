@@ -1,6 +1,6 @@
 //! What is there: nodes, images, packages, containers, workloads.
 
-use super::{Finding, Millis, Severity};
+use super::{Finding, ImagePlace, Millis, SentScan, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -214,6 +214,10 @@ pub struct ImageDetail {
     pub aspects: Vec<AspectCoverage>,
     /// Where it runs.
     pub containers: Vec<Container>,
+    /// In which registries it is.
+    pub registries: Vec<ImagePlace>,
+    /// Scans of it that were sent from CI, the newest first.
+    pub sent: Vec<SentScan>,
 }
 
 /// A package in an image.

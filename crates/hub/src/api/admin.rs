@@ -30,6 +30,14 @@ fn checked_name(name: &str) -> Answer<()> {
     Ok(())
 }
 
+/// A role that a person may have.
+fn for_people(role: Role) -> Answer<()> {
+    if role == Role::Scanner {
+        return Err(ApiError::Bad("the role scanner is for tokens: whoever has it sees nothing".to_owned()));
+    }
+    Ok(())
+}
+
 /// List users.
 #[utoipa::path(get, path = "/api/v1/users", tag = "access", params(TextQuery), responses((status = 200, body = Page<User>), (status = 403, body = Problem)))]
 pub(crate) async fn users(
@@ -50,6 +58,7 @@ pub(crate) async fn add_user(
 ) -> Answer<Json<User>> {
     asker.needs_all(Role::Admin)?;
     checked_name(&new.name)?;
+    for_people(new.role)?;
     let password = new_password(new.password).await?;
     let user = User {
         name: new.name,
@@ -75,6 +84,7 @@ pub(crate) async fn change_user(
     Json(mut change): Json<UserChange>,
 ) -> Answer<StatusCode> {
     asker.needs_all(Role::Admin)?;
+    change.role.map_or(Ok(()), for_people)?;
     let password = match change.password.take() {
         Some(password) => Some(new_password(password).await?),
         None => None,

@@ -35,6 +35,8 @@ pub(crate) struct ImagesQuery {
     running: Option<bool>,
     /// `full`, `partial`, `not-evaluated`, `unsupported`, `failed`.
     coverage: Option<String>,
+    /// In the registry of this name.
+    registry: Option<String>,
     /// `urgency`, `name`, `running`, `packages`, `size`, `first_seen`; `-` in front for the greatest first.
     sort: Option<String>,
     /// Rows of a page, up to 1000.
@@ -53,7 +55,12 @@ pub(crate) async fn images(
     Query(query): Query<ImagesQuery>,
 ) -> Answer<Response> {
     let coverage = words(query.coverage.as_deref(), "coverage")?.first().copied();
-    let wanted = ImageFilter { text: query.q.unwrap_or_default(), running: query.running, coverage };
+    let wanted = ImageFilter {
+        text: query.q.unwrap_or_default(),
+        running: query.running,
+        coverage,
+        registry: query.registry,
+    };
     answer(
         hub.state.images(&wanted, asker.scope(), &paging(query.sort, query.limit, query.cursor)).await?,
         query.format.as_deref(),

@@ -248,6 +248,21 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
         );
     }
     if asker.scope().is_all() {
+        let [registries, images] = hub.state.failing_registries().await?;
+        some(
+            registries,
+            "registry that could not be looked into",
+            "registries that could not be looked into",
+            "Its page says why.",
+            "/registries",
+        );
+        some(
+            images,
+            "image of a registry that could not be scanned",
+            "images of registries that could not be scanned",
+            "The page of the registry says why.",
+            "/registries",
+        );
         let (mut unused, mut lost) = (BTreeMap::<String, u64>::new(), 0);
         for node in hub.state.nodes("", false, &Paging { limit: 1000, ..Paging::default() }, now).await?.items
         {

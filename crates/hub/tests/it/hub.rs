@@ -45,6 +45,7 @@ impl Hub {
             certificate: None,
             advisories: directory.join("db"),
             owners: None,
+            program: None,
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
             notes: Arc::new(move |note| {
                 let mut kept = kept.lock().expect("a lock");

@@ -9,3 +9,7 @@ mod sinks;
 mod oidc;
 mod pages;
 mod reports;
+mod registries;
+#[path = "../../../image/tests/it/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of image")]
+mod server;

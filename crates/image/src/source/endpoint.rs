@@ -11,6 +11,7 @@
 //! ```
 
 mod answer;
+mod list;
 mod login;
 mod upload;
 

@@ -155,6 +155,16 @@ fn valid_component(component: &str) -> bool {
         })
 }
 
+/// Whether it is the name of a repository.
+pub(super) fn is_repository(name: &str) -> bool {
+    name.len() <= 255 && name.split('/').all(valid_component)
+}
+
+/// Whether it is a tag.
+pub(super) fn is_tag(tag: &str) -> bool {
+    valid_tag(tag)
+}
+
 fn valid_tag(tag: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     (1..=128).contains(&tag.len())

@@ -72,7 +72,7 @@ impl Default for RegistryOptions {
 }
 
 /// What a manifest may be.
-const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";

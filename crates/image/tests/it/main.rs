@@ -6,6 +6,7 @@ mod containerd;
 mod database;
 mod database_registry;
 mod docker;
+mod listing;
 mod machine;
 mod registry;
 mod registry_tls;

@@ -147,9 +147,10 @@ impl State {
         for container in
             containers.iter().filter(|container| !container.target.is_empty() && !container.image.is_empty())
         {
+            // What somebody has sent of an image that runs now is looked at where it runs.
             // What failed elsewhere may be there where a new container runs.
             let after = if images.contains(&container.image) { now } else { now - AFTER_FAILURE };
-            let asked = q("UPDATE image SET asked = ? WHERE id = ? AND scanned IS NULL AND (asked IS NULL \
+            let asked = q("UPDATE image SET asked = ? WHERE id = ? AND (scanned IS NULL OR sent = 1) AND (asked IS NULL \
                  OR (failed IS NULL AND asked < ?) OR (failed IS NOT NULL AND asked < ?))")
             .bind(now)
             .bind(&container.image)

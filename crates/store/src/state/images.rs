@@ -30,6 +30,8 @@ pub struct ImageFilter {
     pub running: Option<bool>,
     /// How far they were looked at.
     pub coverage: Option<CoverageState>,
+    /// A tag of this registry means them.
+    pub registry: Option<String>,
 }
 
 const LIST: List = List {
@@ -135,7 +137,7 @@ impl State {
         self.image_known(tx, &container.image, name, manifest, now).await
     }
 
-    async fn image_known(
+    pub(super) async fn image_known(
         &self,
         tx: Tx<'_>,
         id: &str,
@@ -300,6 +302,11 @@ impl State {
             if let Some(coverage) = wanted.coverage {
                 query = query.push(" AND image.coverage = ?").bind(word_of(coverage));
             }
+            if let Some(registry) = &wanted.registry {
+                query = query
+                    .push(" AND image.id IN (SELECT image FROM registry_tag WHERE image IS NOT NULL AND registry = ?)")
+                    .bind(registry);
+            }
             scope.limit(query, "image.owner", None)
         };
         self.page(LIST, paging, filter, read).await
@@ -331,6 +338,8 @@ impl State {
             labels: BTreeMap::new(),
             aspects: Vec::new(),
             containers: self.containers_of("image", id, true).await?,
+            registries: self.places_of(id).await?,
+            sent: self.sent_scans(id).await?,
         };
         if let Some(report) = self.report(id).await? {
             detail.layers = layers(&report);

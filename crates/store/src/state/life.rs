@@ -181,10 +181,16 @@ impl Estate {
         self.scanned.iter().filter(move |(image, scanned)| !affected.contains(image) && scanned.gap <= gap)
     }
 
-    /// Whether there is an image without it that was made after all that have it.
+    /// Whether there is an image without it that was made after all that have it and run. Others that have it, of a registry, say, are
+    /// no matter of what runs.
     fn later(&self, affected: &[String]) -> bool {
-        let newest =
-            affected.iter().filter_map(|image| self.scanned.get(image)).map(|scanned| scanned.made).max();
+        let runs = |image: &&String| self.running.get(*image).is_some_and(|many| *many > 0);
+        let newest = affected
+            .iter()
+            .filter(runs)
+            .filter_map(|image| self.scanned.get(image))
+            .map(|scanned| scanned.made)
+            .max();
         let without = self.without(affected).map(|(_, scanned)| scanned.made).max();
         newest.is_some() && without > newest
     }

@@ -5,13 +5,14 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 6] = [
+const STEPS: [(&str, &str); 7] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
     ("loaded", LOADED),
     ("sinks", SINKS),
     ("accounts of a provider", PROVIDER),
+    ("registries", REGISTRIES),
 ];
 
 const FIRST: &str = "
@@ -177,10 +178,43 @@ CREATE TABLE sink (
     state_at BIGINT NOT NULL, events_at BIGINT NOT NULL, taken BIGINT, failing_since BIGINT, error TEXT,
     sent BIGINT NOT NULL DEFAULT 0, refused BIGINT NOT NULL DEFAULT 0, refusal TEXT, lost BIGINT NOT NULL DEFAULT 0
 );
+";
+
 const PROVIDER: &str = "
 ALTER TABLE account ADD COLUMN issuer TEXT;
 ALTER TABLE account ADD COLUMN subject TEXT;
 CREATE UNIQUE INDEX account_subject ON account (issuer, subject);
+";
+
+/// Registries that are looked into, and scans that others have sent.
+const REGISTRIES: &str = "
+CREATE TABLE registry (
+    name TEXT PRIMARY KEY, url TEXT NOT NULL, account TEXT, secret TEXT, authority TEXT, repositories TEXT NOT NULL, tags TEXT NOT NULL,
+    leave_out TEXT NOT NULL, newest BIGINT NOT NULL, minutes BIGINT NOT NULL, platform TEXT, paused BIGINT NOT NULL, hook TEXT,
+    created BIGINT NOT NULL, created_by TEXT NOT NULL, polled BIGINT, due BIGINT NOT NULL, failed TEXT, told BIGINT NOT NULL DEFAULT 0, asked BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE registry_repository (
+    registry TEXT NOT NULL REFERENCES registry (name) ON DELETE CASCADE, name TEXT NOT NULL, looked BIGINT NOT NULL,
+    tags BIGINT NOT NULL, matched BIGINT NOT NULL, chosen BIGINT NOT NULL, failed TEXT, PRIMARY KEY (registry, name)
+);
+CREATE TABLE registry_tag (
+    registry TEXT NOT NULL REFERENCES registry (name) ON DELETE CASCADE, repository TEXT NOT NULL, tag TEXT NOT NULL, name TEXT NOT NULL,
+    digest TEXT NOT NULL, image TEXT REFERENCES image (id) ON DELETE SET NULL, since BIGINT NOT NULL, state TEXT NOT NULL, why TEXT,
+    scanned BIGINT, tries BIGINT NOT NULL DEFAULT 0, again BIGINT, PRIMARY KEY (registry, repository, tag)
+);
+CREATE INDEX registry_tag_state ON registry_tag (state, since);
+CREATE INDEX registry_tag_digest ON registry_tag (digest);
+CREATE INDEX registry_tag_image ON registry_tag (image);
+CREATE TABLE registry_look (
+    registry TEXT NOT NULL REFERENCES registry (name) ON DELETE CASCADE, repository TEXT NOT NULL, tag TEXT NOT NULL, since BIGINT NOT NULL,
+    PRIMARY KEY (registry, repository, tag)
+);
+CREATE TABLE sent_scan (
+    id TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE, time BIGINT NOT NULL, created_by TEXT NOT NULL,
+    reference TEXT NOT NULL, facts TEXT NOT NULL
+);
+CREATE INDEX sent_scan_image ON sent_scan (image, time);
+ALTER TABLE image ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
 ";
 
 /// Brings the schema up to date.

@@ -5,6 +5,7 @@ mod configurations;
 mod life;
 mod lists;
 mod loaded;
+mod registries;
 mod server;
 mod sinks;
 mod signin;

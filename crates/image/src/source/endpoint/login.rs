@@ -19,6 +19,13 @@ pub(super) enum Login {
     Bearer(Secret),
 }
 
+impl Login {
+    /// Whether it is good for every repository.
+    pub(super) fn is_basic(&self) -> bool {
+        matches!(self, Self::Basic(..))
+    }
+}
+
 pub(super) fn with(request: RequestBuilder, login: Option<&Login>) -> RequestBuilder {
     match login {
         None => request,
@@ -55,8 +62,11 @@ impl Endpoint<'_> {
             (Challenge::Basic, Credentials::Basic { user, password }) => Ok(Login::Basic(user, password)),
             (Challenge::Basic, _) => Err(self.unauthorized("it wants a user and a password").into()),
             (Challenge::Bearer { realm, service, scope }, credentials) => {
-                let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-                self.token(&realm, service.as_deref(), &scope, credentials).await.map(Login::Bearer)
+                let scope = scope.or_else(|| {
+                    // The registry as a whole wants nothing but to know who asks.
+                    (!self.repository.is_empty()).then(|| format!("repository:{}:pull", self.repository))
+                });
+                self.token(&realm, service.as_deref(), scope.as_deref(), credentials).await.map(Login::Bearer)
             }
         }
     }
@@ -67,7 +77,7 @@ impl Endpoint<'_> {
         &self,
         realm: &str,
         service: Option<&str>,
-        scope: &str,
+        scope: Option<&str>,
         credentials: Credentials,
     ) -> Result<Secret, Failure> {
         let mut url =
@@ -75,7 +85,7 @@ impl Endpoint<'_> {
         if url.scheme() != "https" && !(self.insecure && url.scheme() == "http") {
             return Err(self.unauthorized("its token service is not reached over TLS").into());
         }
-        let mut query: Vec<(&str, &str)> = vec![("scope", scope)];
+        let mut query: Vec<(&str, &str)> = scope.map(|scope| ("scope", scope)).into_iter().collect();
         query.extend(service.map(|service| ("service", service)));
         let anonymous = credentials == Credentials::Anonymous;
         let request = match &credentials {
