@@ -16,8 +16,8 @@ mod inventory;
 mod overview;
 mod registries;
 mod runtime;
-mod sinks;
 mod signin;
+mod sinks;
 mod weekly;
 
 pub use access::{
@@ -49,8 +49,8 @@ pub use runtime::{
     IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
     ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
 };
-pub use sinks::{NewSink, Sink, SinkRecords, SinkState, SinkTarget, SinkTest};
 pub use signin::{Grant, GroupGrant, NewProvider, Outcome, Provider, SignIn, SignInStep, SignInTest, Ways};
+pub use sinks::{NewSink, Sink, SinkRecords, SinkState, SinkTarget, SinkTest};
 pub use weekly::{Ageing, Changes, Happened, RuleAlerts, TrendWeek, Unseen, Weekly};
 
 use serde::{Deserialize, Serialize};

@@ -14,12 +14,12 @@ mod incidents;
 mod inventory;
 mod list;
 mod overview;
-mod reports;
 mod registries;
+mod reports;
 mod responses;
 mod session;
-mod sinks;
 mod signin;
+mod sinks;
 
 use crate::{
     Hub,

@@ -7,11 +7,11 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
-    sinks::{self, Sinks},
     oidc,
     registries::{self, Registries},
     seal::Seal,
     sent,
+    sinks::{self, Sinks},
     tree::Trees,
 };
 use anyhow::{Context, bail};

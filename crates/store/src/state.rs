@@ -27,9 +27,9 @@ mod overview;
 mod registries;
 mod responses;
 mod schema;
-mod sinks;
-mod signin;
 mod sent;
+mod signin;
+mod sinks;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -49,10 +49,10 @@ pub use incidents::NewIncident;
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
-pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
-pub use signin::{CameIn, Vouched};
-pub use weekly::Week;
 pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingTag};
+pub use signin::{CameIn, Vouched};
+pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
+pub use weekly::Week;
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

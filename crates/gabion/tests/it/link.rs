@@ -423,7 +423,8 @@ fn an_agent_tells_its_hub_of_a_container_and_scans_it() {
     let rootfs = bundle(home.path(), &name, "start", "").join("rootfs");
     fs::create_dir_all(rootfs.join("lib/apk/db")).expect("makes");
     fs::write(rootfs.join("etc/os-release"), "ID=alpine\nVERSION_ID=3.20.0\n").expect("writes");
-    fs::write(rootfs.join("lib/apk/db/installed"), "P:musl\nV:1.2.5-r0\nA:x86_64\nF:bin\nR:busybox\n\n").expect("writes");
+    fs::write(rootfs.join("lib/apk/db/installed"), "P:musl\nV:1.2.5-r0\nA:x86_64\nF:bin\nR:busybox\n\n")
+        .expect("writes");
     let script = "/bin/cp /bin/busybox /tmp/cat; /tmp/cat /etc/hosts; exec /bin/busybox sleep 600";
     fs::write(rootfs.join("bin/start"), format!("#!/bin/sh\n{script}\n")).expect("writes");
     let _running = Running::again(home.path(), &name);

@@ -23,6 +23,7 @@ fn finding(name: &str) -> Finding {
         place: name.to_owned(),
         fixed_version: Some(name.to_owned()),
         exploited: true,
+        loaded: false,
         epss: None,
         state: State::Open,
         rollout: Rollout { fixed: 0, running: 2 },

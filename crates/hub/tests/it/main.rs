@@ -3,13 +3,12 @@
 mod access;
 mod hub;
 mod lists;
+mod oidc;
 mod opensearch;
 mod pages;
-mod sinks;
-mod oidc;
-mod pages;
-mod reports;
 mod registries;
+mod reports;
 #[path = "../../../image/tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod server;
+mod sinks;

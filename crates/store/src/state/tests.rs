@@ -7,8 +7,8 @@ mod lists;
 mod loaded;
 mod registries;
 mod server;
-mod sinks;
 mod signin;
+mod sinks;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};
@@ -136,4 +136,4 @@ async fn all<T, F: Future<Output = super::Result<Page<T>>>>(
     }
 }
 
-const ALL: Scope = Scope::all();
+static ALL: Scope = Scope::all();

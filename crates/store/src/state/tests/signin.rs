@@ -14,7 +14,7 @@ fn an_account_is_known_by_its_subject_and_has_what_was_given_last() {
         let came = async |who: Vouched<'_>| state.vouched(&who, T0).await.expect("asked");
         assert_eq!(came(vouched("1", "oidc:ann", Role::Admin, &ALL)).await, CameIn::New);
         // The name is another now: the account stays the same.
-        let known = CameIn::Known("oidc:ann".to_owned(), Role::Admin, ALL);
+        let known = CameIn::Known("oidc:ann".to_owned(), Role::Admin, Scope::all());
         assert_eq!(came(vouched("1", "oidc:anna", Role::Viewer, &shop)).await, known);
         let stored = state.user("oidc:ann").await.expect("asked").expect("is there");
         assert_eq!(
