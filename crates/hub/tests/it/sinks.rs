@@ -252,7 +252,10 @@ fn opensearch_has_each_record_once_whatever_goes_wrong_on_the_way() {
             .collect();
         assert_eq!(found.len(), expected.len(), "each once");
         assert_eq!(ids, expected, "and all of them");
-        let first = found.iter().map(|hit| &hit["_source"]).find(|document| document["event"]["action"] == "sink.create");
+        let first = found
+            .iter()
+            .map(|hit| &hit["_source"])
+            .find(|document| document["event"]["action"] == "sink.create");
         let first = first.expect("its own beginning");
         assert_eq!(first["event"]["category"], json!(["configuration"]), "{first}");
         assert_eq!(
