@@ -97,7 +97,7 @@ const columns = ({ edit, remove, pause, test, trying }: Acts): Column<Sink>[] =>
       <div className="two">
         <b className="break">{name}</b>
         <span className="dim break">
-          {KINDS[target.kind]}, {place}
+          {KINDS[target.kind]}, {place.replace('https://', '')}
         </span>
       </div>
     ),
@@ -116,7 +116,6 @@ const columns = ({ edit, remove, pause, test, trying }: Acts): Column<Sink>[] =>
   { title: 'State', width: 25, cell: (sink) => <State sink={sink} /> },
   {
     title: 'Sent',
-    right: true,
     cell: ({ sent, taken }) => (
       <div className="two">
         <span>{compact(sent)}</span>

@@ -124,6 +124,10 @@ impl Indexer {
         } else {
             // There is nothing before `end` that was not read.
             self.pass(end);
+            if self.pending == 0 && self.shared.visible() < self.next {
+                // A store that was opened again has it in its splits; nothing has to come first.
+                self.shared.show(self.next);
+            }
             let due = self.shared.settings.commit_every.saturating_sub(self.since.elapsed());
             let wait = if self.pending > 0 { due } else { PAUSE };
             if !self.shared.is_wanted() && !wait.is_zero() {

@@ -205,6 +205,22 @@ fn whoever_has_not_got_past_what_goes_is_told_before() {
 }
 
 #[test]
+fn what_a_store_had_has_arrived_when_it_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = EventStore::open(directory.path(), settings()).unwrap();
+    store.append(NOW, &events(1..21)).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let store = EventStore::open(directory.path(), settings()).unwrap();
+    let began = std::time::Instant::now();
+    while store.visible() < store.end() {
+        assert!(began.elapsed() < Duration::from_mins(1), "nothing is visible until something comes");
+        std::thread::yield_now();
+    }
+    assert_eq!(store.arrived(0, 100).events.len(), 20);
+}
+
+#[test]
 fn an_old_split_is_sealed_though_nothing_comes() {
     let directory = tempfile::tempdir().unwrap();
     let store = EventStore::open(directory.path(), settings()).unwrap();
