@@ -3,7 +3,9 @@
 //! ```text
 //!   agents ══ gRPC, mutual TLS ══► agents ──► inbox ─┬─► store::state ──► api ──► console, programs
 //!                                                    ├─► store::events ─┘  ▲
-//!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
+//!   database of vulnerabilities ──► matcher ─────────┘          │          └── access: who may do what; oidc: who a provider says they are
+//!                                                               ├── weekly: a report for each owner
+//!                                                               └── notify: which happenings become which message (not yet wired)
 //!                                                         jobs: what time alone changes
 //! ```
 //!
