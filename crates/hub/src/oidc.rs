@@ -237,7 +237,12 @@ impl Oidc {
 
 impl Hub {
     /// Sends somebody to the provider.
-    pub(crate) async fn to_provider(&self, to: &str, redirect: &str, from: IpAddr) -> Result<Sent, Refusal> {
+    pub(crate) async fn send_to_provider(
+        &self,
+        to: &str,
+        redirect: &str,
+        from: IpAddr,
+    ) -> Result<Sent, Refusal> {
         let now = self.now();
         if self.access.attempted(from, now) {
             return Err(Refusal::Often);
@@ -273,7 +278,7 @@ impl Hub {
     }
 
     /// Somebody comes back from the provider.
-    pub(crate) async fn from_provider(&self, back: Back, browser: &str) -> Result<Entered, Refusal> {
+    pub(crate) async fn let_in_from_provider(&self, back: Back, browser: &str) -> Result<Entered, Refusal> {
         let now = self.now();
         let state = back.state.as_deref().unwrap_or_default();
         let attempt = self.oidc.take(state, browser, now).ok_or(Refusal::Stale)?;
