@@ -5,6 +5,9 @@
 //!                                                    ├─► store::events ─┘  ▲
 //!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
 //!                      jobs: what time alone changes      sinks: what came, to other systems
+//!   database of vulnerabilities ──► matcher ─────────┘          │          └── access: who may do what; oidc: who a provider says they are
+//!                                                               ├── weekly: a report for each owner
+//!                                                               └── notify: which happenings become which message (not yet wired)
 //!                                                         jobs: what time alone changes
 //!   registries ◄── looked into, scanned ── registries ──► inbox
 //!   CI ══ POST /scans ──► sent ──► matcher, exceptions ──► the answer

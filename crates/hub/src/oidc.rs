@@ -106,9 +106,9 @@ pub(crate) enum Refusal {
     /// What the provider says of somebody is not enough.
     #[error("{0}")]
     Unsaid(&'static str),
-    /// They are in no group that may come in.
-    #[error("{0:?} is in no group that may come in")]
-    NoGroup(String),
+    /// They are in no group that may come in, with what else there is to say of it.
+    #[error("{0:?} is in no group that may come in{1}")]
+    NoGroup(String, &'static str),
     /// Their account is shut out.
     #[error("the account {0:?} is disabled")]
     Disabled(String),
@@ -135,7 +135,7 @@ impl Refusal {
             Self::Denied(_) => "denied",
             Self::Provider(_) | Self::Token(_) => "provider",
             Self::Unsaid(_) => "unsaid",
-            Self::NoGroup(_) => "group",
+            Self::NoGroup(..) => "group",
             Self::Disabled(_) => "disabled",
             Self::Taken(_) => "taken",
             Self::State(_) | Self::Hub(_) => "hub",
@@ -145,7 +145,7 @@ impl Refusal {
     /// Whose account it is about, if that is known.
     pub(crate) fn who(&self) -> &str {
         match self {
-            Self::NoGroup(name) | Self::Disabled(name) | Self::Taken(name) => name,
+            Self::NoGroup(name, _) | Self::Disabled(name) | Self::Taken(name) => name,
             _ => "",
         }
     }
@@ -237,7 +237,12 @@ impl Oidc {
 
 impl Hub {
     /// Sends somebody to the provider.
-    pub(crate) async fn to_provider(&self, to: &str, redirect: &str, from: IpAddr) -> Result<Sent, Refusal> {
+    pub(crate) async fn send_to_provider(
+        &self,
+        to: &str,
+        redirect: &str,
+        from: IpAddr,
+    ) -> Result<Sent, Refusal> {
         let now = self.now();
         if self.access.attempted(from, now) {
             return Err(Refusal::Often);
@@ -273,7 +278,7 @@ impl Hub {
     }
 
     /// Somebody comes back from the provider.
-    pub(crate) async fn from_provider(&self, back: Back, browser: &str) -> Result<Entered, Refusal> {
+    pub(crate) async fn let_in_from_provider(&self, back: Back, browser: &str) -> Result<Entered, Refusal> {
         let now = self.now();
         let state = back.state.as_deref().unwrap_or_default();
         let attempt = self.oidc.take(state, browser, now).ok_or(Refusal::Stale)?;
@@ -352,15 +357,17 @@ impl Hub {
         let subject = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or_default();
         let name = grants::name(claims, &kept.provider.user_claim)
             .ok_or(Refusal::Unsaid("the provider does not tell the claim that names the user"))?;
-        let groups = match grants::groups(claims, &kept.provider.group_claim) {
-            Groups::Told(groups) => groups,
-            Groups::Unsaid => Vec::new(),
+        let (groups, more) = match grants::groups(claims, &kept.provider.group_claim) {
+            Groups::Told(groups) => (groups, ""),
+            // Many providers say nothing of who is in none; others were not asked for the right scope.
+            Groups::Unsaid => (Vec::new(), ": the provider does not tell the claim of groups at all"),
             Groups::Elsewhere => {
                 return Err(Refusal::Unsaid("somebody is in too many groups for the provider to tell them"));
             }
             Groups::Odd => return Err(Refusal::Unsaid("the claim of groups is no list of names")),
         };
-        let grant = grants::grant(&kept.provider, &groups).ok_or_else(|| Refusal::NoGroup(name.clone()))?;
+        let grant =
+            grants::grant(&kept.provider, &groups).ok_or_else(|| Refusal::NoGroup(name.clone(), more))?;
         let scope = Scope { owners: grant.owners.clone(), namespaces: grant.namespaces.clone() };
         let who = Vouched { issuer: &attempt.issuer, subject, name: &name, role: grant.role, scope: &scope };
         let came = self.state.vouched(&who, now).await?;

@@ -18,7 +18,7 @@ use axum::{
 use gabion_api::rest::{Grant, NewProvider, Outcome, Problem, Role, SignIn, SignInTest, Ways};
 use gabion_store::state::CameIn;
 use serde::Deserialize;
-use std::net::IpAddr;
+use std::{fmt::Write, net::IpAddr};
 use utoipa::IntoParams;
 
 /// The address by which the hub is asked.
@@ -69,7 +69,7 @@ pub(crate) async fn begin(
     uri: Uri,
 ) -> Answer<Response> {
     let Query(wish) = wish.unwrap_or_default();
-    match hub.to_provider(&wish.to, &asked(&hub, &headers, &uri), from).await {
+    match hub.send_to_provider(&wish.to, &asked(&hub, &headers, &uri), from).await {
         Ok(way) => Ok(sent(&way.to, Some(way.cookie))),
         Err(refusal) => refused(&hub, &refusal, from).await,
     }
@@ -84,7 +84,7 @@ pub(crate) async fn end(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let Query(back) = back.unwrap_or_default();
-    let entered = match hub.from_provider(back, attempt(&headers).unwrap_or_default()).await {
+    let entered = match hub.let_in_from_provider(back, attempt(&headers).unwrap_or_default()).await {
         Ok(entered) => entered,
         Err(refusal) => return refused(&hub, &refusal, from).await,
     };
@@ -92,7 +92,7 @@ pub(crate) async fn end(
     let now = told(&entered.grant);
     match &entered.came {
         CameIn::New => {
-            hub.audit_by(name, &address, "user.create", name, &format!("by the provider, {now}")).await?
+            hub.audit_by(name, &address, "user.create", name, &format!("by the provider, {now}")).await?;
         }
         CameIn::Known(_, role, scope) => {
             let before = told(&Grant {
@@ -126,7 +126,7 @@ fn told(grant: &Grant) -> String {
     let mut text = grant.role.as_str().to_owned();
     for (what, names) in [("owners", &grant.owners), ("namespaces", &grant.namespaces)] {
         if !names.is_empty() {
-            text.push_str(&format!(", {what} {}", names.join(" ")));
+            let _ = write!(text, ", {what} {}", names.join(" "));
         }
     }
     text

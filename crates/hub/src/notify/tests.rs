@@ -139,8 +139,9 @@ fn what_is_bad_enough_comes_through() {
 
 #[test]
 fn a_rule_that_makes_no_sense_is_refused() {
+    type Change = fn(&mut Rule);
     assert_eq!(rule("r").check(), Ok(()));
-    let wrong: [(&str, fn(&mut Rule)); 8] = [
+    let wrong: [(&str, Change); 8] = [
         ("name", |rule| rule.name = " ".to_owned()),
         ("sink", |rule| rule.sink = String::new()),
         ("owners", |rule| rule.owners = vec![String::new()]),

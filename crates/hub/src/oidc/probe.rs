@@ -79,12 +79,9 @@ fn told(kept: &Kept, metadata: &Metadata) -> [SignInStep; 4] {
             Some("most that do not say so take it, or leave it unread"),
         ),
     };
-    let unknown = |wanted: &[&String], told: Option<&Vec<String>>| -> Vec<String> {
-        let missing = wanted.iter().filter(|one| has(told, one) == Some(false));
-        missing.map(|one| format!("{one:?}")).collect()
-    };
-    let scopes: Vec<&String> = kept.provider.scopes.iter().collect();
-    let missing = unknown(&scopes, told.scopes.as_ref());
+    let unnamed = |scope: &&String| has(told.scopes.as_ref(), scope) == Some(false);
+    let missing: Vec<String> =
+        kept.provider.scopes.iter().filter(unnamed).map(|scope| format!("{scope:?}")).collect();
     let scopes = if missing.is_empty() {
         step(SCOPES, Outcome::Well, format!("asked for: {}", kept.provider.scopes.join(", ")), None)
     } else {
@@ -95,8 +92,14 @@ fn told(kept: &Kept, metadata: &Metadata) -> [SignInStep; 4] {
             Some("some providers refuse a scope that they do not know; take it out, or add it there"),
         )
     };
-    let wanted: Vec<&String> = [&kept.provider.user_claim, &kept.provider.group_claim].into_iter().collect();
-    let missing = unknown(&wanted, told.claims.as_ref());
+    let wanted = [&kept.provider.user_claim, &kept.provider.group_claim];
+    // A provider names claims, not what is within them.
+    let is_missing = |path: &str| {
+        let known = |name: &str| has(told.claims.as_ref(), name) != Some(false);
+        !known(path) && !known(path.split('.').next().unwrap_or_default())
+    };
+    let missing: Vec<String> =
+        wanted.iter().filter(|path| is_missing(path)).map(|path| format!("{path:?}")).collect();
     let claims = if missing.is_empty() {
         step(CLAIMS, Outcome::Well, format!("{} and {}", wanted[0], wanted[1]), None)
     } else {

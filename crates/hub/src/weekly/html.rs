@@ -203,17 +203,17 @@ fn gaps(week: &Weekly) -> Vec<String> {
 fn coverage_box(out: &mut Writer, week: &Weekly) {
     let gaps = gaps(week);
     let [images, ..] = week.images;
-    if !gaps.is_empty() {
-        out.raw("<section class=\"gap\"><b>What we could not look at.</b> There may be more than this report counts.<ul>");
-        for gap in &gaps {
-            out.raw("<li>").text(gap).raw("</li>");
-        }
-        out.raw("</ul></section>");
-    } else {
+    if gaps.is_empty() {
         out.raw("<section class=\"whole\"><b>Everything that runs was looked at:</b> ")
             .text(many(images, "image", "images"))
             .raw(", all with full coverage.</section>");
+        return;
     }
+    out.raw("<section class=\"gap\"><b>What we could not look at.</b> There may be more than this report counts.<ul>");
+    for gap in &gaps {
+        out.raw("<li>").text(gap).raw("</li>");
+    }
+    out.raw("</ul></section>");
 }
 
 fn changes(out: &mut Writer, week: &Weekly, base: &str) {

@@ -38,9 +38,9 @@ fn finding(name: &str) -> Finding {
 /// A week in which everything is called `name`.
 fn week(name: &str) -> Weekly {
     let happened = Happened { count: 9, findings: vec![finding(name)] };
-    let trend = (0..8).map(|week| TrendWeek {
-        end: NOW - (7 - week) * 7 * DAY,
-        open: (week > 1).then_some(Counts { critical: 2, high: 10 + week as u64, medium: 0, low: 1 }),
+    let trend = (0..8_u32).map(|week| TrendWeek {
+        end: NOW - Millis::from(7 - week) * 7 * DAY,
+        open: (week > 1).then_some(Counts { critical: 2, high: 10 + u64::from(week), medium: 0, low: 1 }),
     });
     Weekly {
         owner: Some(name.to_owned()),

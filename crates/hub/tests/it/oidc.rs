@@ -63,6 +63,12 @@ fn groups_say_at_each_log_in_what_somebody_may() {
         provider.knows(json!({"u1": {"preferred_username": "ann", "groups": ["else"]}})).await;
         let landed = Browser::new().log_in(hub, "u1", "/").await;
         assert_eq!((landed.url.path(), landed.url.query()), ("/login", Some("problem=group")));
+        assert!(hub.notes().contains("\"oidc:ann\" is in no group that may come in\n"), "{}", hub.notes());
+        // A provider that says nothing of groups lets nobody in either, and the log says that it was silent.
+        provider.knows(json!({"u1": {"preferred_username": "ann"}})).await;
+        let landed = Browser::new().log_in(hub, "u1", "/").await;
+        assert_eq!(landed.url.query(), Some("problem=group"));
+        assert!(hub.notes().contains("does not tell the claim of groups at all"), "{}", hub.notes());
         let users = hub.get("/api/v1/users").await;
         assert_eq!(users["items"][0]["issuer"], json!(provider.issuer));
         let audit = hub.get("/api/v1/audit?limit=50").await.to_string();

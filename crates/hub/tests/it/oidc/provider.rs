@@ -143,15 +143,17 @@ impl Browser {
 
     /// Goes on until there is no redirect, or the next page is one of these.
     async fn follow(&mut self, mut url: Url, mut response: Response, stop: &str) -> Landed {
-        for _ in 0..20 {
-            let Some(to) = response.headers().get(header::LOCATION) else { return Landed { url, response } };
+        let mut hops = 0;
+        while let Some(to) = response.headers().get(header::LOCATION) {
+            hops += 1;
+            assert!(hops < 20, "it goes in circles at {url}");
             url = url.join(to.to_str().expect("text")).expect("an address");
             if !stop.is_empty() && url.path() == stop {
-                return Landed { url, response };
+                break;
             }
             response = self.ask(Method::GET, &url, None).await;
         }
-        panic!("it goes in circles at {url}");
+        Landed { url, response }
     }
 
     /// Goes somewhere.

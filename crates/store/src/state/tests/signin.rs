@@ -10,6 +10,7 @@ fn vouched<'a>(subject: &'a str, name: &'a str, role: Role, scope: &'a Scope) ->
 #[test]
 fn an_account_is_known_by_its_subject_and_has_what_was_given_last() {
     on_both(|state| async move {
+        let all = ALL;
         let shop = Scope { owners: vec!["shop".to_owned()], namespaces: vec!["web".to_owned()] };
         let came = async |who: Vouched<'_>| state.vouched(&who, T0).await.expect("asked");
         assert_eq!(came(vouched("1", "oidc:ann", Role::Admin, &ALL)).await, CameIn::New);
@@ -25,7 +26,7 @@ fn an_account_is_known_by_its_subject_and_has_what_was_given_last() {
         // The same name by another subject, or another provider.
         assert_eq!(came(vouched("2", "oidc:ann", Role::Admin, &ALL)).await, CameIn::Taken);
         let elsewhere =
-            Vouched { issuer: "https://other.example", ..vouched("1", "oidc:ann", Role::Admin, &ALL) };
+            Vouched { issuer: "https://other.example", ..vouched("1", "oidc:ann", Role::Admin, &all) };
         assert_eq!(came(elsewhere).await, CameIn::Taken);
         assert_eq!(came(vouched("2", "oidc:bob", Role::Viewer, &ALL)).await, CameIn::New);
         assert_eq!(state.user("oidc:anna").await.expect("asked"), None);
