@@ -62,6 +62,33 @@ export interface components {
              */
             running: number;
         };
+        /** @description How old what is open is beside its deadlines. */
+        Ageing: {
+            /**
+             * Format: int64
+             * @description Later.
+             */
+            later: number;
+            /** @description When the oldest was seen first. */
+            oldest: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Past their day.
+             */
+            overdue: number;
+            /** @description How severe. */
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: int64
+             * @description To be mended within seven days.
+             */
+            soon: number;
+            /**
+             * Format: int64
+             * @description Without a day.
+             */
+            undated: number;
+        };
         /** @description A rule matched; equal ones are one with a count. */
         Alert: {
             /** @description The container, by name; absent on the host. */
@@ -216,6 +243,45 @@ export interface components {
             count: number;
             /** @description Its beginning. */
             time: components["schemas"]["i64"];
+        };
+        /** @description What changed in a week. A finding that did several things is in several of them. */
+        Changes: {
+            /** @description An image without it is there. */
+            fixed: components["schemas"]["Happened"];
+            /** @description Seen for the first time, and not suppressed. */
+            new: components["schemas"]["Happened"];
+            /** @description It runs again. */
+            reopened: components["schemas"]["Happened"];
+            /** @description All that runs is without it. */
+            verified: components["schemas"]["Happened"];
+        };
+        /** @description Where a scan comes from. */
+        CiFacts: {
+            /**
+             * @description Its branch or tag.
+             * @default null
+             */
+            branch?: string;
+            /**
+             * @description Where the job is.
+             * @default null
+             */
+            job?: string;
+            /**
+             * @description Where the source is.
+             * @default null
+             */
+            repository?: string;
+            /**
+             * @description Its commit.
+             * @default null
+             */
+            revision?: string;
+            /**
+             * @description `github`, `gitlab`, `jenkins`, ...
+             * @default null
+             */
+            system?: string;
         };
         /** @description A version of what nodes judge by. Each node has the newest that is for it and was not taken back. */
         Configuration: {
@@ -557,6 +623,36 @@ export interface components {
             /** @description To whom. */
             to: string;
         };
+        /** @description What somebody may do, and see. */
+        Grant: {
+            /** @description Only these namespaces; empty: all. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners?: string[];
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description What a group of the provider may do, and see. */
+        GroupGrant: {
+            /** @description The group, as the provider calls it. */
+            group: string;
+            /** @description Only these namespaces; empty: all. */
+            namespaces?: string[];
+            /** @description Only what belongs to these owners; empty: all. */
+            owners?: string[];
+            /** @description What its members may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description What happened to findings in a week. */
+        Happened: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The most urgent of them. */
+            findings: components["schemas"]["Finding"][];
+        };
         /** @description How many events there were when, and of what. */
         Histogram: {
             /** @description The buckets, the oldest first; empty ones as well. */
@@ -651,6 +747,10 @@ export interface components {
             names: components["schemas"]["ImageName"][];
             /** @description Ports that it says it listens on. */
             ports: string[];
+            /** @description In which registries it is. */
+            registries: components["schemas"]["ImagePlace"][];
+            /** @description Scans of it that were sent from CI, the newest first. */
+            sent: components["schemas"]["SentScan"][];
             /** @description The user that it runs as; empty is root. */
             user: string;
         };
@@ -684,6 +784,13 @@ export interface components {
             purl: string;
             /** @description Its version. */
             version: string;
+        };
+        /** @description Where an image was found, beside what runs. */
+        ImagePlace: {
+            /** @description `HOST/REPOSITORY:TAG`. */
+            name: string;
+            /** @description The name of the registry. */
+            registry: string;
         };
         /** @description All images by what they are built on. */
         ImageTree: {
@@ -878,6 +985,61 @@ export interface components {
             /** @description A word about it. */
             note?: string;
         };
+        /** @description A provider to be set up. */
+        NewProvider: {
+            /** @description The name of this hub at the provider. */
+            client_id: string;
+            /** @description The claim that lists the groups. */
+            group_claim?: string;
+            /** @description What groups may; the first that somebody is in counts. */
+            groups?: components["schemas"]["GroupGrant"][];
+            /** @description Its address, exactly as it names itself: `https://...`. */
+            issuer: string;
+            /** @description What the button says after "Log in with". */
+            label: string;
+            others?: components["schemas"]["Grant"];
+            /** @description The address of this hub as browsers know it. */
+            public_url?: string;
+            /** @description What is asked for; `openid` always is. */
+            scopes?: string[];
+            /** @description The secret of this hub at the provider. Absent: the one that is kept stays, for the same issuer and client; empty: there is none. */
+            secret?: string;
+            /** @description The claim that names the user. */
+            user_claim?: string;
+        };
+        /** @description A registry to be made. */
+        NewRegistry: {
+            /** @description The certificate of the authority that signed its own, in PEM. */
+            authority?: string;
+            /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+            leave_out?: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks: 5 to 10080.
+             */
+            minutes?: number;
+            /** @description What it is called here: letters, digits, `.`, `_`, `-`. */
+            name: string;
+            /**
+             * Format: int32
+             * @description So many tags of a repository, the newest by their names: 1 to 1000.
+             */
+            newest?: number;
+            /** @description Nobody looks. */
+            paused?: boolean;
+            /** @description `linux/arm64`; absent: that of the hub. */
+            platform?: string;
+            /** @description Repositories that are looked at: patterns. */
+            repositories: string[];
+            /** @description The password or token. */
+            secret?: string;
+            /** @description Tags that are looked at; empty: all. */
+            tags?: string[];
+            /** @description `https://HOST[:PORT]`, or `http://` for one that speaks plain HTTP. */
+            url: string;
+            /** @description Who looks. */
+            user?: string;
+        };
         /** @description Something to be done. */
         NewResponse: {
             /** @description `isolate`, `freeze`, `kill-container`, `kill`, `kill-tree`, `evidence`. */
@@ -897,6 +1059,13 @@ export interface components {
             seconds?: number;
             /** @description To whom. */
             target: components["schemas"]["ResponseTarget"];
+        };
+        /** @description A scan that was made elsewhere. */
+        NewScan: {
+            /** @description Where it comes from. */
+            ci?: components["schemas"]["CiFacts"];
+            /** @description As `gabion scan --format json` prints it. */
+            report: unknown;
         };
         /** @description A sink to be made, or what one is to be. */
         NewSink: {
@@ -1010,6 +1179,11 @@ export interface components {
          * @enum {string}
          */
         NodeState: "connected" | "lost" | "removed";
+        /**
+         * @description How a step of a try went.
+         * @enum {string}
+         */
+        Outcome: "well" | "doubtful" | "failed" | "untried";
         /** @description The first page. */
         Overview: {
             /**
@@ -1629,6 +1803,128 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Registry: {
+            /** @description What is on it. */
+            items: {
+                /** @description The certificate of the authority that signed its own, in PEM. */
+                authority?: string;
+                /** @description Who made it. */
+                by: string;
+                /** @description When. */
+                created: components["schemas"]["i64"];
+                /** @description What the last look could not tell, and why. */
+                error?: string;
+                /** @description It may tell of what was pushed: a secret for that is set. */
+                has_hook: boolean;
+                /** @description There is a password or token for it. */
+                has_secret: boolean;
+                /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+                leave_out: string[];
+                /**
+                 * Format: int32
+                 * @description Minutes between two looks.
+                 */
+                minutes: number;
+                /** @description What it is called here. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description So many tags of a repository, the newest by their names.
+                 */
+                newest: number;
+                next?: components["schemas"]["i64"];
+                /** @description Nobody looks, and nothing of it is scanned. */
+                paused: boolean;
+                /** @description Which image of one for several platforms; absent: that of the hub. */
+                platform?: string;
+                polled?: components["schemas"]["i64"];
+                /** @description Repositories that are looked at: patterns. `*` is anything but `/`, `**` is anything. */
+                repositories: string[];
+                /** @description What was seen. */
+                seen: components["schemas"]["RegistryNumbers"];
+                /** @description How it goes. */
+                state: components["schemas"]["RegistryState"];
+                /** @description Tags that are looked at; empty: all. */
+                tags: string[];
+                /** @description `https://registry.example:5000`. */
+                url: string;
+                /** @description Who looks; absent: anybody. */
+                user?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_RegistryRepository: {
+            /** @description What is on it. */
+            items: {
+                /** @description What could not be told of it. */
+                error?: string;
+                /**
+                 * Format: int64
+                 * @description Of these, beyond the newest.
+                 */
+                left_out: number;
+                /** @description When it was looked at last. */
+                looked: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Tags that match.
+                 */
+                matched: number;
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Tags that it has.
+                 */
+                tags: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_RegistryTag: {
+            /** @description What is on it. */
+            items: {
+                again?: components["schemas"]["i64"];
+                /** @description What it means: the digest of a manifest or an index. */
+                digest: string;
+                /** @description The image, once it is scanned. */
+                image?: string;
+                /** @description `HOST/REPOSITORY:TAG`. */
+                name: string;
+                /** @description Its repository. */
+                repository: string;
+                scanned?: components["schemas"]["i64"];
+                /** @description Since when it means that. */
+                since: components["schemas"]["i64"];
+                /** @description How far it has got. */
+                state: components["schemas"]["TagState"];
+                /** @description Its own name. */
+                tag: string;
+                /** @description Why it is not scanned. */
+                why?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Response: {
             /** @description What is on it. */
             items: {
@@ -1794,6 +2090,8 @@ export interface components {
                 created: components["schemas"]["i64"];
                 /** @description They may not come in at the moment. */
                 disabled: boolean;
+                /** @description The provider that vouches for them, and says at each log-in what they may do; absent: they have a password of this hub. */
+                issuer?: string;
                 /** @description The name. */
                 name: string;
                 /** @description Only these namespaces; empty: all. */
@@ -1979,6 +2277,251 @@ export interface components {
              */
             verified: number;
         };
+        /** @description A provider as it is set up. Its secret is never told. */
+        Provider: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was set. */
+            changed: components["schemas"]["i64"];
+            /** @description The name of this hub at the provider. */
+            client_id: string;
+            /** @description The claim that lists the groups; `a.b` is `b` within `a`. */
+            group_claim: string;
+            /** @description What groups may; the first that somebody is in counts. */
+            groups: components["schemas"]["GroupGrant"][];
+            /** @description Whether a secret is kept. */
+            has_secret: boolean;
+            /** @description Its address, exactly as it names itself. */
+            issuer: string;
+            /** @description What the button says after "Log in with". */
+            label: string;
+            others?: components["schemas"]["Grant"];
+            /** @description The address of this hub as browsers know it; absent: the one by which it is asked. */
+            public_url?: string;
+            /** @description What is asked for. */
+            scopes: string[];
+            /** @description The claim that names the user; `a.b` is `b` within `a`. */
+            user_claim: string;
+        };
+        /** @description A registry, what of it is looked at, and what was seen. Its secrets are told to nobody. */
+        Registry: {
+            /** @description The certificate of the authority that signed its own, in PEM. */
+            authority?: string;
+            /** @description Who made it. */
+            by: string;
+            /** @description When. */
+            created: components["schemas"]["i64"];
+            /** @description What the last look could not tell, and why. */
+            error?: string;
+            /** @description It may tell of what was pushed: a secret for that is set. */
+            has_hook: boolean;
+            /** @description There is a password or token for it. */
+            has_secret: boolean;
+            /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+            leave_out: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks.
+             */
+            minutes: number;
+            /** @description What it is called here. */
+            name: string;
+            /**
+             * Format: int32
+             * @description So many tags of a repository, the newest by their names.
+             */
+            newest: number;
+            next?: components["schemas"]["i64"];
+            /** @description Nobody looks, and nothing of it is scanned. */
+            paused: boolean;
+            /** @description Which image of one for several platforms; absent: that of the hub. */
+            platform?: string;
+            polled?: components["schemas"]["i64"];
+            /** @description Repositories that are looked at: patterns. `*` is anything but `/`, `**` is anything. */
+            repositories: string[];
+            /** @description What was seen. */
+            seen: components["schemas"]["RegistryNumbers"];
+            /** @description How it goes. */
+            state: components["schemas"]["RegistryState"];
+            /** @description Tags that are looked at; empty: all. */
+            tags: string[];
+            /** @description `https://registry.example:5000`. */
+            url: string;
+            /** @description Who looks; absent: anybody. */
+            user?: string;
+        };
+        /** @description What is to change of a registry; what is absent stays. An empty text takes away. */
+        RegistryChange: {
+            /**
+             * @description The certificate of the authority that signed its own, in PEM.
+             * @default null
+             */
+            authority?: string;
+            /**
+             * @description What is not.
+             * @default null
+             */
+            leave_out?: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks.
+             * @default null
+             */
+            minutes?: number;
+            /**
+             * Format: int32
+             * @description So many tags of a repository.
+             * @default null
+             */
+            newest?: number;
+            /**
+             * @description Whether nobody looks.
+             * @default null
+             */
+            paused?: boolean;
+            /**
+             * @description Which image of one for several platforms.
+             * @default null
+             */
+            platform?: string;
+            /**
+             * @description Repositories that are looked at.
+             * @default null
+             */
+            repositories?: string[];
+            /**
+             * @description The password or token.
+             * @default null
+             */
+            secret?: string;
+            /**
+             * @description Tags that are looked at.
+             * @default null
+             */
+            tags?: string[];
+            /**
+             * @description Another address. A secret that is kept goes nowhere else: it must be given anew with this.
+             * @default null
+             */
+            url?: string;
+            /**
+             * @description Who looks.
+             * @default null
+             */
+            user?: string;
+        };
+        /** @description What a registry says when it is tried. */
+        RegistryCheck: {
+            /** @description What was tried and what came of it, in sentences. */
+            said: string[];
+            /** @description All that is asked for can be looked at. */
+            works: boolean;
+        };
+        /** @description The secret by which a registry tells of what was pushed. It is told this once. */
+        RegistryHook: {
+            /** @description Where to send it: `/api/v1/registries/NAME/events`. */
+            path: string;
+            /** @description As `Authorization: Bearer SECRET`, as the secret of a webhook of GitHub, or as `?secret=` where nothing else can be set. */
+            secret: string;
+        };
+        /** @description What was seen of a registry, and what became of it: `tags` = not wanted + `left_out` + looked at. */
+        RegistryNumbers: {
+            /**
+             * Format: int64
+             * @description Tags whose image could not be scanned.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Repositories of which the last look told nothing, or not all.
+             */
+            failing: number;
+            /**
+             * Format: int64
+             * @description Of these, beyond the newest.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description Tags that match.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description Tags that mean no image.
+             */
+            others: number;
+            /**
+             * Format: int64
+             * @description Repositories that were looked at.
+             */
+            repositories: number;
+            /**
+             * Format: int64
+             * @description Tags whose image is scanned.
+             */
+            scanned: number;
+            /**
+             * Format: int64
+             * @description Tags that these have.
+             */
+            tags: number;
+            /**
+             * Format: int64
+             * @description Tags whose image waits.
+             */
+            waiting: number;
+        };
+        /** @description A repository of a registry, and what of it is not looked at. */
+        RegistryRepository: {
+            /** @description What could not be told of it. */
+            error?: string;
+            /**
+             * Format: int64
+             * @description Of these, beyond the newest.
+             */
+            left_out: number;
+            /** @description When it was looked at last. */
+            looked: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Tags that match.
+             */
+            matched: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Tags that it has.
+             */
+            tags: number;
+        };
+        /**
+         * @description How it goes with a registry.
+         * @enum {string}
+         */
+        RegistryState: "new" | "polling" | "well" | "partial" | "failing" | "paused";
+        /** @description A tag of a registry that is looked at. */
+        RegistryTag: {
+            again?: components["schemas"]["i64"];
+            /** @description What it means: the digest of a manifest or an index. */
+            digest: string;
+            /** @description The image, once it is scanned. */
+            image?: string;
+            /** @description `HOST/REPOSITORY:TAG`. */
+            name: string;
+            /** @description Its repository. */
+            repository: string;
+            scanned?: components["schemas"]["i64"];
+            /** @description Since when it means that. */
+            since: components["schemas"]["i64"];
+            /** @description How far it has got. */
+            state: components["schemas"]["TagState"];
+            /** @description Its own name. */
+            tag: string;
+            /** @description Why it is not scanned. */
+            why?: string;
+        };
         /** @description Something that was done. */
         Response: {
             /** @description What. */
@@ -2029,7 +2572,7 @@ export interface components {
          * @description What somebody may do; each may also do what those before may.
          * @enum {string}
          */
-        Role: "viewer" | "triager" | "operator" | "admin";
+        Role: "scanner" | "viewer" | "triager" | "operator" | "admin";
         /** @description How far a fix has got. */
         Rollout: {
             /**
@@ -2067,6 +2610,49 @@ export interface components {
             /** @description `container`, `mitre_execution`, `T1059`, ... */
             tags: string[];
         };
+        /** @description Alerts by a rule. */
+        RuleAlerts: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            alerts: number;
+            /** @description The rule. */
+            rule: string;
+        };
+        /** @description What the hub makes of a scan. */
+        ScanAnswer: {
+            /** @description What the hub's policies say; empty where it has none. */
+            gates?: components["schemas"]["ScanGate"][];
+            /** @description The image that it is kept as. */
+            image: string;
+            /** @description Whether the hub shows this report for the image. If it knows the image better, by what runs or from a registry, it keeps that one. */
+            kept: boolean;
+            /** @description Who answers for it. */
+            owner?: string;
+            /** @description The report by the hub's database and exceptions. */
+            report: unknown;
+        };
+        /** @description What one rule says of a scan. */
+        ScanGate: {
+            /** @description Why it does not. */
+            detail: string;
+            /** @description Its name. */
+            gate: string;
+            /** @description Whether it passes. */
+            passed: boolean;
+        };
+        /** @description A scan that was sent. */
+        SentScan: {
+            /** @description By whose token. */
+            by: string;
+            /** @description Where it comes from. */
+            ci: components["schemas"]["CiFacts"];
+            /** @description What was scanned, as it was called there. */
+            reference: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+        };
         /** @description Who talks to whom, by name. */
         ServiceMap: {
             /** @description Who talks to whom. */
@@ -2084,6 +2670,32 @@ export interface components {
          * @enum {string}
          */
         Severity: "unknown" | "info" | "low" | "medium" | "high" | "critical";
+        /** @description How log-in by a provider is set up. */
+        SignIn: {
+            provider?: components["schemas"]["Provider"];
+            /** @description The address that the provider must know as redirect URI of this hub. */
+            redirect: string;
+        };
+        /** @description A step of a try. */
+        SignInStep: {
+            /** @description What was found. */
+            detail: string;
+            /** @description What to do about it. */
+            hint?: string;
+            /** @description How it went. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description What was tried. */
+            what: string;
+        };
+        /** @description What came of trying a provider. That somebody can log in is shown by logging in only. */
+        SignInTest: {
+            /** @description The address that the provider must know as redirect URI of this hub. */
+            redirect: string;
+            /** @description What was tried, in order. */
+            steps: components["schemas"]["SignInStep"][];
+            /** @description Whether no step failed. */
+            works: boolean;
+        };
         /** @description A system that is handed what happens here. */
         Sink: {
             /** @description By whom. */
@@ -2245,6 +2857,11 @@ export interface components {
             /** @description Its techniques that some rule looks for. */
             techniques: components["schemas"]["Technique"][];
         };
+        /**
+         * @description How far a tag has got.
+         * @enum {string}
+         */
+        TagState: "waiting" | "scanned" | "failed" | "no-image";
         /** @description A technique, and what was seen of it. */
         Technique: {
             /**
@@ -2283,7 +2900,7 @@ export interface components {
          * @description Something has changed: what a live view listens to.
          * @enum {string}
          */
-        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "configurations";
+        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "configurations" | "registries";
         /** @description An image in the tree. */
         TreeImage: {
             /** @description Its id. */
@@ -2357,12 +2974,34 @@ export interface components {
              */
             verified: number;
         };
+        /** @description What was to be done at a time. Severities and exceptions are those of today. */
+        TrendWeek: {
+            /** @description The end of the week. */
+            end: components["schemas"]["i64"];
+            open?: components["schemas"]["Counts"];
+        };
         /** @description A part of what was asked for could not be searched. */
         Unsearched: {
             /** @description Which. */
             what: string;
             /** @description Why. */
             why: string;
+        };
+        /** @description An image that was not wholly looked at. */
+        Unseen: {
+            /** @description Why its scan failed; absent if it did not. */
+            failed?: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description Whether it was scanned, in part. */
+            scanned: boolean;
         };
         /** @description A part of the sensor that is not used. */
         Unused: {
@@ -2379,6 +3018,8 @@ export interface components {
             created: components["schemas"]["i64"];
             /** @description They may not come in at the moment. */
             disabled: boolean;
+            /** @description The provider that vouches for them, and says at each log-in what they may do; absent: they have a password of this hub. */
+            issuer?: string;
             /** @description The name. */
             name: string;
             /** @description Only these namespaces; empty: all. */
@@ -2400,6 +3041,60 @@ export interface components {
             /** @description A new password. */
             password?: string;
             role?: components["schemas"]["Role"];
+        };
+        /** @description How one may come in beside a name and a password. */
+        Ways: {
+            /** @description What the button of the provider says; absent: there is none. */
+            provider?: string;
+        };
+        /** @description A week of an owner. */
+        Weekly: {
+            /** @description What is open, by severity; the worst first. Severities of which nothing is open are left out. */
+            ageing: components["schemas"]["Ageing"][];
+            /** @description By the rules that raised the most. */
+            alert_rules: components["schemas"]["RuleAlerts"][];
+            /**
+             * Format: int64
+             * @description Alerts of the week that were not suppressed.
+             */
+            alerts: number;
+            /** @description What changed. */
+            changes: components["schemas"]["Changes"];
+            /** @description Containers that run, of these with a known and scanned image. */
+            containers: number[];
+            database?: components["schemas"]["i64"];
+            /** @description Exceptions that end within 30 days, the first to end first. */
+            exceptions: components["schemas"]["Exception"][];
+            /** @description The most urgent things to mend, at most ten. */
+            first: components["schemas"]["Finding"][];
+            /** @description When the week began. */
+            from: components["schemas"]["i64"];
+            /** @description Images that run, of these scanned, of these with full coverage. */
+            images: number[];
+            /**
+             * Format: int64
+             * @description How many incidents those are.
+             */
+            incident_count: number;
+            /** @description Incidents to which something was added in the week, or that are open; the worst first, at most 20. */
+            incidents: components["schemas"]["Incident"][];
+            /** @description Nodes, of these connected; absent for whoever sees only a part, as nodes are everybody's. */
+            nodes?: number[];
+            /** @description Whose; absent: of all that whoever asks may see. */
+            owner?: string;
+            /** @description Whether that is only what came with the program, and so far from all. */
+            starter_database: boolean;
+            /**
+             * Format: int64
+             * @description What does not count, by exceptions.
+             */
+            suppressed: number;
+            /** @description When it ended: when it was asked for. */
+            to: components["schemas"]["i64"];
+            /** @description The last weeks, the oldest first; the last one is now. */
+            trend: components["schemas"]["TrendWeek"][];
+            /** @description Images that run and were not wholly looked at, those that run most first, at most 20. */
+            unseen: components["schemas"]["Unseen"][];
         };
         /** @description Containers that do the same. */
         Workload: {

@@ -2,15 +2,12 @@
 //!
 //! ```text
 //!   agents ══ gRPC, mutual TLS ══► agents ──► inbox ─┬─► store::state ──► api ──► console, programs
-//!                                                    ├─► store::events ─┘  ▲
-//!   database of vulnerabilities ──► matcher ─────────┘                     └── access: who may do what
-//!                      jobs: what time alone changes      sinks: what came, to other systems
-//!   database of vulnerabilities ──► matcher ─────────┘          │          └── access: who may do what; oidc: who a provider says they are
-//!                                                               ├── weekly: a report for each owner
-//!                                                               └── notify: which happenings become which message (not yet wired)
-//!                                                         jobs: what time alone changes
-//!   registries ◄── looked into, scanned ── registries ──► inbox
-//!   CI ══ POST /scans ──► sent ──► matcher, exceptions ──► the answer
+//!     ▲                                              ├─► store::events ─┘  ▲
+//!     └── configure: what nodes judge by             │                     ├── access: who may do what; oidc: who a provider says they are
+//!   database of vulnerabilities ──► matcher ─────────┤                     └── weekly: a report for each owner
+//!   registries ◄── looked into, scanned ── registries┤
+//!   CI ══ POST /scans ──► sent ──────────────────────┘         sinks: what came, to other systems
+//!                       jobs: what time alone changes          notify: which happenings become which message (not yet wired)
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].

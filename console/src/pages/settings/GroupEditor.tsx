@@ -49,7 +49,7 @@ export function GroupEditor({ entries, set }: { entries: readonly Entry[]; set: 
           <div className="groups-row" key={one.key} role="group" aria-label={`Group ${at + 1}`}>
             <TextInput aria-label="Group" placeholder="Group" value={one.group} isRequired onChange={(_, group) => change(at, { group })} />
             <FormSelect aria-label="Role" value={one.role} onChange={(_, role) => change(at, { role: role as Role })}>
-              {ROLES.map((role) => (
+              {ROLES.filter((role) => role !== 'scanner').map((role) => (
                 <FormSelectOption key={role} value={role} label={title(role)} />
               ))}
             </FormSelect>

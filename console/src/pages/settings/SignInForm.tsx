@@ -113,7 +113,10 @@ export function SignInForm({ provider, redirect, close }: { provider?: Provider;
         label="Whoever is in none of these groups"
         value={others}
         set={setOthers}
-        options={[['nobody', 'does not come in'], ...ROLES.map((role) => [role, `comes in as ${ROLE_MEANING[role]}`] as const)]}
+        options={[
+          ['nobody', 'does not come in'],
+          ...ROLES.filter((role) => role !== 'scanner').map((role) => [role, `comes in as ${ROLE_MEANING[role]}`] as const),
+        ]}
       />
       {others !== 'nobody' && (
         <>

@@ -136,4 +136,4 @@ async fn all<T, F: Future<Output = super::Result<Page<T>>>>(
     }
 }
 
-static ALL: Scope = Scope::all();
+const ALL: Scope = Scope::all();
