@@ -134,9 +134,11 @@ async fn work(hub: &Hub, stored: StoredSink) {
             is_failing: false,
         },
         Err(error) => {
-            let kept = hub.state.sink_failed(&name, stored.version, &error.to_string(), hub.now()).await;
             hub.note(&format!("the sink {name} cannot be used: {error}"));
-            drop(kept);
+            let failed = hub.state.sink_failed(&name, stored.version, &error.to_string(), hub.now()).await;
+            if let Err(error) = failed {
+                hub.note(&format!("that could not be kept: {error}"));
+            }
             // Until it is changed.
             return std::future::pending().await;
         }

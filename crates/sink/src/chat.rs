@@ -68,13 +68,11 @@ impl Chat {
 
 /// `High: Terminal shell in container`, or `3 records, the worst is critical`.
 fn headline(records: &[Record]) -> String {
-    match records {
-        [record] => line(&format!("{}: {}", capital(word(record.severity)), record.title), HEADLINE),
-        _ => {
-            let worst = records.iter().map(|record| record.severity).max().unwrap_or(Severity::Unknown);
-            format!("{} records, the worst is {}", records.len(), word(worst))
-        }
+    if let [record] = records {
+        return line(&format!("{}: {}", capital(word(record.severity)), record.title), HEADLINE);
     }
+    let worst = records.iter().map(|record| record.severity).max().unwrap_or(Severity::Unknown);
+    format!("{} records, the worst is {}", records.len(), word(worst))
 }
 
 fn capital(word: &str) -> String {

@@ -166,7 +166,7 @@ fn element(record: &Record) -> String {
     ];
     for (name, value) in values {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-        text.push_str(&format!(" {name}=\""));
+        text.extend([" ", name, "=\""]);
         for c in line(value, MAX_VALUE).chars() {
             if matches!(c, '"' | '\\' | ']') {
                 text.push('\\');

@@ -248,8 +248,8 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
         &labelled("reason", &dropped),
     );
     let sinks = hub.state.sink_numbers(hub.events.end()).await?;
-    let states = SinkState::ALL.map(|state| (state.as_str(), sinks.states[state as usize]));
-    add("sinks", "Sinks by how they do.", &labelled("state", &states));
+    let by_state = SinkState::ALL.map(|state| (state.as_str(), sinks.states[state as usize]));
+    add("sinks", "Sinks by how they do.", &labelled("state", &by_state));
     add("sink_records_waiting", "Records that wait for sinks.", &one(sinks.waiting));
     add("sink_records_sent", "Records that sinks have taken.", &one(sinks.sent));
     add("sink_records_refused", "Records that sinks have refused for good.", &one(sinks.refused));

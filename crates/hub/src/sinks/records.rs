@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Names of nodes, by id.
 type Names = BTreeMap<String, String>;
 
-fn node(id: &str, names: &Names) -> Option<(String, String)> {
-    Some((id.to_owned(), names.get(id).map_or(id, String::as_str).to_owned()))
+fn node(id: &str, names: &Names) -> (String, String) {
+    (id.to_owned(), names.get(id).map_or(id, String::as_str).to_owned())
 }
 
 /// The record of something that arrived under this number.
@@ -49,7 +49,7 @@ fn of_alert(number: u64, alert: Alert, names: &Names) -> Record {
         title: rule.clone(),
         message,
         rule: Some(rule),
-        node: node(&on, names),
+        node: Some(node(&on, names)),
         workload,
         namespace: fields.get("k8s.ns.name").filter(|name| *name != "<NA>").cloned(),
         container,
@@ -84,7 +84,7 @@ fn of_incident(number: u64, incident: Incident, names: &Names) -> Record {
         severity,
         message: format!("{title}{place}: {alerts} alerts"),
         title,
-        node: nodes.first().and_then(|id| node(id, names)),
+        node: nodes.first().map(|id| node(id, names)),
         container: match containers.as_slice() {
             [one] => Some(one.clone()),
             _ => None,
@@ -131,7 +131,7 @@ pub(super) fn of_event(event: Event, names: &Names) -> Record {
         message,
         action: Some(kind),
         rule: fields.get("rule").cloned(),
-        node: node(&on, names),
+        node: Some(node(&on, names)),
         workload,
         container,
         program,

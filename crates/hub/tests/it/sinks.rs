@@ -188,7 +188,7 @@ async fn documents(url: &str, index: &str) -> Vec<Value> {
     let found =
         client.get(format!("{url}/{index}/_search?size=1000&sort=@timestamp")).send().await.expect("answers");
     let found: Value = found.json().await.expect("JSON");
-    found["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{found}")).clone()
+    found["hits"]["hits"].as_array().expect("hits").clone()
 }
 
 #[test]

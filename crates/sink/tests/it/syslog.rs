@@ -65,11 +65,11 @@ fn parsed(message: &str) -> (Vec<String>, BTreeMap<String, String>, String) {
         parts.next().expect("structured data").strip_prefix("[gabion@32473").expect("an element").chars();
     let mut values = BTreeMap::new();
     loop {
-        match rest.next() {
-            Some(']') => break,
-            Some(' ') => {}
-            other => panic!("{other:?} in structured data"),
+        let next = rest.next().expect("structured data ends");
+        if next == ']' {
+            break;
         }
+        assert_eq!(next, ' ');
         let name: String = rest.by_ref().take_while(|c| *c != '=').collect();
         assert!(
             !name.is_empty()
@@ -83,8 +83,10 @@ fn parsed(message: &str) -> (Vec<String>, BTreeMap<String, String>, String) {
             match rest.next().expect("a value ends") {
                 '"' => break,
                 '\\' => value.push(rest.next().expect("something escaped")),
-                ']' => panic!("] must be escaped"),
-                c => value.push(c),
+                c => {
+                    assert!(c != ']', "it must be escaped");
+                    value.push(c);
+                }
             }
         }
         assert_eq!(values.insert(name, value), None);
@@ -135,7 +137,7 @@ fn a_receiver_that_is_not_who_it_should_be_is_sent_nothing() {
         let (wrong, task) = receiver(true).await;
         let (SinkTarget::Syslog { authorities, .. }, SinkTarget::Syslog { address, .. }) = (right, wrong)
         else {
-            panic!("both are syslog")
+            unreachable!("both are syslog")
         };
         let target = SinkTarget::Syslog { address, authorities };
         let outcome = send(&target, None, &alerts(1)).await;
