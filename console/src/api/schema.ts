@@ -217,6 +217,34 @@ export interface components {
             /** @description Its beginning. */
             time: components["schemas"]["i64"];
         };
+        /** @description Where a scan comes from. */
+        CiFacts: {
+            /**
+             * @description Its branch or tag.
+             * @default null
+             */
+            branch?: string;
+            /**
+             * @description Where the job is.
+             * @default null
+             */
+            job?: string;
+            /**
+             * @description Where the source is.
+             * @default null
+             */
+            repository?: string;
+            /**
+             * @description Its commit.
+             * @default null
+             */
+            revision?: string;
+            /**
+             * @description `github`, `gitlab`, `jenkins`, ...
+             * @default null
+             */
+            system?: string;
+        };
         /** @description A container. */
         Container: {
             /** @description Its addresses. */
@@ -566,6 +594,10 @@ export interface components {
             names: components["schemas"]["ImageName"][];
             /** @description Ports that it says it listens on. */
             ports: string[];
+            /** @description In which registries it is. */
+            registries: components["schemas"]["ImagePlace"][];
+            /** @description Scans of it that were sent from CI, the newest first. */
+            sent: components["schemas"]["SentScan"][];
             /** @description The user that it runs as; empty is root. */
             user: string;
         };
@@ -599,6 +631,13 @@ export interface components {
             purl: string;
             /** @description Its version. */
             version: string;
+        };
+        /** @description Where an image was found, beside what runs. */
+        ImagePlace: {
+            /** @description `HOST/REPOSITORY:TAG`. */
+            name: string;
+            /** @description The name of the registry. */
+            registry: string;
         };
         /** @description All images by what they are built on. */
         ImageTree: {
@@ -773,6 +812,39 @@ export interface components {
             /** @description A word about it. */
             note?: string;
         };
+        /** @description A registry to be made. */
+        NewRegistry: {
+            /** @description The certificate of the authority that signed its own, in PEM. */
+            authority?: string;
+            /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+            leave_out?: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks: 5 to 10080.
+             */
+            minutes?: number;
+            /** @description What it is called here: letters, digits, `.`, `_`, `-`. */
+            name: string;
+            /**
+             * Format: int32
+             * @description So many tags of a repository, the newest by their names: 1 to 1000.
+             */
+            newest?: number;
+            /** @description Nobody looks. */
+            paused?: boolean;
+            /** @description `linux/arm64`; absent: that of the hub. */
+            platform?: string;
+            /** @description Repositories that are looked at: patterns. */
+            repositories: string[];
+            /** @description The password or token. */
+            secret?: string;
+            /** @description Tags that are looked at; empty: all. */
+            tags?: string[];
+            /** @description `https://HOST[:PORT]`, or `http://` for one that speaks plain HTTP. */
+            url: string;
+            /** @description Who looks. */
+            user?: string;
+        };
         /** @description Something to be done. */
         NewResponse: {
             /** @description `isolate`, `freeze`, `kill-container`, `kill`, `kill-tree`, `evidence`. */
@@ -792,6 +864,13 @@ export interface components {
             seconds?: number;
             /** @description To whom. */
             target: components["schemas"]["ResponseTarget"];
+        };
+        /** @description A scan that was made elsewhere. */
+        NewScan: {
+            /** @description Where it comes from. */
+            ci?: components["schemas"]["CiFacts"];
+            /** @description As `gabion scan --format json` prints it. */
+            report: unknown;
         };
         /** @description A token to be made. */
         NewToken: {
@@ -1461,6 +1540,128 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Registry: {
+            /** @description What is on it. */
+            items: {
+                /** @description The certificate of the authority that signed its own, in PEM. */
+                authority?: string;
+                /** @description Who made it. */
+                by: string;
+                /** @description When. */
+                created: components["schemas"]["i64"];
+                /** @description What the last look could not tell, and why. */
+                error?: string;
+                /** @description It may tell of what was pushed: a secret for that is set. */
+                has_hook: boolean;
+                /** @description There is a password or token for it. */
+                has_secret: boolean;
+                /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+                leave_out: string[];
+                /**
+                 * Format: int32
+                 * @description Minutes between two looks.
+                 */
+                minutes: number;
+                /** @description What it is called here. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description So many tags of a repository, the newest by their names.
+                 */
+                newest: number;
+                next?: components["schemas"]["i64"];
+                /** @description Nobody looks, and nothing of it is scanned. */
+                paused: boolean;
+                /** @description Which image of one for several platforms; absent: that of the hub. */
+                platform?: string;
+                polled?: components["schemas"]["i64"];
+                /** @description Repositories that are looked at: patterns. `*` is anything but `/`, `**` is anything. */
+                repositories: string[];
+                /** @description What was seen. */
+                seen: components["schemas"]["RegistryNumbers"];
+                /** @description How it goes. */
+                state: components["schemas"]["RegistryState"];
+                /** @description Tags that are looked at; empty: all. */
+                tags: string[];
+                /** @description `https://registry.example:5000`. */
+                url: string;
+                /** @description Who looks; absent: anybody. */
+                user?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_RegistryRepository: {
+            /** @description What is on it. */
+            items: {
+                /** @description What could not be told of it. */
+                error?: string;
+                /**
+                 * Format: int64
+                 * @description Of these, beyond the newest.
+                 */
+                left_out: number;
+                /** @description When it was looked at last. */
+                looked: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Tags that match.
+                 */
+                matched: number;
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Tags that it has.
+                 */
+                tags: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_RegistryTag: {
+            /** @description What is on it. */
+            items: {
+                again?: components["schemas"]["i64"];
+                /** @description What it means: the digest of a manifest or an index. */
+                digest: string;
+                /** @description The image, once it is scanned. */
+                image?: string;
+                /** @description `HOST/REPOSITORY:TAG`. */
+                name: string;
+                /** @description Its repository. */
+                repository: string;
+                scanned?: components["schemas"]["i64"];
+                /** @description Since when it means that. */
+                since: components["schemas"]["i64"];
+                /** @description How far it has got. */
+                state: components["schemas"]["TagState"];
+                /** @description Its own name. */
+                tag: string;
+                /** @description Why it is not scanned. */
+                why?: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Response: {
             /** @description What is on it. */
             items: {
@@ -1749,6 +1950,225 @@ export interface components {
              */
             verified: number;
         };
+        /** @description A registry, what of it is looked at, and what was seen. Its secrets are told to nobody. */
+        Registry: {
+            /** @description The certificate of the authority that signed its own, in PEM. */
+            authority?: string;
+            /** @description Who made it. */
+            by: string;
+            /** @description When. */
+            created: components["schemas"]["i64"];
+            /** @description What the last look could not tell, and why. */
+            error?: string;
+            /** @description It may tell of what was pushed: a secret for that is set. */
+            has_hook: boolean;
+            /** @description There is a password or token for it. */
+            has_secret: boolean;
+            /** @description `REPOSITORY` or `REPOSITORY:TAG` that are not. */
+            leave_out: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks.
+             */
+            minutes: number;
+            /** @description What it is called here. */
+            name: string;
+            /**
+             * Format: int32
+             * @description So many tags of a repository, the newest by their names.
+             */
+            newest: number;
+            next?: components["schemas"]["i64"];
+            /** @description Nobody looks, and nothing of it is scanned. */
+            paused: boolean;
+            /** @description Which image of one for several platforms; absent: that of the hub. */
+            platform?: string;
+            polled?: components["schemas"]["i64"];
+            /** @description Repositories that are looked at: patterns. `*` is anything but `/`, `**` is anything. */
+            repositories: string[];
+            /** @description What was seen. */
+            seen: components["schemas"]["RegistryNumbers"];
+            /** @description How it goes. */
+            state: components["schemas"]["RegistryState"];
+            /** @description Tags that are looked at; empty: all. */
+            tags: string[];
+            /** @description `https://registry.example:5000`. */
+            url: string;
+            /** @description Who looks; absent: anybody. */
+            user?: string;
+        };
+        /** @description What is to change of a registry; what is absent stays. An empty text takes away. */
+        RegistryChange: {
+            /**
+             * @description The certificate of the authority that signed its own, in PEM.
+             * @default null
+             */
+            authority?: string;
+            /**
+             * @description What is not.
+             * @default null
+             */
+            leave_out?: string[];
+            /**
+             * Format: int32
+             * @description Minutes between two looks.
+             * @default null
+             */
+            minutes?: number;
+            /**
+             * Format: int32
+             * @description So many tags of a repository.
+             * @default null
+             */
+            newest?: number;
+            /**
+             * @description Whether nobody looks.
+             * @default null
+             */
+            paused?: boolean;
+            /**
+             * @description Which image of one for several platforms.
+             * @default null
+             */
+            platform?: string;
+            /**
+             * @description Repositories that are looked at.
+             * @default null
+             */
+            repositories?: string[];
+            /**
+             * @description The password or token.
+             * @default null
+             */
+            secret?: string;
+            /**
+             * @description Tags that are looked at.
+             * @default null
+             */
+            tags?: string[];
+            /**
+             * @description Another address. A secret that is kept goes nowhere else: it must be given anew with this.
+             * @default null
+             */
+            url?: string;
+            /**
+             * @description Who looks.
+             * @default null
+             */
+            user?: string;
+        };
+        /** @description What a registry says when it is tried. */
+        RegistryCheck: {
+            /** @description What was tried and what came of it, in sentences. */
+            said: string[];
+            /** @description All that is asked for can be looked at. */
+            works: boolean;
+        };
+        /** @description The secret by which a registry tells of what was pushed. It is told this once. */
+        RegistryHook: {
+            /** @description Where to send it: `/api/v1/registries/NAME/events`. */
+            path: string;
+            /** @description As `Authorization: Bearer SECRET`, as the secret of a webhook of GitHub, or as `?secret=` where nothing else can be set. */
+            secret: string;
+        };
+        /** @description What was seen of a registry, and what became of it: `tags` = not wanted + `left_out` + looked at. */
+        RegistryNumbers: {
+            /**
+             * Format: int64
+             * @description Tags whose image could not be scanned.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Repositories of which the last look told nothing, or not all.
+             */
+            failing: number;
+            /**
+             * Format: int64
+             * @description Of these, beyond the newest.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description Tags that match.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description Tags that mean no image.
+             */
+            others: number;
+            /**
+             * Format: int64
+             * @description Repositories that were looked at.
+             */
+            repositories: number;
+            /**
+             * Format: int64
+             * @description Tags whose image is scanned.
+             */
+            scanned: number;
+            /**
+             * Format: int64
+             * @description Tags that these have.
+             */
+            tags: number;
+            /**
+             * Format: int64
+             * @description Tags whose image waits.
+             */
+            waiting: number;
+        };
+        /** @description A repository of a registry, and what of it is not looked at. */
+        RegistryRepository: {
+            /** @description What could not be told of it. */
+            error?: string;
+            /**
+             * Format: int64
+             * @description Of these, beyond the newest.
+             */
+            left_out: number;
+            /** @description When it was looked at last. */
+            looked: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Tags that match.
+             */
+            matched: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Tags that it has.
+             */
+            tags: number;
+        };
+        /**
+         * @description How it goes with a registry.
+         * @enum {string}
+         */
+        RegistryState: "new" | "polling" | "well" | "partial" | "failing" | "paused";
+        /** @description A tag of a registry that is looked at. */
+        RegistryTag: {
+            again?: components["schemas"]["i64"];
+            /** @description What it means: the digest of a manifest or an index. */
+            digest: string;
+            /** @description The image, once it is scanned. */
+            image?: string;
+            /** @description `HOST/REPOSITORY:TAG`. */
+            name: string;
+            /** @description Its repository. */
+            repository: string;
+            scanned?: components["schemas"]["i64"];
+            /** @description Since when it means that. */
+            since: components["schemas"]["i64"];
+            /** @description How far it has got. */
+            state: components["schemas"]["TagState"];
+            /** @description Its own name. */
+            tag: string;
+            /** @description Why it is not scanned. */
+            why?: string;
+        };
         /** @description Something that was done. */
         Response: {
             /** @description What. */
@@ -1799,7 +2219,7 @@ export interface components {
          * @description What somebody may do; each may also do what those before may.
          * @enum {string}
          */
-        Role: "viewer" | "triager" | "operator" | "admin";
+        Role: "scanner" | "viewer" | "triager" | "operator" | "admin";
         /** @description How far a fix has got. */
         Rollout: {
             /**
@@ -1834,6 +2254,39 @@ export interface components {
             priority: string;
             /** @description `container`, `mitre_execution`, `T1059`, ... */
             tags: string[];
+        };
+        /** @description What the hub makes of a scan. */
+        ScanAnswer: {
+            /** @description What the hub's policies say; empty where it has none. */
+            gates?: components["schemas"]["ScanGate"][];
+            /** @description The image that it is kept as. */
+            image: string;
+            /** @description Whether the hub shows this report for the image. If it knows the image better, by what runs or from a registry, it keeps that one. */
+            kept: boolean;
+            /** @description Who answers for it. */
+            owner?: string;
+            /** @description The report by the hub's database and exceptions. */
+            report: unknown;
+        };
+        /** @description What one rule says of a scan. */
+        ScanGate: {
+            /** @description Why it does not. */
+            detail: string;
+            /** @description Its name. */
+            gate: string;
+            /** @description Whether it passes. */
+            passed: boolean;
+        };
+        /** @description A scan that was sent. */
+        SentScan: {
+            /** @description By whose token. */
+            by: string;
+            /** @description Where it comes from. */
+            ci: components["schemas"]["CiFacts"];
+            /** @description What was scanned, as it was called there. */
+            reference: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
         };
         /** @description Who talks to whom, by name. */
         ServiceMap: {
@@ -1886,6 +2339,11 @@ export interface components {
             /** @description Its techniques that some rule looks for. */
             techniques: components["schemas"]["Technique"][];
         };
+        /**
+         * @description How far a tag has got.
+         * @enum {string}
+         */
+        TagState: "waiting" | "scanned" | "failed" | "no-image";
         /** @description A technique, and what was seen of it. */
         Technique: {
             /**
@@ -1924,7 +2382,7 @@ export interface components {
          * @description Something has changed: what a live view listens to.
          * @enum {string}
          */
-        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses";
+        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "registries";
         /** @description An image in the tree. */
         TreeImage: {
             /** @description Its id. */
