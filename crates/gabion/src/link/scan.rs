@@ -224,6 +224,8 @@ pub(super) fn child() -> ExitCode {
     let (cache, target) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
     let mut command =
         vec!["gabion", "scan", "--format", "json", "--db", "none", "--quiet", "--cache-dir", &cache];
+    // The hub gets it by the agent's own way, whatever the environment says of scans.
+    command.extend(["--hub", ""]);
     if target.starts_with("dir:") {
         command.extend(["--dir-kind", "rootfs"]);
     }

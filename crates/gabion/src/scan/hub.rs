@@ -22,7 +22,7 @@ const MAX_TOKEN: usize = 4096;
 #[command(next_help_heading = "Hub")]
 pub(crate) struct HubArgs {
     /// Let a hub say what the scan comes to, by its database, owners and exceptions, and keep it there
-    #[arg(long, value_name = "URL", env = "GABION_HUB")]
+    #[arg(long, value_name = "URL", env = "GABION_HUB_URL")]
     pub(crate) hub: Option<String>,
 
     /// A file with the token for it [default: GABION_HUB_TOKEN]
