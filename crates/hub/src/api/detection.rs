@@ -85,6 +85,7 @@ fn read_rules(more: Option<(String, String)>) -> Vec<Rule> {
 
 /// Which rules.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RulesQuery {
     /// In the name, the description or a tag.
@@ -183,6 +184,7 @@ fn baseline_id(node: &str, workload: &str, image: &str) -> String {
 
 /// Which baselines.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BaselinesQuery {
     /// In the name of the workload or the image.

@@ -19,6 +19,7 @@ use utoipa::IntoParams;
 
 /// Which events.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     /// Words, "phrases", `field:value`, `-not`.
@@ -117,6 +118,7 @@ pub(crate) async fn histogram(
 
 /// Of which time, and of what.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MapQuery {
     /// Not before this: milliseconds since 1970; absent: the last 24 hours.

@@ -22,6 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Which findings. Several values of one field are separated by commas.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FindingsQuery {
     /// In rule, title, place or name of the image.
@@ -155,6 +156,7 @@ pub(crate) async fn vulnerability(
 
 /// Which exceptions.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExceptionsQuery {
     /// Only those in force, or only those that are not.

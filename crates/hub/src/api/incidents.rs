@@ -23,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Which alerts. Several values of one field are separated by commas.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
     /// In the rule or in the message.
@@ -90,6 +91,7 @@ pub(crate) async fn change_alerts(
 
 /// Which incidents.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IncidentsQuery {
     /// In the title or in the names of containers.

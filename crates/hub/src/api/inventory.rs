@@ -27,6 +27,7 @@ const MOST: u32 = 10_000;
 
 /// Which images.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImagesQuery {
     /// In the name, the id or the owner.
@@ -151,6 +152,7 @@ pub(crate) async fn package(
 
 /// Which containers or workloads.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunningQuery {
     /// In the name, or in the name of an image.
@@ -217,6 +219,7 @@ pub(crate) async fn workload(
 
 /// Which nodes.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NodesQuery {
     /// In the name.

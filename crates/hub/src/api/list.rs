@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 /// A list with a text to look for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TextQuery {
     /// A part of the name.

@@ -293,6 +293,7 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
 
 /// What is searched for.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchQuery {
     /// A part of a name.

@@ -280,6 +280,7 @@ pub(crate) async fn poll_registry(
 
 /// Which tags.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TagsQuery {
     /// In the name.

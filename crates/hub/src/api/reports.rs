@@ -20,6 +20,7 @@ use utoipa::IntoParams;
 
 /// Which report, in which form.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportQuery {
     /// Whose; absent: of all that whoever asks may see.

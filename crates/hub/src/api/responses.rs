@@ -27,6 +27,7 @@ const LONGEST: u64 = 7 * 24 * 3600;
 
 /// Which responses.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResponsesQuery {
     /// About this incident.
