@@ -46,7 +46,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DIR", default_value = "/var/lib/gabion", env = "GABION_UP_STATE")]
     state: PathBuf,
 
-    /// Address of the hub's console, such as http://127.0.0.1:8420 [default: that of `gabion up`]
+    /// Address of the hub's console, with its scheme and port [default: that of `gabion up`]
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
 
@@ -230,8 +230,8 @@ fn watching(checks: &mut Checks, socket: &Path) {
 
 fn runtimes(checks: &mut Checks) {
     let Sockets { containerd, docker, podman } = Sockets::system();
-    let named = [("containerd", containerd), ("Docker", docker), ("Podman", podman)];
-    let there = named.iter().filter(|(_, places)| places.iter().any(|place| place.exists()));
+    let kinds = [("containerd", containerd), ("Docker", docker), ("Podman", podman)];
+    let there = kinds.iter().filter(|(_, places)| places.iter().any(|place| place.exists()));
     let names: Vec<&str> = there.map(|(name, _)| *name).collect();
     if names.is_empty() {
         let says = "no runtime listens where one is looked for; containers of runc and Kubernetes are known by their state";

@@ -32,13 +32,12 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let hub = hub::wanted(&args.hub)?;
     let cache = usable_cache(&args.common)?;
     let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
-    let answered = match &hub {
-        Some(hub) => Some(hub::ask(hub, &mut scanned.report, args.common.quiet)?),
-        None => {
-            let db = args.db.as_deref().or(verdict.db.as_deref());
-            match_vulnerabilities(&mut scanned.report, db)?;
-            None
-        }
+    let answered = if let Some(hub) = &hub {
+        Some(hub::ask(hub, &mut scanned.report, args.common.quiet)?)
+    } else {
+        let db = args.db.as_deref().or(verdict.db.as_deref());
+        match_vulnerabilities(&mut scanned.report, db)?;
+        None
     };
     let now = scanned.report.created;
     verdict.suppress(&mut scanned.report, now, args.common.quiet);

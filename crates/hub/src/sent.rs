@@ -111,15 +111,15 @@ impl Hub {
             report.target.image.as_ref().map(|image| image.tags.clone()).unwrap_or_default();
         let name = names.first().cloned().unwrap_or_else(|| reference.clone());
         let labels = report.config.as_ref().map(|config| config.labels.clone()).unwrap_or_default();
-        let owner = self.matcher.owner(&[name.clone()], &labels);
+        let owner = self.matcher.owner(std::slice::from_ref(&name), &labels);
         let scope = asker.scope();
         if !scope.is_all() && owner.as_ref().is_none_or(|owner| !scope.owners.contains(owner)) {
             return Err(ApiError::Forbidden("the image belongs to nobody whose images this token is for"));
         }
         let kept = !self.state.is_seen_itself(&image).await?;
         if kept {
-            let named = if name.is_empty() { &image } else { &name };
-            self.state.keep_report(&image, named, &report, owner.as_deref(), now).await?;
+            let called = if name.is_empty() { &image } else { &name };
+            self.state.keep_report(&image, called, &report, owner.as_deref(), now).await?;
             self.trees.stale();
         }
         let sent = SentScan { time: now, by: asker.caller.name.clone(), reference, ci };

@@ -55,7 +55,7 @@ fn until_scanned(hub: &Hub, scanned: u64) -> Value {
 
 fn tag<'a>(tags: &'a Value, name: &str) -> &'a Value {
     let all = tags["items"].as_array().expect("a list");
-    all.iter().find(|tag| tag["tag"] == name).unwrap_or_else(|| panic!("no {name} in {tags}"))
+    all.iter().find(|tag| tag["tag"] == name).expect("the tag")
 }
 
 #[test]

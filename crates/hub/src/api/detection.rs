@@ -51,7 +51,8 @@ const OWN: &str = "Gabion";
 
 /// Gabion's own rules, and those of the newest version that is rolled out to all nodes.
 async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
-    let newest = hub.state.configurations_in_force().await?.into_iter().find(|version| version.is_for_all());
+    let newest =
+        hub.state.configurations_in_force().await?.into_iter().find(gabion_store::state::InForce::is_for_all);
     let more = match newest {
         Some(newest) => {
             let rules = hub.state.configuration_texts(newest.version).await?.rules;

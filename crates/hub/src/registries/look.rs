@@ -90,7 +90,7 @@ impl<'a> Look<'a> {
                         "it has more than {MAX_REPOSITORIES} repositories: the rest was not looked at"
                     ));
                 }
-                all.extend(listed.names.into_iter().filter(|name| self.wanted.is_wanted(name)));
+                all.extend(listed.good.into_iter().filter(|name| self.wanted.is_wanted(name)));
                 all.sort_unstable();
                 all.dedup();
                 Ok((all, !listed.is_cut))
@@ -138,8 +138,8 @@ impl<'a> Look<'a> {
         if listed.is_cut {
             failed.push(format!("it has more than {MAX_TAGS} tags: the rest was not looked at"));
         }
-        let tags = listed.names.len() as u64;
-        let chosen = self.wanted.choose(name, listed.names);
+        let tags = listed.good.len() as u64;
+        let chosen = self.wanted.choose(name, listed.good);
         let mut looked = Looked { tags, matched: chosen.matched as u64, ..Looked::default() };
         let mut ended = None;
         let asked = stream::iter(chosen.tags).map(async |tag| {
@@ -345,7 +345,7 @@ async fn tried(hub: &Hub, access: &RegistryAccess, said: &mut Vec<String>) -> Re
     said.push(format!("{} repositories match", repositories.len()));
     let repository = look.lister.repository(first).map_err(|error| look.words(&error))?;
     let tags = match repository.tags(MAX_TAGS).await {
-        Ok(tags) => tags.names,
+        Ok(tags) => tags.good,
         Err(SourceError::NotFound { .. }) => return Err(format!("{first}: there is no such repository")),
         Err(error) => return Err(format!("{first}: {}", look.words(&error))),
     };

@@ -37,7 +37,7 @@ pub struct Repository<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Those that are names by the grammar.
-    pub names: Vec<String>,
+    pub good: Vec<String>,
     /// There are more than were to be read.
     pub is_cut: bool,
     /// What else it gave, and what is no name.
@@ -130,12 +130,12 @@ async fn names(
             });
         };
         for name in page.unwrap_or_default() {
-            if found.names.len() >= most {
+            if found.good.len() >= most {
                 found.is_cut = true;
                 return Ok(found);
             }
             if is_name(&name) {
-                found.names.push(name);
+                found.good.push(name);
             } else {
                 found.odd += 1;
             }

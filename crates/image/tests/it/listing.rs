@@ -47,11 +47,11 @@ fn a_list_is_read_to_its_end_or_to_the_limit() {
     let options = options(&server);
     let lister = Lister::new(&server.host, &options, &Quiet).expect("a host");
     let all = block_on(lister.repositories(100)).expect("a list");
-    assert_eq!((all.names.len(), all.odd, all.is_cut), (9, 3, false));
-    assert_eq!(all.names[8], "team/app8");
+    assert_eq!((all.good.len(), all.odd, all.is_cut), (9, 3, false));
+    assert_eq!(all.good[8], "team/app8");
     assert_eq!(server.paths().len(), 3);
     let some = block_on(lister.repositories(4)).expect("a list");
-    assert_eq!((some.names.len(), some.is_cut), (4, true));
+    assert_eq!((some.good.len(), some.is_cut), (4, true));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_list_without_end_ends() {
     let options = options(&server);
     let lister = Lister::new(&server.host, &options, &Quiet).expect("a host");
     let tags = block_on(lister.repository("a").expect("a name").tags(10)).expect("a list");
-    assert!(tags.names.is_empty() && tags.is_cut);
+    assert!(tags.good.is_empty() && tags.is_cut);
     assert_eq!(server.paths().len(), 1000);
 }
 
@@ -86,7 +86,7 @@ fn a_digest_costs_no_pull_unless_the_registry_does_not_tell_it() {
     assert_eq!(block_on(repository.digest("none")).expect("told"), None);
     let error = block_on(repository.digest("busy")).expect_err("busy");
     assert!(
-        matches!(error, SourceError::RateLimited { wait: Some(wait), .. } if wait == Duration::from_secs(3600)),
+        matches!(error, SourceError::RateLimited { wait: Some(wait), .. } if wait == Duration::from_hours(1)),
         "{error}"
     );
     assert_eq!(server.paths().len(), 5, "who is to be left alone for an hour is asked once");
@@ -126,9 +126,9 @@ fn a_token_is_for_one_repository_and_for_the_list() {
     options.keychain.given = Some(Credentials::Basic { user: "ann".to_owned(), password: Secret::new("pw") });
     let lister = Lister::new(&server.host, &options, &Quiet).expect("a host");
     block_on(lister.check()).expect("is let in");
-    assert_eq!(block_on(lister.repositories(10)).expect("a list").names, ["app"]);
+    assert_eq!(block_on(lister.repositories(10)).expect("a list").good, ["app"]);
     let repository = lister.repository("app").expect("a name");
-    assert_eq!(block_on(repository.tags(10)).expect("a list").names, ["v1"]);
+    assert_eq!(block_on(repository.tags(10)).expect("a list").good, ["v1"]);
     let mut wrong = options.clone();
     wrong.keychain.given = Some(Credentials::Basic { user: "ann".to_owned(), password: Secret::new("old") });
     let lister = Lister::new(&server.host, &wrong, &Quiet).expect("a host");
@@ -164,9 +164,9 @@ fn a_real_registry_tells_what_it_holds() {
     };
     let lister = Lister::new(&host, &options, &Quiet).expect("a host");
     block_on(lister.check()).expect("is let in");
-    assert_eq!(block_on(lister.repositories(10)).expect("a list").names, ["team/a", "team/b"]);
+    assert_eq!(block_on(lister.repositories(10)).expect("a list").good, ["team/a", "team/b"]);
     let repository = lister.repository("team/a").expect("a name");
-    let mut tags = block_on(repository.tags(10)).expect("a list").names;
+    let mut tags = block_on(repository.tags(10)).expect("a list").good;
     tags.sort();
     assert_eq!(tags, ["v1", "v2"]);
     let digest = |tag: &str| block_on(repository.digest(tag)).expect("is told");

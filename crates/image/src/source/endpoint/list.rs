@@ -55,8 +55,8 @@ impl<'a> Endpoint<'a> {
         let mut backoff = Backoff::new(&self.options.retry);
         loop {
             let response = self.get(path, Some("application/json"), 0).await?;
-            let links = response.headers().get_all(header::LINK).iter();
-            let next = links.filter_map(|link| next_query(link.to_str().ok()?)).next();
+            let mut links = response.headers().get_all(header::LINK).iter();
+            let next = links.find_map(|link| next_query(link.to_str().ok()?));
             match read(response, MAX_PAGE).await {
                 Ok(Some(bytes)) => return Ok((bytes, next)),
                 Ok(None) => {
