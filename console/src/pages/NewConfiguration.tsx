@@ -12,6 +12,18 @@ import { Answer, sentence } from '../show/states'
 import { many } from '../show/words'
 import { patternsOf } from './configuration/patterns'
 
+const RULE = `- rule: Package manager in a container
+  desc: Images are built, not changed while they run
+  condition: evt.type = execve and container and proc.name in (apt, apk, dnf, pip, npm)
+  output: "%proc.cmdline in %container.name"
+  priority: WARNING`
+const POLICY = `workloads:
+  - name: "web-*"
+    policy: {mode: observe, exec: {deny: [/bin/sh]}}`
+const RESPONSE = `- rules: [Program executed from memory]
+  action: freeze
+  for: 30m`
+
 const NONE = { rules: '', policy: '', responses: '' }
 
 export function Component() {
@@ -84,19 +96,36 @@ function Editor({ from, add }: { from: Texts; add: string }) {
             label="Rules"
             value={rules}
             set={setRules}
-            hint="In Falco’s language, beside Gabion’s own. The same name again replaces a rule; `enabled: false` turns one off."
+            example={RULE}
+            hint={
+              <>
+                In Falco’s language, beside Gabion’s own. The same name again replaces a rule; <code>enabled: false</code> turns one off.
+              </>
+            }
           />
           <CodeField
             label="Policy"
             value={policy}
             set={setPolicy}
-            hint="What containers may execute, open and connect to, as gabion agent --policy takes it. Begin with `mode: observe`."
+            example={POLICY}
+            hint={
+              <>
+                What containers may execute, open and connect to, as <code>gabion agent --policy</code> takes it. Begin with{' '}
+                <code>mode: observe</code>.
+              </>
+            }
           />
           <CodeField
             label="Responses"
             value={responses}
             set={setResponses}
-            hint="What alerts cause, as gabion agent --respond takes it. Without `dry-run: false` it is only told what would be done."
+            example={RESPONSE}
+            hint={
+              <>
+                What alerts cause, as <code>gabion agent --respond</code> takes it. Without <code>dry-run: false</code> it is only told what
+                would be done.
+              </>
+            }
           />
         </div>
       </Panel>

@@ -79,15 +79,23 @@ export function LongField({ value, set, ...common }: Common & { value: string; s
   )
 }
 
+interface CodeProps extends Common {
+  value: string
+  set: (value: string) => void
+  /** How it looks, while it is empty. */
+  example?: string
+}
+
 /** Text in which each character counts. */
-export function CodeField({ value, set, ...common }: Common & { value: string; set: (value: string) => void }) {
+export function CodeField({ value, set, example, ...common }: CodeProps) {
   const id = useId()
   return (
     <Group id={id} {...common}>
       <TextArea
         id={id}
         value={value}
-        rows={Math.min(30, Math.max(5, value.split('\n').length + 1))}
+        placeholder={example}
+        rows={Math.min(30, Math.max(5, (value || (example ?? '')).split('\n').length + 1))}
         resizeOrientation="vertical"
         spellCheck={false}
         className="code-field"

@@ -25,6 +25,10 @@ use std::{
     time::Duration,
 };
 
+/// How often, and after what time, a store that is in use is tried again.
+const ATTEMPTS: u32 = 40;
+const LOOK: Duration = Duration::from_millis(50);
+
 /// A lock that a thread which panicked has not left unusable: everything behind one is whole between two statements.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -68,10 +72,14 @@ impl Shared {
         fs::create_dir_all(&splits_at).map_err(failed("create", &splits_at))?;
         let path = directory.join("lock");
         let lock = File::create(&path).map_err(failed("create", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(EventStoreError::InUse(directory.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
+        for attempt in 0.. {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // Whoever had it may just be ending.
+                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => std::thread::sleep(LOOK),
+                Err(TryLockError::WouldBlock) => return Err(EventStoreError::InUse(directory.to_owned())),
+                Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
+            }
         }
         let splits: Vec<_> = Split::list(&splits_at)?.into_iter().map(Arc::new).collect();
         let (mut end, mut marks) = (0, HashMap::new());
