@@ -24,14 +24,18 @@ const incident = pick(
   await ask('/incidents?limit=100&sort=-updated'),
   ({ containers }) => containers.length > 1 && containers.every((name) => running.has(name)),
 )
-const finding = pick(await ask('/findings?kind=vulnerability&limit=200&state=verified,rolling-out,fixed'), ({ repository }) =>
-  repository.startsWith('demo/'),
+const finding = pick(
+  await ask('/findings?kind=vulnerability&limit=200&sort=-priority'),
+  ({ repository, loaded }) => loaded && repository.startsWith('demo/'),
 )
 const image = pick(await ask('/images?limit=100&sort=-urgency'), ({ name }) => name.startsWith('demo/'))
 const workload = pick(await ask('/workloads?limit=100'), ({ name }) => name === 'demo/shop-web')
 const baseline = pick(await ask('/baselines'), ({ workload, items }) => workload === 'demo/shop-web' && items > 0)
 const node = pick(await ask('/nodes'), () => true)
 const to = (path, thing) => `/${path}/${encodeURIComponent(thing?.id ?? '')}`
+
+/** The newest version, or where the first is made. */
+const newest = ({ items }) => (items.length > 0 ? `/configurations/${items[0].version}` : '/configurations')
 
 const PICTURES = [
   ['home', '/'],
@@ -50,6 +54,17 @@ const PICTURES = [
   ['service-map', '/service-map'],
   ['attack', '/attack'],
   ['baseline', to('baselines', baseline)],
+  [
+    'registry',
+    (await ask('/registries')).items.length > 0
+      ? `/registries/${encodeURIComponent((await ask('/registries')).items[0].name)}`
+      : '/registries',
+  ],
+  ['configuration', newest(await ask('/configurations'))],
+  ['new-configuration', '/configurations/new'],
+  ['sinks', '/settings/sinks'],
+  ['sign-in', '/settings/sign-in'],
+  ['reports', '/reports'],
 ]
 
 /** What would be done, as the agent says. */

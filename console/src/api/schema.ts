@@ -2805,16 +2805,16 @@ export interface components {
         } | {
             /**
              * Format: int32
-             * @description So many that were put aside are kept.
+             * @description So many that were put aside are kept; 5 unless it is said.
              */
-            keep: number;
+            keep?: number;
             /** @enum {string} */
             kind: "file";
             /**
              * Format: int32
-             * @description It is put aside when it is so large, in MiB.
+             * @description It is put aside when it is so large, in MiB; 64 unless it is said.
              */
-            max_mib: number;
+            max_mib?: number;
         };
         /** @description What a sink says to a record that was sent to try it. */
         SinkTest: {

@@ -14,7 +14,7 @@ import { patternsOf } from './configuration/patterns'
 
 const RULE = `- rule: Package manager in a container
   desc: Images are built, not changed while they run
-  condition: evt.type = execve and container and proc.name in (apt, apk, dnf, pip, npm)
+  condition: evt.type = execve and container.id != host and proc.name in (apt, apk, dnf, pip, npm)
   output: "%proc.cmdline in %container.name"
   priority: WARNING`
 const POLICY = `workloads:

@@ -45,6 +45,8 @@ use utoipa::OpenApi;
 const MAX_BODY: usize = 1 << 20;
 /// Nor one that holds rules and policies.
 const LARGE_BODY: usize = 4 << 20;
+/// Why a request could not be read is not longer, in bytes.
+const MAX_REASON: usize = 16 << 10;
 /// No answer takes longer, but that of a live view.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -251,7 +253,25 @@ async fn causes(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Res
     if let Some(Cause(why)) = response.extensions().get::<Cause>() {
         hub.note(&format!("{what}: {why}"));
     }
-    response
+    as_problem(response).await
+}
+
+/// What is wrong with a request before a handler sees it is told like everything else.
+async fn as_problem(response: Response) -> Response {
+    let is_text = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !response.status().is_client_error() || !is_text {
+        return response;
+    }
+    let status = response.status();
+    let bytes = axum::body::to_bytes(response.into_body(), MAX_REASON).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    // As sentences here begin.
+    let mut letters = text.trim().chars();
+    let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+    told(status, &format!("{first}{}", letters.as_str()), None)
 }
 
 #[cfg(test)]

@@ -62,11 +62,21 @@ pub enum SinkTarget {
     },
     /// A file of lines of JSON, `sinks/NAME.jsonl` in the directory of the hub. There is no secret.
     File {
-        /// It is put aside when it is so large, in MiB.
+        /// It is put aside when it is so large, in MiB; 64 unless it is said.
+        #[serde(default = "usual_size")]
         max_mib: u32,
-        /// So many that were put aside are kept.
+        /// So many that were put aside are kept; 5 unless it is said.
+        #[serde(default = "usual_number")]
         keep: u32,
     },
+}
+
+const fn usual_size() -> u32 {
+    64
+}
+
+const fn usual_number() -> u32 {
+    5
 }
 
 impl SinkTarget {

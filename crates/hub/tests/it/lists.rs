@@ -19,9 +19,14 @@ fn a_wrong_question_is_told_what_is_wrong() {
         ] {
             let response = hub.by(&hub.token, Method::GET, path).send().await.expect("answers");
             assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
-            let text = response.text().await.expect("text");
+            let problem: Value = response.json().await.expect("a problem");
+            let text = problem["error"].as_str().expect("a sentence");
             assert!(text.contains(part), "{path}: {text}");
         }
+        let wrong = hub.post("/api/v1/tokens", json!({"name": "x", "rule": "viewer"})).await;
+        assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let problem: Value = wrong.json().await.expect("a problem, also where no handler has seen it");
+        assert!(problem["error"].as_str().is_some_and(|text| text.contains("rule")), "{problem}");
         for path in [
             "/api/v1/findings/x",
             "/api/v1/images/x",
