@@ -112,6 +112,12 @@ pub struct State {
 impl State {
     /// Opens the database and brings its schema up to date. `url` is `sqlite:FILE` or `postgres://...`.
     pub async fn open(url: &str) -> Result<Self> {
+        let state = Self::connect(url).await?;
+        schema::migrate(&state, schema::LATEST).await?;
+        Ok(state)
+    }
+
+    async fn connect(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let (kind, url) = match url.split_once(':') {
             Some(("sqlite", file)) => {
@@ -139,9 +145,7 @@ impl State {
             })
             .connect(&url)
             .await?;
-        let state = Self { pool, kind };
-        schema::migrate(&state).await?;
-        Ok(state)
+        Ok(Self { pool, kind })
     }
 
     /// In a file of a directory.

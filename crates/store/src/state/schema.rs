@@ -217,13 +217,16 @@ CREATE INDEX sent_scan_image ON sent_scan (image, time);
 ALTER TABLE image ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
 ";
 
-/// Brings the schema up to date.
-pub(super) async fn migrate(state: &State) -> Result<()> {
+/// The number of the last step.
+pub(super) const LATEST: usize = STEPS.len();
+
+/// Brings the schema up to a step. A database that has later ones already is of a newer version, and is refused.
+pub(super) async fn migrate(state: &State, up_to: usize) -> Result<()> {
     let blob = match state.kind {
         Kind::Sqlite => "BLOB",
         Kind::Postgres => "BYTEA",
     };
-    let steps = STEPS.iter().zip(1..).map(|((name, text), number)| {
+    let steps = STEPS[..up_to].iter().zip(1..).map(|((name, text), number)| {
         let text = AssertSqlSafe(text.replace("{blob}", blob)).into_sql_str();
         Migration::new(number, (*name).into(), MigrationType::Simple, text, false)
     });

@@ -6,6 +6,7 @@ mod life;
 mod lists;
 mod loaded;
 mod registries;
+mod schema;
 mod server;
 mod signin;
 mod sinks;
