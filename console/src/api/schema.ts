@@ -330,6 +330,8 @@ export interface components {
             problems: string[];
             /** @description The nodes whose agents have read it. Rules are read by the hub, too; without a node nobody has read the rest. */
             read_by: string[];
+            /** @description Nodes that would refuse it, and why, though others can use it: one that has a policy of its own, say. */
+            refused_by: string[];
             /**
              * Format: int64
              * @description By how many rules a node would judge.

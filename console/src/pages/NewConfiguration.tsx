@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
 import { useChange, useGet } from '../api/query'
 import type { ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
-import { CodeField, TextField } from '../shell/fields'
+import { LongField, TextField } from '../shell/fields'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
 import { Panel } from '../show/parts'
@@ -92,22 +92,22 @@ function Editor({ from, add }: { from: Texts; add: string }) {
       {check.data && !check.isPending && <Verdict of={check.data} />}
       <Panel title="What">
         <div className="stack">
-          <CodeField
+          <LongField
             label="Rules"
             value={rules}
             set={setRules}
-            example={RULE}
+            code={RULE}
             hint={
               <>
                 In Falco’s language, beside Gabion’s own. The same name again replaces a rule; <code>enabled: false</code> turns one off.
               </>
             }
           />
-          <CodeField
+          <LongField
             label="Policy"
             value={policy}
             set={setPolicy}
-            example={POLICY}
+            code={POLICY}
             hint={
               <>
                 What containers may execute, open and connect to, as <code>gabion agent --policy</code> takes it. Begin with{' '}
@@ -115,11 +115,11 @@ function Editor({ from, add }: { from: Texts; add: string }) {
               </>
             }
           />
-          <CodeField
+          <LongField
             label="Responses"
             value={responses}
             set={setResponses}
-            example={RESPONSE}
+            code={RESPONSE}
             hint={
               <>
                 What alerts cause, as <code>gabion agent --respond</code> takes it. Without <code>dry-run: false</code> it is only told what
@@ -157,7 +157,7 @@ function Editor({ from, add }: { from: Texts; add: string }) {
 }
 
 /** What was said when it was tried. */
-function Verdict({ of: { problems, read_by, rules } }: { of: ConfigurationCheck }) {
+function Verdict({ of: { problems, refused_by, read_by, rules } }: { of: ConfigurationCheck }) {
   if (problems.length > 0) {
     return (
       <Alert isInline isLiveRegion variant="danger" title="It cannot be used">
@@ -179,8 +179,26 @@ function Verdict({ of: { problems, read_by, rules } }: { of: ConfigurationCheck 
     )
   }
   return (
-    <Alert isInline isLiveRegion variant="success" title={`It can be used: a node would judge by ${many(rules, 'rule')}`}>
+    <Alert
+      isInline
+      isLiveRegion
+      variant={refused_by.length > 0 ? 'warning' : 'success'}
+      title={`It can be used: a node would judge by ${many(rules, 'rule')}`}
+    >
       Read by {read_by.join(', ')}. Nothing was changed.
+      {refused_by.length > 0 && (
+        <>
+          {' '}
+          These would go on with what they have:
+          <ul>
+            {refused_by.map((one) => (
+              <li key={one} className="break">
+                {one}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </Alert>
   )
 }

@@ -63,42 +63,25 @@ export function TextField({ value, set, type = 'text', min, max, placeholder, au
   )
 }
 
-export function LongField({ value, set, ...common }: Common & { value: string; set: (value: string) => void }) {
-  const id = useId()
-  return (
-    <Group id={id} {...common}>
-      <TextArea
-        id={id}
-        value={value}
-        rows={3}
-        resizeOrientation="vertical"
-        isRequired={common.required ?? false}
-        onChange={(_, next) => set(next)}
-      />
-    </Group>
-  )
-}
-
-interface CodeProps extends Common {
+interface LongProps extends Common {
   value: string
   set: (value: string) => void
-  /** How it looks, while it is empty. */
-  example?: string
+  /** Each character counts: this is how it looks, while it is empty. */
+  code?: string
 }
 
-/** Text in which each character counts. */
-export function CodeField({ value, set, example, ...common }: CodeProps) {
+export function LongField({ value, set, code, ...common }: LongProps) {
   const id = useId()
+  const lines = (value || (code ?? '')).split('\n').length + 1
   return (
     <Group id={id} {...common}>
       <TextArea
         id={id}
         value={value}
-        placeholder={example}
-        rows={Math.min(30, Math.max(5, (value || (example ?? '')).split('\n').length + 1))}
+        rows={code === undefined ? 3 : Math.min(30, Math.max(5, lines))}
+        {...(code !== undefined && { placeholder: code, spellCheck: false, className: 'code-field' })}
         resizeOrientation="vertical"
-        spellCheck={false}
-        className="code-field"
+        isRequired={common.required ?? false}
         onChange={(_, next) => set(next)}
       />
     </Group>

@@ -191,7 +191,7 @@ impl Incident {
 }
 
 /// The tactics of MITRE ATT&CK, in the order in which an attack mostly goes.
-const TACTICS: [&str; 14] = [
+pub const TACTICS: [&str; 14] = [
     "reconnaissance",
     "resource_development",
     "initial_access",

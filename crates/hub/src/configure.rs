@@ -7,7 +7,8 @@
 //! A node that was away is brought there when it is heard again; one that has refused a version is asked again when its agent has started anew.
 
 use crate::Hub;
-use gabion_api::rest::{ConfiguredState, Topic};
+use futures_util::future::join_all;
+use gabion_api::rest::{ConfigurationCheck, ConfiguredState, Topic};
 use gabion_store::state::{InForce, StateError, Texts};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ use std::{
 
 /// How long an agent may take to read and apply it.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Nodes that read a version before it is rolled out.
+const READERS: usize = 3;
 /// No reason is kept longer, in bytes.
 const MAX_WHY: usize = 4000;
 
@@ -43,7 +46,6 @@ struct Known {
 #[serde(default)]
 struct Said {
     configuration: String,
-    configuration_refused: String,
 }
 
 impl Configurations {
@@ -87,20 +89,8 @@ impl Hub {
         // An agent that is just starting says nothing.
         let Ok(said) = serde_json::from_slice::<Said>(status) else { return Ok(()) };
         self.configurations.known().has.insert(node.to_owned(), said.configuration.clone());
-        self.bring(node, &said.configuration).await?;
-        if !said.configuration_refused.is_empty() {
-            // It had taken it, and cannot use it any more since it was started anew.
-            self.note_once(node, &said.configuration_refused);
-        }
-        Ok(())
-    }
-
-    fn note_once(&self, node: &str, why: &str) {
-        let key = format!("note of {node}");
-        let told = (why.to_owned(), ConfiguredState::Refused);
-        if self.configurations.known().answered.insert(key, told.clone()) != Some(told) {
-            self.note(&format!("node {node} does not use what was rolled out any more: {why}"));
-        }
+        // One that cannot use any more what it had taken has nothing, is asked to take it, and says why not.
+        self.bring(node, &said.configuration).await
     }
 
     async fn bring(&self, node: &str, has: &str) -> Result<(), StateError> {
@@ -167,28 +157,47 @@ impl Hub {
         Ok(())
     }
 
-    /// Whether agents could use it: asks up to three nodes that it would be for. What is wrong, who has read it, and how many rules there would be.
+    /// Lets nodes that it would be for read it, a few of them; nothing is kept.
     pub(crate) async fn try_configuration(
         &self,
         texts: &Texts,
         is_for: impl Fn(&str) -> bool,
-    ) -> Result<(Vec<String>, Vec<String>, u64), StateError> {
-        let (mut problems, mut read_by, mut rules) = (Vec::new(), Vec::new(), 0);
-        let question = question("check", texts, true).to_string().into_bytes();
+    ) -> Result<ConfigurationCheck, StateError> {
+        let mut readers = Vec::new();
         for node in self.desk.connected() {
-            let Some(name) = self.state.node_name(&node).await?.filter(|name| is_for(name)) else { continue };
-            let Ok(answer) = self.desk.ask(&node, question.clone(), PATIENCE).await else { continue };
-            match refusal(&answer) {
-                Some(why) => problems.push(format!("{name}: {why}")),
-                None => rules = number_of_rules(&answer),
-            }
-            read_by.push(name);
-            if read_by.len() == 3 {
+            let name = self.state.node_name(&node).await?;
+            readers.extend(name.filter(|name| is_for(name)).map(|name| (node, name)));
+            if readers.len() == READERS {
                 break;
             }
         }
-        Ok((problems, read_by, rules))
+        let question = question("check", texts, true).to_string().into_bytes();
+        let asked = readers.into_iter().map(|(node, name)| {
+            let question = question.clone();
+            async move { (name, self.desk.ask(&node, question, PATIENCE).await) }
+        });
+        // Who does not answer has not read it.
+        let answers =
+            join_all(asked).await.into_iter().filter_map(|(name, answer)| Some((name, answer.ok()?)));
+        Ok(judged(answers))
     }
+}
+
+/// What nodes that have read a version say of it.
+fn judged(answers: impl Iterator<Item = (String, Vec<u8>)>) -> ConfigurationCheck {
+    let mut check = ConfigurationCheck::default();
+    for (name, answer) in answers {
+        match refusal(&answer) {
+            Some(why) => check.refused_by.push(format!("{name}: {why}")),
+            None => check.rules = number_of_rules(&answer),
+        }
+        check.read_by.push(name);
+    }
+    // What one node cannot use may suit the others; what nobody can use is wrong.
+    if check.refused_by.len() == check.read_by.len() {
+        check.problems = std::mem::take(&mut check.refused_by);
+    }
+    check
 }
 
 fn question(name: &str, texts: &Texts, dry_run: bool) -> Value {
@@ -216,4 +225,31 @@ fn refusal(answer: &[u8]) -> Option<String> {
 fn number_of_rules(answer: &[u8]) -> u64 {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     answer["done"]["rules"].as_u64().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(answers: &[(&str, &str)]) -> ConfigurationCheck {
+        judged(answers.iter().map(|(name, answer)| ((*name).to_owned(), answer.as_bytes().to_vec())))
+    }
+
+    #[test]
+    fn what_one_node_cannot_use_is_told_and_what_nobody_can_use_is_wrong() {
+        let (well, own) = (r#"{"done":{"rules":52}}"#, r#"{"error":"this node has policies of its own"}"#);
+        let some = said(&[("a", well), ("b", own)]);
+        assert_eq!((some.rules, some.problems.len(), some.read_by.len()), (52, 0, 2));
+        assert_eq!(some.refused_by, ["b: this node has policies of its own"]);
+        let all = said(&[("b", own), ("c", "nonsense")]);
+        assert_eq!((all.problems.len(), all.refused_by.len()), (2, 0));
+        assert_eq!(said(&[]), ConfigurationCheck::default(), "nobody has read it");
+    }
+
+    #[test]
+    fn an_agent_of_an_older_version_says_so() {
+        let answer = br#"{"error":"unknown variant `configure`, expected one of `status`"}"#;
+        assert!(refusal(answer).is_some_and(|why| why.contains("older")));
+        assert_eq!(refusal(br#"{"error":7}"#).as_deref(), Some("it gives no reason"));
+    }
 }

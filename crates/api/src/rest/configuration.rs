@@ -107,10 +107,12 @@ pub struct ConfigurationChange {
 }
 
 /// Whether it could be rolled out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigurationCheck {
     /// What is wrong; empty if nothing was found.
     pub problems: Vec<String>,
+    /// Nodes that would refuse it, and why, though others can use it: one that has a policy of its own, say.
+    pub refused_by: Vec<String>,
     /// The nodes whose agents have read it. Rules are read by the hub, too; without a node nobody has read the rest.
     pub read_by: Vec<String>,
     /// By how many rules a node would judge.

@@ -1,6 +1,9 @@
 //! What nodes judge by: versions of rules, policies and responses, rolled out, and taken back.
 
-use super::list::{TextQuery, answer, paging};
+use super::{
+    detection::with_own,
+    list::{TextQuery, answer, paging},
+};
 use crate::{
     Hub,
     access::Asker,
@@ -16,10 +19,6 @@ use axum::{
 use gabion_api::rest::{
     Configuration, ConfigurationChange, ConfigurationCheck, ConfigurationDetail, NewConfiguration, Page,
     Problem, Role,
-};
-use gabion_detect::{
-    engine::Fields,
-    rules::{DEFAULT, RuleFile, load},
 };
 use gabion_policy::Pattern;
 use gabion_store::state::Texts;
@@ -132,28 +131,25 @@ async fn checked(hub: &Hub, new: &NewConfiguration) -> Answer<ConfigurationCheck
     };
     let nodes: Vec<Pattern> = new.nodes.iter().map(pattern).collect::<Answer<_>>()?;
     let rules = new.rules.clone();
-    let (mut problems, of_hub) = tokio::task::spawn_blocking(move || read_rules(rules))
+    let (problems, of_hub) = tokio::task::spawn_blocking(move || read_rules(rules))
         .await
         .map_err(|error| ApiError::Broken(error.to_string()))?;
     if !problems.is_empty() {
         // Agents would say the same.
-        return Ok(ConfigurationCheck { problems, read_by: Vec::new(), rules: of_hub });
+        return Ok(ConfigurationCheck { problems, rules: of_hub, ..ConfigurationCheck::default() });
     }
     let texts =
         Texts { rules: new.rules.clone(), policy: new.policy.clone(), responses: new.responses.clone() };
     let is_for = |name: &str| nodes.is_empty() || nodes.iter().any(|pattern| pattern.matches(name));
-    let (of_nodes, read_by, rules) = hub.try_configuration(&texts, is_for).await?;
-    problems.extend(of_nodes);
-    Ok(ConfigurationCheck { problems, rules: if read_by.is_empty() { of_hub } else { rules }, read_by })
+    let check = hub.try_configuration(&texts, is_for).await?;
+    let rules = if check.read_by.is_empty() { of_hub } else { check.rules };
+    Ok(ConfigurationCheck { rules, ..check })
 }
 
 /// What is wrong with rules, and how many there would be.
 fn read_rules(rules: String) -> (Vec<String>, u64) {
-    let blank = rules.trim().is_empty();
-    let own = RuleFile { name: "the rules of Gabion".to_owned(), content: Ok(DEFAULT.as_bytes().to_vec()) };
-    let more = RuleFile { name: "rules".to_owned(), content: Ok(rules.into_bytes()) };
-    let files: Vec<RuleFile> = [own].into_iter().chain((!blank).then_some(more)).collect();
-    let loaded = load(&files, &Fields);
+    let more = (!rules.trim().is_empty()).then(|| ("rules".to_owned(), rules));
+    let loaded = with_own(more);
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
     let problems = errors.map(|error| format!("{}: {}", error.position(), error.message)).collect();
     let rules = loaded.rules.rules.iter().filter(|rule| rule.enabled).count();

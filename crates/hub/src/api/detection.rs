@@ -18,7 +18,8 @@ use gabion_api::rest::{
 use gabion_detect::{
     baseline::Baseline as Learnt,
     engine::Fields,
-    rules::{DEFAULT, RuleFile, load},
+    incident::TACTICS,
+    rules::{DEFAULT, Loaded, RuleFile, load},
 };
 use gabion_store::state::StateError;
 use serde::{Deserialize, Serialize};
@@ -28,24 +29,6 @@ use utoipa::{IntoParams, ToSchema};
 
 /// How long an agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Tactics, in the order of an attack, as tags name them.
-const TACTICS: [&str; 14] = [
-    "reconnaissance",
-    "resource_development",
-    "initial_access",
-    "execution",
-    "persistence",
-    "privilege_escalation",
-    "defense_evasion",
-    "credential_access",
-    "discovery",
-    "lateral_movement",
-    "collection",
-    "command_and_control",
-    "exfiltration",
-    "impact",
-];
-
 /// Where rules are from that come with Gabion.
 const OWN: &str = "Gabion";
 
@@ -65,11 +48,16 @@ async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
         .map_err(|error| ApiError::Broken(error.to_string()))
 }
 
-fn read_rules(more: Option<(String, String)>) -> Vec<Rule> {
+/// Gabion's own rules, and more under a name.
+pub(super) fn with_own(more: Option<(String, String)>) -> Loaded {
     let own = RuleFile { name: OWN.to_owned(), content: Ok(DEFAULT.as_bytes().to_vec()) };
     let more = more.map(|(name, text)| RuleFile { name, content: Ok(text.into_bytes()) });
     let files: Vec<RuleFile> = [own].into_iter().chain(more).collect();
-    let loaded = load(&files, &Fields);
+    load(&files, &Fields)
+}
+
+fn read_rules(more: Option<(String, String)>) -> Vec<Rule> {
+    let loaded = with_own(more);
     let rule = |rule: &gabion_detect::rules::Rule| Rule {
         name: rule.name.clone(),
         description: rule.description.clone(),
