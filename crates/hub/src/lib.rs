@@ -7,7 +7,7 @@
 //!   database of vulnerabilities ──► matcher ─────────┤                     └── weekly: a report for each owner
 //!   registries ◄── looked into, scanned ── registries┤
 //!   CI ══ POST /scans ──► sent ──────────────────────┘         sinks: what came, to other systems
-//!                       jobs: what time alone changes          notify: which happenings become which message (not yet wired)
+//!                       jobs: what time alone changes
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -15,7 +15,6 @@
 #![forbid(unsafe_code)]
 
 pub mod agents;
-pub mod notify;
 
 mod access;
 mod api;

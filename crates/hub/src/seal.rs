@@ -1,11 +1,16 @@
-//! Secrets that the hub needs again, such as the passwords of registries: sealed before they go into the database, with a key beside the
+//! Secrets that the hub needs again, of registries, sinks and the provider of identities: sealed before they go into the database, with a key beside the
 //! hub's identity. So a dump of the database alone lets nobody in anywhere.
 //!
 //! ```text
 //!   sealed:1:BASE64( nonce, 12 bytes │ AES-256-GCM │ tag )        bound to what it is for: `registry main https://...`
 //! ```
 
-use crate::{identity::write_secret, random};
+use crate::{
+    Hub,
+    error::{Answer, ApiError},
+    identity::write_secret,
+    random,
+};
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
@@ -15,6 +20,14 @@ use std::{fs, path::Path};
 const FORM: &str = "sealed:1:";
 /// Bytes of the key.
 const KEY: usize = 32;
+
+impl Hub {
+    /// A secret that was sent, as it is kept; one that is empty takes away.
+    pub(crate) fn sealed(&self, secret: Option<String>, of: &str) -> Answer<Option<String>> {
+        let seal = |secret: String| if secret.is_empty() { Ok(secret) } else { self.seal.seal(&secret, of) };
+        secret.map(seal).transpose().map_err(|error| ApiError::Broken(format!("{error:#}")))
+    }
+}
 
 /// Seals and opens.
 #[derive(Debug)]

@@ -121,9 +121,14 @@ impl<E: Into<anyhow::Error>> From<E> for Stop {
     }
 }
 
+/// What the secret of a sink is sealed for.
+pub(crate) fn secret_of(name: &str) -> String {
+    format!("sink {name}")
+}
+
 async fn work(hub: &Hub, stored: StoredSink) {
     let name = stored.name.clone();
-    let mut worker = match Sink::new(&name, &stored.target, stored.secret.as_deref(), &hub.sink_files()) {
+    let mut worker = match hub.make_sink(&stored) {
         Ok(sink) => Worker {
             hub,
             state_at: stored.state_at,
@@ -349,10 +354,20 @@ impl Hub {
         self.settings.directory.join("sinks")
     }
 
+    /// The secret of a sink, if it has one.
+    pub(crate) fn sink_secret(&self, stored: &StoredSink) -> anyhow::Result<Option<String>> {
+        let sealed = stored.secret.as_deref().filter(|secret| !secret.is_empty());
+        sealed.map(|sealed| self.seal.unseal(sealed, &secret_of(&stored.name))).transpose()
+    }
+
+    fn make_sink(&self, stored: &StoredSink) -> anyhow::Result<Sink> {
+        let secret = self.sink_secret(stored)?;
+        Ok(Sink::new(&stored.name, &stored.target, secret.as_deref(), &self.sink_files())?)
+    }
+
     /// Sends one record to a sink, to see what it says.
     pub(crate) async fn try_sink(&self, stored: &StoredSink, by: &str) -> Result<(), String> {
-        let made = Sink::new(&stored.name, &stored.target, stored.secret.as_deref(), &self.sink_files());
-        let mut sink = made.map_err(|error| error.to_string())?;
+        let mut sink = self.make_sink(stored).map_err(|error| error.to_string())?;
         let record = records::test(&stored.name, by, self.now());
         let sent = tokio::time::timeout(TEST, sink.send(&[record], self.now())).await;
         let outcome = sent.map_err(|_| "it does not answer in time".to_owned())?;

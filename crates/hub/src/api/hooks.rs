@@ -1,6 +1,5 @@
 //! What others send by themselves: registries what was pushed, CI its scans.
 
-use super::registries::sealed;
 use crate::{
     Hub,
     access::{Asker, From, secret},
@@ -36,7 +35,7 @@ pub(crate) async fn make_hook(
 ) -> Answer<Json<RegistryHook>> {
     asker.needs_all(Role::Admin)?;
     let secret = format!("gah_{}", secret());
-    hub.state.set_hook(&name, sealed(&hub, Some(secret.clone()), &hook_of(&name))?).await?;
+    hub.state.set_hook(&name, hub.sealed(Some(secret.clone()), &hook_of(&name))?).await?;
     hub.audit(&asker, "registry.hook", &name, "made").await?;
     Ok(Json(RegistryHook { path: format!("/api/v1/registries/{name}/events"), secret }))
 }

@@ -105,12 +105,6 @@ fn keeps_secret(access: &RegistryAccess, change: &RegistryChange) -> Answer<()> 
     Ok(())
 }
 
-/// A secret as it is kept; one that is empty takes away.
-pub(super) fn sealed(hub: &Hub, secret: Option<String>, of: &str) -> Answer<Option<String>> {
-    let seal = |secret: String| if secret.is_empty() { Ok(secret) } else { hub.seal.seal(&secret, of) };
-    secret.map(seal).transpose().map_err(|error| ApiError::Broken(format!("{error:#}")))
-}
-
 /// How it goes now: whether it is being looked into is not in the state.
 fn live(hub: &Hub, mut registry: Registry) -> Registry {
     if hub.registries.is_busy(&registry.name) {
@@ -154,7 +148,7 @@ pub(crate) async fn add_registry(
     asker.needs_all(Role::Admin)?;
     checked(&new)?;
     let of = secret_of(&new.name, &new.url);
-    new.secret = sealed(&hub, new.secret, &of)?;
+    new.secret = hub.sealed(new.secret, &of)?;
     let registry = hub.state.add_registry(&new, &asker.caller.name, hub.now()).await?;
     hub.audit(&asker, "registry.create", &registry.name, &registry.url).await?;
     hub.live.tell(Topic::Registries);
@@ -177,7 +171,7 @@ pub(crate) async fn change_registry(
     keeps_secret(&access, &change)?;
     checked(&changed(&access, &change))?;
     let of = secret_of(&name, change.url.as_ref().unwrap_or(&access.registry.url));
-    change.secret = sealed(&hub, change.secret, &of)?;
+    change.secret = hub.sealed(change.secret, &of)?;
     hub.state.change_registry(&name, &change, hub.now()).await?;
     let what = match change.paused {
         Some(paused) if only_pause => if paused { "paused" } else { "goes on" }.to_owned(),

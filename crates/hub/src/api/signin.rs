@@ -3,7 +3,7 @@
 use crate::{
     Hub,
     access::{Asker, From, attempt, no_attempt_cookie},
-    error::{Answer, ApiError},
+    error::Answer,
     oidc::{
         Back, Kept, Refusal, SETTING, probe,
         settings::{is_host, redirect},
@@ -174,8 +174,7 @@ pub(crate) async fn set_sign_in(
     asker.needs_all(Role::Admin)?;
     let before = hub.provider().await?;
     let kept = Kept::new(new, before.as_ref(), &asker.caller.name, hub.now())?;
-    let text = serde_json::to_string(&kept).map_err(|error| ApiError::Broken(error.to_string()))?;
-    hub.state.set(SETTING, &text).await?;
+    hub.set_provider(&kept).await?;
     hub.oidc.forget();
     let provider = &kept.provider;
     let detail = format!("client {}, {} groups", provider.client_id, provider.groups.len());

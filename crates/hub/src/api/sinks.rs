@@ -5,6 +5,7 @@ use crate::{
     Hub,
     access::Asker,
     error::{Answer, ApiError},
+    sinks::secret_of,
 };
 use axum::{
     Json,
@@ -75,6 +76,7 @@ pub(crate) async fn add_sink(
     if hub.state.stored_sinks().await?.len() as u64 >= MOST {
         return Err(ApiError::Bad(format!("there are {MOST} sinks, and not more")));
     }
+    new.secret = hub.sealed(secret, &secret_of(&new.name))?;
     hub.state.add_sink(&new, &place, &asker.caller.name, hub.events.end(), hub.now()).await?;
     hub.sinks.changed();
     hub.audit(&asker, "sink.create", &new.name, &detail(&new, &place)).await?;
@@ -94,15 +96,21 @@ pub(crate) async fn change_sink(
     if new.name != name || new.target.kind() != before.target.kind() {
         return Err(ApiError::Bad("a sink keeps its name and its kind; make another".to_owned()));
     }
-    let secret = new.secret.clone().or_else(|| before.secret.clone());
+    // One that cannot be opened any more may be given anew.
+    let kept = if new.secret.is_none() {
+        hub.sink_secret(&before).map_err(|error| ApiError::Bad(error.to_string()))?
+    } else {
+        None
+    };
+    let secret = new.secret.clone().or_else(|| kept.clone());
     let place = checked(&mut new, secret.as_deref())?;
-    let was = gabion_sink::place(&before.target, before.secret.as_deref());
-    if new.secret.is_none() && before.secret.is_some() && was.as_ref() != Ok(&place) {
+    if kept.is_some() && gabion_sink::place(&before.target, kept.as_deref()).as_ref() != Ok(&place) {
         // Else whoever may change the address is told the secret, by their own server.
         return Err(ApiError::Bad(
             "secret: the server is another, so the secret has to be given again".to_owned(),
         ));
     }
+    new.secret = hub.sealed(new.secret, &secret_of(&name))?;
     hub.state.change_sink(&new, &place).await?;
     hub.sinks.changed();
     hub.audit(&asker, "sink.change", &name, &detail(&new, &place)).await?;

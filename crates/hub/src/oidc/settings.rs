@@ -1,6 +1,6 @@
 //! How a provider is set up: what an admin sends, looked at, and kept as one setting of the state.
 //!
-//! The secret of the client is kept as it is, since it has to be sent. It is told to nobody, and is sent to no other provider than the one for
+//! The secret of the client is sealed where it is kept, as it has to be sent. It is told to nobody, and is sent to no other provider than the one for
 //! which it was given: whoever names another issuer must bring a secret.
 
 use super::{CALLBACK, provider::address};
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The name of the setting.
 pub(crate) const SETTING: &str = "sign-in";
+/// What the secret of the client is sealed for.
+const SEALED_FOR: &str = "sign-in";
 /// Texts are not longer, in bytes; lists not longer, in entries.
 const LONGEST: usize = 1000;
 const MOST: usize = 200;
@@ -153,11 +155,30 @@ impl Hub {
     pub(crate) async fn provider(&self) -> Result<Option<Kept>, gabion_store::state::StateError> {
         let kept = self.state.setting(SETTING).await?;
         let read = |text: String| {
-            serde_json::from_str(&text)
+            let mut kept: Kept = serde_json::from_str(&text)
                 // Without what is wrong: that would quote what is kept.
-                .map_err(|_| gabion_store::state::StateError::Row("the setting of the provider".to_owned()))
+                .map_err(|_| {
+                    gabion_store::state::StateError::Row("the setting of the provider".to_owned())
+                })?;
+            if !kept.secret.is_empty() {
+                kept.secret = self.seal.unseal(&kept.secret, SEALED_FOR).unwrap_or_else(|error| {
+                    // Then it is as if there were none, so that it can be given anew.
+                    self.note(&format!("the client secret of the provider: {error}"));
+                    kept.provider.has_secret = false;
+                    String::new()
+                });
+            }
+            Ok(kept)
         };
         kept.map(read).transpose()
+    }
+
+    /// Another provider is set up.
+    pub(crate) async fn set_provider(&self, kept: &Kept) -> Answer<()> {
+        let secret = self.sealed(Some(kept.secret.clone()), SEALED_FOR)?.unwrap_or_default();
+        let sealed = Kept { provider: kept.provider.clone(), secret };
+        let text = serde_json::to_string(&sealed).map_err(|error| ApiError::Broken(error.to_string()))?;
+        Ok(self.state.set(SETTING, &text).await?)
     }
 }
 

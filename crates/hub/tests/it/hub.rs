@@ -4,7 +4,7 @@ use gabion_hub::{Running, Settings};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -18,6 +18,7 @@ pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(
 /// A hub, its time, and its first token.
 pub(crate) struct Hub {
     running: Option<Running>,
+    directory: PathBuf,
     pub(crate) time: Arc<AtomicI64>,
     pub(crate) token: String,
     url: String,
@@ -58,7 +59,21 @@ impl Hub {
         let url = running.url();
         // The hub is on loopback, in plain HTTP.
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { running: Some(running), time, token, url, client, notes }
+        Self { running: Some(running), directory: directory.to_owned(), time, token, url, client, notes }
+    }
+
+    /// Whether a text stands anywhere in the files of its state.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(&self.directory).expect("a directory").flatten();
+        let databases = files.filter(|file| file.file_name().to_string_lossy().starts_with("hub.db"));
+        let mut read = 0;
+        let holds = databases.fold(false, |holds, file| {
+            let bytes = std::fs::read(file.path()).expect("reads");
+            read += bytes.len();
+            holds || bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        });
+        assert!(read > 0, "the state was looked at");
+        holds
     }
 
     pub(crate) async fn stop(mut self) {

@@ -326,6 +326,7 @@ fn a_secret_is_never_told_nor_sent_elsewhere() {
         let told = hub.get("/api/v1/sign-in").await;
         assert_eq!(told["provider"]["has_secret"], true);
         assert!(!told.to_string().contains(SECRET));
+        assert!(!hub.holds(SECRET) && hub.holds("https://id.example"));
         // Without one it stays; for another issuer, or to be tried there, it has to be said again.
         assert_eq!(set(hub, settings("https://id.example")).await["provider"]["has_secret"], true);
         for path in ["/api/v1/sign-in", "/api/v1/sign-in/test"] {

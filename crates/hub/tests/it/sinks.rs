@@ -69,6 +69,8 @@ fn a_secret_comes_in_and_never_goes_out() {
             let response = request.send().await.expect("answers");
             (response.status(), response.text().await.expect("text"))
         };
+        assert!(!hub.holds(secret), "whoever has the database alone has no secret");
+        assert!(hub.holds("https://hooks.example"), "the place is there");
         let (status, text) = put(sink("https://hooks.example/b", None)).await;
         assert_eq!(status, StatusCode::OK, "the same server: {text}");
         let (status, text) = put(sink("https://evil.example/b", None)).await;

@@ -151,7 +151,7 @@ fn read(row: &AnyRow, events_end: u64) -> Result<Sink> {
         records,
         least: severity_of(row.int("least")?),
         paused,
-        has_secret: row.maybe_text("secret")?.is_some(),
+        has_secret: row.maybe_text("secret")?.is_some_and(|secret| !secret.is_empty()),
         created: row.int("created")?,
         by: row.text("created_by")?,
         state: match failing_since {
