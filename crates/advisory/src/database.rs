@@ -8,12 +8,14 @@
 //!
 //! A source is one segment. They are asked one after the other; the first that knows of a CVE answers.
 
+mod changes;
 mod compile;
 mod rows;
 
 #[cfg(test)]
 mod tests;
 
+pub use changes::Changes;
 pub use compile::{About, CompileError, Compiled, Compiler};
 pub use rows::Statement;
 

@@ -33,6 +33,7 @@ use crate::{
     record::{Advisory, Standing},
     segment::SegmentError,
 };
+pub(crate) use finding::ids as rules_of;
 pub(crate) use platform::{Platform, covers};
 pub(crate) use question::Asked;
 
@@ -77,6 +78,11 @@ pub fn evaluate(report: &mut ScanReport, database: &Database, now: Timestamp) ->
             .then_with(|| a.id.cmp(&b.id))
     });
     Ok(())
+}
+
+/// The names under which advisories know what is in a report.
+pub fn asked(report: &ScanReport) -> BTreeSet<(Ecosystem, String)> {
+    questions(report, &Platform::named(report.os.as_ref())).into_keys().collect()
 }
 
 /// What would be asked about the packages of a report.

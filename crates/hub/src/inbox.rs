@@ -530,6 +530,13 @@ impl Hub {
         let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
         let owner = self.matcher.owner(std::slice::from_ref(&name), labels);
         self.state.keep_report(image, &name, report, owner.as_deref(), self.now()).await?;
-        Ok(())
+        self.keep_names(image, report).await
+    }
+
+    /// Keeps the names by which what is new in the database finds an image.
+    pub(crate) async fn keep_names(&self, image: &str, report: &ScanReport) -> anyhow::Result<()> {
+        let names = gabion_advisory::evaluate::asked(report);
+        let names = names.into_iter().map(|(ecosystem, name)| (ecosystem.number(), name)).collect();
+        Ok(self.state.keep_known_as(image, &names).await?)
     }
 }

@@ -38,11 +38,6 @@ impl Hub {
         self.state.keep_day(now).await?;
         // Another hub of the same database may have changed them.
         self.read_configurations().await?;
-        let hub = self.clone();
-        if tokio::task::spawn_blocking(move || hub.matcher.refresh()).await?? {
-            self.note("the database of vulnerabilities is another: all images are matched again");
-            self.match_again().await?;
-        }
         Ok(())
     }
 
@@ -54,20 +49,5 @@ impl Hub {
         self.state.forget_flows(now - FLOWS).await?;
         self.state.refresh_workloads(now).await?;
         self.sweep_events(now).await
-    }
-
-    /// Matches all reports against the database as it is now.
-    pub(crate) async fn match_again(&self) -> anyhow::Result<()> {
-        for image in self.state.reported().await? {
-            let Some(mut report) = self.state.report(&image).await? else { continue };
-            let (hub, now) = (self.clone(), self.now());
-            let report =
-                tokio::task::spawn_blocking(move || hub.matcher.evaluate(&mut report, now).map(|()| report))
-                    .await??;
-            self.keep_report(&image, &report).await?;
-        }
-        self.trees.stale();
-        self.live.tell(Topic::Findings);
-        Ok(())
     }
 }

@@ -17,6 +17,7 @@
 pub mod agents;
 
 mod access;
+mod again;
 mod api;
 mod ask;
 mod configure;

@@ -8,10 +8,13 @@ use gabion_advisory::{
 use gabion_api::rest::Millis;
 use gabion_model::ScanReport;
 use gabion_policy::{Owners, names_of};
+use gabion_store::state::version_of;
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
     sync::{Arc, RwLock},
 };
 
@@ -24,9 +27,11 @@ pub(crate) struct Matcher {
 
 /// The database as it is now.
 pub(crate) struct Current {
-    database: Database,
-    /// What it is made of, to see that it has changed.
-    roots: Vec<String>,
+    pub(crate) database: Database,
+    /// Which one it is.
+    pub(crate) version: String,
+    /// Of the file that names its parts, to see that it has changed.
+    stamp: Option<Stamp>,
     /// When the oldest of its sources was made.
     pub(crate) as_of: Option<Millis>,
     /// It came with the program, and knows little.
@@ -45,14 +50,17 @@ impl Matcher {
         Arc::clone(&self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Looks whether there is another database; whether there was.
-    pub(crate) fn refresh(&self) -> anyhow::Result<bool> {
-        let new = load(&self.directory)?;
-        if new.roots == self.current().roots {
-            return Ok(false);
+    /// Takes the database that is there now, if it is another; the one before is given back.
+    pub(crate) fn refresh(&self) -> anyhow::Result<Option<Arc<Current>>> {
+        let stamp = stamp(&self.directory);
+        let before = self.current();
+        if stamp == before.stamp {
+            return Ok(None);
         }
-        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(new);
-        Ok(true)
+        let new = Arc::new(load(&self.directory)?);
+        let same = new.version == before.version;
+        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
+        Ok((!same).then_some(before))
     }
 
     /// Finds the vulnerabilities of a report, in place of those that were found before.
@@ -73,7 +81,17 @@ impl Matcher {
     }
 }
 
-fn load(directory: &std::path::Path) -> anyhow::Result<Current> {
+/// Number, size and time of a file.
+type Stamp = (u64, u64, i64, i64);
+
+fn stamp(directory: &Path) -> Option<Stamp> {
+    let meta = fs::metadata(gabion_advisory::store::Current::place(directory)).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
+fn load(directory: &Path) -> anyhow::Result<Current> {
+    // Before it is read: a change that comes between is seen the next time.
+    let stamp = stamp(directory);
     let (database, starter) = match Store::open(directory) {
         Ok(store) => {
             let sources = store.into_segments().into_iter().map(Source::new).collect::<Result<_, _>>()?;
@@ -84,6 +102,5 @@ fn load(directory: &std::path::Path) -> anyhow::Result<Current> {
     };
     let sources = database.data_sources();
     let as_of = sources.iter().filter_map(|source| source.as_of).min().map(Timestamp::as_millisecond);
-    let roots = sources.iter().map(|source| source.root.to_string()).collect();
-    Ok(Current { database, roots, as_of, starter })
+    Ok(Current { version: version_of(&sources), database, stamp, as_of, starter })
 }

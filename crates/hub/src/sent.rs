@@ -120,6 +120,7 @@ impl Hub {
         if kept {
             let called = if name.is_empty() { &image } else { &name };
             self.state.keep_report(&image, called, &report, owner.as_deref(), now).await?;
+            self.keep_names(&image, &report).await.map_err(failed)?;
             self.trees.stale();
         }
         let sent = SentScan { time: now, by: asker.caller.name.clone(), reference, ci };

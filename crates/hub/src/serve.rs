@@ -1,7 +1,7 @@
 //! Starting a hub and keeping it up: the console and API on one port, agents on another, jobs beside them.
 
 use crate::{
-    Clock, DAY, Hub, Identity, Inner, Settings, access, agents, api, hex,
+    Clock, DAY, Hub, Identity, Inner, Settings, access, again, agents, api, hex,
     identity::{server, write_secret},
     jobs,
     live::Live,
@@ -148,6 +148,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             jobs::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            again::run(hub).await;
             Ok(())
         });
         let hub = running.hub.clone();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::feed::{FeedLimits, Kind};
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 const OSV: &str = r#"
 {"id":"DSA-1-1","modified":"2026-11-01T00:00:00Z","summary":"security update","upstream":["CVE-2024-0001","CVE-2024-0002"],"affected":[
@@ -66,6 +66,43 @@ fn a_source_tells_what_it_is() {
     let about = database.sources()[0].about();
     assert_eq!((about.name.as_str(), about.kind.as_str(), about.records), ("osv", "osv", 1));
     assert_eq!(about.as_of, "2026-11-01T00:00:00Z".parse().ok());
+}
+
+#[test]
+fn what_another_version_says_differently_is_told_by_name() {
+    let (one, other) = (tempfile::tempdir().expect("tempdir"), tempfile::tempdir().expect("tempdir"));
+    let before = database(one.path());
+    assert_eq!(
+        Changes::between(&before, &database(other.path())).expect("reads"),
+        Some(Changes::default()),
+        "the same"
+    );
+    // A statement of one release, a new advisory, a CVE that is exploited no more; and EPSS, which changes nothing.
+    let osv = OSV.replace('\n', "").replace("3.0.2-1", "3.0.3-1")
+        + "\n"
+        + &OSV
+            .replace('\n', "")
+            .replace("DSA-1-1", "DSA-2-1")
+            .replace("openssl", "zlib")
+            .replace("2024-000", "2025-000");
+    let feeds = [
+        ("osv", Kind::Osv, osv),
+        ("kev", Kind::Kev, r#"[{"cveID":"CVE-2024-0009","dateAdded":"2025-01-02","dueDate":"2025-01-23","knownRansomwareCampaignUse":"Known"}]"#.to_owned()),
+        ("epss", Kind::Epss, "cve,epss,percentile\nCVE-2024-0001,0.98,0.99\n".to_owned()),
+    ];
+    let newer = tempfile::tempdir().expect("tempdir");
+    let paths = feeds.map(|(name, kind, text)| compile(newer.path(), name, kind, &text));
+    let after = Database::open(&paths).expect("opens");
+    let changes = Changes::between(&before, &after).expect("reads").expect("few");
+    let debian = |name: &str| (Ecosystem::Debian, name.to_owned());
+    assert_eq!(changes.packages, BTreeSet::from([debian("openssl"), debian("zlib")]));
+    let rules: Vec<&str> = changes.rules.iter().map(String::as_str).collect();
+    assert_eq!(rules, ["CVE-2024-0001", "CVE-2024-0009", "CVE-2025-0001", "CVE-2025-0002"]);
+    // A source that goes is a change like one that comes.
+    let without = Database::open(&paths[1..]).expect("opens");
+    let gone = Changes::between(&after, &without).expect("reads").expect("few");
+    assert_eq!(gone.packages, changes.packages);
+    assert_eq!(Changes::between(&without, &after).expect("reads"), Some(gone));
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Hit {
 }
 
 /// The vulnerabilities that an advisory is about: its CVEs, or itself.
-pub(super) fn ids(advisory: &Advisory) -> Vec<String> {
+pub(crate) fn ids(advisory: &Advisory) -> Vec<String> {
     let is_cve = |id: &&String| id.starts_with("CVE-");
     if is_cve(&&advisory.id) {
         return vec![advisory.id.clone()];

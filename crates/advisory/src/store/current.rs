@@ -82,7 +82,8 @@ impl Current {
         Self { format: Self::FORMAT, created, installed, origin, segments }
     }
 
-    pub(super) fn place(directory: &Path) -> PathBuf {
+    /// The file of a directory of a database.
+    pub fn place(directory: &Path) -> PathBuf {
         directory.join("current.json")
     }
 

@@ -82,6 +82,11 @@ impl Hub {
         }
     }
 
+    /// Where its state is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         self.url.clone()

@@ -1,6 +1,7 @@
 //! A whole hub over its ports: what browsers and programs are told, and what they are not.
 
 mod access;
+mod database;
 mod hub;
 mod lists;
 mod oidc;

@@ -14,7 +14,7 @@ use gabion_api::rest::{
 use gabion_model::{Finding as Reported, ScanReport};
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Findings that one plan is for.
 const MAX_PLANNED: usize = 10_000;
@@ -178,23 +178,33 @@ fn usual_due(severity: Severity, exploited: bool, first_seen: Millis) -> Option<
 }
 
 impl State {
-    /// The findings of an image are these.
+    /// The findings of an image are these. Those that are in `known` as they are now stand there already.
     pub(super) async fn keep_findings(
         &self,
         tx: Tx<'_>,
         image: &str,
+        known: &[Reported],
         report: &ScanReport,
         owner: Option<String>,
         now: Millis,
     ) -> Result<()> {
         let row = q("SELECT repository FROM image WHERE id = ?").bind(image).one(&mut *tx).await?;
         let repository = row.text("repository")?;
-        q("DELETE FROM image_finding WHERE image = ?").bind(image).run(&mut *tx).await?;
+        let rows =
+            q("SELECT finding, stable FROM image_finding WHERE image = ?").bind(image).all(&mut *tx).await?;
+        let stand: HashMap<String, String> =
+            rows.iter().map(|row| Ok((row.text("finding")?, row.text("stable")?))).collect::<Result<_>>()?;
+        let known: HashMap<&str, &Reported> =
+            known.iter().map(|finding| (finding.id.as_str(), finding)).collect();
         let mut told = HashSet::new();
         for finding in &report.findings {
             let (key, place) = place(finding);
             let id = id(&repository, finding, &key);
             if !told.insert(id.clone()) {
+                continue;
+            }
+            let same = known.get(finding.id.as_str()).is_some_and(|before| *before == finding);
+            if same && stand.get(&id) == Some(&finding.id) {
                 continue;
             }
             let vulnerability = finding.vulnerability.as_deref();
@@ -212,10 +222,18 @@ impl State {
                 .bind(vulnerability.and_then(|v| v.fixed_version.clone())).bind(exploited).bind(epss)
                 .bind(now).bind(now).bind(usual_due(level, exploited, now)).bind(owner.clone())
                 .run(&mut *tx).await?;
-            q("INSERT INTO image_finding (image, finding, stable) VALUES (?, ?, ?)")
+            q("INSERT INTO image_finding (image, finding, stable) VALUES (?, ?, ?) \
+               ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable")
+            .bind(image)
+            .bind(&id)
+            .bind(&finding.id)
+            .run(&mut *tx)
+            .await?;
+        }
+        for gone in stand.keys().filter(|id| !told.contains(*id)) {
+            q("DELETE FROM image_finding WHERE image = ? AND finding = ?")
                 .bind(image)
-                .bind(&id)
-                .bind(&finding.id)
+                .bind(gone)
                 .run(&mut *tx)
                 .await?;
         }

@@ -3,6 +3,7 @@
 use super::{
     NewContainer, Paging, Result, Scope, State, StateError, Tx,
     list::{Key, List, containing},
+    matched::version_of,
     sql::{Columns, Query, q, word_of},
 };
 use gabion_api::rest::{
@@ -61,6 +62,17 @@ const PACKAGES: List = List {
     down: true,
 };
 
+/// A report as it is kept.
+#[derive(Clone, Debug)]
+pub struct PackedReport(Vec<u8>);
+
+impl PackedReport {
+    /// The report.
+    pub fn unpack(&self) -> Result<ScanReport> {
+        unpack(&self.0)
+    }
+}
+
 pub(super) fn counts(row: &AnyRow) -> Result<Counts> {
     Ok(Counts {
         critical: row.count("critical")?,
@@ -91,7 +103,7 @@ fn read(row: &AnyRow) -> Result<Image> {
 }
 
 /// How far an aspect was looked at.
-fn state(status: &Status) -> CoverageState {
+pub(super) fn state(status: &Status) -> CoverageState {
     match status {
         Status::Full { .. } => CoverageState::Full,
         Status::Partial { .. } => CoverageState::Partial,
@@ -202,11 +214,7 @@ impl State {
         owner: Option<&str>,
         now: Millis,
     ) -> Result<()> {
-        let body = zstd::encode_all(
-            serde_json::to_vec(report).map_err(|e| StateError::Row(e.to_string()))?.as_slice(),
-            3,
-        )
-        .map_err(|error| StateError::Row(error.to_string()))?;
+        let body = packed(report)?;
         let mut tx = self.begin().await?;
         let identity = report.target.image.as_ref();
         let manifest = identity.and_then(|identity| identity.manifest.as_ref()).map(ToString::to_string);
@@ -220,16 +228,17 @@ impl State {
         let created = report.config.as_ref().and_then(|config| config.created);
         let owner = owner.map(str::to_owned);
         q("UPDATE image SET os = ?, platform = ?, created = ?, scanned = ?, failed = NULL, size = ?, packages = ?, coverage = ?, \
-           owner = ? WHERE id = ?")
+           owner = ?, matched = ? WHERE id = ?")
             .bind(report.os.as_ref().map(|os| os.name.clone()))
             .bind(identity.map(|identity| identity.platform.clone()))
             .bind(created.map(jiff::Timestamp::as_millisecond))
-            .bind(now).bind(report.files.bytes).bind(report.packages.len() as u64).bind(word_of(worst)).bind(owner.clone()).bind(id)
+            .bind(now).bind(report.files.bytes).bind(report.packages.len() as u64).bind(word_of(worst)).bind(owner.clone())
+            .bind(version_of(&report.database)).bind(id)
             .run(&mut *tx).await?;
         q("INSERT INTO report (image, time, body) VALUES (?, ?, ?) ON CONFLICT (image) DO UPDATE SET time = excluded.time, body = excluded.body")
             .bind(id).bind(now).bind(body).run(&mut *tx).await?;
         packages(&mut tx, id, report).await?;
-        self.keep_findings(&mut tx, id, report, owner, now).await?;
+        self.keep_findings(&mut tx, id, &[], report, owner, now).await?;
         self.mark_loaded(&mut tx, id, report).await?;
         let row = q("SELECT repository FROM image WHERE id = ?").bind(id).one(&mut *tx).await?;
         self.refresh_repository(&mut tx, &row.text("repository")?, now).await?;
@@ -266,6 +275,12 @@ impl State {
     pub async fn report(&self, id: &str) -> Result<Option<ScanReport>> {
         let row = q("SELECT body FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
         row.map(|row| unpack(&row.blob("body")?)).transpose()
+    }
+
+    /// The report of an image, to be unpacked where time may be taken.
+    pub async fn packed_report(&self, id: &str) -> Result<Option<PackedReport>> {
+        let row = q("SELECT body FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
+        row.map(|row| row.blob("body").map(PackedReport)).transpose()
     }
 
     pub(super) async fn report_in(&self, tx: Tx<'_>, id: &str) -> Result<Option<ScanReport>> {
@@ -451,8 +466,14 @@ impl State {
     }
 }
 
-fn absent(id: &str) -> StateError {
+pub(super) fn absent(id: &str) -> StateError {
     StateError::Absent { what: "image", id: id.to_owned() }
+}
+
+/// A report as it is kept.
+pub(super) fn packed(report: &ScanReport) -> Result<Vec<u8>> {
+    let json = serde_json::to_vec(report).map_err(|error| StateError::Row(error.to_string()))?;
+    zstd::encode_all(json.as_slice(), 3).map_err(|error| StateError::Row(error.to_string()))
 }
 
 fn unpack(body: &[u8]) -> Result<ScanReport> {
@@ -462,13 +483,19 @@ fn unpack(body: &[u8]) -> Result<ScanReport> {
     serde_json::from_slice(&bytes).map_err(|error| StateError::Row(error.to_string()))
 }
 
-async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
+/// How many findings there are about each package: kind, name, version.
+pub(super) fn findings_by_package(report: &ScanReport) -> HashMap<(&str, &str, &str), u64> {
     let mut findings: HashMap<(&str, &str, &str), u64> = HashMap::new();
     for finding in &report.findings {
         for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
             *findings.entry((package.kind.as_str(), &package.name, &package.version)).or_default() += 1;
         }
     }
+    findings
+}
+
+async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
+    let findings = findings_by_package(report);
     q("DELETE FROM package WHERE image = ?").bind(id).run(&mut *tx).await?;
     for (batch, chunk) in report.packages.chunks(BATCH).enumerate() {
         let mut query = q(

@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 8] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -13,6 +13,7 @@ const STEPS: [(&str, &str); 7] = [
     ("sinks", SINKS),
     ("accounts of a provider", PROVIDER),
     ("registries", REGISTRIES),
+    ("matched", MATCHED),
 ];
 
 const FIRST: &str = "
@@ -215,6 +216,15 @@ CREATE TABLE sent_scan (
 );
 CREATE INDEX sent_scan_image ON sent_scan (image, time);
 ALTER TABLE image ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
+";
+
+const MATCHED: &str = "
+ALTER TABLE image ADD COLUMN matched TEXT;
+CREATE TABLE known_as (
+    ecosystem BIGINT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    PRIMARY KEY (ecosystem, name, image)
+);
+CREATE INDEX known_as_image ON known_as (image);
 ";
 
 /// The number of the last step.

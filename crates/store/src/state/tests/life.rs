@@ -2,6 +2,7 @@
 
 use super::{super::*, *};
 use gabion_api::rest::{ExceptionKind, NewException, NewPlan, Severity as Level, State as Life};
+use std::collections::BTreeSet;
 
 const WEB: &str = "registry.example/shop/web";
 
@@ -339,5 +340,65 @@ fn alerts_are_kept_once_and_counted() {
             state.incident("n-1", &ALL).await.expect("is there").0.state,
             gabion_api::rest::IncidentState::Open
         );
+    });
+}
+
+#[test]
+fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
+    on_both(|state| async move {
+        let name = format!("{WEB}:1");
+        let told = |rules: &[&str]| {
+            rules
+                .iter()
+                .map(|rule| vulnerability(rule, "openssl", "3.0.1", Severity::High))
+                .collect::<Vec<_>>()
+        };
+        let before = report(&name, 1, "3.0.1", told(&["CVE-2024-1", "CVE-2024-2"]));
+        let id = image_id(&before);
+        node(&state, "n").await;
+        state.inventory("n", &[container("a", "shop/web", &id, &name)], T0).await.expect("kept");
+        state.keep_report(&id, &name, &before, Some("shop"), T0).await.expect("kept");
+        let names = BTreeSet::from([(1, "openssl".to_owned()), (9, "left-pad".to_owned())]);
+        state.keep_known_as(&id, &names).await.expect("kept");
+        let none = BTreeSet::new();
+        for (number, name, many) in [(1, "openssl", 1), (2, "openssl", 0), (1, "open", 0)] {
+            let asked = BTreeSet::from([(number, name.to_owned()), (3, "'--".to_owned())]);
+            assert_eq!(state.concerned(&asked, &none).await.expect("asked").len(), many, "{number} {name}");
+        }
+        let by_rule = BTreeSet::from(["CVE-2024-2".to_owned()]);
+        assert_eq!(
+            state.concerned(&BTreeSet::new(), &by_rule).await.expect("asked"),
+            std::slice::from_ref(&id)
+        );
+
+        // Matched again, nothing is new.
+        assert!(!state.keep_match(&id, &before.findings, &before, Some("shop"), T0 + 1).await.expect("kept"));
+        let first = finding(&state, "CVE-2024-1", T0).await;
+        assert_eq!((first.state, first.first_seen), (Life::Open, T0));
+
+        // One goes, one comes; the version of the database is another.
+        let mut after = report(&name, 1, "3.0.1", told(&["CVE-2024-1", "CVE-2024-3"]));
+        after.database = vec![gabion_model::DataSource {
+            name: "debian".to_owned(),
+            kind: "osv".to_owned(),
+            root: gabion_model::Digest::sha256([7; 32]),
+            as_of: None,
+            records: 1,
+        }];
+        let version = version_of(&after.database);
+        assert_eq!(state.behind(&version, "", 10).await.expect("asked"), std::slice::from_ref(&id));
+        assert!(state.keep_match(&id, &before.findings, &after, Some("shop"), T0 + 2).await.expect("kept"));
+        assert_eq!(state.behind(&version, "", 10).await.expect("asked"), [""; 0]);
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.first_seen, T0);
+        assert_eq!(finding(&state, "CVE-2024-2", T0).await.state, Life::Withdrawn);
+        let new = finding(&state, "CVE-2024-3", T0).await;
+        assert_eq!((new.state, new.first_seen, new.owner.as_deref()), (Life::Open, T0 + 2, Some("shop")));
+        let workload = state.workload("shop/web", &ALL, T0 + 2).await.expect("is there");
+        assert_eq!(workload.workload.open.high, 2);
+
+        // Another owner gets all of them.
+        assert!(state.keep_match(&id, &after.findings, &after, Some("pay"), T0 + 3).await.expect("kept"));
+        assert_eq!(finding(&state, "CVE-2024-1", T0).await.owner.as_deref(), Some("pay"));
+        assert!(state.keep_match("sha256:none", &[], &after, None, T0).await.is_err());
     });
 }

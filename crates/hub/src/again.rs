@@ -1,0 +1,138 @@
+//! A new database of vulnerabilities: images are matched again, those that it says something new about first.
+//!
+//! ```text
+//!   current.json is another, looked at four times a second
+//!        │ what it says differently: packages, vulnerabilities
+//!        ├─► images that have one of them, those that run first      within a second
+//!        └─► all others, some at a time                              also after a start: which version an image was matched against is kept
+//! ```
+
+use crate::{Hub, matcher::Current};
+use anyhow::Context as _;
+use gabion_advisory::database::Changes;
+use gabion_api::rest::Topic;
+use gabion_model::{Finding, ScanReport};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How often it is looked whether there is another database.
+const EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether a report came in late, of a database that was another already.
+const LATE: Duration = Duration::from_secs(20);
+/// Images that are matched between two looks.
+const SOME: usize = 8;
+
+/// How far the images that nothing urgent is about are.
+enum Rest {
+    /// The next are after this one.
+    After(String),
+    /// There are no more; looked at then.
+    None(Instant),
+}
+
+/// Goes on until the hub ends.
+pub(crate) async fn run(hub: Hub) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rest = Rest::After(String::new());
+    loop {
+        // While there is something to do, nobody waits for the next tick.
+        if matches!(&rest, Rest::None(_)) {
+            ticks.tick().await;
+        }
+        if let Err(error) = hub.look_at_database(&mut rest).await {
+            hub.note(&format!("images could not be matched again: {error:#}"));
+            ticks.tick().await;
+        }
+    }
+}
+
+impl Hub {
+    async fn look_at_database(&self, rest: &mut Rest) -> anyhow::Result<()> {
+        let hub = self.clone();
+        if let Some(before) = tokio::task::spawn_blocking(move || hub.matcher.refresh()).await?? {
+            *rest = Rest::After(String::new());
+            self.first(before).await?;
+        }
+        let after = match rest {
+            Rest::After(id) => std::mem::take(id),
+            Rest::None(looked) if looked.elapsed() < LATE => return Ok(()),
+            Rest::None(_) => String::new(),
+        };
+        let version = self.matcher.current().version.clone();
+        let next = self.state.behind(&version, &after, SOME as u64).await?;
+        let Some(last) = next.last().cloned() else {
+            *rest = Rest::None(Instant::now());
+            return Ok(());
+        };
+        // Also if one of them cannot be matched: the others can.
+        *rest = Rest::After(last);
+        self.match_again(&next).await
+    }
+
+    /// What a new database says something new about.
+    async fn first(&self, before: Arc<Current>) -> anyhow::Result<()> {
+        let after = self.matcher.current();
+        let compare = move || Changes::between(&before.database, &after.database);
+        let changes = match tokio::task::spawn_blocking(compare).await? {
+            Ok(Some(changes)) => changes,
+            Ok(None) => {
+                self.note("the database of vulnerabilities is wholly another: all images are matched again");
+                return Ok(());
+            }
+            Err(error) => {
+                self.note(&format!("what is new in the database of vulnerabilities cannot be told: {error}"));
+                return Ok(());
+            }
+        };
+        let names = changes.packages.iter().map(|(of, name)| (of.number(), name.clone())).collect();
+        let images = self.state.concerned(&names, &changes.rules).await?;
+        self.note(&format!(
+            "the database of vulnerabilities says something new about {} packages and {} vulnerabilities: {} images are matched first",
+            changes.packages.len(),
+            changes.rules.len(),
+            images.len()
+        ));
+        for some in images.chunks(SOME) {
+            self.match_again(some).await?;
+        }
+        Ok(())
+    }
+
+    /// Matches the reports of some images against the database as it is now.
+    async fn match_again(&self, images: &[String]) -> anyhow::Result<()> {
+        let mut changed = false;
+        for image in images {
+            let done =
+                self.match_one(image).await.with_context(|| format!("{image} cannot be matched again"));
+            match done {
+                Ok(another) => changed |= another,
+                Err(error) => self.note(&format!("{error:#}")),
+            }
+        }
+        if changed {
+            self.trees.stale();
+            self.live.tell(Topic::Findings);
+        }
+        Ok(())
+    }
+
+    /// Whether anything is another.
+    async fn match_one(&self, image: &str) -> anyhow::Result<bool> {
+        let Some(packed) = self.state.packed_report(image).await? else { return Ok(false) };
+        let (hub, now) = (self.clone(), self.now());
+        let evaluate = move || -> anyhow::Result<(Vec<Finding>, ScanReport)> {
+            let mut report = packed.unpack()?;
+            let before = report.findings.clone();
+            hub.matcher.evaluate(&mut report, now)?;
+            Ok((before, report))
+        };
+        let (before, report) = tokio::task::spawn_blocking(evaluate).await??;
+        let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
+        let empty = BTreeMap::new();
+        let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
+        let owner = self.matcher.owner(&[name], labels);
+        self.keep_names(image, &report).await?;
+        Ok(self.state.keep_match(image, &before, &report, owner.as_deref(), self.now()).await?)
+    }
+}

@@ -1,0 +1,172 @@
+//! Images and the database of vulnerabilities: which version of it each was matched against, whom a new version concerns first, and what it
+//! changes of an image that is known.
+
+use super::{
+    Result, State, StateError, Tx,
+    images::{absent, findings_by_package, packed, state},
+    sql::{Columns, q, word_of},
+};
+use gabion_api::rest::{CoverageState, Millis};
+use gabion_model::{DataSource, Digest, Finding, ScanReport};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names that one statement asks about, or inserts.
+const BATCH: usize = 100;
+
+/// A version of the database, by all that it is made of.
+pub fn version_of(sources: &[DataSource]) -> String {
+    let mut hash = Sha256::new();
+    for source in sources {
+        hash.update(source.name.as_bytes());
+        hash.update([0]);
+        hash.update(source.root.to_string());
+        hash.update([0]);
+    }
+    Digest::sha256(hash.finalize().into()).hex()
+}
+
+impl State {
+    /// Under which names advisories know what is in an image: numbers of ecosystems, and names.
+    pub async fn keep_known_as(&self, image: &str, names: &BTreeSet<(u8, String)>) -> Result<()> {
+        let rows =
+            q("SELECT ecosystem, name FROM known_as WHERE image = ?").bind(image).all(&self.pool).await?;
+        let stands: BTreeSet<(i64, String)> =
+            rows.iter().map(|row| Ok((row.int("ecosystem")?, row.text("name")?))).collect::<Result<_>>()?;
+        if stands.len() == names.len()
+            && names.iter().all(|(of, name)| stands.contains(&(i64::from(*of), name.clone())))
+        {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
+        for chunk in names.iter().collect::<Vec<_>>().chunks(BATCH) {
+            let mut query = q("INSERT INTO known_as (image, ecosystem, name) VALUES ");
+            for (index, (ecosystem, name)) in chunk.iter().enumerate() {
+                query = query.push(if index == 0 { "(?, ?, ?)" } else { ", (?, ?, ?)" });
+                query = query.bind(image).bind(i64::from(*ecosystem)).bind(name);
+            }
+            query.run(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Images in which there is something by one of these names, or a finding by one of these rules: those that run come first.
+    pub async fn concerned(
+        &self,
+        names: &BTreeSet<(u8, String)>,
+        rules: &BTreeSet<String>,
+    ) -> Result<Vec<String>> {
+        let mut found = BTreeSet::new();
+        let mut take = |row: &sqlx::any::AnyRow| -> Result<()> {
+            found.insert((-row.int("running")?, row.text("id")?));
+            Ok(())
+        };
+        let mut by_ecosystem: BTreeMap<u8, Vec<&String>> = BTreeMap::new();
+        for (ecosystem, name) in names {
+            by_ecosystem.entry(*ecosystem).or_default().push(name);
+        }
+        for (ecosystem, names) in by_ecosystem {
+            for chunk in names.chunks(BATCH) {
+                let query = q("SELECT DISTINCT image.id AS id, image.running AS running FROM known_as \
+                     JOIN image ON image.id = known_as.image WHERE known_as.ecosystem = ? AND known_as.name IN ");
+                let query = query.bind(i64::from(ecosystem)).list(chunk.iter().copied());
+                query.all(&self.pool).await?.iter().try_for_each(&mut take)?;
+            }
+        }
+        for chunk in rules.iter().collect::<Vec<_>>().chunks(BATCH) {
+            let query = q("SELECT DISTINCT image.id AS id, image.running AS running FROM finding \
+                 JOIN image_finding ON image_finding.finding = finding.id JOIN image ON image.id = image_finding.image \
+                 WHERE finding.rule IN ");
+            query.list(chunk.iter().copied()).all(&self.pool).await?.iter().try_for_each(&mut take)?;
+        }
+        Ok(found.into_iter().map(|(_, image)| image).collect())
+    }
+
+    /// Images whose report was matched against another version of the database than this: the next ones, by id.
+    pub async fn behind(&self, version: &str, after: &str, most: u64) -> Result<Vec<String>> {
+        let rows = q("SELECT image.id AS id FROM image JOIN report ON report.image = image.id \
+             WHERE image.id > ? AND (image.matched IS NULL OR image.matched <> ?) ORDER BY image.id LIMIT ?")
+        .bind(after)
+        .bind(version)
+        .bind(most)
+        .all(&self.pool)
+        .await?;
+        rows.iter().map(|row| row.text("id")).collect()
+    }
+
+    /// How many findings there are about each package of an image.
+    async fn count_findings(&self, tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
+        let counts = findings_by_package(report);
+        let rows = q("SELECT number, kind, name, version, findings FROM package WHERE image = ?")
+            .bind(id)
+            .all(&mut *tx)
+            .await?;
+        for row in &rows {
+            let (kind, name, version) = (row.text("kind")?, row.text("name")?, row.text("version")?);
+            let many = counts.get(&(kind.as_str(), name.as_str(), version.as_str())).copied().unwrap_or(0);
+            if row.count("findings")? != many {
+                q("UPDATE package SET findings = ? WHERE image = ? AND number = ?")
+                    .bind(many)
+                    .bind(id)
+                    .bind(row.int("number")?)
+                    .run(&mut *tx)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An image was matched again; `before` is what its report has told until now. Whether anything of it is another.
+    pub async fn keep_match(
+        &self,
+        id: &str,
+        before: &[Finding],
+        report: &ScanReport,
+        owner: Option<&str>,
+        now: Millis,
+    ) -> Result<bool> {
+        let body = packed(report)?;
+        let mut tx = self.begin().await?;
+        let row =
+            q("SELECT repository, owner, coverage FROM image WHERE id = ?").bind(id).first(&mut *tx).await?;
+        let row = row.ok_or_else(|| absent(id))?;
+        let worst = report.coverage.worst().map_or(CoverageState::NotEvaluated, |(_, status)| state(status));
+        let repository = row.text("repository")?;
+        let same_owner = row.maybe_text("owner")?.as_deref() == owner;
+        let changed = before != report.findings || !same_owner || row.text("coverage")? != word_of(worst);
+        q("UPDATE image SET matched = ?, coverage = ?, owner = ? WHERE id = ?")
+            .bind(version_of(&report.database))
+            .bind(word_of(worst))
+            .bind(owner.map(str::to_owned))
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+        let kept = q("UPDATE report SET time = ?, body = ? WHERE image = ?")
+            .bind(now)
+            .bind(body)
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+        if kept == 0 {
+            return Err(StateError::Absent { what: "report of the image", id: id.to_owned() });
+        }
+        if changed {
+            // Whose they are stands with each of them.
+            let known = if same_owner { before } else { &[] };
+            self.keep_findings(&mut tx, id, known, report, owner.map(str::to_owned), now).await?;
+            self.count_findings(&mut tx, id, report).await?;
+            self.mark_loaded(&mut tx, id, report).await?;
+            self.refresh_repository(&mut tx, &repository, now).await?;
+            let rows = q("SELECT DISTINCT workload FROM container WHERE image = ? AND ended IS NULL")
+                .bind(id)
+                .all(&mut *tx)
+                .await?;
+            for row in rows {
+                self.refresh_workload(&mut tx, &row.text("workload")?, now).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
