@@ -987,6 +987,18 @@ export interface components {
             /** @description A word about it. */
             note?: string;
         };
+        /** @description A policy, or another version of one: its text says which. */
+        NewPolicy: {
+            /**
+             * Format: int64
+             * @description The version that it was made from; if there is a later one, it is refused. Absent: a policy of this name is new.
+             */
+            after?: number;
+            /** @description Why. */
+            reason?: string;
+            /** @description In YAML, with a `name`. */
+            text: string;
+        };
         /** @description A provider to be set up. */
         NewProvider: {
             /** @description The name of this hub at the provider. */
@@ -1805,6 +1817,37 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Policy: {
+            /** @description What is on it. */
+            items: {
+                /** @description By whom. */
+                by: string;
+                /** @description When this version was made. */
+                changed: components["schemas"]["i64"];
+                /** @description Its name, which its text says. */
+                name: string;
+                /** @description Why. */
+                reason: string;
+                /**
+                 * Format: int64
+                 * @description How many rules it has.
+                 */
+                rules: number;
+                /**
+                 * Format: int64
+                 * @description Which version of it; the first is 1.
+                 */
+                version: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Registry: {
             /** @description What is on it. */
             items: {
@@ -2233,6 +2276,144 @@ export interface components {
             note: string;
             /** @description When. */
             time: components["schemas"]["i64"];
+        };
+        /** @description A policy that is in force. */
+        Policy: {
+            /** @description By whom. */
+            by: string;
+            /** @description When this version was made. */
+            changed: components["schemas"]["i64"];
+            /** @description Its name, which its text says. */
+            name: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description How many rules it has.
+             */
+            rules: number;
+            /**
+             * Format: int64
+             * @description Which version of it; the first is 1.
+             */
+            version: number;
+        };
+        /** @description What rules say of one image. */
+        PolicyBreach: {
+            /** @description Its id. */
+            image: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Whose it is. */
+            owner?: string;
+            /** @description What is said of it. */
+            rules: components["schemas"]["PolicySays"][];
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /** @description Whether it is stopped. */
+            stopped: boolean;
+        };
+        /** @description All of a policy. */
+        PolicyDetail: components["schemas"]["Policy"] & {
+            /** @description Its text in YAML, as `gabion scan --policy` takes it. */
+            text: string;
+            /** @description Its versions, the newest first: at most a hundred. */
+            versions: components["schemas"]["PolicyVersion"][];
+        };
+        /** @description What a rule says of the images that are there. */
+        PolicyRuleTrial: {
+            /**
+             * Format: int64
+             * @description Images that break it.
+             */
+            broken: number;
+            /**
+             * Format: int64
+             * @description Images that it is not for.
+             */
+            not_for: number;
+            /**
+             * Format: int64
+             * @description Images that pass.
+             */
+            passed: number;
+            /** @description Its id. */
+            rule: string;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description When it is asked: `build`, `deploy`, `runtime`. */
+            stage: string;
+            /** @description Whether it stops; else it only tells. */
+            stops: boolean;
+            /**
+             * Format: int64
+             * @description Images of which it cannot tell, as they were not wholly looked at.
+             */
+            unknown: number;
+        };
+        /** @description What one rule says of one image. */
+        PolicySays: {
+            /** @description `failed`, `warned`, `cannot tell`. */
+            outcome: string;
+            /** @description Why. */
+            reason: string;
+            /** @description Its id. */
+            rule: string;
+        };
+        /** @description What a policy says of the images that are there. */
+        PolicyTrial: {
+            /** @description Images that a rule says something to, those that run most first: at most two hundred. */
+            broken: components["schemas"]["PolicyBreach"][];
+            /**
+             * Format: int64
+             * @description Images that it was held against.
+             */
+            images: number;
+            /**
+             * Format: int64
+             * @description Images that there was no time for.
+             */
+            left: number;
+            /** @description What is wrong with its text; then nothing was tried. */
+            problem?: string;
+            /** @description What each rule says, in the order of the policy. */
+            rules: components["schemas"]["PolicyRuleTrial"][];
+            /**
+             * Format: int64
+             * @description Of those that it was held against, those that it says no to.
+             */
+            stopped: number;
+            /**
+             * Format: int64
+             * @description Images that it was not held against: nobody has scanned them.
+             */
+            unscanned: number;
+        };
+        /** @description A version of a policy. */
+        PolicyVersion: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            /** @description Why. */
+            reason: string;
+            /** @description Its text; empty: the policy was removed. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            version: number;
+        };
+        /** @description A policy that is tried on what is there. Nothing is kept. */
+        PolicyWish: {
+            /** @description On all images, not only on those that run. */
+            all?: boolean;
+            /** @description In YAML. */
+            text: string;
         };
         /** @description Why something could not be done. */
         Problem: {
@@ -2902,7 +3083,7 @@ export interface components {
          * @description Something has changed: what a live view listens to.
          * @enum {string}
          */
-        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "configurations" | "registries";
+        Topic: "findings" | "workloads" | "alerts" | "incidents" | "nodes" | "responses" | "configurations" | "registries" | "policies";
         /** @description An image in the tree. */
         TreeImage: {
             /** @description Its id. */

@@ -81,6 +81,14 @@ export type Problem = Schemas['Problem']
 export type Progress = Schemas['Progress']
 export type Provider = Schemas['Provider']
 export type NewRegistry = Partial<Schemas['NewRegistry']> & Pick<Schemas['NewRegistry'], 'name' | 'url' | 'repositories'>
+export type NewPolicy = Partial<Schemas['NewPolicy']> & Pick<Schemas['NewPolicy'], 'text'>
+export type Policy = Schemas['Policy']
+export type PolicyBreach = Schemas['PolicyBreach']
+export type PolicyDetail = Schemas['PolicyDetail']
+export type PolicyRuleTrial = Schemas['PolicyRuleTrial']
+export type PolicyTrial = Schemas['PolicyTrial']
+export type PolicyVersion = Schemas['PolicyVersion']
+export type PolicyWish = Schemas['PolicyWish']
 export type Registry = Schemas['Registry']
 export type RegistryChange = Partial<Schemas['RegistryChange']>
 export type RegistryCheck = Schemas['RegistryCheck']
@@ -147,7 +155,17 @@ export type NewResponse = Omit<Schemas['NewResponse'], 'action'> & { action: Act
 
 // === words, in their order ===
 
-export const TOPICS = ['findings', 'workloads', 'alerts', 'incidents', 'nodes', 'responses', 'configurations', 'registries'] as const
+export const TOPICS = [
+  'findings',
+  'workloads',
+  'alerts',
+  'incidents',
+  'nodes',
+  'responses',
+  'configurations',
+  'registries',
+  'policies',
+] as const
 /** Each may also do what those before may. */
 export const ROLES = ['scanner', 'viewer', 'triager', 'operator', 'admin'] as const
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const

@@ -19,6 +19,7 @@ export const NAV: readonly NavGroupOf[] = [
     links: [
       { title: 'Vulnerabilities', to: '/plan', also: ['/findings', '/vulnerabilities', '/by-image', '/by-team'] },
       { title: 'Image tree', to: '/tree' },
+      { title: 'Policies', to: '/policies' },
       { title: 'Exceptions', to: '/exceptions' },
       { title: 'Reports', to: '/reports' },
     ],

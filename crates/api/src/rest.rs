@@ -14,6 +14,7 @@ mod events;
 mod findings;
 mod inventory;
 mod overview;
+mod policies;
 mod registries;
 mod runtime;
 mod signin;
@@ -39,6 +40,10 @@ pub use inventory::{
     Workload, WorkloadDetail,
 };
 pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
+pub use policies::{
+    NewPolicy, Policy, PolicyBreach, PolicyDetail, PolicyRuleTrial, PolicySays, PolicyTrial, PolicyVersion,
+    PolicyWish,
+};
 pub use registries::{
     CiFacts, ImagePlace, NewRegistry, NewScan, Registry, RegistryChange, RegistryCheck, RegistryHook,
     RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan,
@@ -101,11 +106,13 @@ pub enum Topic {
     Configurations,
     /// Registries that are looked into.
     Registries,
+    /// Policies of images.
+    Policies,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Findings,
         Self::Workloads,
         Self::Alerts,
@@ -114,6 +121,7 @@ impl Topic {
         Self::Responses,
         Self::Configurations,
         Self::Registries,
+        Self::Policies,
     ];
 
     /// The word for it in every output.
@@ -127,6 +135,7 @@ impl Topic {
             Self::Responses => "responses",
             Self::Configurations => "configurations",
             Self::Registries => "registries",
+            Self::Policies => "policies",
         }
     }
 }

@@ -5,8 +5,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use gabion_model::{Aspect, FindingKind, Reason, ScanReport, Standing};
 use gabion_policy::{
-    Action, Decision, Exception, Filter, Gate, Outcome, Owners, PROJECT_FILE, Policy, ProjectConfig,
-    RuleOutcome, Severities, VexDocument, apply, apply_vex, decide, to_openvex,
+    Decision, Exception, Filter, Gate, Owners, PROJECT_FILE, Policy, ProjectConfig, RuleOutcome, Severities,
+    VexDocument, apply, apply_vex, decide, to_openvex,
 };
 use gabion_report::GateResult;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -234,28 +234,8 @@ fn gates(texts: &[String]) -> anyhow::Result<Vec<Gate>> {
 
 /// A rule as a gate; one that is for other images is none.
 fn gate_result(rule: &RuleOutcome) -> Option<GateResult> {
-    let gate = format!("policy rule {}", rule.id);
-    match rule.outcome {
-        Outcome::NotApplicable => None,
-        outcome => Some(GateResult {
-            gate,
-            passed: !breaks(rule),
-            detail: if outcome == Outcome::Passed {
-                String::new()
-            } else {
-                format!("{}: {}", outcome.as_str(), rule.reason)
-            },
-        }),
-    }
-}
-
-/// Whether a rule makes the verdict a failure.
-fn breaks(rule: &RuleOutcome) -> bool {
-    match rule.outcome {
-        Outcome::Failed => true,
-        Outcome::CannotTell => rule.action == Action::Fail,
-        Outcome::Passed | Outcome::Warned | Outcome::NotApplicable => false,
-    }
+    let (passed, detail) = rule.verdict()?;
+    Some(GateResult { gate: format!("policy rule {}", rule.id), passed, detail })
 }
 
 /// A policy as a person reads it.

@@ -14,6 +14,7 @@ mod incidents;
 mod inventory;
 mod list;
 mod overview;
+mod policies;
 mod registries;
 mod reports;
 mod responses;
@@ -71,6 +72,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
         configurations::change_configuration, configurations::withdraw_configuration,
+        policies::policies, policies::policy, policies::keep_policy, policies::remove_policy, policies::try_policy,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         sinks::sinks, sinks::sink, sinks::add_sink, sinks::change_sink, sinks::remove_sink, sinks::test_sink,
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
@@ -186,6 +188,9 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/registries/{name}/poll", post(registries::poll_registry))
         .route("/registries/{name}/hook", post(hooks::make_hook).delete(hooks::remove_hook))
         .route("/registries/{name}/tags", get(registries::registry_tags))
+        .route("/policies", get(policies::policies).post(policies::keep_policy))
+        .route("/policies/try", post(policies::try_policy))
+        .route("/policies/{name}", get(policies::policy).delete(policies::remove_policy))
         .route("/registries/{name}/repositories", get(registries::registry_repositories))
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))

@@ -30,6 +30,7 @@ mod live;
 mod matcher;
 mod names;
 mod oidc;
+mod policies;
 mod registries;
 mod seal;
 mod sent;

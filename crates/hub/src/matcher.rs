@@ -21,7 +21,8 @@ use std::{
 /// What reports are matched against.
 pub(crate) struct Matcher {
     directory: PathBuf,
-    owners: Owners,
+    /// None: there is no file of owners.
+    owners: Option<Owners>,
     current: RwLock<Arc<Current>>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Current {
 
 impl Matcher {
     /// Opens the database, or the starter where there is none.
-    pub(crate) fn open(directory: PathBuf, owners: Owners) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: PathBuf, owners: Option<Owners>) -> anyhow::Result<Self> {
         let current = load(&directory)?;
         Ok(Self { directory, owners, current: RwLock::new(Arc::new(current)) })
     }
@@ -71,10 +72,16 @@ impl Matcher {
         Ok(())
     }
 
+    /// Who answers for what; none if nobody has said so.
+    pub(crate) const fn owners(&self) -> Option<&Owners> {
+        self.owners.as_ref()
+    }
+
     /// Who answers for an image.
     pub(crate) fn owner(&self, names: &[String], labels: &BTreeMap<String, String>) -> Option<String> {
         let all = names_of(names.iter().map(String::as_str));
-        self.owners.owner_of(&all, labels).map(str::to_owned).or_else(|| {
+        let told = self.owners.as_ref().and_then(|owners| owners.owner_of(&all, labels));
+        told.map(str::to_owned).or_else(|| {
             let label = ["gabion.owner", "owner", "team"].iter().find_map(|name| labels.get(*name));
             label.filter(|owner| !owner.is_empty()).cloned()
         })

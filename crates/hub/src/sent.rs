@@ -135,16 +135,23 @@ impl Hub {
             .date();
         let report = tokio::task::spawn_blocking(move || {
             apply(&mut report, &exceptions, today, SOON);
-            serde_json::to_value(&report)
+            report
         })
         .await
-        .map_err(broken)?
-        .map_err(|error| failed(error.into()))?;
-        Ok(ScanAnswer { image, owner, kept, gates: Vec::new(), report })
+        .map_err(broken)?;
+        let at = Timestamp::from_millisecond(now).map_err(|error| failed(error.into()))?;
+        let gates = self.gates(&report, at).await?;
+        let report = serde_json::to_value(&report).map_err(|error| failed(error.into()))?;
+        Ok(ScanAnswer { image, owner, kept, gates, report })
     }
 
     /// The exceptions that are in force here for findings of an image of this name, as reports have them.
-    async fn exceptions_for(&self, report: &ScanReport, name: &str, now: Millis) -> Answer<Vec<Exception>> {
+    pub(crate) async fn exceptions_for(
+        &self,
+        report: &ScanReport,
+        name: &str,
+        now: Millis,
+    ) -> Answer<Vec<Exception>> {
         let repository = gabion_store::state::repository(name);
         let mut exceptions = Vec::new();
         let mut paging = Paging { limit: 1000, ..Paging::default() };

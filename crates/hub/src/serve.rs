@@ -83,9 +83,9 @@ impl Running {
             Some(path) => {
                 let text =
                     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                Owners::parse(&path.display().to_string(), &text)?
+                Some(Owners::parse(&path.display().to_string(), &text)?)
             }
-            None => Owners::default(),
+            None => None,
         };
         let state = match &settings.database {
             Some(url) => State::open(url).await?,

@@ -41,6 +41,27 @@ pub struct RuleOutcome {
     pub packages: Vec<String>,
 }
 
+impl RuleOutcome {
+    /// Whether the rule makes the answer a no.
+    pub fn breaks(&self) -> bool {
+        match self.outcome {
+            Outcome::Failed => true,
+            Outcome::CannotTell => self.action == Action::Fail,
+            Outcome::Passed | Outcome::Warned | Outcome::NotApplicable => false,
+        }
+    }
+
+    /// Whether it passes, and what is to be said of it; none if it is for others.
+    pub fn verdict(&self) -> Option<(bool, String)> {
+        let detail = match self.outcome {
+            Outcome::NotApplicable => return None,
+            Outcome::Passed => String::new(),
+            outcome => format!("{}: {}", outcome.as_str(), self.reason),
+        };
+        Some((!self.breaks(), detail))
+    }
+}
+
 /// What a rule can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,6 +7,7 @@ mod lists;
 mod oidc;
 mod opensearch;
 mod pages;
+mod policies;
 mod registries;
 mod reports;
 #[path = "../../../image/tests/it/server.rs"]

@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 8] = [
+const STEPS: [(&str, &str); 9] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -14,6 +14,7 @@ const STEPS: [(&str, &str); 8] = [
     ("accounts of a provider", PROVIDER),
     ("registries", REGISTRIES),
     ("matched", MATCHED),
+    ("policies", POLICIES),
 ];
 
 const FIRST: &str = "
@@ -225,6 +226,13 @@ CREATE TABLE known_as (
     PRIMARY KEY (ecosystem, name, image)
 );
 CREATE INDEX known_as_image ON known_as (image);
+";
+
+const POLICIES: &str = "
+CREATE TABLE policy (
+    name TEXT NOT NULL, version BIGINT NOT NULL, text TEXT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+);
 ";
 
 /// The number of the last step.
