@@ -26,14 +26,14 @@ use crate::{
     Hub,
     access::known,
     console,
-    error::{Cause, told},
+    error::{ApiError, Cause, told},
 };
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State as Extract},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
-    response::Response,
+    response::{IntoResponse as _, Response},
     routing::{delete, get, patch, post},
 };
 use std::time::Duration;
@@ -80,7 +80,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         registries::registry_repositories, hooks::registry_events, hooks::send_scan,
         admin::healthy, admin::ready, admin::metrics,
     ),
-    modifiers(&Security)
+    modifiers(&Security, &Problems)
 )]
 struct Document;
 
@@ -103,6 +103,25 @@ impl utoipa::Modify for Security {
         document.security = Some(
             ["token", "session"].map(|name| SecurityRequirement::new(name, Vec::<String>::new())).into(),
         );
+    }
+}
+
+/// Whatever else is answered is a problem: too many requests, a body that is no JSON, a hub that cannot reach its database.
+struct Problems;
+
+impl utoipa::Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let problem =
+            ResponseBuilder::new().description("why not").content("application/json", content).build();
+        for path in document.paths.paths.values_mut() {
+            let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+            for operation in methods.into_iter().flatten() {
+                let answers = &mut operation.responses.responses;
+                answers.entry("default".to_owned()).or_insert_with(|| problem.clone().into());
+            }
+        }
     }
 }
 
@@ -169,6 +188,9 @@ pub(crate) fn router(hub: Hub) -> Router {
                 .patch(configurations::change_configuration)
                 .delete(configurations::withdraw_configuration),
         )
+        .route("/policies", get(policies::policies).post(policies::keep_policy))
+        .route("/policies/try", post(policies::try_policy))
+        .route("/policies/{name}", get(policies::policy).delete(policies::remove_policy))
         .route("/users", get(admin::users).post(admin::add_user))
         .route("/users/{name}", patch(admin::change_user).delete(admin::remove_user))
         .route("/sign-in", get(signin::sign_in).post(signin::set_sign_in).delete(signin::end_sign_in))
@@ -188,9 +210,6 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/registries/{name}/poll", post(registries::poll_registry))
         .route("/registries/{name}/hook", post(hooks::make_hook).delete(hooks::remove_hook))
         .route("/registries/{name}/tags", get(registries::registry_tags))
-        .route("/policies", get(policies::policies).post(policies::keep_policy))
-        .route("/policies/try", post(policies::try_policy))
-        .route("/policies/{name}", get(policies::policy).delete(policies::remove_policy))
         .route("/registries/{name}/repositories", get(registries::registry_repositories))
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
@@ -214,6 +233,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/readyz", get(admin::ready))
         .route("/metrics", get(admin::metrics))
         .fallback(get(console::file))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(hub.clone(), causes))
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(header("content-security-policy", POLICY))
@@ -223,8 +244,6 @@ pub(crate) fn router(hub: Hub) -> Router {
         .layer(header("cross-origin-opener-policy", "same-origin"))
         .layer(header("cross-origin-resource-policy", "same-origin"))
         .layer(header("permissions-policy", "camera=(), geolocation=(), microphone=()"))
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(hub.clone(), causes))
         .with_state(hub)
 }
 
@@ -249,6 +268,14 @@ async fn bounded(request: Request, next: Next) -> Response {
     };
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// A handler has panicked: whoever asked is told that the hub failed, and the operator which request did it.
+#[expect(clippy::needless_pass_by_value, reason = "it is called so")]
+fn panicked(why: Box<dyn std::any::Any + Send>) -> Response {
+    let text = why.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| why.downcast_ref::<String>().cloned());
+    ApiError::Broken(format!("panicked: {}", text.unwrap_or_default())).into_response()
 }
 
 /// What broke is told to the operator.

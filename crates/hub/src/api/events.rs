@@ -137,6 +137,6 @@ pub(crate) async fn service_map(
     Query(query): Query<MapQuery>,
 ) -> Answer<Json<ServiceMap>> {
     let to = query.to.unwrap_or_else(|| hub.now() + 1);
-    let from = query.from.unwrap_or(to - DAY);
+    let from = query.from.unwrap_or_else(|| to.saturating_sub(DAY));
     Ok(Json(hub.state.service_map(from, to, query.namespace.as_deref(), asker.scope()).await?))
 }

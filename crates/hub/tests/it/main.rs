@@ -10,6 +10,7 @@ mod pages;
 mod policies;
 mod registries;
 mod reports;
+mod schemathesis;
 #[path = "../../../image/tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod server;

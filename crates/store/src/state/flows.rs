@@ -79,7 +79,7 @@ impl State {
              CAST(SUM(flow.many) AS BIGINT) AS many, CAST(SUM(flow.denied) AS BIGINT) AS denied, MIN(flow.first) AS first, MAX(flow.last) AS last, \
              COUNT(*) OVER () AS of_all \
              FROM flow LEFT JOIN workload ON workload.name = flow.source WHERE flow.hour >= ? AND flow.hour < ?")
-            .bind(from - from.rem_euclid(HOUR)).bind(to);
+            .bind(from.saturating_sub(from.rem_euclid(HOUR))).bind(to);
         let query = match namespace {
             Some(namespace) => query.push(" AND workload.namespace = ?").bind(namespace),
             None => query,
