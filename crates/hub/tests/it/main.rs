@@ -3,6 +3,7 @@
 mod access;
 mod hub;
 mod lists;
+mod notifications;
 mod oidc;
 mod opensearch;
 mod pages;
