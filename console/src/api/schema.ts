@@ -496,6 +496,11 @@ export interface components {
          * @enum {string}
          */
         ExceptionKind: "deferral" | "risk-acceptance" | "false-positive";
+        /**
+         * @description What a rule makes of findings that are known to be exploited.
+         * @enum {string}
+         */
+        ExploitedFindings: "also" | "only";
         /** @description One part of a risk. */
         Factor: {
             /** @description Why: what shows it. */
@@ -979,6 +984,48 @@ export interface components {
              */
             uses: number;
         };
+        /** @description Which messages a rule would have sent. */
+        NewNotificationPreview: {
+            /**
+             * Format: int32
+             * @description In so many days before now: 1 to 30.
+             */
+            days: number;
+            /** @description The rule, which need not be there yet. */
+            rule: components["schemas"]["NewNotificationRule"];
+        };
+        /** @description A rule to be made, or what one is to be. */
+        NewNotificationRule: {
+            /**
+             * Format: int32
+             * @description What changes and changes, as an incident does, is told again after so long at the earliest, in minutes; absent: only if it gets
+             *     worse or is over.
+             */
+            again?: number;
+            exploited?: components["schemas"]["ExploitedFindings"];
+            /** @description What makes one message; empty: all of the rule. */
+            group_by?: components["schemas"]["NotificationGroup"][];
+            /** @description Of these kinds; empty: of all. */
+            kinds?: components["schemas"]["NotificationKind"][];
+            /** @description At least so severe. */
+            least: components["schemas"]["Severity"];
+            /** @description Its name: 1 to 64 lower-case letters, digits and `-`. */
+            name: string;
+            /** @description Of these owners; empty: of all, and of nobody. */
+            owners?: string[];
+            /** @description Nothing is told, and what happens meanwhile will not be either. What was gathered before waits. */
+            paused?: boolean;
+            quiet?: components["schemas"]["QuietHours"];
+            /** @description New findings count from when something runs that has them on; otherwise also those of images that do not run. */
+            running?: boolean;
+            /** @description The sink that messages go to, by name. */
+            sink: string;
+            /**
+             * Format: int32
+             * @description How long a message waits for more of the same, in minutes.
+             */
+            wait?: number;
+        };
         /** @description What is planned for findings. */
         NewPlan: {
             due?: components["schemas"]["i64"];
@@ -1077,7 +1124,7 @@ export interface components {
             name: string;
             /** @description Nothing is sent for the time being. */
             paused?: boolean;
-            /** @description Which records. */
+            /** @description Which records; none: it has only what notification rules send. */
             records: components["schemas"]["SinkRecords"][];
             /** @description The secret; absent: as it was. It has to be sent again if records are to go to another server. */
             secret?: string;
@@ -1181,6 +1228,144 @@ export interface components {
          * @enum {string}
          */
         NodeState: "connected" | "lost" | "removed";
+        /** @description A message. */
+        Notification: {
+            /** @description Why the last attempt failed. */
+            error?: string;
+            /** @description Its id: the same in each attempt, and in what the sink is sent. */
+            id: string;
+            /** @description What it names, the worst first. */
+            items: components["schemas"]["NotificationItem"][];
+            /** @description The page of all of it, as a path. */
+            link: string;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
+            /** @description The rule, by name. */
+            rule: string;
+            sent?: components["schemas"]["i64"];
+            /** @description The worst in it. */
+            severity: components["schemas"]["Severity"];
+            /** @description The sink, by name. */
+            sink: string;
+            /** @description What has become of it. */
+            state: components["schemas"]["NotificationState"];
+            /** @description When it was made. */
+            time: components["schemas"]["i64"];
+            /** @description It, in a line. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Attempts that failed.
+             */
+            tries: number;
+            until?: components["schemas"]["i64"];
+        };
+        /**
+         * @description By what happenings become one message.
+         * @enum {string}
+         */
+        NotificationGroup: "owner" | "kind" | "subject";
+        /** @description Something that a message tells. */
+        NotificationItem: {
+            /** @description What it is about, always the same for the same: `f-0a1b`, `incident n-7`. */
+            key: string;
+            /** @description What kind of thing. */
+            kind: components["schemas"]["NotificationKind"];
+            /** @description It goes on until it is told that it is over. */
+            lasting?: boolean;
+            /** @description Its page in the console, as a path. */
+            link: string;
+            /** @description It is over: closed, back. */
+            over?: boolean;
+            /** @description Whose it is. */
+            owner?: string;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description What it is in: an image by name, a node. */
+            subject: string;
+            /** @description It, in a line. */
+            title: string;
+        };
+        /**
+         * @description What kind of thing happened.
+         * @enum {string}
+         */
+        NotificationKind: "new-finding" | "incident" | "deadline-near" | "deadline-over" | "exception-ends" | "agent-lost" | "sink-trouble";
+        /** @description What a rule would have sent. */
+        NotificationPreview: {
+            /** @description The first moment that was looked at. */
+            from: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description What would have waited at the end.
+             */
+            gathered: number;
+            /**
+             * Format: int64
+             * @description So many things happened that it is about.
+             */
+            happenings: number;
+            /** @description The last messages, the newest first. */
+            messages: components["schemas"]["PreviewedNotification"][];
+            /** @description The last one. */
+            to: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description How many messages.
+             */
+            total: number;
+            /** @description What is not in it, and why: of some things no history is kept. */
+            unknown: string[];
+        };
+        /** @description A rule, and how it does. */
+        NotificationRule: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            due?: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Messages of the last 90 days that the sink has refused for good.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description So many things are gathered and not told yet.
+             */
+            gathered: number;
+            last?: components["schemas"]["i64"];
+            /** @description What it says. */
+            rule: components["schemas"]["NewNotificationRule"];
+            /**
+             * Format: int64
+             * @description Messages of the last 90 days that were sent.
+             */
+            sent: number;
+            sink_state?: components["schemas"]["SinkState"];
+            /**
+             * Format: int64
+             * @description Messages that wait to be sent.
+             */
+            waiting: number;
+        };
+        /** @description A sink that messages can go to. */
+        NotificationSink: {
+            /** @description Its kind, `slack`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description How it does. */
+            state: components["schemas"]["SinkState"];
+        };
+        /**
+         * @description What has become of a message.
+         * @enum {string}
+         */
+        NotificationState: "waiting" | "sent" | "failed";
         /**
          * @description How a step of a try went.
          * @enum {string}
@@ -1779,6 +1964,112 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Notification: {
+            /** @description What is on it. */
+            items: {
+                /** @description Why the last attempt failed. */
+                error?: string;
+                /** @description Its id: the same in each attempt, and in what the sink is sent. */
+                id: string;
+                /** @description What it names, the worst first. */
+                items: components["schemas"]["NotificationItem"][];
+                /** @description The page of all of it, as a path. */
+                link: string;
+                /**
+                 * Format: int64
+                 * @description How many more there are.
+                 */
+                more: number;
+                /** @description The rule, by name. */
+                rule: string;
+                sent?: components["schemas"]["i64"];
+                /** @description The worst in it. */
+                severity: components["schemas"]["Severity"];
+                /** @description The sink, by name. */
+                sink: string;
+                /** @description What has become of it. */
+                state: components["schemas"]["NotificationState"];
+                /** @description When it was made. */
+                time: components["schemas"]["i64"];
+                /** @description It, in a line. */
+                title: string;
+                /**
+                 * Format: int64
+                 * @description Attempts that failed.
+                 */
+                tries: number;
+                until?: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_NotificationRule: {
+            /** @description What is on it. */
+            items: {
+                /** @description By whom. */
+                by: string;
+                /** @description When it was made. */
+                created: components["schemas"]["i64"];
+                due?: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Messages of the last 90 days that the sink has refused for good.
+                 */
+                failed: number;
+                /**
+                 * Format: int64
+                 * @description So many things are gathered and not told yet.
+                 */
+                gathered: number;
+                last?: components["schemas"]["i64"];
+                /** @description What it says. */
+                rule: components["schemas"]["NewNotificationRule"];
+                /**
+                 * Format: int64
+                 * @description Messages of the last 90 days that were sent.
+                 */
+                sent: number;
+                sink_state?: components["schemas"]["SinkState"];
+                /**
+                 * Format: int64
+                 * @description Messages that wait to be sent.
+                 */
+                waiting: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_NotificationSink: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its kind, `slack`. */
+                kind: string;
+                /** @description Its name. */
+                name: string;
+                /** @description How it does. */
+                state: components["schemas"]["SinkState"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Package: {
             /** @description What is on it. */
             items: {
@@ -2019,7 +2310,7 @@ export interface components {
                 paused: boolean;
                 /** @description The server, without anything that is secret. */
                 place: string;
-                /** @description Which records. */
+                /** @description Which records; none: it has only what notification rules send. */
                 records: components["schemas"]["SinkRecords"][];
                 /** @description Why it refused the last of these. */
                 refusal?: string;
@@ -2234,6 +2525,22 @@ export interface components {
             /** @description When. */
             time: components["schemas"]["i64"];
         };
+        /** @description A message that a rule would have sent. */
+        PreviewedNotification: {
+            /** @description Some of what it names, the worst first. */
+            items: components["schemas"]["NotificationItem"][];
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
+            /** @description The worst in it. */
+            severity: components["schemas"]["Severity"];
+            /** @description When. */
+            time: components["schemas"]["i64"];
+            /** @description It, in a line. */
+            title: string;
+        };
         /** @description Why something could not be done. */
         Problem: {
             /** @description One sentence, in lower case. */
@@ -2304,6 +2611,16 @@ export interface components {
             scopes: string[];
             /** @description The claim that names the user; `a.b` is `b` within `a`. */
             user_claim: string;
+        };
+        /** @description When nobody wants to be disturbed. What happens is told when it is over. */
+        QuietHours: {
+            /** @description From when on, `22:00`. */
+            from: string;
+            through?: components["schemas"]["Severity"];
+            /** @description Until when, `07:00`; earlier than `from`, it is that of the next day. */
+            to: string;
+            /** @description The time zone, `Europe/Berlin`. */
+            zone: string;
         };
         /** @description A registry, what of it is looked at, and what was seen. Its secrets are told to nobody. */
         Registry: {
@@ -2723,7 +3040,7 @@ export interface components {
             paused: boolean;
             /** @description The server, without anything that is secret. */
             place: string;
-            /** @description Which records. */
+            /** @description Which records; none: it has only what notification rules send. */
             records: components["schemas"]["SinkRecords"][];
             /** @description Why it refused the last of these. */
             refusal?: string;

@@ -71,7 +71,8 @@ pub(crate) async fn run(hub: Hub) {
         turn = turn.wrapping_add(1);
         tokio::select! {
             () = hub.notifier.changed.notified() => turn = 0,
-            () = outbox.done() => {}
+            // More of the same may be due now.
+            () = outbox.done() => turn = 0,
             () = sleep(LOOK) => {}
         }
     }

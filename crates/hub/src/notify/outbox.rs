@@ -114,34 +114,34 @@ impl Hub {
         let name = &sink.name;
         match sending {
             Sending::Taken => {
-                self.state.notification_sent(id, now).await?;
-                self.state.sink_took(name, sink.version, None, now).await?;
                 if *tries > 0 {
                     self.note(&format!("the notification {id} of the rule {rule} is sent to {name} at last"));
                 }
+                self.state.sink_took(name, sink.version, None, now).await?;
+                self.state.notification_sent(id, now).await?;
                 Ok(None)
             }
             Sending::Refused(why) => {
                 let is_last = tries + 1 >= TRIES;
-                let again = if is_last { None } else { Some(after(None)) };
-                self.state.notification_failed(id, &why, again).await?;
                 if is_last {
                     self.note(&format!(
                         "the sink {name} has refused the notification {id} of the rule {rule} for good: {why}"
                     ));
                     self.state.sink_took(name, sink.version, Some(&why), now).await?;
                 }
+                let again = if is_last { None } else { Some(after(None)) };
+                self.state.notification_failed(id, &why, again).await?;
                 Ok(None)
             }
             Sending::Again(why, wait) => {
-                let again = after(wait);
-                self.state.notification_failed(id, &why, Some(again)).await?;
-                self.state.sink_failed(name, sink.version, &why, now).await?;
                 if *tries == 0 {
                     self.note(&format!(
                         "the notification {id} of the rule {rule} cannot be sent to {name}, it waits: {why}"
                     ));
                 }
+                let again = after(wait);
+                self.state.sink_failed(name, sink.version, &why, now).await?;
+                self.state.notification_failed(id, &why, Some(again)).await?;
                 Ok(Some((why, again)))
             }
         }

@@ -171,6 +171,11 @@ pub(super) async fn seldom(
     sinks(tx, now, happened).await
 }
 
+/// Days that are left, the one that has begun among them.
+fn days_until(time: Millis, now: Millis) -> u8 {
+    u8::try_from((time - now + DAY - 1) / DAY).unwrap_or(u8::MAX)
+}
+
 async fn deadlines(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>) -> Result<()> {
     let query = q("SELECT finding.*, ").push(STAGE).bind(now).bind(now + NEAR).push(
         " AS stage FROM finding WHERE due <= ? AND (due <= ? OR due - first_seen > ?) AND exception IS NULL AND state IN ",
@@ -184,7 +189,7 @@ async fn deadlines(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>) -> Res
         let (stage, days) = match row.int("stage")? {
             3 => (2, 0),
             2 => (1, 1),
-            _ => (0, 7),
+            _ => (0, days_until(finding.due.unwrap_or(now), now)),
         };
         stages[stage].push(finding.id.clone());
         happened.push(Happened::Deadline { finding: Box::new(finding), days });
@@ -210,6 +215,7 @@ async fn exceptions_ending(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>
     let query = query.bind(now + NEAR).bind(now).bind(now + FAR).bind(now + NEAR).bind(SHORT).bind(LONG);
     for row in query.bind(now + NEAR).bind(AT_ONCE).all(&mut *tx).await? {
         let (exception, stage) = (exceptions::read(&row, now)?, row.int("stage")?);
+        let days = days_until(exception.expires, now);
         q("UPDATE exception SET noted = ? WHERE id = ?")
             .bind(stage)
             .bind(&exception.id)
@@ -218,7 +224,7 @@ async fn exceptions_ending(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>
         happened.push(Happened::Exception {
             exception: Box::new(exception),
             severity: severity_of(row.int("worst")?),
-            days: if stage == 2 { 1 } else { 7 },
+            days: if stage == 2 { 1 } else { days },
         });
     }
     Ok(())

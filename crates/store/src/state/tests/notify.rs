@@ -182,7 +182,7 @@ fn a_day_is_told_a_week_before_a_day_before_and_when_it_is_past() {
         state.plan(&plan, "ann", &ALL, T0 + 33 * DAYS).await.expect("planned");
         for (day, expected) in [
             (32, vec![]),
-            (34, vec!["CVE-1 7 days"]),
+            (34, vec!["CVE-1 6 days"]),
             (39, vec!["CVE-1 1 days"]),
             (39, vec![]),
             (40, vec!["CVE-1 0 days"]),
