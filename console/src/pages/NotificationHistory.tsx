@@ -68,7 +68,7 @@ const columns = (retry: (id: string) => void): Column<Notification>[] => [
   { title: 'Made', sort: 'time', descending: true, cell: ({ time }) => <When time={time} /> },
   {
     title: 'Message',
-    width: 40,
+    width: 35,
     cell: (message) => (
       <div className="two">
         <Link to={message.link} className="break">
@@ -81,6 +81,7 @@ const columns = (retry: (id: string) => void): Column<Notification>[] => [
   { title: 'Worst', cell: ({ severity }) => <SeverityLabel severity={severity} /> },
   {
     title: 'Rule',
+    width: 15,
     cell: ({ rule, sink }) => (
       <div className="two">
         <span className="break">{rule}</span>
@@ -88,12 +89,12 @@ const columns = (retry: (id: string) => void): Column<Notification>[] => [
       </div>
     ),
   },
-  { title: 'State', width: 25, cell: (message) => <State message={message} /> },
+  { title: 'State', width: 20, cell: (message) => <State message={message} /> },
   {
     title: 'Actions',
     cell: ({ id, state, tries }) =>
       (state === 'failed' || (state === 'waiting' && tries > 0)) && (
-        <Guarded need="admin" variant="link" isInline aria-label={`Send ${id} again now`} onClick={() => retry(id)}>
+        <Guarded need="admin" variant="link" isInline aria-label={`Send now: ${id}`} onClick={() => retry(id)}>
           Send now
         </Guarded>
       ),

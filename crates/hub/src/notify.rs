@@ -24,8 +24,11 @@ pub(crate) use words::News;
 
 use crate::{DAY, Hub, random_id};
 use gabion_api::rest::{Millis, NotificationItem};
-use gabion_store::state::{Decided, Happened, NewNotification, RuleAfter, StoredRule};
-use std::time::Duration;
+use gabion_store::state::{Decided, Happened, NewNotification, RuleAfter, StateError, StoredRule};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 use tokio::{sync::Notify, time::sleep};
 
 /// What rules gather and messages tell.
@@ -38,9 +41,17 @@ const SELDOM: u32 = 10;
 pub(crate) const KEPT: Millis = 90 * DAY;
 
 /// Wakes who looks after messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Notifier {
     changed: Notify,
+    /// Since when the hub hears: what was silent before may have spoken.
+    since: AtomicI64,
+}
+
+impl Default for Notifier {
+    fn default() -> Self {
+        Self { changed: Notify::default(), since: AtomicI64::new(Millis::MAX) }
+    }
 }
 
 impl Notifier {
@@ -52,12 +63,12 @@ impl Notifier {
 
 /// Goes on until the hub ends.
 pub(crate) async fn run(hub: Hub) {
-    let since = hub.now();
+    hub.notifier.since.store(hub.now(), Ordering::Relaxed);
     let mut outbox = outbox::Outbox::default();
     let (mut turn, mut is_failing) = (0, false);
     loop {
         let done = async {
-            hub.notice(turn % SELDOM == 0, since).await?;
+            hub.notice(turn % SELDOM == 0).await?;
             outbox.send(&hub).await
         };
         match done.await {
@@ -79,9 +90,10 @@ pub(crate) async fn run(hub: Hub) {
 }
 
 impl Hub {
-    /// Takes what has happened, and makes the messages that are due.
-    async fn notice(&self, all: bool, since: Millis) -> anyhow::Result<()> {
-        let now = self.now();
+    /// Takes what has happened, and makes the messages that are due. With `all` it is also looked for what comes with time; a rule that is made after
+    /// that is told nothing of what was before.
+    pub(crate) async fn notice(&self, all: bool) -> Result<(), StateError> {
+        let (now, since) = (self.now(), self.notifier.since.load(Ordering::Relaxed));
         if !all && !self.state.is_something_happening(now).await? {
             return Ok(());
         }
@@ -116,11 +128,14 @@ fn decide(rules: &[StoredRule], happened: &[Happened], now: Millis, unread: &mut
                 Engine::default()
             }),
         };
-        for one in &news {
+        let paused = stored.rule.paused;
+        // What was told before a pause and is over meanwhile has to be taken back after it.
+        for one in news.iter().filter(|one| !paused || one.happening.over) {
             engine.happened(&rule, one, now);
         }
         engine.ripen(&rule, now);
-        for part in engine.due(&rule, now, &stored.busy) {
+        let due = if paused { Vec::new() } else { engine.due(&rule, now, &stored.busy) };
+        for part in due {
             let Some(message) = engine.take(&part, now) else { continue };
             let title = words::headline(&message);
             decided.messages.push(NewNotification {
@@ -136,9 +151,12 @@ fn decide(rules: &[StoredRule], happened: &[Happened], now: Millis, unread: &mut
         }
         let busy = decided.messages.iter().filter(|message| message.rule == *name);
         let busy = busy.map(|message| message.part.clone()).chain(stored.busy.iter().cloned()).collect();
-        let due = engine.next(&rule, now, &busy);
+        let due = engine.next(&rule, now, &busy).filter(|_| !paused);
         let text = serde_json::to_string(&engine).unwrap_or_default();
-        decided.rules.push(RuleAfter { name: name.clone(), engine: text, gathered: engine.gathered(), due });
+        if text != stored.engine || due != stored.due {
+            let gathered = engine.gathered();
+            decided.rules.push(RuleAfter { name: name.clone(), engine: text, gathered, due });
+        }
     }
     decided
 }

@@ -33,7 +33,7 @@ const VIEWS = [
 /** The rules, or what became of what they told. */
 export function NotificationViews({ at }: { at: (typeof VIEWS)[number][0] }) {
   return (
-    <nav className="buttons" aria-label="Notifications">
+    <nav className="buttons views" aria-label="Notifications">
       {VIEWS.map(([key, to, name]) => (
         <Link key={key} to={to} className="tab" {...(key === at && { 'aria-current': 'page' as const })}>
           {name}

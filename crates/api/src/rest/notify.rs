@@ -122,7 +122,7 @@ pub struct NewNotificationRule {
     /// When nobody wants to be disturbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<QuietHours>,
-    /// Nothing is told, and what happens meanwhile will not be either. What was gathered before waits.
+    /// Nothing is told, and what happens meanwhile will not be either, but that something is over which was told. What was gathered before waits.
     #[serde(default)]
     pub paused: bool,
 }

@@ -136,6 +136,7 @@ pub(crate) async fn add_rule(
         return Err(ApiError::Bad(format!("there are {MOST} notification rules, and not more")));
     }
     let base = asked(&hub, &headers, &uri);
+    hub.notice(true).await?;
     hub.state.add_notify_rule(&new, &base, &asker.caller.name, hub.now()).await?;
     hub.audit(&asker, "notification-rule.create", &new.name, &detail(&new)).await?;
     Ok(Json(known(&hub, &asker, &new.name).await?))
@@ -158,6 +159,9 @@ pub(crate) async fn change_rule(
         return Err(ApiError::Bad("name: a rule keeps its name; make another".to_owned()));
     }
     checked(&hub, &mut new).await?;
+    if before.rule.paused {
+        hub.notice(true).await?;
+    }
     hub.state.change_notify_rule(&new, &asked(&hub, &headers, &uri)).await?;
     hub.notifier.changed();
     hub.audit(&asker, "notification-rule.change", &name, &detail(&new)).await?;

@@ -19,7 +19,8 @@ impl Rule {
     ) -> NotificationPreview {
         let (mut engine, mut messages, mut happenings) = (Engine::default(), Vec::new(), 0);
         for (time, what) in happened {
-            until(&mut engine, self, *time, &mut messages);
+            // What happens at one moment is taken at once.
+            until(&mut engine, self, *time - 1, &mut messages);
             let news = words::news(what);
             happenings += u64::from(self.wants(&news));
             engine.happened(self, &news, *time);

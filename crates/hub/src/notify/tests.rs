@@ -303,6 +303,28 @@ fn hostile_names_are_one_short_line() {
     assert_eq!(words::part("a/b?c=d&e f\"<"), "a%2Fb%3Fc%3Dd%26e%20f%22%3C");
 }
 
+#[test]
+fn a_rule_that_is_paused_tells_afterwards_that_is_over_what_it_told() {
+    let agent = |id: &str, lost| Happened::Agent { id: id.to_owned(), name: id.to_owned(), lost };
+    let follow = |engine: &str, paused, happened: &[Happened]| {
+        let rule = NewNotificationRule { paused, wait: 0, ..new() };
+        let stored = StoredRule { rule, engine: engine.to_owned(), due: None, busy: BTreeSet::new() };
+        let mut unread = Vec::new();
+        (decide(&[stored], happened, HOUR, &mut unread), unread)
+    };
+    let (told, _) = follow("", false, &[agent("a", Some(0))]);
+    assert_eq!((told.messages.len(), told.rules[0].gathered), (1, 0));
+    let (paused, _) = follow(&told.rules[0].engine, true, &[agent("a", None), agent("b", Some(0))]);
+    assert_eq!((paused.messages.len(), paused.rules[0].gathered, paused.rules[0].due), (0, 1, None));
+    let (after, unread) = follow(&paused.rules[0].engine, false, &[agent("b", None)]);
+    assert_eq!((after.messages.len(), after.messages[0].items.len(), unread.len()), (1, 1, 0));
+    assert!(after.messages[0].items[0].over && after.messages[0].items[0].key == "node a");
+    // What has not changed is not kept anew; what cannot be read is told, and holds up nothing.
+    assert_eq!(follow(&after.rules[0].engine, false, &[]), (Decided::default(), Vec::new()));
+    let (broken, unread) = follow("{", false, &[agent("c", Some(0))]);
+    assert_eq!((broken.messages.len(), unread), (1, vec!["r".to_owned()]));
+}
+
 /// What a test does: something happens, time passes, messages are made, and sent or not, the hub is started again.
 #[derive(Clone, Debug)]
 enum Act {

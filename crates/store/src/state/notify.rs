@@ -33,6 +33,8 @@ pub struct StoredRule {
     pub rule: NewNotificationRule,
     /// What it remembers, as it was kept; empty at first.
     pub engine: String,
+    /// When a message was due, as it was kept.
+    pub due: Option<Millis>,
     /// Parts of which a message is not sent yet: no other is made of them.
     pub busy: BTreeSet<String>,
 }
@@ -162,11 +164,11 @@ impl State {
             busy.entry(row.text("rule")?).or_default().insert(row.text("part")?);
         }
         let (mut rules, mut places) = (Vec::new(), BTreeMap::new());
-        for row in q("SELECT * FROM notify_rule WHERE paused = 0 ORDER BY name").all(&mut *tx).await? {
+        for row in q("SELECT * FROM notify_rule ORDER BY name").all(&mut *tx).await? {
             let rule: NewNotificationRule = row.json("rule")?;
             places.insert(rule.name.clone(), (rule.sink.clone(), to_json(&rule.owners), row.text("base")?));
             let busy = busy.remove(&rule.name).unwrap_or_default();
-            rules.push(StoredRule { rule, engine: row.text("engine")?, busy });
+            rules.push(StoredRule { rule, engine: row.text("engine")?, due: row.maybe_int("due")?, busy });
         }
         let decided = decide(&rules, &happened);
         for after in &decided.rules {
