@@ -1013,7 +1013,7 @@ export interface components {
             name: string;
             /** @description Of these owners; empty: of all, and of nobody. */
             owners?: string[];
-            /** @description Nothing is told, and what happens meanwhile will not be either. What was gathered before waits. */
+            /** @description Nothing is told, and what happens meanwhile will not be either, but that something is over which was told. What was gathered before waits. */
             paused?: boolean;
             quiet?: components["schemas"]["QuietHours"];
             /** @description New findings count from when something runs that has them on; otherwise also those of images that do not run. */
