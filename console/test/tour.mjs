@@ -43,6 +43,8 @@ const PAGES = [
   ['users', '/settings/users'],
   ['tokens', '/settings/tokens'],
   ['sinks', '/settings/sinks'],
+  ['notifications', '/settings/notifications'],
+  ['notification-history', '/settings/notifications/history'],
   ['sign-in', '/settings/sign-in'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],

@@ -68,6 +68,16 @@ export type NewUser = Schemas['NewUser']
 export type Node = Schemas['Node']
 export type NodeDetail = Schemas['NodeDetail']
 export type NodeState = Schemas['NodeState']
+export type ExploitedFindings = Schemas['ExploitedFindings']
+export type NewNotificationRule = Schemas['NewNotificationRule']
+export type Notification = Schemas['Notification']
+export type NotificationGroup = Schemas['NotificationGroup']
+export type NotificationItem = Schemas['NotificationItem']
+export type NotificationKind = Schemas['NotificationKind']
+export type NotificationPreview = Schemas['NotificationPreview']
+export type NotificationRule = Schemas['NotificationRule']
+export type NotificationSink = Schemas['NotificationSink']
+export type NotificationState = Schemas['NotificationState']
 export type Outcome = Schemas['Outcome']
 export type OwnerLoad = Schemas['OwnerLoad']
 export type Package = Schemas['Package']
@@ -177,6 +187,18 @@ export const ALERT_STATES = ['new', 'seen', 'suppressed'] as const
 export const SINK_KINDS = ['open-search', 'otlp', 'syslog', 'webhook', 'slack', 'teams', 'pager-duty', 'file'] as const
 export const SINK_RECORDS = ['alerts', 'incidents', 'audit', 'events'] as const
 
+export const NOTIFICATION_KINDS = [
+  'new-finding',
+  'incident',
+  'deadline-near',
+  'deadline-over',
+  'exception-ends',
+  'agent-lost',
+  'sink-trouble',
+] as const
+export const NOTIFICATION_GROUPS = ['owner', 'kind', 'subject'] as const
+export const NOTIFICATION_STATES = ['waiting', 'sent', 'failed'] as const
+
 export const ACTIONS = ['isolate', 'freeze', 'kill-container', 'kill', 'kill-tree', 'evidence'] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -202,6 +224,9 @@ export type Agreed = [
   Agree<true, Same<ExceptionKind, (typeof EXCEPTION_KINDS)[number]>>,
   Agree<true, Same<AlertState, (typeof ALERT_STATES)[number]>>,
   Agree<true, Same<SinkTarget['kind'], (typeof SINK_KINDS)[number]>>,
+  Agree<true, Same<NotificationKind, (typeof NOTIFICATION_KINDS)[number]>>,
+  Agree<true, Same<NotificationGroup, (typeof NOTIFICATION_GROUPS)[number]>>,
+  Agree<true, Same<NotificationState, (typeof NOTIFICATION_STATES)[number]>>,
   Agree<true, Same<SinkRecords, (typeof SINK_RECORDS)[number]>>,
 ]
 

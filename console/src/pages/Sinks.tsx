@@ -106,7 +106,7 @@ const columns = ({ edit, remove, pause, test, trying }: Acts): Column<Sink>[] =>
     title: 'Takes',
     cell: ({ records, least }) => (
       <div className="two">
-        <span>{records.map((one) => RECORDS[one].toLowerCase()).join(', ')}</span>
+        <span>{records.length > 0 ? records.map((one) => RECORDS[one].toLowerCase()).join(', ') : 'notifications only'}</span>
         {least !== 'unknown' && records.some((one) => one === 'alerts' || one === 'incidents') && (
           <span className="dim">from {least} on</span>
         )}

@@ -13,6 +13,7 @@ mod configuration;
 mod events;
 mod findings;
 mod inventory;
+mod notify;
 mod overview;
 mod policies;
 mod registries;
@@ -38,6 +39,11 @@ pub use inventory::{
     AspectCoverage, Container, Counts, CoverageState, Factor, Image, ImageDetail, ImageName, ImagePackage,
     ImageTree, Layer, Node, NodeDetail, NodeState, Package, PackagePlace, TreeImage, TreeNode, Unused,
     Workload, WorkloadDetail,
+};
+pub use notify::{
+    ExploitedFindings, NewNotificationPreview, NewNotificationRule, Notification, NotificationGroup,
+    NotificationItem, NotificationKind, NotificationPreview, NotificationRule, NotificationSink,
+    NotificationState, PreviewedNotification, QuietHours,
 };
 pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
 pub use policies::{

@@ -13,6 +13,7 @@ mod hooks;
 mod incidents;
 mod inventory;
 mod list;
+mod notifications;
 mod overview;
 mod policies;
 mod registries;
@@ -75,6 +76,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         policies::policies, policies::policy, policies::keep_policy, policies::remove_policy, policies::try_policy,
         admin::users, admin::add_user, admin::change_user, admin::remove_user, admin::tokens, admin::add_token, admin::remove_token, admin::audit,
         sinks::sinks, sinks::sink, sinks::add_sink, sinks::change_sink, sinks::remove_sink, sinks::test_sink,
+        notifications::rules, notifications::rule, notifications::add_rule, notifications::change_rule, notifications::remove_rule,
+        notifications::test_rule, notifications::preview, notifications::notifications, notifications::retry, notifications::sinks,
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
         registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
         registries::registry_repositories, hooks::registry_events, hooks::send_scan,
@@ -201,6 +204,16 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/sinks", get(sinks::sinks).post(sinks::add_sink))
         .route("/sinks/{name}", get(sinks::sink).put(sinks::change_sink).delete(sinks::remove_sink))
         .route("/sinks/{name}/test", post(sinks::test_sink))
+        .route("/notification-rules", get(notifications::rules).post(notifications::add_rule))
+        .route("/notification-rules/preview", post(notifications::preview))
+        .route(
+            "/notification-rules/{name}",
+            get(notifications::rule).put(notifications::change_rule).delete(notifications::remove_rule),
+        )
+        .route("/notification-rules/{name}/test", post(notifications::test_rule))
+        .route("/notifications", get(notifications::notifications))
+        .route("/notifications/{id}/retry", post(notifications::retry))
+        .route("/notification-sinks", get(notifications::sinks))
         .route("/registries", get(registries::registries).post(registries::add_registry))
         .route("/registries/check", post(registries::check_registry))
         .route(

@@ -1,6 +1,6 @@
 //! What time alone changes: exceptions and sessions that end, what was open on a day, a new database, retention.
 
-use crate::{DAY, Hub};
+use crate::{DAY, Hub, notify};
 use gabion_api::rest::{Millis, Topic};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -47,6 +47,7 @@ impl Hub {
         self.state.forget_alerts(now - ALERTS).await?;
         self.state.forget_containers(now - CONTAINERS).await?;
         self.state.forget_flows(now - FLOWS).await?;
+        self.state.forget_notifications(now - notify::KEPT).await?;
         self.state.refresh_workloads(now).await?;
         self.sweep_events(now).await
     }

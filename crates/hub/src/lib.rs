@@ -7,6 +7,7 @@
 //!   database of vulnerabilities ──► matcher ─────────┤                     └── weekly: a report for each owner
 //!   registries ◄── looked into, scanned ── registries┤
 //!   CI ══ POST /scans ──► sent ──────────────────────┘         sinks: what came, to other systems
+//!                                                              notify: who is told what of it, and when
 //!                       jobs: what time alone changes
 //! ```
 //!
@@ -29,6 +30,7 @@ mod jobs;
 mod live;
 mod matcher;
 mod names;
+mod notify;
 mod oidc;
 mod policies;
 mod registries;
@@ -94,6 +96,7 @@ pub(crate) struct Inner {
     pub(crate) desk: agents::Desk,
     pub(crate) live: live::Live,
     pub(crate) names: names::Names,
+    pub(crate) notifier: notify::Notifier,
     pub(crate) access: access::Access,
     pub(crate) configurations: configure::Configurations,
     pub(crate) executed: inbox::Executed,

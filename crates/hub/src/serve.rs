@@ -7,7 +7,7 @@ use crate::{
     live::Live,
     matcher::Matcher,
     names::Names,
-    oidc,
+    notify, oidc,
     registries::{self, Registries},
     seal::Seal,
     sent,
@@ -120,6 +120,7 @@ impl Running {
             desk: agents::Desk::default(),
             live: Live::default(),
             names: Names::default(),
+            notifier: notify::Notifier::default(),
             access: access::Access::new()?,
             configurations: crate::configure::Configurations::default(),
             executed: crate::inbox::Executed::default(),
@@ -158,6 +159,11 @@ impl Running {
         let hub = running.hub.clone();
         running.tasks.spawn(async move {
             sinks::run(hub).await;
+            Ok(())
+        });
+        let hub = running.hub.clone();
+        running.tasks.spawn(async move {
+            notify::run(hub).await;
             Ok(())
         });
         let hub = running.hub.clone();

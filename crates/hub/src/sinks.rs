@@ -46,6 +46,17 @@ const TRIES: u32 = 6;
 /// How long the answer to a test may take.
 const TEST: Duration = Duration::from_secs(30);
 
+/// What has become of records that were sent beside those that there are for a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// It has them.
+    Taken,
+    /// It will never take one of them.
+    Refused(String),
+    /// They may be sent again, after so long if the server has said so.
+    Again(String, Option<Duration>),
+}
+
 /// Wakes who looks after the sinks.
 #[derive(Debug, Default)]
 pub(crate) struct Sinks {
@@ -91,7 +102,7 @@ pub(crate) async fn run(hub: Hub) {
 }
 
 /// How long to wait after so many failures: somewhere in the second half of the time, so that hubs do not come all at once.
-fn pause(failures: u32, asked: Option<Duration>) -> Duration {
+pub(crate) fn pause(failures: u32, asked: Option<Duration>) -> Duration {
     let whole = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LAST_WAIT);
     let [part] = random::<1>();
     let jittered = whole / 2 + whole / 2 * u32::from(part) / 255;
@@ -365,16 +376,32 @@ impl Hub {
         Ok(Sink::new(&stored.name, &stored.target, secret.as_deref(), &self.sink_files())?)
     }
 
+    /// Sends records to a sink, beside what there is for it: all of them or none.
+    pub(crate) async fn send_to_sink(&self, stored: &StoredSink, records: &[Record]) -> Sending {
+        let mut sink = match self.make_sink(stored) {
+            Ok(sink) => sink,
+            Err(error) => return Sending::Again(error.to_string(), None),
+        };
+        let sent = tokio::time::timeout(TEST, sink.send(records, self.now())).await;
+        let Ok(Outcome { verdicts, wait, refused_among }) = sent else {
+            return Sending::Again("it does not answer in time".to_owned(), None);
+        };
+        let mut refusal = refused_among.map(|(_, why)| why);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Taken => {}
+                Verdict::Refused(why) => refusal = Some(why),
+                Verdict::Again(why) => return Sending::Again(why, wait),
+            }
+        }
+        refusal.map_or(Sending::Taken, Sending::Refused)
+    }
+
     /// Sends one record to a sink, to see what it says.
     pub(crate) async fn try_sink(&self, stored: &StoredSink, by: &str) -> Result<(), String> {
-        let mut sink = self.make_sink(stored).map_err(|error| error.to_string())?;
-        let record = records::test(&stored.name, by, self.now());
-        let sent = tokio::time::timeout(TEST, sink.send(&[record], self.now())).await;
-        let outcome = sent.map_err(|_| "it does not answer in time".to_owned())?;
-        match (outcome.verdicts.into_iter().next(), outcome.refused_among) {
-            (Some(Verdict::Taken), None) => Ok(()),
-            (_, Some((_, why))) | (Some(Verdict::Refused(why) | Verdict::Again(why)), _) => Err(why),
-            (None, None) => Err("it was not sent".to_owned()),
+        match self.send_to_sink(stored, &[records::test(&stored.name, by, self.now())]).await {
+            Sending::Taken => Ok(()),
+            Sending::Refused(why) | Sending::Again(why, _) => Err(why),
         }
     }
 

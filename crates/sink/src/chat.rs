@@ -5,7 +5,7 @@
 use crate::{
     Whole,
     http::Client,
-    record::{Kind, Record, line, word},
+    record::{Item, Kind, Record, line, word},
     target::{PAGER_DUTY, SinkError, wrong},
 };
 use gabion_api::rest::Severity;
@@ -18,6 +18,8 @@ const AT_ONCE: usize = 10;
 const HEADLINE: usize = 140;
 const TITLE: usize = 200;
 const MESSAGE: usize = 700;
+/// Things that a notification names; the others are counted, and the page has them.
+const NAMED: usize = 15;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -52,6 +54,8 @@ impl Chat {
 
     pub(crate) async fn send(&self, records: &[Record]) -> Whole {
         let body = match (self.form, records) {
+            (Form::Slack, [record]) if record.kind == Kind::Notification => slack_notification(record),
+            (Form::Teams, [record]) if record.kind == Kind::Notification => teams_notification(record),
             (Form::Slack, _) => slack(records),
             (Form::Teams, _) => teams(records),
             (Form::PagerDuty, [record, ..]) => pager_duty(record, &self.key),
@@ -73,6 +77,23 @@ fn headline(records: &[Record]) -> String {
     }
     let worst = records.iter().map(|record| record.severity).max().unwrap_or(Severity::Unknown);
     format!("{} records, the worst is {}", records.len(), word(worst))
+}
+
+/// What a notification names, and how many more there are.
+fn named(record: &Record) -> (&[Item], u64) {
+    let named = &record.items[..record.items.len().min(NAMED)];
+    (named, record.more + (record.items.len() - named.len()) as u64)
+}
+
+/// `Critical` or `Over`, as a word in front of what happened.
+fn mark(item: &Item) -> String {
+    if item.over { "Over".to_owned() } else { capital(word(item.severity)) }
+}
+
+/// Who has sent it: `Rule shop-critical, msg-0a1b`.
+fn origin(record: &Record) -> String {
+    let rule = record.rule.as_deref().unwrap_or_default();
+    line(&format!("{}, rule {rule}, {}", record.timestamp(), record.id), MESSAGE)
 }
 
 fn capital(word: &str) -> String {
@@ -112,6 +133,63 @@ fn slack(records: &[Record]) -> Value {
     json!({"text": text, "blocks": blocks})
 }
 
+/// Elements of a rich text are not read for markup; only what is said to be a link is one, and its address is ours.
+fn slack_notification(record: &Record) -> Value {
+    let plain = |text: String| json!({"type": "plain_text", "text": text, "emoji": false});
+    let title = line(&record.title, HEADLINE);
+    let link = |text: String, url: &str| json!({"type": "link", "url": url, "text": text});
+    let section = |elements: Vec<Value>| json!({"type": "rich_text_section", "elements": elements});
+    let (items, more) = named(record);
+    let mut lines: Vec<Value> = items
+        .iter()
+        .map(|item| {
+            let mark = json!({"type": "text", "text": format!("{}: ", mark(item)), "style": {"bold": true}});
+            let owner = item.owner.as_ref().map_or(String::new(), |owner| format!(" ({})", line(owner, 80)));
+            let owner = json!({"type": "text", "text": format!("{owner} ")});
+            section(vec![mark, link(line(&item.title, 300), &item.link), owner])
+        })
+        .collect();
+    let page = record.link.as_deref().unwrap_or_default();
+    if more > 0 {
+        lines.push(section(vec![link(format!("and {more} more"), page)]));
+    }
+    let list = json!({"type": "rich_text_list", "style": "bullet", "elements": lines});
+    let all = section(vec![link("Open in Gabion".to_owned(), page)]);
+    let text = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({"text": text, "blocks": [
+        {"type": "header", "text": plain(title)},
+        {"type": "rich_text", "elements": [list, all]},
+        {"type": "context", "elements": [plain(origin(record))]},
+    ]})
+}
+
+fn teams_notification(record: &Record) -> Value {
+    let open = |url: &str| json!({"type": "Action.OpenUrl", "title": "Open in Gabion", "url": url});
+    let run = |text: String| json!({"type": "TextRun", "text": text});
+    let block = |inlines: Vec<Value>| json!({"type": "RichTextBlock", "inlines": inlines});
+    let mut headline = run(line(&record.title, HEADLINE));
+    headline["size"] = json!("Large");
+    headline["weight"] = json!("Bolder");
+    let mut body = vec![block(vec![headline])];
+    let (items, more) = named(record);
+    for item in items {
+        let mut mark = run(format!("{}: ", mark(item)));
+        mark["weight"] = json!("Bolder");
+        let mut title = run(line(&item.title, 300));
+        title["selectAction"] = open(&item.link);
+        let owner = item.owner.as_ref().map(|owner| run(format!(" ({})", line(owner, 80))));
+        body.push(block([mark, title].into_iter().chain(owner).collect()));
+    }
+    if more > 0 {
+        body.push(block(vec![run(format!("and {more} more"))]));
+    }
+    let mut about = run(origin(record));
+    about["isSubtle"] = json!(true);
+    about["size"] = json!("Small");
+    body.push(block(vec![about]));
+    card(&body, record.link.as_deref().map(open))
+}
+
 /// An Adaptive Card, as the workflow "When a Teams webhook request is received" takes it. Runs of text know no markup, text blocks do.
 fn teams(records: &[Record]) -> Value {
     let run = |text: String, more: Value| {
@@ -133,16 +211,24 @@ fn teams(records: &[Record]) -> Value {
         body.push(run(line(&record.message, MESSAGE), json!({})));
         body.push(run(about(record), json!({"isSubtle": true, "size": "Small"})));
     }
+    card(&body, None)
+}
+
+fn card(body: &[Value], action: Option<Value>) -> Value {
+    let mut content = json!({
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": body,
+    });
+    if let Some(action) = action {
+        content["actions"] = json!([action]);
+    }
     json!({"type": "message", "attachments": [{
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": null,
-        "content": {
-            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-            "type": "AdaptiveCard",
-            "version": "1.4",
-            "msteams": {"width": "Full"},
-            "body": body,
-        },
+        "content": content,
     }]})
 }
 
@@ -155,15 +241,30 @@ fn pager_duty(record: &Record, key: &str) -> Value {
         Severity::Medium => "warning",
         Severity::Low | Severity::Info | Severity::Unknown => "info",
     };
-    let resolved = record.kind == Kind::Incident && record.state.as_deref() == Some("closed");
+    let ends = matches!(record.kind, Kind::Incident | Kind::Notification);
+    let resolved = ends && record.state.as_deref() == Some("closed");
+    let summary = if record.kind == Kind::Notification {
+        record.title.clone()
+    } else {
+        format!("{}: {}", record.title, record.message)
+    };
+    let (items, more) = named(record);
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| format!("{}: {} {}", mark(item), line(&item.title, 300), item.link))
+        .collect();
+    let links: Vec<Value> =
+        record.link.iter().map(|link| json!({"href": link, "text": "Open in Gabion"})).collect();
     let source = record.node.as_ref().map_or("gabion", |(_, name)| name.as_str());
     json!({
         "routing_key": key,
         "event_action": if resolved { "resolve" } else { "trigger" },
         "dedup_key": line(&record.id, 255),
         "client": "Gabion",
+        "client_url": record.link,
+        "links": links,
         "payload": {
-            "summary": line(&format!("{}: {}", record.title, record.message), 1000),
+            "summary": line(&summary, 1000),
             "source": line(source, 255),
             "severity": severity,
             "timestamp": record.timestamp(),
@@ -174,6 +275,8 @@ fn pager_duty(record: &Record, key: &str) -> Value {
                 "id": record.id,
                 "kind": record.kind.as_str(),
                 "count": record.count,
+                "items": items,
+                "more": more,
                 "incident": record.incident,
                 "techniques": record.techniques,
                 "program": record.program,

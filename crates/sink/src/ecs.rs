@@ -44,6 +44,7 @@ pub(crate) fn document(record: &Record) -> Value {
             "port": record.first(&["fd.sport", "fd.rport"]).and_then(|port| port.parse::<u16>().ok()),
         },
         "file": {"path": file(record)},
+        "url": {"full": record.link},
         "threat": threat(record),
         "gabion": {
             "id": record.id,
@@ -90,6 +91,7 @@ fn category(record: &Record) -> (&'static str, &'static [&'static str]) {
     let action = record.action.as_deref().unwrap_or_default();
     match record.kind {
         Kind::Alert | Kind::Incident => ("intrusion_detection", &["info"]),
+        Kind::Notification => ("host", &["info"]),
         Kind::Audit => {
             let (what, verb) = action.split_once('.').unwrap_or((action, ""));
             let kinds: &[&str] = match verb {

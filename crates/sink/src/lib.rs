@@ -28,7 +28,7 @@ mod syslog;
 mod target;
 mod webhook;
 
-pub use record::{Kind, Record};
+pub use record::{Item, Kind, Record};
 pub use target::{SinkError, place};
 
 use gabion_api::rest::{Millis, SinkTarget};

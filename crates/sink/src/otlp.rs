@@ -134,6 +134,7 @@ fn log_record(record: &Record, now: Millis) -> LogRecord {
     attributes.text("gabion.state", record.state.as_deref());
     attributes.text("gabion.incident", record.incident.as_deref());
     attributes.text("gabion.workload", record.workload.as_deref());
+    attributes.text("url.full", record.link.as_deref());
     attributes.text("gabion.action", record.action.as_deref());
     attributes.list("gabion.techniques", &record.techniques);
     attributes.list("gabion.tactics", &record.tactics);

@@ -1,6 +1,6 @@
 //! A record as plain JSON: what the webhook and the file have.
 
-use crate::record::{Record, word};
+use crate::record::{Item, Record, word};
 use serde_json::{Map, Value, json};
 
 /// `{"id": "a-1", "version": 7, "kind": "alert", "time": "2026-...", ...}`; what is not known is absent.
@@ -28,6 +28,9 @@ pub(crate) fn record(record: &Record) -> Value {
         state,
         incident,
         fields,
+        link,
+        items,
+        more,
     } = record;
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -63,5 +66,22 @@ pub(crate) fn record(record: &Record) -> Value {
     put("state", json!(state));
     put("incident", json!(incident));
     put("fields", json!(fields));
+    put("link", json!(link));
+    put("items", items.iter().map(item).collect());
+    put("more", if *more > 0 { json!(more) } else { Value::Null });
     Value::Object(object)
+}
+
+fn item(item: &Item) -> Value {
+    let Item { key, kind, severity, owner, subject, title, link, over } = item;
+    json!({
+        "key": key,
+        "kind": kind,
+        "severity": word(*severity),
+        "owner": owner,
+        "subject": subject,
+        "title": title,
+        "link": link,
+        "over": over,
+    })
 }

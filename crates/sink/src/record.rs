@@ -16,6 +16,8 @@ pub enum Kind {
     Audit,
     /// Something that happened.
     Event,
+    /// What a rule tells somebody.
+    Notification,
 }
 
 impl Kind {
@@ -26,8 +28,30 @@ impl Kind {
             Self::Incident => "incident",
             Self::Audit => "audit",
             Self::Event => "event",
+            Self::Notification => "notification",
         }
     }
+}
+
+/// Something that a notification tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is about: the same for the same.
+    pub key: String,
+    /// What kind of thing.
+    pub kind: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// What it is in.
+    pub subject: String,
+    /// It, in a line.
+    pub title: String,
+    /// The address of its page.
+    pub link: String,
+    /// It is over.
+    pub over: bool,
 }
 
 /// A record.
@@ -77,6 +101,12 @@ pub struct Record {
     pub incident: Option<String>,
     /// All its fields, as rules name them.
     pub fields: BTreeMap<String, String>,
+    /// The address of its page.
+    pub link: Option<String>,
+    /// What it tells, if it is a notification: the worst first.
+    pub items: Vec<Item>,
+    /// How many more there are.
+    pub more: u64,
 }
 
 impl Default for Record {
@@ -104,6 +134,9 @@ impl Default for Record {
             state: None,
             incident: None,
             fields: BTreeMap::new(),
+            link: None,
+            items: Vec::new(),
+            more: 0,
         }
     }
 }

@@ -161,6 +161,7 @@ fn element(record: &Record) -> String {
         ("program", record.program.as_deref()),
         ("incident", record.incident.as_deref()),
         ("state", record.state.as_deref()),
+        ("link", record.link.as_deref()),
         ("techniques", Some(&techniques)),
         ("count", Some(&count)),
     ];

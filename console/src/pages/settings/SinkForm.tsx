@@ -139,7 +139,6 @@ export function SinkForm({ sink, close }: { sink?: Sink; close: () => void }) {
   const hidden = SECRETS[kind]
   const ready =
     /^[a-z0-9-]{1,64}$/.test(name) &&
-    records.length > 0 &&
     (!address?.required || fields.url.trim() !== '') &&
     (!hidden?.required || secret !== '' || sink !== undefined)
   const submit = () => {
@@ -240,7 +239,7 @@ export function SinkForm({ sink, close }: { sink?: Sink; close: () => void }) {
           hint="As PEM, where they are not among those of the system."
         />
       )}
-      <FormGroup label="What it is handed" role="group" isStack>
+      <FormGroup label="What it is handed, beside what notification rules send" role="group" isStack>
         {SINK_RECORDS.map((one) => (
           <CheckField
             key={one}

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { Link } from 'react-router'
 import type { Role } from '../../api/types'
 import { Header } from '../../shell/Header'
 import { Dim } from '../../show/parts'
@@ -7,6 +8,7 @@ const TABS = [
   ['/settings/users', 'Users'],
   ['/settings/tokens', 'Tokens'],
   ['/settings/sinks', 'Sinks'],
+  ['/settings/notifications', 'Notifications'],
   ['/settings/sign-in', 'Sign-in'],
   ['/settings/audit', 'Audit log'],
 ] as const
@@ -20,6 +22,24 @@ export function SettingsHeader({ tab, actions }: { tab: (typeof TABS)[number][0]
       tabs={TABS}
       tab={tab}
     />
+  )
+}
+
+const VIEWS = [
+  ['rules', '/settings/notifications', 'Rules'],
+  ['history', '/settings/notifications/history', 'What was sent'],
+] as const
+
+/** The rules, or what became of what they told. */
+export function NotificationViews({ at }: { at: (typeof VIEWS)[number][0] }) {
+  return (
+    <nav className="buttons views" aria-label="Notifications">
+      {VIEWS.map(([key, to, name]) => (
+        <Link key={key} to={to} className="tab" {...(key === at && { 'aria-current': 'page' as const })}>
+          {name}
+        </Link>
+      ))}
+    </nav>
   )
 }
 

@@ -144,7 +144,7 @@ pub struct Sink {
     pub target: SinkTarget,
     /// The server, without anything that is secret.
     pub place: String,
-    /// Which records.
+    /// Which records; none: it has only what notification rules send.
     pub records: Vec<SinkRecords>,
     /// Alerts and incidents of this severity and above.
     pub least: Severity,
@@ -191,7 +191,7 @@ pub struct NewSink {
     pub name: String,
     /// Where records go.
     pub target: SinkTarget,
-    /// Which records.
+    /// Which records; none: it has only what notification rules send.
     pub records: Vec<SinkRecords>,
     /// Alerts and incidents of this severity and above.
     pub least: Severity,

@@ -254,6 +254,9 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
     add("sink_records_sent", "Records that sinks have taken.", &one(sinks.sent));
     add("sink_records_refused", "Records that sinks have refused for good.", &one(sinks.refused));
     add("sink_records_lost", "Records that were deleted before a sink took them.", &one(sinks.lost));
+    let told = hub.state.notify_numbers().await?;
+    let told = [("waiting", told.waiting), ("sent", told.sent), ("failed", told.failed)];
+    add("notifications", "Messages of notification rules by what became of them.", &labelled("state", &told));
     let sizes: Vec<(&str, u64)> =
         hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
     add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));

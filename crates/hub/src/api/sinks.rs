@@ -23,7 +23,8 @@ fn detail(new: &NewSink, place: &str) -> String {
     let records: Vec<String> = new.records.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
     let paused = if new.paused { ", paused" } else { "" };
     let secret = if new.secret.is_some() { ", a new secret" } else { "" };
-    format!("{} {place}: {}{paused}{secret}", new.target.kind(), records.join(", "))
+    let records = if records.is_empty() { "notifications only".to_owned() } else { records.join(", ") };
+    format!("{} {place}: {records}{paused}{secret}", new.target.kind())
 }
 
 /// A sink that makes sense; its place.
@@ -34,9 +35,6 @@ fn checked(new: &mut NewSink, secret: Option<&str>) -> Answer<String> {
     }
     new.records.sort_unstable();
     new.records.dedup();
-    if new.records.is_empty() {
-        return Err(ApiError::Bad("records: at least one kind is needed".to_owned()));
-    }
     gabion_sink::place(&new.target, secret).map_err(|error| ApiError::Bad(error.to_string()))
 }
 
@@ -111,7 +109,7 @@ pub(crate) async fn change_sink(
         ));
     }
     new.secret = hub.sealed(new.secret, &secret_of(&name))?;
-    hub.state.change_sink(&new, &place).await?;
+    hub.state.change_sink(&new, &place, hub.events.end()).await?;
     hub.sinks.changed();
     hub.audit(&asker, "sink.change", &name, &detail(&new, &place)).await?;
     Ok(Json(hub.state.sink(&name, hub.events.end()).await?))

@@ -4,6 +4,7 @@ mod access;
 mod database;
 mod hub;
 mod lists;
+mod notifications;
 mod oidc;
 mod opensearch;
 mod pages;

@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 9] = [
+const STEPS: [(&str, &str); 10] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -15,6 +15,7 @@ const STEPS: [(&str, &str); 9] = [
     ("registries", REGISTRIES),
     ("matched", MATCHED),
     ("policies", POLICIES),
+    ("notifications", NOTIFICATIONS),
 ];
 
 const FIRST: &str = "
@@ -233,6 +234,36 @@ CREATE TABLE policy (
     name TEXT NOT NULL, version BIGINT NOT NULL, text TEXT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
+";
+
+/// Rules, their messages, and marks of what was taken: what is there already is nothing new.
+const NOTIFICATIONS: &str = "
+CREATE TABLE notify_mark (one BIGINT PRIMARY KEY, incidents BIGINT NOT NULL, taken BIGINT NOT NULL DEFAULT 0);
+INSERT INTO notify_mark (one, incidents) SELECT 1, number FROM arrival WHERE one = 1;
+CREATE TABLE notify_rule (
+    name TEXT PRIMARY KEY, sink TEXT NOT NULL, rule TEXT NOT NULL, paused BIGINT NOT NULL, base TEXT NOT NULL,
+    created BIGINT NOT NULL, created_by TEXT NOT NULL, engine TEXT NOT NULL DEFAULT '', gathered BIGINT NOT NULL DEFAULT 0, due BIGINT
+);
+CREATE TABLE notification (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, sink TEXT NOT NULL, owners TEXT NOT NULL, part TEXT NOT NULL, time BIGINT NOT NULL,
+    severity BIGINT NOT NULL, title TEXT NOT NULL, items TEXT NOT NULL, more BIGINT NOT NULL, link TEXT NOT NULL, base TEXT NOT NULL,
+    state TEXT NOT NULL, tries BIGINT NOT NULL DEFAULT 0, again BIGINT, sent BIGINT, error TEXT
+);
+CREATE INDEX notification_state ON notification (state, again);
+CREATE INDEX notification_rule ON notification (rule, state);
+CREATE INDEX notification_time ON notification (time, id);
+ALTER TABLE finding ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE finding ADD COLUMN noted_due BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE finding ADD COLUMN noted_for BIGINT NOT NULL DEFAULT 0;
+UPDATE finding SET noted = CASE WHEN state IN ('open', 'planned', 'fixed', 'rolling-out', 'reopened') THEN 2 ELSE 1 END;
+CREATE INDEX finding_noted ON finding (noted, state);
+CREATE INDEX finding_due ON finding (due);
+ALTER TABLE exception ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE node ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sink ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sink ADD COLUMN noted_lost BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sink ADD COLUMN noted_at BIGINT NOT NULL DEFAULT 0;
+UPDATE sink SET noted_lost = refused + lost;
 ";
 
 /// The number of the last step.

@@ -231,11 +231,13 @@ impl State {
         Ok(())
     }
 
-    /// A sink is this from now on. What waits for it still does.
-    pub async fn change_sink(&self, new: &NewSink, place: &str) -> Result<()> {
-        let changed = q("UPDATE sink SET target = ?, place = ?, records = ?, least = ?, paused = ?, secret = COALESCE(?, secret), \
+    /// A sink is this from now on. What waits for it still does; one that was handed no records has those that come from now on.
+    pub async fn change_sink(&self, new: &NewSink, place: &str, events_end: u64) -> Result<()> {
+        let changed = q("UPDATE sink SET state_at = CASE WHEN records = '[]' THEN (SELECT number FROM arrival WHERE one = 1) ELSE state_at END, \
+             events_at = CASE WHEN records = '[]' THEN ? ELSE events_at END, \
+             target = ?, place = ?, records = ?, least = ?, paused = ?, secret = COALESCE(?, secret), \
              revision = revision + 1, failing_since = NULL, error = NULL WHERE name = ?")
-            .bind(to_json(&new.target)).bind(place).bind(to_json(&new.records)).bind(rank(new.least)).bind(new.paused)
+            .bind(events_end).bind(to_json(&new.target)).bind(place).bind(to_json(&new.records)).bind(rank(new.least)).bind(new.paused)
             .bind(new.secret.clone()).bind(&new.name)
             .run(&self.pool).await?;
         if changed == 0 { Err(absent(&new.name)) } else { Ok(()) }
@@ -350,6 +352,28 @@ impl State {
             .bind(moved.refusal.as_deref().map(cut)).bind(moved.lost).bind(name).bind(version.0).bind(version.1)
             .run(&self.pool).await?;
         Ok(changed > 0)
+    }
+
+    /// A sink has taken a message, beside what there is for it, or has refused it for good, and why.
+    pub async fn sink_took(
+        &self,
+        name: &str,
+        version: (Millis, u64),
+        refusal: Option<&str>,
+        now: Millis,
+    ) -> Result<()> {
+        let query = match refusal {
+            None => q("UPDATE sink SET taken = ?, failing_since = NULL, sent = sent + 1").bind(now),
+            Some(why) => q("UPDATE sink SET refused = refused + 1, refusal = ?").bind(cut(why)),
+        };
+        query
+            .push(" WHERE name = ? AND created = ? AND revision = ?")
+            .bind(name)
+            .bind(version.0)
+            .bind(version.1)
+            .run(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// A sink could not be sent to. Whether it is still the same sink.
