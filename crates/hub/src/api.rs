@@ -66,7 +66,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
         inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
         inventory::remove_node, inventory::join_token,
-        incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident,
+        incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident, incidents::part_incidents,
         responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
@@ -144,6 +144,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/join-tokens", post(inventory::join_token))
         .route("/alerts", get(incidents::alerts).patch(incidents::change_alerts))
         .route("/incidents", get(incidents::incidents))
+        .route("/incidents/apart", post(incidents::part_incidents))
         .route("/incidents/{id}", get(incidents::incident).patch(incidents::change_incident))
         .route("/incidents/{id}/graph", get(incidents::incident_picture))
         .route("/responses", get(responses::responses).post(responses::respond))

@@ -34,6 +34,8 @@ mod seal;
 mod sent;
 mod serve;
 mod sinks;
+mod skew;
+mod stitched;
 mod tree;
 mod weekly;
 
@@ -98,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) oidc: oidc::Oidc,
     pub(crate) trees: tree::Trees,
     pub(crate) sinks: sinks::Sinks,
+    pub(crate) skews: skew::Skews,
     pub(crate) registries: registries::Registries,
     pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.

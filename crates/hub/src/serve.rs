@@ -126,6 +126,7 @@ impl Running {
             oidc: oidc::Oidc::default(),
             trees: Trees::default(),
             sinks: Sinks::default(),
+            skews: crate::skew::Skews::default(),
             registries: Registries::default(),
             seal: Seal::open(&directory.join("identity"))?,
             searches: Semaphore::new(SEARCHES),

@@ -31,9 +31,11 @@ mod sent;
 mod signin;
 mod sinks;
 mod sql;
+mod stitch;
 #[cfg(test)]
 mod tests;
 mod weekly;
+mod wholes;
 mod workloads;
 
 pub use access::{Caller, NewSession, Scope, StoredUser};
@@ -45,7 +47,7 @@ pub use exceptions::Covered;
 pub use findings::FindingFilter;
 pub use flows::NewFlow;
 pub use images::{ImageFilter, repository, severity};
-pub use incidents::NewIncident;
+pub use incidents::{NewEnd, NewIncident};
 pub use list::Paging;
 pub use nodes::NewNode;
 pub use overview::Numbers;
@@ -53,6 +55,7 @@ pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingT
 pub use signin::{CameIn, Vouched};
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use weekly::Week;
+pub use wholes::{ToldIncident, ToldPart};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

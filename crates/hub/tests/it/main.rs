@@ -1,7 +1,9 @@
 //! A whole hub over its ports: what browsers and programs are told, and what they are not.
 
 mod access;
+mod agents;
 mod hub;
+mod incidents;
 mod lists;
 mod oidc;
 mod opensearch;

@@ -179,8 +179,8 @@ impl State {
         let row = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE workload = ? AND last > ? AND state <> 'suppressed'")
             .bind(name).bind(now - DAY).one(&mut *tx).await?;
         facts.alerts = row.count("many")?;
-        let rows = q("SELECT DISTINCT incident.id AS id, incident.title AS title FROM incident JOIN alert ON alert.incident = incident.id \
-             WHERE alert.workload = ? AND incident.state = 'open'").bind(name).all(&mut *tx).await?;
+        let rows = q("SELECT DISTINCT incident.id AS id, incident.title AS title FROM incident JOIN incident_part ON incident_part.incident = incident.id \
+             JOIN alert ON alert.incident = incident_part.id WHERE alert.workload = ? AND incident.state = 'open'").bind(name).all(&mut *tx).await?;
         for row in &rows {
             facts.incidents.push(row.text("title")?);
         }
