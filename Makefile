@@ -26,6 +26,7 @@ test: tools-test console
 	scripts/fetch-schemas.sh $(CACHE)/schemas
 	scripts/fetch-opensearch.sh $(CACHE)/opensearch
 	scripts/fetch-oidc.sh $(CACHE)/oidc
+	scripts/fetch-duckdb.sh $(CACHE)/duckdb
 	scripts/console.sh check
 	cargo test --workspace --locked
 	scripts/console.sh tour $(CARGO_TARGET_DIR)/debug/gabion

@@ -34,7 +34,8 @@ export function Component() {
   })
   const at: Tab = TABS.find((one) => one === tab) ?? 'story'
   // A part leads to the whole.
-  if (incident && incident.id !== id) return <Navigate replace to={`/incidents/${encodeURIComponent(incident.id)}${tab === 'story' ? '' : `/${tab}`}`} />
+  if (incident && incident.id !== id)
+    return <Navigate replace to={`/incidents/${encodeURIComponent(incident.id)}${tab === 'story' ? '' : `/${tab}`}`} />
   const to = (one: Tab) => (one === 'story' ? base : `${base}/${one}`)
   const titles: Record<Tab, ReactNode> = {
     story: 'Story',

@@ -8,6 +8,7 @@ mod admin;
 mod configurations;
 mod detection;
 mod events;
+mod export;
 mod findings;
 mod hooks;
 mod incidents;
@@ -67,7 +68,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
         inventory::remove_node, inventory::join_token,
         incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident, incidents::part_incidents,
-        responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
+        responses::responses, responses::respond, responses::undo, events::events, events::histogram, export::export, events::service_map, detection::attack,
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
         configurations::change_configuration, configurations::withdraw_configuration,
@@ -150,6 +151,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/responses", get(responses::responses).post(responses::respond))
         .route("/responses/{id}", delete(responses::undo))
         .route("/events", get(events::events))
+        .route("/events/export", get(export::export))
         .route("/events/histogram", get(events::histogram))
         .route("/service-map", get(events::service_map))
         .route("/attack", get(detection::attack))

@@ -105,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
+    /// Exports at a time: each reads all that there is.
+    pub(crate) exporting: Arc<tokio::sync::Semaphore>,
     /// Scans that are taken at a time: each is a whole report.
     pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

@@ -113,7 +113,14 @@ export function Nodes({ incident }: { incident: IncidentDetail }) {
                   </div>
                 ),
               },
-              { title: 'When', cell: ({ sent }) => <span title={absolute(sent)}><When time={sent} /></span> },
+              {
+                title: 'When',
+                cell: ({ sent }) => (
+                  <span title={absolute(sent)}>
+                    <When time={sent} />
+                  </span>
+                ),
+              },
               {
                 title: 'One incident',
                 cell: (link) => (
@@ -146,9 +153,7 @@ function End({ link, parts, accepted }: { link: IncidentLink; parts: readonly In
   return (
     <div className="two">
       <b className="break">{accepted ? link.to_program : link.program}</b>
-      <span className="dim">
-        {part ? <Place container={container} node={part.name} on={part.node} /> : <IncidentName id={id} />}
-      </span>
+      <span className="dim">{part ? <Place container={container} node={part.name} on={part.node} /> : <IncidentName id={id} />}</span>
     </div>
   )
 }

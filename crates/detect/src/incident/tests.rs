@@ -369,7 +369,7 @@ fn what_stays_on_a_node_or_is_no_tcp_is_no_connection_of_two() {
 fn the_node_is_no_container() {
     let mut node = Node::new();
     servers(&mut node);
-    node.run(1, 900, ContainerKey::HOST, "/usr/bin/bash");
+    node.exec(900, ContainerKey::HOST, "/usr/bin/bash", InImage::Unknown);
     assert_eq!(node.alarm(900, "A shell", 3, &[]), 1);
     let story = node.incidents.story(1).expect("is there");
     assert_eq!(story.title, "A shell on the node");

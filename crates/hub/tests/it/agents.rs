@@ -2,7 +2,7 @@
 
 use crate::hub::Hub;
 use gabion_api::agent::{
-    FromAgent, Hello, Incident, JoinRequest, Status, ToAgent, agents_client::AgentsClient,
+    Event, Events, FromAgent, Hello, Incident, JoinRequest, Status, ToAgent, agents_client::AgentsClient,
     from_agent::Message, to_agent,
 };
 use gabion_identity::{JoinToken, NodeKey, tls};
@@ -57,6 +57,21 @@ impl Agent {
         out.send(said(Message::Hello(hello))).await.expect("is there");
         let incoming = client.session(ReceiverStream::new(messages)).await.expect("a session").into_inner();
         Self { id: joined.node, out, incoming, kept: 0 }
+    }
+
+    /// Tells events, and waits until they are kept.
+    pub(crate) async fn events(&mut self, events: Vec<Event>) {
+        let last = events.last().expect("there are events").number;
+        self.out.send(said(Message::Events(Events { events }))).await.expect("is heard");
+        let kept = async {
+            loop {
+                let heard = self.incoming.message().await.expect("goes on").expect("a message");
+                if matches!(heard.message, Some(to_agent::Message::Kept(kept)) if kept.events >= last) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, kept).await.expect("is kept");
     }
 
     pub(crate) async fn status(&self, time: u64) {

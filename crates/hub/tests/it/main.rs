@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod export;
 mod hub;
 mod incidents;
 mod lists;

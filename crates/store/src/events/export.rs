@@ -14,7 +14,7 @@ pub enum ExportError {
     #[error(transparent)]
     Store(#[from] EventStoreError),
     /// A part of what was asked for could not be searched: an export without it would look whole.
-    #[error("a part of the events cannot be exported: {} events of {} to {}: {}", .0.events, .0.from, .0.to, .0.why)]
+    #[error("a part of the events cannot be exported: {}: {}", .0.what, .0.why)]
     Unsearched(Unsearched),
     /// Whoever takes them has gone, or has no room.
     #[error("the events could not be written")]

@@ -69,7 +69,9 @@ impl<W: Write + Send> Writer<W> {
 
     /// Adds an event.
     pub fn add(&mut self, event: &Event) -> io::Result<()> {
-        let field = |name: &str| event.fields.get(name).filter(|value| !value.is_empty() && *value != "<NA>").cloned();
+        let field = |name: &str| {
+            event.fields.get(name).filter(|value| !value.is_empty() && *value != "<NA>").cloned()
+        };
         let image = field("container.image.repository").map(|name| match field("container.image.tag") {
             Some(tag) => format!("{name}:{tag}"),
             None => name,
@@ -145,5 +147,62 @@ fn broken(error: ParquetError) -> io::Error {
             Err(other) => io::Error::other(other),
         },
         other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::{
+        metadata::RowGroupMetaData,
+        reader::{FileReader, SerializedFileReader},
+    };
+
+    fn event(number: usize, message: String) -> Event {
+        Event {
+            id: format!("n1/{number}"),
+            time: i64::try_from(number).expect("is small"),
+            kind: "execve".to_owned(),
+            node: "n1".to_owned(),
+            container: number.is_multiple_of(2).then(|| "web".to_owned()),
+            workload: None,
+            program: None,
+            message,
+            priority: None,
+            fields: BTreeMap::new(),
+        }
+    }
+
+    fn file(events: impl Iterator<Item = Event>, is_ended: bool) -> std::fs::File {
+        let to = tempfile::tempfile().expect("a file");
+        let mut writer = Writer::new(to.try_clone().expect("a file"), BTreeMap::new()).expect("begins");
+        for event in events {
+            writer.add(&event).expect("is written");
+        }
+        if is_ended {
+            writer.finish().expect("ends");
+        }
+        to
+    }
+
+    fn groups(events: impl Iterator<Item = Event>) -> Vec<i64> {
+        let file = SerializedFileReader::new(file(events, true)).expect("a Parquet file");
+        file.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect()
+    }
+
+    #[test]
+    fn a_row_group_is_of_bounded_size_in_events_and_in_bytes() {
+        assert_eq!(groups((0..120_000).map(|number| event(number, String::new()))), [50_000, 50_000, 20_000]);
+        let long = groups((0..100).map(|number| event(number, "x".repeat(1 << 20))));
+        assert_eq!(long.iter().sum::<i64>(), 100);
+        assert!(long.len() >= 10, "each is twice in it, as text and as JSON: {long:?}");
+        assert!(groups(std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn a_file_without_its_end_is_none() {
+        let cut = file((0..60_000).map(|number| event(number, String::new())), false);
+        assert!(cut.metadata().expect("a file").len() > 0);
+        assert!(SerializedFileReader::new(cut).is_err());
     }
 }
