@@ -14,7 +14,8 @@ use gabion_model::{Digest, ScanReport};
 use gabion_store::{
     events::StoredEvent,
     state::{
-        NewAlert, NewContainer, NewEnd, NewFlow, NewIncident, NewNode, Seen, StateError, severity_of_priority,
+        NewAlert, NewContainer, NewEnd, NewEntry, NewFlow, NewIncident, NewNode, Seen, StateError,
+        severity_of_priority,
     },
 };
 use jiff::Timestamp;
@@ -215,7 +216,7 @@ impl Hub {
 
     /// Flows of events: who connected to whom, by name.
     async fn flows(&self, node: &str, events: &[StoredEvent]) -> Result<(), StateError> {
-        let mut flows = Vec::new();
+        let (mut flows, mut entries) = (Vec::new(), Vec::new());
         for event in events {
             let field =
                 |name: &str| event.fields.get(name).map(String::as_str).filter(|value| *value != "<NA>");
@@ -225,6 +226,15 @@ impl Hub {
                 for address in addresses.split(',').filter_map(|address| address.trim().parse().ok()) {
                     self.names.told(address, name, event.time);
                 }
+            }
+            if matches!(event.kind.as_str(), "accept" | "accept4")
+                && let Some(workload) = &event.workload
+                && let Some(address) = field("fd.cip").and_then(|ip| ip.parse::<IpAddr>().ok())
+                && let Some(port) = field("fd.sport").and_then(|port| port.parse::<u16>().ok())
+                && self.names.is_outside(address)
+            {
+                let address = address.to_canonical().to_string();
+                entries.push(NewEntry { workload: workload.clone(), port, address, time: event.time });
             }
             if event.kind != "connect" {
                 continue;
@@ -252,7 +262,15 @@ impl Hub {
                 denied: field("evt.verdict") == Some("denied"),
             });
         }
-        if flows.is_empty() { Ok(()) } else { self.state.keep_flows(&flows).await }
+        if !flows.is_empty() {
+            self.state.keep_flows(&flows).await?;
+        }
+        // Whoever is found to be open to the world is told of at once; what lies behind is looked at every ten minutes.
+        if !entries.is_empty() && self.state.keep_entries(&entries).await? {
+            self.state.refresh_reach(self.now()).await?;
+            self.live.tell(Topic::Workloads);
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 8] = [
+const STEPS: [(&str, &str); 9] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -14,6 +14,7 @@ const STEPS: [(&str, &str); 8] = [
     ("accounts of a provider", PROVIDER),
     ("registries", REGISTRIES),
     ("incidents over nodes", STITCHED),
+    ("what can be reached", REACH),
 ];
 
 const FIRST: &str = "
@@ -257,6 +258,15 @@ ALTER TABLE incident DROP COLUMN story;
 ALTER TABLE incident DROP COLUMN picture;
 ALTER TABLE incident DROP COLUMN owner;
 ALTER TABLE incident DROP COLUMN namespace;
+";
+
+/// Who was connected to from outside, and what can be reached by that.
+const REACH: &str = "
+CREATE TABLE entry (
+    workload TEXT NOT NULL, port BIGINT NOT NULL, address TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+    PRIMARY KEY (workload, port)
+);
+CREATE TABLE reach (workload TEXT PRIMARY KEY, path TEXT NOT NULL);
 ";
 
 /// The number of the last step.

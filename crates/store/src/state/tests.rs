@@ -5,6 +5,7 @@ mod configurations;
 mod life;
 mod lists;
 mod loaded;
+mod reach;
 mod registries;
 mod schema;
 mod server;
