@@ -27,6 +27,7 @@ test: tools-test console
 	scripts/fetch-opensearch.sh $(CACHE)/opensearch
 	scripts/fetch-oidc.sh $(CACHE)/oidc
 	scripts/fetch-schemathesis.sh $(CACHE)/schemathesis
+	scripts/fetch-duckdb.sh $(CACHE)/duckdb
 	scripts/console.sh check
 	cargo test --workspace --locked
 	scripts/console.sh tour $(CARGO_TARGET_DIR)/debug/gabion

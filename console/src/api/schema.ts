@@ -139,6 +139,17 @@ export interface components {
          * @enum {string}
          */
         AlertState: "new" | "seen" | "suppressed";
+        Apart: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at: number;
+            /** @description Who. */
+            by: string;
+            /** @description Why. */
+            reason: string;
+        };
         /** @description What is approved. */
         Approval: {
             /** @description Only what has this in it; absent: all that waits. */
@@ -818,6 +829,7 @@ export interface components {
             id: string;
             /** @description The nodes it is on. */
             nodes: string[];
+            on_host: boolean;
             /** @description How bad it is. */
             severity: components["schemas"]["Severity"];
             /** @description Whether somebody has to look at it. */
@@ -842,14 +854,76 @@ export interface components {
             cut: boolean;
             /** @description How far it got, in sentences. */
             extent: string[];
+            hidden: number;
+            links: components["schemas"]["IncidentLink"][];
             /** @description Where it came from, in sentences. */
             origin: string[];
+            parts: components["schemas"]["IncidentPart"][];
             /** @description Its processes, children beneath their parents. */
             processes: components["schemas"]["Line"][];
             /** @description What was done about it. */
             responses: components["schemas"]["Response"][];
             /** @description What happened, in order of time. */
             steps: components["schemas"]["Step"][];
+        };
+        IncidentLink: {
+            /**
+             * Format: int64
+             * @description a
+             */
+            accepted: number;
+            /** @description accepted_by */
+            accepted_by: string;
+            apart?: components["schemas"]["Apart"];
+            /** @description cause */
+            cause: string;
+            /** @description client */
+            client: string;
+            /** @description container */
+            container: string;
+            /** @description effect */
+            effect: string;
+            /** @description program */
+            program: string;
+            /**
+             * Format: int64
+             * @description s
+             */
+            sent: number;
+            /** @description server */
+            server: string;
+            /** @description to_container */
+            to_container: string;
+            /** @description to_program */
+            to_program: string;
+        };
+        IncidentPart: {
+            /**
+             * Format: int64
+             * @description b
+             */
+            began: number;
+            /** @description id */
+            id: string;
+            joinable: boolean;
+            /** @description name */
+            name: string;
+            /** @description node */
+            node: string;
+            origin: boolean;
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: int64
+             * @description s
+             */
+            skew?: number;
+            /** @description title */
+            title: string;
+            /**
+             * Format: int64
+             * @description u
+             */
+            updated: number;
         };
         /**
          * @description Whether somebody still has to look at an incident.
@@ -897,6 +971,8 @@ export interface components {
             depth: number;
             /** @description On which node. */
             node: string;
+            /** @description id */
+            on: string;
             /**
              * Format: int32
              * @description Its number.
@@ -935,6 +1011,15 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description The version of the hub. */
             version: string;
+        };
+        NewApart: {
+            apart: boolean;
+            /** @description c */
+            cause: string;
+            /** @description e */
+            effect: string;
+            /** @description r */
+            reason?: string;
         };
         /** @description What is to be rolled out. */
         NewConfiguration: {
@@ -3026,6 +3111,8 @@ export interface components {
             container: string;
             /** @description On which node, by name. */
             node: string;
+            /** @description id */
+            on: string;
             /** @description The rule that says so. */
             rule?: string;
             /** @description What. */

@@ -1,13 +1,13 @@
 import { Badge } from '@patternfly/react-core'
 import { type ReactNode, useState } from 'react'
-import { useParams } from 'react-router'
+import { Navigate, useParams } from 'react-router'
 import { useChange, useGet } from '../api/query'
 import type { IncidentDetail } from '../api/types'
 import { Take } from '../list/Take'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
 import { SeverityLabel } from '../show/labels'
-import { HOST, IncidentName } from '../show/nodes'
+import { IncidentName } from '../show/nodes'
 import { Answer } from '../show/states'
 import { many } from '../show/words'
 import { AlertList } from './alert/AlertList'
@@ -33,6 +33,9 @@ export function Component() {
     done: (_, { state }) => (state === 'closed' ? 'The incident is closed' : 'The incident is open again'),
   })
   const at: Tab = TABS.find((one) => one === tab) ?? 'story'
+  // A part leads to the whole.
+  if (incident && incident.id !== id)
+    return <Navigate replace to={`/incidents/${encodeURIComponent(incident.id)}${tab === 'story' ? '' : `/${tab}`}`} />
   const to = (one: Tab) => (one === 'story' ? base : `${base}/${one}`)
   const titles: Record<Tab, ReactNode> = {
     story: 'Story',
@@ -90,13 +93,9 @@ export function Component() {
   )
 }
 
-/** `the node and 2 containers on 1 node`: the host itself is no container. */
-function where({ containers, nodes }: IncidentDetail): string {
-  const inside = containers.filter((name) => name !== HOST)
-  const parts = [
-    ...(inside.length < containers.length ? ['the host'] : []),
-    ...(inside.length > 0 ? [many(inside.length, 'container')] : []),
-  ]
+/** `the host and 2 containers on 1 node`: the host itself is no container. */
+function where({ containers, on_host, nodes }: IncidentDetail): string {
+  const parts = [...(on_host ? ['the host'] : []), ...(containers.length > 0 ? [many(containers.length, 'container')] : [])]
   return `${parts.join(' and ') || 'no container'} on ${many(nodes.length, 'node')}`
 }
 

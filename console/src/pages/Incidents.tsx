@@ -4,7 +4,7 @@ import type { Filter } from '../list/filters'
 import { type Column, List } from '../list/List'
 import { Body, Header } from '../shell/Header'
 import { SeverityLabel } from '../show/labels'
-import { HOST, NodeLink } from '../show/nodes'
+import { NodeLink } from '../show/nodes'
 import { Few } from '../show/parts'
 import { Nothing } from '../show/states'
 import { When } from '../show/When'
@@ -43,9 +43,9 @@ const COLUMNS: readonly Column<Incident>[] = [
   {
     title: 'Where',
     width: 20,
-    cell: ({ containers, nodes }) => (
+    cell: ({ containers, on_host, nodes }) => (
       <div className="two">
-        <Few items={containers.map((name) => (name === HOST ? 'the host' : name))} />
+        <Few items={on_host ? [...containers, 'the host'] : containers} />
         <span className="dim">
           on <SomeNodes ids={nodes} />
         </span>
@@ -75,7 +75,7 @@ function SomeNodes({ ids }: { ids: readonly string[] }) {
 export function Component() {
   return (
     <>
-      <Header title="Incidents" about="Alerts that belong together: what happened, where it came from, and how far it got." />
+      <Header title="Incidents" about="Alerts that belong together, over nodes: what happened, where it came from, and how far it got." />
       <Body>
         <List<Incident>
           path="/incidents"

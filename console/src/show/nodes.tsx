@@ -27,8 +27,6 @@ async function names(signal: AbortSignal): Promise<ReadonlyMap<string, string>> 
 export interface NodeNames {
   /** The name of a node; a short id where it is not told. */
   nameOf: (id: string) => string
-  /** The id of a node that is told by its name or id, if it is one of these. */
-  idOf: (node: string, among: readonly string[]) => string | undefined
   /** Its page may be seen. */
   mayOpen: boolean
 }
@@ -44,9 +42,7 @@ export function useNodeNames(): NodeNames {
     staleTime: 60_000,
   })
   const nameOf = (id: string) => data?.get(id) ?? shortNode(id)
-  const idOf = (node: string, among: readonly string[]) =>
-    among.find((id) => id === node || nameOf(id) === node) ?? (among.length === 1 ? among[0] : undefined)
-  return { nameOf, idOf, mayOpen }
+  return { nameOf, mayOpen }
 }
 
 export function NodeName({ id }: { id: string }) {
@@ -64,19 +60,12 @@ export function NodeLink({ id, name }: { id: string; name?: string }) {
   )
 }
 
-/** What the hub calls the host itself where a container is told. */
-export const HOST = 'the node'
-
-/** Where something happened: in a container, or on the host itself. The node is told by its name, and is one of a few. */
-export function Place({ container, node, among }: { container: string; node: string; among: readonly string[] }) {
-  const { idOf } = useNodeNames()
-  const id = idOf(node, among)
-  return (
-    <>
-      {container && container !== HOST ? container : 'the host'} on {id ? <NodeLink id={id} /> : node}
-    </>
-  )
-}
+/** Where something happened: in a container, or on the host itself. The node is told by its name and its id. */
+export const Place = ({ container, node, on }: { container: string; node: string; on: string }) => (
+  <>
+    {container || 'the host'} on <NodeLink id={on} name={node} />
+  </>
+)
 
 /** `n-d962ae52fdf2b49baf7e-5` is the fifth incident of the node: `vm #5`. */
 export function IncidentName({ id }: { id: string }) {

@@ -56,9 +56,9 @@ pub use registries::{
     TagState,
 };
 pub use runtime::{
-    Alert, AlertChange, AlertState, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
-    IncidentDetail, IncidentState, Line, NewResponse, Peer, PeerKind, Response, ResponseOutcome,
-    ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
+    Alert, AlertChange, AlertState, Apart, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
+    IncidentDetail, IncidentLink, IncidentPart, IncidentState, Line, NewApart, NewResponse, Peer, PeerKind,
+    Response, ResponseOutcome, ResponseState, ResponseTarget, Rule, ServiceMap, Step, Tactic, Technique,
 };
 pub use signin::{Grant, GroupGrant, NewProvider, Outcome, Provider, SignIn, SignInStep, SignInTest, Ways};
 pub use sinks::{NewSink, Sink, SinkRecords, SinkState, SinkTarget, SinkTest};

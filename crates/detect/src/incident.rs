@@ -18,12 +18,16 @@ mod story;
 mod trace;
 
 pub use draw::{dot, svg};
-pub use graph::{Edge, EdgeKind, Graph, Limits, Node, NodeId, NodeKind};
-pub use story::{Line, Step, Story, text};
+pub use graph::{Edge, EdgeKind, Graph, Limits, Node, NodeId, NodeKind, Way};
+pub use story::{Connection, HOST, Line, Step, Story, text};
 pub use trace::{Origin, Trace};
 
-use gabion_model::{Event, event::Task};
-use std::collections::BTreeSet;
+use gabion_model::{Event, EventKind, event::Task};
+use graph::Spoken;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::SocketAddr,
+};
 
 /// Two alerts that share a node, but lie so far apart in time, are two incidents.
 const APART: u64 = 6 * 3600 * 1_000_000_000;
@@ -31,6 +35,12 @@ const APART: u64 = 6 * 3600 * 1_000_000_000;
 const MAX_INCIDENTS: usize = 1000;
 /// Alerts that one incident lists; further ones are counted.
 const MAX_ALERTS: usize = 500;
+/// Connections with other nodes that one incident lists; the oldest go beyond.
+const MAX_CONNECTIONS: usize = 512;
+/// Connections of one incident to one place after which a further one is no news.
+const KNOWN: usize = 8;
+/// Generations that lie between a process and the one that an incident is known by.
+const GENERATIONS: usize = 16;
 
 /// What a rule or a baseline says of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +76,8 @@ pub struct Incident {
     pub more_alarms: u64,
     /// What belongs to it.
     pub trace: Trace,
+    /// Its connections with other nodes, by which a hub finds what belongs to it there.
+    connections: BTreeSet<Spoken>,
 }
 
 /// All incidents of a node, and the graph they are found in.
@@ -74,6 +86,10 @@ pub struct Incidents {
     graph: Graph,
     open: Vec<Incident>,
     last_id: u64,
+    /// Which incident a process is its own of, as of the last alert.
+    owned: HashMap<NodeId, u64>,
+    /// Incidents of which something else than an alert is news.
+    touched: BTreeSet<u64>,
     /// Incidents that were forgotten for want of room.
     pub forgotten: u64,
 }
@@ -93,11 +109,38 @@ impl Incidents {
     /// Takes an event into the graph.
     pub fn event(&mut self, event: &Event<'_>) {
         self.graph.take(event);
+        // Where an attack goes on to another node there need be no further alert here.
+        if event.kind == EventKind::Connect
+            && let Some(spoken) = self.graph.spoken().next().copied()
+            && spoken.time == event.time
+            && let Some(id) = self.owner(spoken.actor)
+            && let Some(incident) = self.open.iter().find(|one| one.id == id)
+            && event.time.saturating_sub(incident.updated) <= APART
+            && incident.connections.iter().filter(|one| one.server == spoken.server).count() < KNOWN
+        {
+            self.touched.insert(id);
+        }
+    }
+
+    /// The incident that a process or one of its ancestors is of.
+    fn owner(&self, id: NodeId) -> Option<u64> {
+        if self.owned.is_empty() {
+            return None;
+        }
+        let parent =
+            |id: &NodeId| self.graph.incoming(*id).find(|edge| edge.kind == EdgeKind::Fork).map(|e| e.from);
+        let line = std::iter::successors(Some(id), parent);
+        line.take(GENERATIONS).find_map(|id| self.owned.get(&id).copied())
+    }
+
+    /// Incidents that have gone on without an alert since this was asked last.
+    pub fn take_touched(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.touched)
     }
 
     /// Takes an alert: opens an incident, or adds to those that it belongs to, which become one. Tells the id.
     pub fn alarm(&mut self, alarm: Alarm) -> u64 {
-        let trace = trace::trace(&self.graph, alarm.task, alarm.time);
+        let mut trace = trace::trace(&self.graph, alarm.task, alarm.time);
         let (mut joined, apart): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open)
             .into_iter()
             .partition(|one| alarm.time.saturating_sub(one.updated) <= APART && one.trace.touches(&trace));
@@ -109,6 +152,9 @@ impl Incidents {
             Incident::new(self.last_id, &alarm)
         });
         joined.for_each(|other| incident.absorb(other));
+        // Now, as long as the graph remembers them one by one.
+        let spoken = trace.spoken(&self.graph, incident.opened.min(alarm.time));
+        incident.connect(spoken);
         incident.trace.merge(trace);
         incident.updated = incident.updated.max(alarm.time);
         incident.priority = incident.priority.min(alarm.priority);
@@ -122,6 +168,7 @@ impl Incidents {
             self.forgotten += 1;
         }
         self.graph.pin(self.open.iter().flat_map(|one| one.trace.nodes()));
+        self.owned = self.open.iter().flat_map(|one| one.trace.own().map(|node| (node, one.id))).collect();
         id
     }
 
@@ -135,6 +182,8 @@ impl Incidents {
         let incident = self.open.iter_mut().find(|one| one.id == id)?;
         // Only forwards: where it came from was plain when the alert was, and edges that go on since then hide it.
         trace::forwards(&self.graph, &mut incident.trace);
+        let spoken = incident.trace.spoken(&self.graph, incident.opened);
+        incident.connect(spoken);
         Some(incident)
     }
 
@@ -161,6 +210,19 @@ impl Incident {
             alarms: Vec::new(),
             more_alarms: 0,
             trace: Trace::empty(),
+            connections: BTreeSet::new(),
+        }
+    }
+
+    fn connect(&mut self, spoken: BTreeSet<Spoken>) {
+        let mut known: BTreeMap<(NodeId, SocketAddr), usize> = BTreeMap::new();
+        for one in self.connections.iter().filter(|one| one.way == Way::Out) {
+            *known.entry((one.actor, one.server)).or_default() += 1;
+        }
+        let is_known = |one: &Spoken| known.get(&(one.actor, one.server)).is_some_and(|many| *many >= KNOWN);
+        self.connections.extend(spoken.into_iter().filter(|one| one.way == Way::In || !is_known(one)));
+        while self.connections.len() > MAX_CONNECTIONS {
+            self.connections.pop_first();
         }
     }
 
@@ -179,6 +241,7 @@ impl Incident {
         self.priority = self.priority.min(other.priority);
         self.more_alarms += other.more_alarms;
         self.trace.merge(other.trace);
+        self.connect(other.connections);
         other.alarms.into_iter().for_each(|alarm| self.add(alarm));
     }
 

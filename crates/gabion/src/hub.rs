@@ -2,6 +2,8 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments here are help texts, printed as they are")]
 
+mod export;
+
 use crate::{clock, db, output};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -59,6 +61,8 @@ enum HubCommand {
         #[arg(long, value_name = "DIR", default_value = STATE, env = "GABION_HUB_STATE")]
         state: PathBuf,
     },
+    /// Fetch events from a hub that runs, as a file
+    Export(export::ExportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +127,7 @@ pub(crate) fn run(args: &HubArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Some(HubCommand::Backup { to, state }) => backup(state, to),
         Some(HubCommand::Restore { from, state }) => restore(from, state),
+        Some(HubCommand::Export(args)) => export::run(args),
         None => serve(&args.serve),
     }
 }
@@ -217,7 +222,7 @@ fn backup(state: &Path, to: &Path) -> anyhow::Result<ExitCode> {
     runtime.block_on(async { State::in_directory(state).await?.backup(&to.join(DATABASE)).await })?;
     copy(&state.join("identity"), &to.join("identity"))?;
     output::note(&format!(
-        "copied: state and identity, into {}; events are not: they are exported by sinks",
+        "copied: state and identity, into {}; events are not: see `gabion hub export`, and sinks",
         to.display()
     ));
     Ok(ExitCode::SUCCESS)

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     output::check(&args.outputs)?;
     let verdict = Verdict::read(&args.verdict)?;
-    let hub = hub::wanted(&args.hub)?;
+    let hub = hub::wanted(&args.hub, "scanner")?;
     let cache = usable_cache(&args.common)?;
     let mut scanned = one(&args.target, &args.common, cache.as_ref(), !args.no_secrets, false)?;
     let answered = if let Some(hub) = &hub {

@@ -277,7 +277,7 @@ impl Agent {
             kernel: "6.1".to_owned(),
             os: "Debian".to_owned(),
             arch: "x86_64".to_owned(),
-            features: Vec::new(),
+            ..Hello::default()
         };
         out.send(said(Message::Hello(hello))).await.expect("is there");
         let incoming = client.session(ReceiverStream::new(messages)).await.expect("a session").into_inner();

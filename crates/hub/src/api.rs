@@ -8,6 +8,7 @@ mod admin;
 mod configurations;
 mod detection;
 mod events;
+mod export;
 mod findings;
 mod hooks;
 mod incidents;
@@ -68,8 +69,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
         inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
         inventory::remove_node, inventory::join_token,
-        incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident,
-        responses::responses, responses::respond, responses::undo, events::events, events::histogram, events::service_map, detection::attack,
+        incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident, incidents::part_incidents,
+        responses::responses, responses::respond, responses::undo, events::events, events::histogram, export::export, events::service_map, detection::attack,
         detection::rules, detection::baselines, detection::baseline, detection::approve,
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
         configurations::change_configuration, configurations::withdraw_configuration,
@@ -168,11 +169,13 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/join-tokens", post(inventory::join_token))
         .route("/alerts", get(incidents::alerts).patch(incidents::change_alerts))
         .route("/incidents", get(incidents::incidents))
+        .route("/incidents/apart", post(incidents::part_incidents))
         .route("/incidents/{id}", get(incidents::incident).patch(incidents::change_incident))
         .route("/incidents/{id}/graph", get(incidents::incident_picture))
         .route("/responses", get(responses::responses).post(responses::respond))
         .route("/responses/{id}", delete(responses::undo))
         .route("/events", get(events::events))
+        .route("/events/export", get(export::export))
         .route("/events/histogram", get(events::histogram))
         .route("/service-map", get(events::service_map))
         .route("/attack", get(detection::attack))

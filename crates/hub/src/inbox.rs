@@ -9,10 +9,14 @@ use gabion_api::{
     agent,
     rest::{Millis, Topic},
 };
+use gabion_detect::incident::{self, Connection, Way};
 use gabion_model::{Digest, ScanReport};
 use gabion_store::{
     events::StoredEvent,
-    state::{NewAlert, NewContainer, NewFlow, NewIncident, NewNode, Seen, StateError, severity_of_priority},
+    state::{
+        NewAlert, NewContainer, NewEnd, NewEntry, NewFlow, NewIncident, NewNode, Seen, StateError,
+        severity_of_priority,
+    },
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -126,6 +130,8 @@ struct Story {
     tactics: Vec<String>,
     techniques: Vec<String>,
     steps: Vec<Step>,
+    /// Agents of earlier versions do not tell them.
+    connections: Option<Vec<Connection>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,7 +216,7 @@ impl Hub {
 
     /// Flows of events: who connected to whom, by name.
     async fn flows(&self, node: &str, events: &[StoredEvent]) -> Result<(), StateError> {
-        let mut flows = Vec::new();
+        let (mut flows, mut entries) = (Vec::new(), Vec::new());
         for event in events {
             let field =
                 |name: &str| event.fields.get(name).map(String::as_str).filter(|value| *value != "<NA>");
@@ -220,6 +226,15 @@ impl Hub {
                 for address in addresses.split(',').filter_map(|address| address.trim().parse().ok()) {
                     self.names.told(address, name, event.time);
                 }
+            }
+            if matches!(event.kind.as_str(), "accept" | "accept4")
+                && let Some(workload) = &event.workload
+                && let Some(address) = field("fd.cip").and_then(|ip| ip.parse::<IpAddr>().ok())
+                && let Some(port) = field("fd.sport").and_then(|port| port.parse::<u16>().ok())
+                && self.names.is_outside(address)
+            {
+                let address = address.to_canonical().to_string();
+                entries.push(NewEntry { workload: workload.clone(), port, address, time: event.time });
             }
             if event.kind != "connect" {
                 continue;
@@ -247,7 +262,15 @@ impl Hub {
                 denied: field("evt.verdict") == Some("denied"),
             });
         }
-        if flows.is_empty() { Ok(()) } else { self.state.keep_flows(&flows).await }
+        if !flows.is_empty() {
+            self.state.keep_flows(&flows).await?;
+        }
+        // Whoever is found to be open to the world is told of at once; what lies behind is looked at every ten minutes.
+        if !entries.is_empty() && self.state.keep_entries(&entries).await? {
+            self.state.refresh_reach(self.now()).await?;
+            self.live.tell(Topic::Workloads);
+        }
+        Ok(())
     }
 }
 
@@ -273,7 +296,9 @@ impl Inbox for Hub {
     }
 
     async fn hello(&self, node: &str, hello: agent::Hello) -> Result<(), Unavailable> {
-        let agent::Hello { version, name, kernel, os, arch, features: _ } = hello;
+        let agent::Hello { version, name, kernel, os, arch, features: _, time } = hello;
+        self.skews.began(node);
+        self.skews.told(node, time, self.now());
         let new = NewNode { name, version, kernel, os, arch };
         self.state.node_connected(node, &new, self.now()).await.map_err(unavailable)?;
         self.configurations.began(node);
@@ -287,6 +312,7 @@ impl Inbox for Hub {
     }
 
     async fn status(&self, node: &str, status: agent::Status) -> Result<(), Unavailable> {
+        self.skews.told(node, status.time, self.now());
         let json = String::from_utf8_lossy(&status.json).into_owned();
         self.state.node_status(node, &json, status.waiting, self.now()).await.map_err(unavailable)?;
         self.heard_of_configuration(node, &status.json).await.map_err(unavailable)
@@ -360,19 +386,25 @@ impl Inbox for Hub {
         Ok(kept.max(last))
     }
 
-    async fn incident(&self, node: &str, incident: agent::Incident) -> Result<(), Unavailable> {
-        let text = String::from_utf8_lossy(&incident.json).into_owned();
+    async fn incident(&self, node: &str, told: agent::Incident) -> Result<(), Unavailable> {
+        let text = String::from_utf8_lossy(&told.json).into_owned();
         let Ok(story) = serde_json::from_str::<Story>(&text) else {
-            self.note(&format!(
-                "an incident of {node} is not understood and left out: number {}",
-                incident.id
-            ));
+            self.note(&format!("an incident of {node} is not understood and left out: number {}", told.id));
             return Ok(());
         };
-        let mut containers: Vec<String> =
+        let places: BTreeSet<String> =
             story.steps.into_iter().map(|step| step.container).filter(|name| !name.is_empty()).collect();
-        containers.sort_unstable();
-        containers.dedup();
+        // The node itself is told as a place like the others, and is no container.
+        let on_host = places.contains(incident::HOST);
+        let containers = places.into_iter().filter(|name| name != incident::HOST).collect();
+        let end = |one: Connection| NewEnd {
+            begun: one.way == Way::Out,
+            client: one.client,
+            server: one.server,
+            time: millis(one.time),
+            program: one.program,
+            container: if one.container == incident::HOST { String::new() } else { one.container },
+        };
         let new = NewIncident {
             number: story.id,
             title: story.title,
@@ -380,10 +412,13 @@ impl Inbox for Hub {
             began: millis(story.began),
             updated: millis(story.updated),
             containers,
+            on_host,
+            skew: self.skews.of(node),
+            ends: story.connections.map(|all| all.into_iter().map(end).collect()),
             tactics: story.tactics,
             techniques: story.techniques,
             story: text,
-            picture: String::from_utf8_lossy(&incident.picture).into_owned(),
+            picture: String::from_utf8_lossy(&told.picture).into_owned(),
         };
         self.state.keep_incident(node, &new, self.now()).await.map_err(unavailable)?;
         self.live.tell(Topic::Incidents);

@@ -48,6 +48,7 @@ impl Hub {
         self.state.forget_containers(now - CONTAINERS).await?;
         self.state.forget_flows(now - FLOWS).await?;
         self.state.forget_notifications(now - notify::KEPT).await?;
+        self.state.refresh_reach(now).await?;
         self.state.refresh_workloads(now).await?;
         self.sweep_events(now).await
     }

@@ -38,6 +38,8 @@ mod seal;
 mod sent;
 mod serve;
 mod sinks;
+mod skew;
+mod stitched;
 mod tree;
 mod weekly;
 
@@ -103,10 +105,13 @@ pub(crate) struct Inner {
     pub(crate) oidc: oidc::Oidc,
     pub(crate) trees: tree::Trees,
     pub(crate) sinks: sinks::Sinks,
+    pub(crate) skews: skew::Skews,
     pub(crate) registries: registries::Registries,
     pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
+    /// Exports at a time: each reads all that there is.
+    pub(crate) exporting: Arc<tokio::sync::Semaphore>,
     /// Scans that are taken at a time: each is a whole report.
     pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

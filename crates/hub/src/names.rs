@@ -75,6 +75,19 @@ impl Names {
         Somebody { name: address.to_string(), kind }
     }
 
+    /// Whether an address is of nobody here: of no container, and of no network that is somebody's own.
+    pub(crate) fn is_outside(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let shared =
+            matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64);
+        let here = |table: &Table| table.containers.values().flatten().any(|(own, _)| *own == address);
+        !is_inside(address)
+            && !shared
+            && !address.is_unspecified()
+            && !address.is_multicast()
+            && !here(&self.lock())
+    }
+
     /// How many addresses are known, by kind, for the metrics.
     pub(crate) fn sizes(&self) -> BTreeMap<&'static str, usize> {
         let table = self.lock();
@@ -112,6 +125,25 @@ mod tests {
         names.containers("b", vec![(ip("10.0.0.2"), "db".to_owned())]);
         assert_eq!(names.of("a", ip("10.0.0.2")).name, "web");
         assert_eq!(names.of("c", ip("10.0.0.2")).kind, PeerKind::Unknown);
+    }
+
+    #[test]
+    fn outside_is_what_is_of_no_network_of_ones_own() {
+        let names = Names::default();
+        names.containers("a", vec![(ip("203.0.113.20"), "web".to_owned())]);
+        for (address, outside) in [
+            ("203.0.113.9", true),
+            ("::ffff:203.0.113.9", true),
+            ("2001:db8::1", true),
+            ("203.0.113.20", false),
+            ("10.0.0.2", false),
+            ("::ffff:10.0.0.2", false),
+            ("100.64.0.1", false),
+            ("fe80::1", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(names.is_outside(ip(address)), outside, "{address}");
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub type ServeError = anyhow::Error;
 /// Connections of browsers and programs at a time.
 const CONNECTIONS: usize = 1024;
 /// Searches over events at a time.
+const EXPORTS: usize = 2;
+/// Searches at a time.
 const SEARCHES: usize = 4;
 /// How long a browser may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -127,9 +129,11 @@ impl Running {
             oidc: oidc::Oidc::default(),
             trees: Trees::default(),
             sinks: Sinks::default(),
+            skews: crate::skew::Skews::default(),
             registries: Registries::default(),
             seal: Seal::open(&directory.join("identity"))?,
             searches: Semaphore::new(SEARCHES),
+            exporting: Arc::new(Semaphore::new(EXPORTS)),
             sending: Semaphore::new(sent::AT_ONCE),
             settings,
         }));

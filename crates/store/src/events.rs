@@ -21,8 +21,10 @@
 mod arrived;
 mod cache;
 mod collect;
+mod export;
 mod histogram;
 mod indexer;
+mod parquet;
 mod plan;
 mod query;
 mod record;
@@ -37,11 +39,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use self::parquet::Writer as ParquetWriter;
 pub use arrived::Arrived;
+pub use export::ExportError;
 pub use query::QueryError;
 pub use record::StoredEvent;
 
-use gabion_api::rest::{EventPage, Histogram, Millis};
+use gabion_api::rest::{Event, EventPage, Histogram, Millis};
 use shared::Shared;
 use std::{
     collections::BTreeMap,
@@ -234,6 +238,15 @@ impl EventStore {
     /// Events that fit, the newest first.
     pub fn search(&self, query: &Query) -> Result<EventPage, EventStoreError> {
         search::search(&self.shared, query)
+    }
+
+    /// All events that fit, the newest first, a thousand at a time; how many. It ends with an error rather than leave anything out.
+    pub fn export(
+        &self,
+        query: &Query,
+        take: impl FnMut(Vec<Event>) -> io::Result<()>,
+    ) -> Result<u64, ExportError> {
+        export::export(&self.shared, query, take)
     }
 
     /// How many events fit, in about `buckets` equal stretches of time, and their most frequent values.

@@ -5,7 +5,6 @@ import { useChange } from '../../api/query'
 import { type Action, ACTIONS, type IncidentDetail, type NewResponse, type Response, type ResponseState } from '../../api/types'
 import { CheckField, ChoiceField, TextField } from '../../shell/fields'
 import { FormModal } from '../../shell/FormModal'
-import { HOST, type NodeNames, useNodeNames } from '../../show/nodes'
 import { sentence } from '../../show/states'
 import { title } from '../../show/words'
 
@@ -39,19 +38,18 @@ interface Target {
 }
 
 /** Who can be a target: the containers of the incident, and its processes. */
-function targets(incident: IncidentDetail, process: boolean, idOf: NodeNames['idOf']): Target[] {
-  const id = (node: string) => idOf(node, incident.nodes) ?? node
+function targets(incident: IncidentDetail, process: boolean): Target[] {
   if (process) {
-    return incident.processes.map(({ node, container, pid, command, server }) => ({
-      value: `${node}/${pid}`,
-      label: `${pid} ${command.slice(0, 60)}${server ? ' (server)' : ''} ${container && container !== HOST ? `in ${container}` : 'of the host'} on ${node}`,
-      node: id(node),
+    return incident.processes.map(({ node, on, container, pid, command, server }) => ({
+      value: `${on}/${pid}`,
+      label: `${pid} ${command.slice(0, 60)}${server ? ' (server)' : ''} ${container ? `in ${container}` : 'of the host'} on ${node}`,
+      node: on,
       pid,
     }))
   }
-  const places = [...incident.steps, ...incident.processes].filter(({ container }) => container && container !== HOST)
-  const unique = new Map(places.map(({ node, container }) => [`${node}/${container}`, { node, container }]))
-  return [...unique].map(([value, { node, container }]) => ({ value, label: `${container} on ${node}`, node: id(node), container }))
+  const places = [...incident.steps, ...incident.processes].filter(({ container }) => container)
+  const unique = new Map(places.map((place) => [`${place.on}/${place.container}`, place]))
+  return [...unique].map(([value, { node, on, container }]) => ({ value, label: `${container} on ${node}`, node: on, container }))
 }
 
 export function RespondForm({ incident, close }: { incident: IncidentDetail; close: () => void }) {
@@ -61,8 +59,7 @@ export function RespondForm({ incident, close }: { incident: IncidentDetail; clo
   const [minutes, setMinutes] = useState('60')
   const [evidence, setEvidence] = useState(false)
   const process = OF_PROCESS.includes(action)
-  const { idOf } = useNodeNames()
-  const choices = targets(incident, process, idOf)
+  const choices = targets(incident, process)
   const target = choices.find(({ value }) => value === chosen) ?? choices[0]
   const lasts = LASTS.includes(action)
 

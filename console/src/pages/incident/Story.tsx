@@ -8,11 +8,13 @@ import { Dim, Panel } from '../../show/parts'
 import { sentence } from '../../show/states'
 import { absolute, clock, day, title, withoutRule } from '../../show/words'
 import { Techniques } from '../alert/AlertList'
+import { Nodes } from './Nodes'
 
 export function Story({ incident }: { incident: IncidentDetail }) {
   return (
     <div className="stack">
       {incident.cut && <Alert isInline isPlain variant="warning" title="More belongs to it than is told here." component="h2" />}
+      <Nodes incident={incident} />
       <div className="columns">
         <Panel title="Where it came from">
           <Sentences of={incident.origin} none="Where it came from is not known." />
@@ -35,10 +37,10 @@ export function Story({ incident }: { incident: IncidentDetail }) {
       )}
       <div className="columns columns-wide">
         <Panel title="What happened">
-          <Steps steps={incident.steps} nodes={incident.nodes} />
+          <Steps steps={incident.steps} />
         </Panel>
         <Panel title="Processes">
-          <Processes lines={incident.processes} nodes={incident.nodes} />
+          <Processes lines={incident.processes} />
         </Panel>
       </div>
     </div>
@@ -59,13 +61,13 @@ function Sentences({ of, none }: { of: readonly string[]; none: string }) {
   )
 }
 
-function Steps({ steps, nodes }: { steps: readonly Step[]; nodes: readonly string[] }) {
+function Steps({ steps }: { steps: readonly Step[] }) {
   let last = ''
   return (
     <ol className="steps">
       {steps.map((step, index) => {
         const date = day(step.time)
-        const where = `${step.container} ${step.node}`
+        const where = `${step.container} ${step.on}`
         const fresh = where !== last
         last = where
         return (
@@ -77,7 +79,7 @@ function Steps({ steps, nodes }: { steps: readonly Step[]; nodes: readonly strin
             <div>
               {fresh && (
                 <div className="dim">
-                  <Place container={step.container} node={step.node} among={nodes} />
+                  <Place container={step.container} node={step.node} on={step.on} />
                 </div>
               )}
               <Long text={withoutRule(step.text, step.rule)} />
@@ -103,20 +105,20 @@ function Steps({ steps, nodes }: { steps: readonly Step[]; nodes: readonly strin
   )
 }
 
-function Processes({ lines, nodes }: { lines: readonly Line[]; nodes: readonly string[] }) {
+function Processes({ lines }: { lines: readonly Line[] }) {
   let last = ''
   if (lines.length === 0) return <Dim>No process is known.</Dim>
   return (
     <ul className="processes">
       {lines.map((line, index) => {
-        const where = `${line.container} ${line.node}`
+        const where = `${line.container} ${line.on}`
         const fresh = where !== last
         last = where
         return (
           <li key={index} aria-label={`Level ${line.depth + 1}: ${line.command.slice(0, 200)}`}>
             {fresh && (
               <div className="process-place">
-                <Place container={line.container} node={line.node} among={nodes} />
+                <Place container={line.container} node={line.node} on={line.on} />
               </div>
             )}
             <div

@@ -94,6 +94,9 @@ pub struct Hello {
     /// Which messages beyond these it understands; nothing yet.
     #[prost(string, repeated, tag = "6")]
     pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What time it is there; 0 from agents that do not tell it.
+    #[prost(uint64, tag = "7")]
+    pub time: u64,
 }
 /// How the agent does: what `gabion status --format json` prints.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -109,6 +112,9 @@ pub struct Status {
     /// Alerts that the journal had dropped before they could be sent.
     #[prost(uint64, tag = "4")]
     pub alerts_lost: u64,
+    /// What time it is there, by which the hub knows how its clock differs; 0 from agents that do not tell it.
+    #[prost(uint64, tag = "5")]
+    pub time: u64,
 }
 /// All containers that run, each time something of them has changed.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -88,10 +88,12 @@ pub struct Incident {
     pub began: Millis,
     /// When something was added last.
     pub updated: Millis,
-    /// The nodes it is on.
+    /// The nodes it is on, in the order in which it came to them.
     pub nodes: Vec<String>,
-    /// The containers it is in.
+    /// The containers it is in; one of each of two nodes may have the same name.
     pub containers: Vec<String>,
+    /// Something of it is on a node itself, in no container.
+    pub on_host: bool,
     /// Tactics of ATT&CK, in the order of an attack.
     pub tactics: Vec<String>,
     /// Techniques.
@@ -109,6 +111,8 @@ pub struct Step {
     pub time: Millis,
     /// On which node, by name.
     pub node: String,
+    /// The same, by id: names need not be different.
+    pub on: String,
     /// In which container; empty on the host.
     pub container: String,
     /// What.
@@ -127,9 +131,11 @@ pub struct Line {
     pub pid: u32,
     /// What it runs.
     pub command: String,
-    /// On which node.
+    /// On which node, by name.
     pub node: String,
-    /// In which container.
+    /// The same, by id.
+    pub on: String,
+    /// In which container; empty on the host.
     pub container: String,
     /// Rules that it matched.
     pub rules: Vec<String>,
@@ -155,6 +161,94 @@ pub struct IncidentDetail {
     pub cut: bool,
     /// What was done about it.
     pub responses: Vec<Response>,
+    /// What it is made of: incidents of one node each, in the order in which they began. Their ids lead to the whole.
+    pub parts: Vec<IncidentPart>,
+    /// The connections by which one part led to another, and those that somebody has said are no reason to join.
+    pub links: Vec<IncidentLink>,
+    /// Parts that whoever asks may not see.
+    pub hidden: u64,
+}
+
+/// An incident as one node tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentPart {
+    /// Its id.
+    pub id: String,
+    /// The node, by id.
+    pub node: String,
+    /// The node, by name.
+    pub name: String,
+    /// What it is, in a line.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// When its first step was, by the clock of the node.
+    pub began: Millis,
+    /// When its last alert was, by the clock of the node.
+    pub updated: Millis,
+    /// By how much the clock of the hub is ahead of that of the node; not known of an agent that does not tell what time it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew: Option<Millis>,
+    /// The node tells the connections of its incidents. One that does not, as agents of earlier versions, cannot be joined with others.
+    pub joinable: bool,
+    /// Where it came from is here.
+    pub origin: bool,
+}
+
+/// A connection by which an incident of one node led to one of another: it is part of both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentLink {
+    /// The part that began it.
+    pub cause: String,
+    /// The part that accepted it.
+    pub effect: String,
+    /// Who connected: address and port.
+    pub client: String,
+    /// Who was connected to.
+    pub server: String,
+    /// Who accepted; another than `server` where a service address is in between.
+    pub accepted_by: String,
+    /// When it was begun, by the hub's clock.
+    pub sent: Millis,
+    /// When it was accepted, by the hub's clock.
+    pub accepted: Millis,
+    /// Which program began it.
+    pub program: String,
+    /// In which container; empty on the host.
+    pub container: String,
+    /// Which program accepted it.
+    pub to_program: String,
+    /// In which container; empty on the host.
+    pub to_container: String,
+    /// Somebody has said that these are two incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+/// Who has said that two are two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Apart {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+    /// Why.
+    pub reason: String,
+}
+
+/// What somebody says of two parts that are linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApart {
+    /// One part.
+    pub cause: String,
+    /// The other.
+    pub effect: String,
+    /// They are two incidents, whatever links them; `false` takes that back.
+    pub apart: bool,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// To whom something is to be done.

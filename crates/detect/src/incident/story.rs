@@ -2,7 +2,7 @@
 
 use super::{
     Incident,
-    graph::{EdgeKind, Graph, NodeId, NodeKind},
+    graph::{EdgeKind, Graph, NodeId, NodeKind, Way},
     trace::Origin,
 };
 use gabion_model::{event::InImage, workload::ContainerKey};
@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    net::SocketAddr,
 };
+
+/// What is told as the place of something that is in no container.
+pub const HOST: &str = "the node";
 
 /// What an incident tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +45,28 @@ pub struct Story {
     pub cut: bool,
     /// Alerts of it that are not among the steps.
     pub more_alerts: u64,
+    /// Its connections with other nodes, in order of time. Agents up to version 0.1 do not tell them: then it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Vec<Connection>>,
+}
+
+/// A connection with another node that is part of an incident: begun by one of its own processes, or what it came in by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Connection {
+    /// When, in nanoseconds since 1970, by the clock of the node.
+    pub time: u64,
+    /// Whether it was begun or accepted here.
+    pub way: Way,
+    /// Who connected.
+    pub client: SocketAddr,
+    /// Who accepted.
+    pub server: SocketAddr,
+    /// In which container.
+    pub container: String,
+    /// Which program.
+    pub program: String,
+    /// The number of its process.
+    pub pid: u32,
 }
 
 /// One thing that happened.
@@ -96,7 +122,24 @@ pub(super) fn story(graph: &Graph, incident: &Incident) -> Story {
         processes: tree(graph, incident),
         cut: incident.trace.cut,
         more_alerts: incident.more_alarms,
+        connections: Some(connections(graph, incident)),
     }
+}
+
+fn connections(graph: &Graph, incident: &Incident) -> Vec<Connection> {
+    let told = |one: &super::graph::Spoken| Connection {
+        time: one.time,
+        way: one.way,
+        client: one.client,
+        server: one.server,
+        container: place(graph, one.actor),
+        program: name(graph, one.actor),
+        pid: match graph.node(one.actor).map(|node| &node.kind) {
+            Some(NodeKind::Process { task, .. }) => task.pid,
+            _ => 0,
+        },
+    };
+    incident.connections.iter().map(told).collect()
 }
 
 /// `T1059`, `T1059.004`
@@ -136,10 +179,19 @@ fn title(graph: &Graph, incident: &Incident) -> String {
     // Where the worst happened, which need not be where it came to first.
     let there = worst.and_then(|alarm| graph.node(graph.process(alarm.task)?)).map(|node| node.container);
     let place = containers.keys().find(|(_, key)| Some(*key) == there).or(containers.keys().next());
-    match (place, containers.len()) {
+    // The node is no container, so it is not counted as one.
+    let is_inside = |(_, key): &&(u64, ContainerKey)| *key != ContainerKey::HOST;
+    let inside = containers.keys().filter(is_inside).count();
+    match (place, inside) {
         (None, _) => rule.to_owned(),
-        (Some(place), 1) => format!("{rule} in {}", containers[place]),
-        (Some(place), many) => format!("{rule} in {} and {} more", containers[place], many - 1),
+        (Some((_, ContainerKey::HOST)), 0) => format!("{rule} on {HOST}"),
+        (Some((_, ContainerKey::HOST)), 1) => format!("{rule} on {HOST} and in a container"),
+        (Some((_, ContainerKey::HOST)), many) => format!("{rule} on {HOST} and in {many} containers"),
+        (Some(place), many) => {
+            let node = if many < containers.len() { format!(" and on {HOST}") } else { String::new() };
+            let more = if many > 1 { format!(" and {} more", many - 1) } else { String::new() };
+            format!("{rule} in {}{more}{node}", containers[place])
+        }
     }
 }
 
@@ -189,7 +241,11 @@ fn origin_text(graph: &Graph, origin: &Origin) -> String {
 }
 
 fn extent(graph: &Graph, incident: &Incident) -> Vec<String> {
-    let containers: Vec<_> = containers(graph, incident).into_values().collect();
+    let containers = containers(graph, incident);
+    let is_host = |(_, key): &(u64, ContainerKey)| *key == ContainerKey::HOST;
+    let on_host = containers.keys().any(is_host);
+    let inside: Vec<_> =
+        containers.into_iter().filter(|(key, _)| !is_host(key)).map(|(_, name)| name).collect();
     let (mut processes, mut written, mut read, mut peers) =
         (0, BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for id in incident.trace.nodes() {
@@ -208,7 +264,12 @@ fn extent(graph: &Graph, incident: &Incident) -> Vec<String> {
             }
         }
     }
-    let mut sentences = vec![format!("{processes} processes in {}.", list(&containers))];
+    let place = match (inside.is_empty(), on_host) {
+        (true, true) => format!("on {HOST}"),
+        (false, true) => format!("in {}, and on {HOST}", list(&inside)),
+        (_, false) => format!("in {}", list(&inside)),
+    };
+    let mut sentences = vec![format!("{processes} processes {place}.")];
     for (what, of) in [("Wrote", written), ("Read", read), ("Spoke to", peers)] {
         if !of.is_empty() {
             sentences.push(format!("{what} {}.", list(&of.into_iter().collect::<Vec<_>>())));

@@ -282,3 +282,115 @@ fn a_program_that_was_renamed_before_it_was_run_leads_to_who_wrote_it() {
     let incident = node.incidents.iter().next().expect("one");
     assert!(pids(&node, incident).contains(&400));
 }
+
+/// Seconds of the day of the story, and the rest of what is told of its connections.
+fn connections(node: &mut Node, id: u64) -> Vec<String> {
+    let told = node.incidents.story(id).expect("is there").connections.expect("this version tells them");
+    let line = |one: &Connection| {
+        format!("{:?} {} {} {} in {}", one.way, one.client, one.server, one.program, one.container)
+    };
+    told.iter().map(line).collect()
+}
+
+#[test]
+fn an_incident_tells_by_which_connections_it_came_and_went_on() {
+    let mut node = Node::new();
+    servers(&mut node);
+    intrusion(&mut node);
+    // What the same container does otherwise, and what stays on the node, is none of it.
+    let told = connections(&mut node, 1);
+    assert_eq!(
+        told,
+        ["In 203.0.113.9:40001 10.0.0.2:80 nginx in web", "Out 10.0.0.2:50100 203.0.113.9:80 curl in web",]
+    );
+}
+
+#[test]
+fn a_connection_after_the_last_alert_is_news() {
+    let mut node = Node::new();
+    servers(&mut node);
+    node.run(1, 400, WEB, "/bin/bash");
+    assert_eq!(node.alarm(400, "Shell at a terminal in a container", 5, &[]), 1);
+    assert!(node.incidents.take_touched().is_empty());
+    node.noise(1);
+    assert!(node.incidents.take_touched().is_empty(), "what a server does all day is none of it");
+    node.run(400, 401, WEB, "/usr/bin/psql -h 10.9.0.7");
+    node.socket(401, WEB, EventKind::Connect, "10.0.0.2:51000", "10.9.0.7:5432");
+    assert_eq!(node.incidents.take_touched(), [1].into());
+    assert!(node.incidents.take_touched().is_empty(), "it is told once");
+    assert_eq!(connections(&mut node, 1), ["Out 10.0.0.2:51000 10.9.0.7:5432 psql in web"]);
+    // A beacon is told a few times.
+    for port in 0..100 {
+        node.socket(401, WEB, EventKind::Connect, &format!("10.0.0.2:{}", 52_000 + port), "10.9.0.7:5432");
+        node.incidents.story(1);
+    }
+    assert!(connections(&mut node, 1).len() <= KNOWN + 8);
+    node.incidents.take_touched();
+    node.socket(401, WEB, EventKind::Connect, "10.0.0.2:53000", "10.9.0.7:5432");
+    assert!(node.incidents.take_touched().is_empty());
+}
+
+#[test]
+fn what_a_process_did_all_the_time_before_is_no_connection_of_the_incident() {
+    let mut node = Node::new();
+    node.start(100, WEB, "/usr/bin/prometheus");
+    for round in 0..20 {
+        node.socket(100, WEB, EventKind::Connect, &format!("10.0.0.2:{}", 40_000 + round), "10.9.0.7:9100");
+        node.now += 15 * SECOND;
+    }
+    // The scraper itself does something that it should not, and goes on scraping.
+    assert_eq!(node.alarm(100, "Write below /etc", 3, &[]), 1);
+    node.socket(100, WEB, EventKind::Connect, "10.0.0.2:41000", "10.9.0.7:9100");
+    node.socket(100, WEB, EventKind::Connect, "10.0.0.2:41001", "10.9.0.8:22");
+    assert_eq!(connections(&mut node, 1), ["Out 10.0.0.2:41001 10.9.0.8:22 prometheus in web"]);
+}
+
+#[test]
+fn what_stays_on_a_node_or_is_no_tcp_is_no_connection_of_two() {
+    let mut node = Node::new();
+    servers(&mut node);
+    node.run(1, 400, WEB, "/bin/bash");
+    node.alarm(400, "Shell at a terminal in a container", 5, &[]);
+    node.socket(400, WEB, EventKind::Connect, "127.0.0.1:51000", "127.0.0.1:8080");
+    // The other end is on this node, too, and is seen only later.
+    node.socket(400, WEB, EventKind::Connect, "10.0.0.2:51001", "10.0.0.3:6379");
+    node.socket(200, CACHE, EventKind::Accept, "10.0.0.3:6379", "10.0.0.2:51001");
+    let fd = FdKind::Inet {
+        transport: Transport::Udp,
+        local: Some(Endpoint { address: [10, 0, 0, 2].into(), port: 51_002 }),
+        remote: Some(Endpoint { address: [10, 9, 0, 7].into(), port: 53 }),
+        server: Some(false),
+    };
+    node.event(400, WEB, EventKind::Connect, 0, Some(fd), &[], Subject::None);
+    assert_eq!(connections(&mut node, 1), [""; 0]);
+}
+
+#[test]
+fn the_node_is_no_container() {
+    let mut node = Node::new();
+    servers(&mut node);
+    node.exec(900, ContainerKey::HOST, "/usr/bin/bash", InImage::Unknown);
+    assert_eq!(node.alarm(900, "A shell", 3, &[]), 1);
+    let story = node.incidents.story(1).expect("is there");
+    assert_eq!(story.title, "A shell on the node");
+    assert_eq!(story.extent[0], "1 processes on the node.");
+    // It goes on into a container, over a connection.
+    node.socket(900, ContainerKey::HOST, EventKind::Connect, "10.0.0.1:45000", "10.0.0.3:6379");
+    node.socket(200, CACHE, EventKind::Accept, "10.0.0.3:6379", "10.0.0.1:45000");
+    node.run(200, 210, CACHE, "/bin/sh");
+    assert_eq!(node.alarm(210, "Shell spawned by a server", 2, &[]), 1);
+    let story = node.incidents.story(1).expect("is there");
+    assert_eq!(story.title, "Shell spawned by a server in cache and on the node");
+    assert!(story.extent[0].ends_with("processes in cache, and on the node."), "{}", story.extent[0]);
+}
+
+#[test]
+fn a_story_of_an_agent_that_told_no_connections_is_read() {
+    let mut node = Node::new();
+    servers(&mut node);
+    intrusion(&mut node);
+    let mut json = serde_json::to_value(node.incidents.story(1).expect("is there")).expect("JSON");
+    json.as_object_mut().expect("an object").remove("connections");
+    let story: Story = serde_json::from_value(json).expect("is read");
+    assert_eq!(story.connections, None, "not known, which is not the same as none");
+}

@@ -1,16 +1,23 @@
 //! From one alert backwards to where it came from, and forwards to how far it got.
 
-use super::graph::{EdgeKind, Graph, NodeId, NodeKind};
-use gabion_model::{event::Task, workload::ContainerKey};
+use super::graph::{EdgeKind, Graph, NodeId, NodeKind, Spoken, Way};
+use gabion_model::{
+    event::{InImage, Task},
+    workload::ContainerKey,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 /// What a server does within this time after a connection may come of it.
 const BURST: u64 = 30_000_000_000;
 /// Nodes of one trace; a walk that comes to more stops, and says so.
 const MAX_NODES: usize = 5_000;
+/// Whom a process has spoken to so often before anything was wrong, it speaks to out of habit.
+const HABIT: usize = 3;
+/// Connections of one process to one place that are told.
+const SAME: usize = 8;
 
 /// Where an incident came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +48,75 @@ pub struct Trace {
     own: BTreeMap<NodeId, u64>,
     /// Servers it came in by or spoke to: they belong to it with what came of that connection, not with all they do.
     servers: BTreeMap<NodeId, u64>,
+    /// Servers that it came in by from other nodes: from where, and when what it did there began. Asked once, when an alert is walked back.
+    entries: BTreeSet<(NodeId, IpAddr, u64)>,
     /// The walk ended before its end, as it had come to too many nodes.
     pub cut: bool,
 }
 
 impl Trace {
     pub(super) const fn empty() -> Self {
-        Self { origins: BTreeSet::new(), own: BTreeMap::new(), servers: BTreeMap::new(), cut: false }
+        Self {
+            origins: BTreeSet::new(),
+            own: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            entries: BTreeSet::new(),
+            cut: false,
+        }
+    }
+
+    /// What is its own.
+    pub(super) fn own(&self) -> impl Iterator<Item = NodeId> {
+        self.own.keys().copied()
+    }
+
+    /// The connections with other nodes that are part of it: those its own processes began, and those it came in by. What a server
+    /// does for others is not, and neither is what a process did all the time before the first alert.
+    pub(super) fn spoken(&mut self, graph: &Graph, opened: u64) -> BTreeSet<Spoken> {
+        let entries = std::mem::take(&mut self.entries);
+        let mut before: BTreeMap<(NodeId, SocketAddr), usize> = BTreeMap::new();
+        let mut found = Vec::new();
+        for one in graph.spoken() {
+            match one.way {
+                Way::Out if self.is_own(one.actor, one.time) => {
+                    if one.time < opened {
+                        *before.entry((one.actor, one.server)).or_default() += 1;
+                    }
+                    // What a server did long before is what it is there for.
+                    if one.time.saturating_add(BURST) >= opened || !accepts(graph, one.actor) {
+                        found.push(*one);
+                    }
+                }
+                Way::In => {
+                    let caused = entries.iter().any(|(server, from, time)| {
+                        *server == one.actor
+                            && *from == one.client.ip()
+                            && one.time <= *time
+                            && *time <= one.time.saturating_add(BURST)
+                    });
+                    // A program that somebody has brought serves nobody else.
+                    if caused || self.is_own(one.actor, one.time) && is_brought(graph, one.actor) {
+                        found.push(*one);
+                    }
+                }
+                Way::Out => {}
+            }
+        }
+        let mut same: BTreeMap<(NodeId, SocketAddr, Way), usize> = BTreeMap::new();
+        found.retain(|one| {
+            if one.way == Way::Out && before.get(&(one.actor, one.server)).is_some_and(|many| *many >= HABIT)
+            {
+                return false;
+            }
+            let many = same.entry((one.actor, one.server, one.way)).or_default();
+            *many += 1;
+            *many <= SAME || one.way == Way::In
+        });
+        found.into_iter().collect()
+    }
+
+    fn is_own(&self, id: NodeId, time: u64) -> bool {
+        self.own.get(&id).is_some_and(|since| *since <= time) && !self.servers.contains_key(&id)
     }
 
     /// All nodes, in the order of their ids.
@@ -90,6 +159,7 @@ impl Trace {
         for (id, time) in other.servers {
             self.servers.entry(id).and_modify(|known| *known = time.min(*known)).or_insert(time);
         }
+        self.entries.extend(other.entries);
         self.cut |= other.cut;
         // What one walk could not go beyond, another may have.
         if self.origins.len() > 1 {
@@ -194,6 +264,10 @@ fn process(graph: &Graph, id: NodeId, time: u64, trace: &mut Trace, todo: &mut V
     todo.push((made.from, made.first));
 }
 
+fn is_brought(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).map(|node| &node.kind), Some(NodeKind::Process { in_image: InImage::No, .. }))
+}
+
 fn accepts(graph: &Graph, id: NodeId) -> bool {
     graph.incoming(id).any(|edge| edge.kind == EdgeKind::Connect)
 }
@@ -216,6 +290,7 @@ fn entered_by_connection(
     match graph.node(edge.from).map(|node| (&node.kind, node.container)) {
         Some((&NodeKind::Address { address }, _)) => {
             trace.origins.insert(Origin::Connection { from: address, server });
+            trace.entries.insert((server, address.to_canonical(), time));
             trace.own.insert(edge.from, edge.first);
         }
         Some((NodeKind::Process { .. }, _)) => todo.push((edge.from, edge.first.max(time.min(edge.last)))),

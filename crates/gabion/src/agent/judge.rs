@@ -196,6 +196,7 @@ impl Judge {
 
     /// Writes what has changed of incidents.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
+        self.changed.extend(self.incidents.take_touched());
         while let Some(id) = self.changed.pop_first() {
             // What could not be written is tried again.
             if let Err(error) = self.write(id) {

@@ -57,8 +57,8 @@ struct Answer {
     report: ScanReport,
 }
 
-/// The hub that is wanted, checked before anything is scanned.
-pub(crate) fn wanted(args: &HubArgs) -> anyhow::Result<Option<Hub>> {
+/// The hub that is wanted, checked before anything is done; a token of this role is enough for it.
+pub(crate) fn wanted(args: &HubArgs, role: &str) -> anyhow::Result<Option<Hub>> {
     let Some(url) = args.hub.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
     let token = match &args.hub_token_file {
         Some(path) => verdict::read(path)?,
@@ -70,7 +70,7 @@ pub(crate) fn wanted(args: &HubArgs) -> anyhow::Result<Option<Hub>> {
         || token.chars().any(|c| c.is_whitespace() || c.is_control())
     {
         bail!(
-            "there is no token for the hub\nhint: make one with the role scanner on its page Settings, and give it in GABION_HUB_TOKEN or --hub-token-file"
+            "there is no token for the hub\nhint: make one with the role {role} on its page Settings, and give it in GABION_HUB_TOKEN or --hub-token-file"
         );
     }
     Hub::new(url, Secret::new(token), args.hub_ca.as_deref()).map(Some).map_err(|error| told(&error))

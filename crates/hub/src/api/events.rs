@@ -75,7 +75,7 @@ impl From<EventStoreError> for ApiError {
 
 impl Hub {
     /// Asks the event store, when it is this one's turn.
-    async fn search<T: Send + 'static>(
+    pub(super) async fn search<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&EventStore) -> Result<T, EventStoreError> + Send + 'static,
     ) -> Answer<T> {

@@ -5,18 +5,17 @@ use crate::{
     Hub,
     access::Asker,
     error::{Answer, ApiError},
+    stitched,
 };
 use axum::{
     Json,
     extract::{Path, Query, State as Extract},
     http::{StatusCode, header},
-    response::{IntoResponse, Response as Reply},
+    response::{IntoResponse, Redirect, Response as Reply},
 };
 use gabion_api::rest::{
-    Alert, AlertChange, Incident, IncidentDetail, IncidentState, Line, Millis, Page, Problem, Role, Step,
-    Topic,
+    Alert, AlertChange, Incident, IncidentDetail, IncidentState, Millis, NewApart, Page, Problem, Role, Topic,
 };
-use gabion_detect::incident::Story;
 use gabion_store::state::{AlertFilter, Paging, StateError};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -127,59 +126,40 @@ pub(crate) async fn incidents(
     answer(page, query.format.as_deref())
 }
 
-/// One incident: origin, extent, timeline, processes, what was done.
-#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = IncidentDetail), (status = 404, body = Problem)))]
+/// One incident, over all its nodes: origin, extent, timeline, processes, what was done. The id of a part leads to the whole.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)), responses((status = 200, body = IncidentDetail), (status = 307, description = "It is part of another: there"), (status = 404, body = Problem)))]
 pub(crate) async fn incident(
     Extract(hub): Extract<Hub>,
     asker: Asker,
     Path(id): Path<String>,
-) -> Answer<Json<IncidentDetail>> {
-    let (incident, story, _) = hub.state.incident(&id, asker.scope()).await?;
-    let Story { origin, extent, steps, processes, cut, .. } =
-        serde_json::from_str(&story).map_err(|error| ApiError::Broken(error.to_string()))?;
-    let id_of_node = incident.nodes.first().cloned().unwrap_or_default();
-    let node = hub.state.node_names().await?.remove(&id_of_node).unwrap_or(id_of_node);
+) -> Answer<Reply> {
+    let all = hub.state.incident(&id, asker.scope()).await?;
+    if all.incident.id != id {
+        return Ok(Redirect::temporary(&format!("/api/v1/incidents/{}", all.incident.id)).into_response());
+    }
     let responses = hub.state.responses(Some(&id), &Paging { limit: 100, ..Paging::default() }).await?.items;
-    let step = |step: gabion_detect::incident::Step| Step {
-        time: (step.time / 1_000_000).cast_signed(),
-        node: node.clone(),
-        container: step.container,
-        text: step.text,
-        rule: step.rule,
-    };
-    let line = |line: gabion_detect::incident::Line| Line {
-        depth: line.depth as u32,
-        pid: line.pid,
-        command: line.command,
-        node: node.clone(),
-        container: line.container,
-        rules: line.rules.into_iter().collect(),
-        server: line.server,
-    };
-    Ok(Json(IncidentDetail {
-        origin: counted(origin),
-        extent: counted(extent),
-        steps: steps.into_iter().map(step).collect(),
-        processes: processes.into_iter().map(line).collect(),
-        cut,
-        responses,
-        incident,
-    }))
+    let detail: IncidentDetail =
+        stitched::told(all, responses).map_err(|error| ApiError::Broken(error.to_string()))?;
+    Ok(Json(detail).into_response())
 }
 
-/// Equal sentences as one, with how often.
-fn counted(sentences: Vec<String>) -> Vec<String> {
-    let mut all: Vec<(String, usize)> = Vec::new();
-    for sentence in sentences {
-        match all.iter_mut().find(|(known, _)| *known == sentence) {
-            Some((_, many)) => *many += 1,
-            None => all.push((sentence, 1)),
-        }
+/// Say that two parts of an incident are two incidents, whatever links them, or take that back.
+#[utoipa::path(post, path = "/api/v1/incidents/apart", tag = "incidents", request_body = NewApart, responses((status = 204), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn part_incidents(
+    Extract(hub): Extract<Hub>,
+    asker: Asker,
+    Json(mut said): Json<NewApart>,
+) -> Answer<StatusCode> {
+    asker.needs(Role::Triager)?;
+    said.reason = said.reason.trim().to_owned();
+    if said.reason.len() > 500 {
+        return Err(ApiError::Bad("reason: up to 500 bytes".to_owned()));
     }
-    let told = |(sentence, many): (String, usize)| {
-        if many == 1 { sentence } else { format!("{} ({many} times).", sentence.trim_end_matches('.')) }
-    };
-    all.into_iter().map(told).collect()
+    hub.state.part_incidents(&said, &asker.caller.name, asker.scope(), hub.now()).await?;
+    let action = if said.apart { "incident.part" } else { "incident.join" };
+    hub.audit(&asker, action, &format!("{} {}", said.cause, said.effect), &said.reason).await?;
+    hub.live.tell(Topic::Incidents);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The picture of an incident.
@@ -189,12 +169,12 @@ pub(crate) async fn incident_picture(
     asker: Asker,
     Path(id): Path<String>,
 ) -> Answer<Reply> {
-    let (_, _, picture) = hub.state.incident(&id, asker.scope()).await?;
-    if picture.is_empty() {
+    let all = hub.state.incident(&id, asker.scope()).await?;
+    let Some(picture) = stitched::picture(&all) else {
         return Err(StateError::Absent { what: "picture of the incident", id }.into());
-    }
-    // It is shown as an image; opened by itself it may do nothing.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    };
+    // It is shown as an image; opened by itself it may do nothing but show the pictures of its nodes, which it brings along.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
     Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, policy)], picture)
         .into_response())
 }

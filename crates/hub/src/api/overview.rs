@@ -11,8 +11,8 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use gabion_api::rest::{
-    Blind, Counts, FindingKind, FixFirst, Hits, IncidentState, Millis, Overview, Severity, State as Life,
-    Topic,
+    Blind, Counts, FindingKind, FixFirst, Hits, Incident, IncidentState, Millis, Overview, Severity,
+    State as Life, Topic,
 };
 use gabion_store::state::{FindingFilter, Numbers, Paging};
 use serde::Deserialize;
@@ -73,7 +73,7 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
             kind: "incident".to_owned(),
             title: format!("Look into: {}", incident.title),
             why: vec![
-                format!("{} in {}", many(incident.alerts, "alert"), list(&incident.containers)),
+                format!("{} {}", many(incident.alerts, "alert"), place(&incident)),
                 incident.tactics.iter().map(|tactic| tactic.replace('_', " ")).collect::<Vec<_>>().join(", "),
             ],
             link: format!("/incidents/{}", incident.id),
@@ -169,12 +169,14 @@ fn many(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-fn list(names: &[String]) -> String {
-    match names {
-        [] => "the host".to_owned(),
-        [one] => one.clone(),
-        [one, rest @ ..] => format!("{one} and {} more", rest.len()),
-    }
+/// `in web and 2 more, and on the host`: the host is no container.
+fn place(incident: &Incident) -> String {
+    let inside = match incident.containers.as_slice() {
+        [] => return "on the host".to_owned(),
+        [one] => format!("in {one}"),
+        [one, rest @ ..] => format!("in {one} and {} more", rest.len()),
+    };
+    if incident.on_host { format!("{inside}, and on the host") } else { inside }
 }
 
 fn capital(text: &str) -> String {

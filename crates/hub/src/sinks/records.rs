@@ -71,12 +71,17 @@ fn of_incident(number: u64, incident: Incident, names: &Names) -> Record {
         updated,
         nodes,
         containers,
+        on_host,
         tactics,
         techniques,
         alerts,
         state,
     } = incident;
-    let place = if containers.is_empty() { String::new() } else { format!(" in {}", containers.join(", ")) };
+    let mut place =
+        if containers.is_empty() { String::new() } else { format!(" in {}", containers.join(", ")) };
+    if on_host {
+        place.push_str(if containers.is_empty() { " on the node" } else { ", and on the node" });
+    }
     Record {
         version: number,
         kind: Kind::Incident,

@@ -390,7 +390,9 @@ fn incidents(out: &mut Writer, week: &Weekly, base: &str) {
         out.raw("<p>No incident is open, and none had news this week.</p>");
     } else {
         out.raw("<table><thead><tr><th>Severity</th><th>What</th><th>Where</th><th class=\"n\">Alerts</th><th>State</th><th>Last</th></tr></thead><tbody>");
-        for Incident { id, title, severity, updated, containers, alerts, state, .. } in &week.incidents {
+        for Incident { id, title, severity, updated, containers, on_host, alerts, state, .. } in
+            &week.incidents
+        {
             let (class, severity) = word(*severity);
             out.raw("<tr><td class=\"w\"><span class=\"sev sev-")
                 .raw(class)
@@ -400,7 +402,7 @@ fn incidents(out: &mut Writer, week: &Weekly, base: &str) {
             out.link(base, &["incidents", id], title).raw("</td><td>");
             match containers.as_slice() {
                 [] => out.raw("the host"),
-                some => out.text(some.join(", ")),
+                some => out.text(some.join(", ")).raw(if *on_host { ", the host" } else { "" }),
             };
             out.raw("</td><td class=\"n\">").text(alerts).raw("</td><td class=\"w\">");
             out.raw(match state {

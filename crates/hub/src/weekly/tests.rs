@@ -84,6 +84,7 @@ fn week(name: &str) -> Weekly {
             updated: NOW,
             nodes: vec![name.to_owned()],
             containers: vec![name.to_owned()],
+            on_host: false,
             tactics: Vec::new(),
             techniques: Vec::new(),
             alerts: 5,

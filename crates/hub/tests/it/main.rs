@@ -2,7 +2,10 @@
 
 mod access;
 mod database;
+mod agents;
+mod export;
 mod hub;
+mod incidents;
 mod lists;
 mod notifications;
 mod oidc;

@@ -12,6 +12,8 @@ use std::{
 
 /// An answer is not longer, in bytes.
 const MAX_ANSWER: u64 = 512 << 20;
+/// What it says instead of an answer is not longer.
+const MAX_PROBLEM: usize = 64 << 10;
 /// How long the hub may take to be reached, and to think about a scan.
 const CONNECT: Duration = Duration::from_secs(10);
 const THINK: Duration = Duration::from_mins(2);
@@ -52,7 +54,7 @@ pub enum HubError {
         reason: String,
     },
     /// It does not want it.
-    #[error("the hub at {url} refuses the scan ({status}): {reason}")]
+    #[error("the hub at {url} refuses ({status}): {reason}")]
     Refused {
         /// Where.
         url: String,
@@ -63,6 +65,9 @@ pub enum HubError {
         /// What it said to do.
         hint: Option<String>,
     },
+    /// What it sends cannot be kept.
+    #[error("what the hub sends cannot be written")]
+    Write(#[source] std::io::Error),
     /// It answers nonsense.
     #[error("the hub at {url} does not answer as one: {reason}")]
     Answer {
@@ -82,7 +87,7 @@ impl HubError {
                     .to_owned(),
             ),
             Self::Refused { status: 401, .. } => {
-                Some("give a token with the role scanner in GABION_HUB_TOKEN or --hub-token-file".to_owned())
+                Some("give a token that the hub knows in GABION_HUB_TOKEN or --hub-token-file".to_owned())
             }
             Self::Refused { hint, .. } => hint.clone(),
             _ => None,
@@ -166,6 +171,36 @@ impl Hub {
                 None => return Err(error),
             }
         }
+    }
+
+    /// Asks for something of any length, and hands over its parts as they come; how many bytes. An answer that breaks off is an error.
+    pub async fn fetch(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<u64, HubError> {
+        let url = self.shown();
+        let mut target = self.url.clone();
+        target.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        target.query_pairs_mut().clear().extend_pairs(query);
+        let request = self
+            .client
+            .get(target)
+            .bearer_auth(self.token.expose())
+            .header(header::ACCEPT_ENCODING, "identity");
+        let mut response = request.send().await.map_err(|error| unsent(&url, &error))?;
+        let status = response.status();
+        let (mut problem, mut all) = (Vec::new(), 0);
+        while let Some(chunk) = response.chunk().await.map_err(|error| unsent(&url, &error))? {
+            all += chunk.len() as u64;
+            if status == StatusCode::OK {
+                take(&chunk).map_err(HubError::Write)?;
+            } else if problem.len() < MAX_PROBLEM {
+                problem.extend_from_slice(&chunk);
+            }
+        }
+        if status == StatusCode::OK { Ok(all) } else { Err(refused(url, status, &problem)) }
     }
 
     async fn attempt(&self, body: Vec<u8>) -> Result<Vec<u8>, (HubError, Option<Duration>)> {

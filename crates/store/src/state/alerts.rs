@@ -272,7 +272,12 @@ impl AlertFilter {
             query = query.push(" AND alert.node = ?").bind(node);
         }
         if let Some(incident) = &self.incident {
-            query = query.push(" AND alert.incident = ?").bind(incident);
+            // All parts of the whole that the part of this id belongs to.
+            query = query
+                .push(" AND (alert.incident = ? OR alert.incident IN (SELECT part.id FROM incident_part AS part WHERE part.incident IN \
+                    (SELECT own.incident FROM incident_part AS own WHERE own.id = ?)))")
+                .bind(incident)
+                .bind(incident);
         }
         match self.since {
             Some(since) => query.push(" AND alert.last >= ?").bind(since),

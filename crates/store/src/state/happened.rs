@@ -121,6 +121,10 @@ pub(super) async fn is_any(state: &State, now: Millis) -> Result<bool> {
     Ok(false)
 }
 
+/// Whose an incident is: the owner of its worst part that has one.
+const OF_PARTS: &str = ", (SELECT part.owner FROM incident_part AS part WHERE part.incident = incident.id AND part.owner IS NOT NULL \
+    ORDER BY part.severity DESC, part.id LIMIT 1) AS owner";
+
 /// Findings and incidents, which are looked for often.
 pub(super) async fn often(tx: Tx<'_>, happened: &mut Vec<Happened>) -> Result<()> {
     let rows = q("SELECT * FROM finding WHERE ").push(NEWS).push(" ORDER BY severity DESC, id LIMIT ?");
@@ -140,13 +144,13 @@ pub(super) async fn often(tx: Tx<'_>, happened: &mut Vec<Happened>) -> Result<()
             update.run(&mut *tx).await?;
         }
     }
-    let query = q("SELECT ").push(incidents::LIST.columns).push(
+    let query = q("SELECT ").push(incidents::LIST.columns).push(OF_PARTS).push(
         " FROM incident WHERE arrived > (SELECT incidents FROM notify_mark WHERE one = 1) ORDER BY arrived LIMIT ?",
     );
     let rows = query.bind(AT_ONCE).all(&mut *tx).await?;
     for row in &rows {
         happened.push(Happened::Incident {
-            incident: Box::new(incidents::read(row)?),
+            incident: Box::new(incidents::told(row)?),
             owner: row.maybe_text("owner")?,
         });
     }
@@ -367,8 +371,9 @@ impl State {
     ) -> Result<()> {
         let query = q("SELECT ")
             .push(incidents::LIST.columns)
-            .push(" FROM incident WHERE updated > ? AND began <= ?");
-        let query = scope.limit(query.bind(from).bind(to), "incident.owner", Some("incident.namespace"));
+            .push(OF_PARTS)
+            .push(" FROM incident WHERE incident.updated > ? AND incident.began <= ?");
+        let query = incidents::within(scope, query.bind(from).bind(to));
         for row in query.push(" ORDER BY began, id LIMIT ?").bind(AT_ONCE).all(&self.pool).await? {
             let (incident, owner) = (incidents::read(&row)?, row.maybe_text("owner")?);
             let mut times = vec![incident.began, incident.updated];

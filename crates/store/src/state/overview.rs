@@ -93,11 +93,7 @@ impl State {
             .await?
             .count("many")?;
         let query = q("SELECT COUNT(*) AS many FROM incident WHERE incident.state = 'open'");
-        numbers.incidents = scope
-            .limit(query, "incident.owner", Some("incident.namespace"))
-            .one(&self.pool)
-            .await?
-            .count("many")?;
+        numbers.incidents = super::incidents::within(scope, query).one(&self.pool).await?.count("many")?;
         let query = q("SELECT CAST(COALESCE(SUM(alert.many), 0) AS BIGINT) AS many FROM alert WHERE alert.last > ? AND alert.state <> 'suppressed'").bind(now - DAY);
         numbers.alerts = scope
             .limit(query, "alert.owner", Some("alert.namespace"))
@@ -172,9 +168,8 @@ impl State {
         let incident = both(q(
             "SELECT incident.id AS id, incident.title AS title, incident.state AS detail FROM incident WHERE (LOWER(incident.title) LIKE ? ESCAPE '!' OR LOWER(incident.containers) LIKE ? ESCAPE '!')",
         ));
-        let incident = scope
-            .limit(incident, "incident.owner", Some("incident.namespace"))
-            .push(" ORDER BY incident.updated DESC LIMIT ?");
+        let incident =
+            super::incidents::within(scope, incident).push(" ORDER BY incident.updated DESC LIMIT ?");
         for (kind, page, query) in [
             ("workload", "/workloads/", workload),
             ("image", "/images/", image),
@@ -183,7 +178,11 @@ impl State {
             ("node", "/nodes/", node),
         ] {
             for row in query.bind(MOST).all(&self.pool).await? {
-                let (id, title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
+                let (id, mut title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
+                if kind == "incident" && !scope.is_all() {
+                    // What it is called may be of a part that they may not see.
+                    title = self.incident(&id, scope).await?.incident.title;
+                }
                 let link = format!("{page}{}", encoded(&id));
                 hits.push(Hit { kind: kind.to_owned(), title, detail, link });
             }

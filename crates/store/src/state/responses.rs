@@ -62,9 +62,13 @@ impl State {
 
     /// Responses.
     pub async fn responses(&self, incident: Option<&str>, paging: &Paging) -> Result<Page<Response>> {
-        let filter = |query: super::sql::Query| match incident {
-            Some(incident) => query.push(" AND response.incident = ?").bind(incident),
+        let filter = |query: super::sql::Query| {
+            match incident {
+            Some(incident) => query
+                .push(" AND response.incident IN (SELECT part.id FROM incident_part AS part WHERE part.incident IN (SELECT own.incident FROM incident_part AS own WHERE own.id = ?))")
+                .bind(incident),
             None => query,
+        }
         };
         self.page(LIST, paging, filter, read).await
     }

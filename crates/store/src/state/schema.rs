@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 10] = [
+const STEPS: [(&str, &str); 12] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -16,6 +16,8 @@ const STEPS: [(&str, &str); 10] = [
     ("matched", MATCHED),
     ("policies", POLICIES),
     ("notifications", NOTIFICATIONS),
+    ("incidents over nodes", STITCHED),
+    ("what can be reached", REACH),
 ];
 
 const FIRST: &str = "
@@ -264,6 +266,56 @@ ALTER TABLE sink ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sink ADD COLUMN noted_lost BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sink ADD COLUMN noted_at BIGINT NOT NULL DEFAULT 0;
 UPDATE sink SET noted_lost = refused + lost;
+";
+
+/// What a node tells of an incident is a part; what lists show is the whole of those that belong together. A row that has become a part of
+/// another stays, so that sinks can be told. The node itself was counted among containers until here.
+const STITCHED: &str = "
+CREATE TABLE incident_part (
+    id TEXT PRIMARY KEY, incident TEXT NOT NULL, node TEXT NOT NULL, kept BIGINT NOT NULL, title TEXT NOT NULL, severity BIGINT NOT NULL,
+    began BIGINT NOT NULL, updated BIGINT NOT NULL, containers TEXT NOT NULL, tactics TEXT NOT NULL, techniques TEXT NOT NULL,
+    on_host BIGINT NOT NULL, story TEXT NOT NULL, picture TEXT NOT NULL, owner TEXT, namespace TEXT, skew BIGINT, joinable BIGINT NOT NULL
+);
+INSERT INTO incident_part (id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, story, picture,
+    owner, namespace, joinable)
+    SELECT id, id, node, 0, title, severity, began, updated,
+        REPLACE(REPLACE(REPLACE(containers, '\"the node\",', ''), ',\"the node\"', ''), '\"the node\"', ''), tactics, techniques,
+        CASE WHEN containers LIKE '%\"the node\"%' THEN 1 ELSE 0 END, story, picture, owner, namespace, 0 FROM incident;
+CREATE INDEX incident_part_incident ON incident_part (incident);
+CREATE TABLE incident_end (
+    part TEXT NOT NULL REFERENCES incident_part (id) ON DELETE CASCADE, node TEXT NOT NULL, way TEXT NOT NULL, client TEXT NOT NULL,
+    server TEXT NOT NULL, time BIGINT NOT NULL, at BIGINT NOT NULL, program TEXT NOT NULL, container TEXT NOT NULL,
+    PRIMARY KEY (part, way, client, server, time)
+);
+CREATE INDEX incident_end_client ON incident_end (client, way);
+CREATE TABLE incident_link (
+    cause TEXT NOT NULL, effect TEXT NOT NULL, client TEXT NOT NULL, server TEXT NOT NULL, accepted_by TEXT NOT NULL, sent BIGINT NOT NULL,
+    accepted BIGINT NOT NULL, program TEXT NOT NULL, container TEXT NOT NULL, to_program TEXT NOT NULL, to_container TEXT NOT NULL,
+    PRIMARY KEY (cause, effect, client, server)
+);
+CREATE INDEX incident_link_effect ON incident_link (effect);
+CREATE TABLE incident_apart (
+    one TEXT NOT NULL, other TEXT NOT NULL, created BIGINT NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (one, other)
+);
+ALTER TABLE incident ADD COLUMN nodes TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE incident ADD COLUMN on_host BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE incident ADD COLUMN joined TEXT;
+UPDATE incident SET nodes = '[\"' || node || '\"]', containers = (SELECT part.containers FROM incident_part AS part WHERE part.id = incident.id),
+    on_host = (SELECT part.on_host FROM incident_part AS part WHERE part.id = incident.id);
+ALTER TABLE incident DROP COLUMN node;
+ALTER TABLE incident DROP COLUMN story;
+ALTER TABLE incident DROP COLUMN picture;
+ALTER TABLE incident DROP COLUMN owner;
+ALTER TABLE incident DROP COLUMN namespace;
+";
+
+/// Who was connected to from outside, and what can be reached by that.
+const REACH: &str = "
+CREATE TABLE entry (
+    workload TEXT NOT NULL, port BIGINT NOT NULL, address TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+    PRIMARY KEY (workload, port)
+);
+CREATE TABLE reach (workload TEXT PRIMARY KEY, path TEXT NOT NULL);
 ";
 
 /// The number of the last step.

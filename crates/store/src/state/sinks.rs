@@ -318,7 +318,7 @@ impl State {
                 .push(" FROM incident WHERE severity >= ? AND arrived > ? AND arrived <= ?")
                 .bind(rank(least));
             for row in rest(query, " ORDER BY arrived LIMIT ?").await? {
-                arrivals.records.push((row.count("arrived")?, Arrived::Incident(incidents::read(&row)?)));
+                arrivals.records.push((row.count("arrived")?, Arrived::Incident(incidents::told(&row)?)));
             }
         }
         if wanted.contains(&SinkRecords::Audit) {

@@ -6,11 +6,13 @@ mod life;
 mod lists;
 mod loaded;
 mod notify;
+mod reach;
 mod registries;
 mod schema;
 mod server;
 mod signin;
 mod sinks;
+mod stitched;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};

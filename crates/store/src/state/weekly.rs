@@ -170,7 +170,7 @@ impl State {
             let query = query
                 .push(" FROM incident WHERE (incident.updated >= ? OR incident.state = 'open')")
                 .bind(from);
-            scope.limit(query, "incident.owner", Some("incident.namespace"))
+            incidents::within(scope, query)
         };
         let count = within(q("SELECT COUNT(*) AS many")).one(&self.pool).await?.count("many")?;
         let rows = within(q("SELECT ").push(incidents::LIST.columns))
@@ -178,7 +178,9 @@ impl State {
             .bind(MOST)
             .all(&self.pool)
             .await?;
-        Ok((rows.iter().map(incidents::read).collect::<Result<_>>()?, count))
+        let mut incidents = rows.iter().map(incidents::read).collect::<Result<Vec<_>>>()?;
+        self.narrow(&mut incidents, scope).await?;
+        Ok((incidents, count))
     }
 
     async fn alerts_since(&self, scope: &Scope, from: Millis) -> Result<(u64, Vec<RuleAlerts>)> {

@@ -74,6 +74,7 @@ struct Facts {
     secrets: BTreeSet<String>,
     privileged: BTreeSet<String>,
     listens: BTreeSet<String>,
+    reach: Option<String>,
     alerts: u64,
     incidents: Vec<String>,
 }
@@ -100,6 +101,7 @@ impl Facts {
         add("secret in image", 1.5, some(&self.secrets));
         add("privileged", 2.0, some(&self.privileged));
         add("exposed port", 1.3, some(&self.listens));
+        add("reachable", 1.5, self.reach.iter().cloned().collect());
         add("incident", 3.0, self.incidents.iter().take(10).cloned().collect());
         let told =
             if self.alerts == 0 { Vec::new() } else { vec![format!("{} in the last 24 hours", self.alerts)] };
@@ -179,11 +181,13 @@ impl State {
         let row = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE workload = ? AND last > ? AND state <> 'suppressed'")
             .bind(name).bind(now - DAY).one(&mut *tx).await?;
         facts.alerts = row.count("many")?;
-        let rows = q("SELECT DISTINCT incident.id AS id, incident.title AS title FROM incident JOIN alert ON alert.incident = incident.id \
-             WHERE alert.workload = ? AND incident.state = 'open'").bind(name).all(&mut *tx).await?;
+        let rows = q("SELECT DISTINCT incident.id AS id, incident.title AS title FROM incident JOIN incident_part ON incident_part.incident = incident.id \
+             JOIN alert ON alert.incident = incident_part.id WHERE alert.workload = ? AND incident.state = 'open'").bind(name).all(&mut *tx).await?;
         for row in &rows {
             facts.incidents.push(row.text("title")?);
         }
+        let row = q("SELECT path FROM reach WHERE workload = ?").bind(name).first(&mut *tx).await?;
+        facts.reach = row.map(|row| row.text("path")).transpose()?;
         let factors = if running > 0 { facts.factors() } else { Vec::new() };
         let risk = if running > 0 { factors.iter().map(|factor| factor.times).product::<f64>() } else { 0.0 };
         if running == 0 {

@@ -237,7 +237,8 @@ impl Session {
                 };
                 let waiting = locked(&desk.spool).waiting() + desk.alerts.waiting();
                 let (thrown_away, alerts_lost) = (desk.progress.thrown_away, desk.progress.alerts_lost);
-                self.say(Message::Status(Status { json, waiting, thrown_away, alerts_lost })).await?;
+                self.say(Message::Status(Status { json, waiting, thrown_away, alerts_lost, time: time() }))
+                    .await?;
             }
             Found::Loaded(found) => {
                 self.is_polling[2] = false;
@@ -344,7 +345,13 @@ fn hello(name: &str) -> Hello {
         os: os.unwrap_or_default().trim_matches('"').to_owned(),
         arch: text(system.machine()),
         features: Vec::new(),
+        time: time(),
     }
+}
+
+/// What time it is, in nanoseconds since 1970; 0 if that is before.
+fn time() -> u64 {
+    crate::clock::now().ok().and_then(|now| u64::try_from(now.as_nanosecond()).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

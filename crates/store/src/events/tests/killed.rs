@@ -196,6 +196,9 @@ fn a_broken_split_makes_an_answer_partial_and_no_more() {
     assert_eq!((page.items.len(), page.total, page.unsearched.len()), (10, 10, 2), "{:?}", page.unsearched);
     let histogram = store.histogram(&everything(), 10).unwrap();
     assert_eq!(histogram.unsearched.len(), 2);
+    // A file has nowhere to say that it lacks something: it breaks off.
+    let exported = store.export(&everything(), |_| Ok(()));
+    assert!(matches!(exported, Err(ExportError::Unsearched(_))), "{exported:?}");
     assert_eq!(histogram.buckets.iter().map(|b| b.count).sum::<u64>(), 10);
     assert_eq!(store.stats().problems.len(), 1);
     // The store goes on.

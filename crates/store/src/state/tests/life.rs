@@ -315,8 +315,7 @@ fn alerts_are_kept_once_and_counted() {
             containers: vec!["web".to_owned()],
             tactics: vec!["execution".to_owned()],
             techniques: vec!["T1059".to_owned()],
-            story: "{}".to_owned(),
-            picture: String::new(),
+            ..NewIncident::default()
         };
         state.keep_incident("n", &incident, T0 + 10).await.expect("kept");
         let workload = state.workload("shop/web", &ALL, T0 + 10).await.expect("is there").workload;
@@ -332,12 +331,12 @@ fn alerts_are_kept_once_and_counted() {
         // The same once more opens nothing; something new does.
         state.keep_incident("n", &incident, T0 + 12).await.expect("kept");
         assert_eq!(
-            state.incident("n-1", &ALL).await.expect("is there").0.state,
+            state.incident("n-1", &ALL).await.expect("is there").incident.state,
             gabion_api::rest::IncidentState::Closed
         );
         state.keep_incident("n", &NewIncident { updated: T0 + 20, ..incident }, T0 + 21).await.expect("kept");
         assert_eq!(
-            state.incident("n-1", &ALL).await.expect("is there").0.state,
+            state.incident("n-1", &ALL).await.expect("is there").incident.state,
             gabion_api::rest::IncidentState::Open
         );
     });

@@ -20,6 +20,8 @@ async fn of_the_first_version(state: &State) {
          VALUES ('c1', 'web', 'n1', 'shop/web', 'sha256:a', 'shop/web:1', 'containerd', '[]', '{}', '[]', '', 1, '[]')",
         "INSERT INTO alert (id, first, last, many, rule, priority, severity, message, node, techniques, state, fields) \
          VALUES ('n1-1', 1, 1, 2, 'a rule', 'WARNING', 3, 'm', 'n1', '[]', 'new', '{}')",
+        "INSERT INTO incident (id, node, title, severity, began, updated, containers, tactics, techniques, state, story, picture) \
+         VALUES ('n1-1', 'n1', 'an incident', 4, 1, 2, '[\"the node\",\"web\"]', '[]', '[]', 'open', '{\"old\":1}', '<svg/>')",
         "INSERT INTO account (name, password, role, owners, namespaces, created, disabled) VALUES ('ann', 'h', 'admin', '[]', '[]', 1, 0)",
         "INSERT INTO audit (id, time, created_by, origin, action, target, detail) VALUES ('a1', 1, 'ann', '', 'user.create', 'ann', '')",
     ] {
@@ -46,6 +48,16 @@ fn a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(
         assert_eq!(
             state.alerts(&AlertFilter::default(), &all, &paging).await.expect("asked").items[0].count,
             2
+        );
+        let old = state.incident("n1-1", &all).await.expect("is there");
+        assert_eq!((old.parts[0].story.as_str(), old.parts[0].picture.as_str()), ("{\"old\":1}", "<svg/>"));
+        assert_eq!(
+            (old.incident.containers.as_slice(), old.incident.on_host),
+            (&["web".to_owned()][..], true)
+        );
+        assert_eq!(
+            (old.incident.nodes.as_slice(), old.parts[0].part.joinable),
+            (&["n1".to_owned()][..], false)
         );
         assert_eq!(state.users(&paging).await.expect("asked").items[0].name, "ann");
         assert_eq!(state.audited("", &paging).await.expect("asked").total, 1);

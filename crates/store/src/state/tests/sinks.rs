@@ -66,11 +66,7 @@ fn records_come_in_the_order_in_which_they_changed_last() {
             severity: Level::High,
             began: T0,
             updated: T0,
-            containers: Vec::new(),
-            tactics: Vec::new(),
-            techniques: Vec::new(),
-            story: "{}".to_owned(),
-            picture: String::new(),
+            ..NewIncident::default()
         };
         state.keep_incident("n1", &incident, T0).await.expect("kept");
         state.audit(&entry("u1")).await.expect("kept");
