@@ -10,6 +10,7 @@ mod detection;
 mod events;
 mod findings;
 mod hooks;
+mod hubs;
 mod incidents;
 mod inventory;
 mod list;
@@ -25,7 +26,7 @@ use crate::{
     Hub,
     access::known,
     console,
-    error::{Cause, told},
+    error::{Cause, away, told},
 };
 use axum::{
     Router,
@@ -76,7 +77,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
         registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
         registries::registry_repositories, hooks::registry_events, hooks::send_scan,
-        admin::healthy, admin::ready, admin::metrics,
+        hubs::hubs, hubs::remove_hub, admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security)
 )]
@@ -174,6 +175,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
+        .route("/hubs", get(hubs::hubs))
+        .route("/hubs/{id}", delete(hubs::remove_hub))
         .route("/sinks", get(sinks::sinks).post(sinks::add_sink))
         .route("/sinks/{name}", get(sinks::sink).put(sinks::change_sink).delete(sinks::remove_sink))
         .route("/sinks/{name}/test", post(sinks::test_sink))
@@ -190,7 +193,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
-        .layer(from_fn_with_state(hub.clone(), known));
+        .layer(from_fn_with_state(hub.clone(), known))
+        .layer(from_fn_with_state(hub.clone(), while_there));
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -244,6 +248,15 @@ async fn bounded(request: Request, next: Next) -> Response {
     };
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Nobody waits for a database that is away, nor for one that goes away meanwhile.
+async fn while_there(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Response {
+    tokio::select! {
+        biased;
+        () = hub.lead.until_away() => away(),
+        response = next.run(request) => response,
+    }
 }
 
 /// What broke is told to the operator.

@@ -8,6 +8,7 @@
 //!   registries ◄── looked into, scanned ── registries┤
 //!   CI ══ POST /scans ──► sent ──────────────────────┘         sinks: what came, to other systems
 //!                       jobs: what time alone changes
+//!   other hubs ══ together: who is there, searches over all, questions to nodes; lead: which of them does what is to be done once
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -25,6 +26,7 @@ mod error;
 mod identity;
 mod inbox;
 mod jobs;
+mod lead;
 mod live;
 mod matcher;
 mod names;
@@ -34,6 +36,7 @@ mod seal;
 mod sent;
 mod serve;
 mod sinks;
+mod together;
 mod tree;
 mod weekly;
 
@@ -91,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) desk: agents::Desk,
     pub(crate) live: live::Live,
+    pub(crate) lead: lead::Lead,
+    pub(crate) together: together::Together,
     pub(crate) names: names::Names,
     pub(crate) access: access::Access,
     pub(crate) configurations: configure::Configurations,
@@ -102,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) seal: seal::Seal,
     /// Searches over events at a time: each reads whole columns.
     pub(crate) searches: tokio::sync::Semaphore,
+    /// What nodes tell is written a few at a time: a thousand may come at once, and whoever looks at something must not wait for all of them.
+    pub(crate) taking: tokio::sync::Semaphore,
     /// Scans that are taken at a time: each is a whole report.
     pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

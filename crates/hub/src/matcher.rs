@@ -45,6 +45,11 @@ impl Matcher {
         Arc::clone(&self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    /// Which database it is.
+    pub(crate) fn mark(&self) -> String {
+        self.current().roots.join(" ")
+    }
+
     /// Looks whether there is another database; whether there was.
     pub(crate) fn refresh(&self) -> anyhow::Result<bool> {
         let new = load(&self.directory)?;

@@ -42,6 +42,7 @@ pub use query::QueryError;
 pub use record::StoredEvent;
 
 use gabion_api::rest::{EventPage, Histogram, Millis};
+use serde::{Deserialize, Serialize};
 use shared::Shared;
 use std::{
     collections::BTreeMap,
@@ -117,7 +118,8 @@ pub struct Appended {
 }
 
 /// What is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Query {
     /// In the language of [`query`]: `kind:execve curl -node:db-1`.
     pub text: String,
@@ -131,6 +133,20 @@ pub struct Query {
     pub limit: usize,
     /// Where the last page ended.
     pub cursor: Option<String>,
+}
+
+/// Events that were found, with the cursor of each: where a page would go on behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The events.
+    pub page: EventPage,
+    /// As many cursors.
+    pub cursors: Vec<String>,
+}
+
+/// The cursor of a page that begins before a time.
+pub fn before(time: Millis) -> String {
+    search::cursor((time, 0))
 }
 
 /// What the store holds.
@@ -233,6 +249,11 @@ impl EventStore {
 
     /// Events that fit, the newest first.
     pub fn search(&self, query: &Query) -> Result<EventPage, EventStoreError> {
+        Ok(search::search(&self.shared, query)?.page)
+    }
+
+    /// The same, with the place of each: for whoever puts pages of several stores together.
+    pub fn placed(&self, query: &Query) -> Result<Placed, EventStoreError> {
         search::search(&self.shared, query)
     }
 

@@ -78,7 +78,7 @@ pub(crate) async fn add_sink(
     }
     new.secret = hub.sealed(secret, &secret_of(&new.name))?;
     hub.state.add_sink(&new, &place, &asker.caller.name, hub.events.end(), hub.now()).await?;
-    hub.sinks.changed();
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.create", &new.name, &detail(&new, &place)).await?;
     Ok(Json(hub.state.sink(&new.name, hub.events.end()).await?))
 }
@@ -112,7 +112,7 @@ pub(crate) async fn change_sink(
     }
     new.secret = hub.sealed(new.secret, &secret_of(&name))?;
     hub.state.change_sink(&new, &place).await?;
-    hub.sinks.changed();
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.change", &name, &detail(&new, &place)).await?;
     Ok(Json(hub.state.sink(&name, hub.events.end()).await?))
 }
@@ -126,7 +126,7 @@ pub(crate) async fn remove_sink(
 ) -> Answer<StatusCode> {
     asker.needs_all(Role::Admin)?;
     hub.state.remove_sink(&name).await?;
-    hub.sinks.changed();
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.remove", &name, "").await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! A whole hub over its ports: what browsers and programs are told, and what they are not.
 
 mod access;
+mod agent;
 mod hub;
 mod lists;
 mod oidc;
@@ -11,4 +12,7 @@ mod reports;
 #[path = "../../../image/tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod server;
+#[path = "../../../store/src/state/tests/server.rs"]
+mod server_of_state;
 mod sinks;
+mod together;

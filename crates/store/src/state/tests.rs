@@ -10,6 +10,7 @@ mod schema;
 mod server;
 mod signin;
 mod sinks;
+mod together;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};
