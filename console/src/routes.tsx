@@ -64,6 +64,7 @@ export const routes: RouteObject[] = [
           { path: '/settings/tokens', lazy: () => import('./pages/Tokens') },
           { path: '/settings/sinks', lazy: () => import('./pages/Sinks') },
           { path: '/settings/sign-in', lazy: () => import('./pages/SignIn') },
+          { path: '/settings/hubs', lazy: () => import('./pages/Hubs') },
           { path: '/settings/audit', lazy: () => import('./pages/Audit') },
           { path: '/settings', element: <Navigate to="/settings/users" replace /> },
           { path: '*', element: <Lost /> },

@@ -44,6 +44,7 @@ const PAGES = [
   ['tokens', '/settings/tokens'],
   ['sinks', '/settings/sinks'],
   ['sign-in', '/settings/sign-in'],
+  ['hubs', '/settings/hubs'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],
 ]

@@ -689,6 +689,36 @@ export interface components {
             /** @description When it was asked. */
             time: components["schemas"]["i64"];
         };
+        /** @description A hub. */
+        Hub: {
+            /** @description Where agents and other hubs reach it. */
+            address: string;
+            /** @description It is the one that answers this. */
+            here: boolean;
+            /** @description Its id. */
+            id: string;
+            leads?: components["schemas"]["i64"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Nodes that are connected to it.
+             */
+            nodes: number;
+            /** @description When it was heard last. */
+            seen: components["schemas"]["i64"];
+            /** @description When it was there first. */
+            since: components["schemas"]["i64"];
+            /** @description How it is. */
+            state: components["schemas"]["HubState"];
+            /** @description Its version. */
+            version: string;
+        };
+        /**
+         * @description How a hub is.
+         * @enum {string}
+         */
+        HubState: "heard" | "ended" | "away";
         /** Format: int64 */
         i64: number;
         /** @description An image. */
@@ -1592,6 +1622,41 @@ export interface components {
                 state: components["schemas"]["State"];
                 /** @description What it is, in a line. */
                 title: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Hub: {
+            /** @description What is on it. */
+            items: {
+                /** @description Where agents and other hubs reach it. */
+                address: string;
+                /** @description It is the one that answers this. */
+                here: boolean;
+                /** @description Its id. */
+                id: string;
+                leads?: components["schemas"]["i64"];
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Nodes that are connected to it.
+                 */
+                nodes: number;
+                /** @description When it was heard last. */
+                seen: components["schemas"]["i64"];
+                /** @description When it was there first. */
+                since: components["schemas"]["i64"];
+                /** @description How it is. */
+                state: components["schemas"]["HubState"];
+                /** @description Its version. */
+                version: string;
             }[];
             /** @description What to send as `cursor` for the next page; absent on the last one. */
             next?: string;

@@ -19,8 +19,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use accept::is_hub;
 pub use accept::Refusals;
+pub(crate) use accept::is_hub;
 pub use desk::{AskError, Desk};
 pub use inbox::{Inbox, JoinRefused, Unavailable};
 

@@ -171,7 +171,9 @@ impl Hub {
         let mut readers = Vec::new();
         let mut nodes = self.desk.connected();
         if !self.lead.is_alone() {
-            nodes.extend(self.state.nodes_elsewhere(&self.together.id).await?.into_iter().map(|(node, _)| node));
+            nodes.extend(
+                self.state.nodes_elsewhere(&self.together.id).await?.into_iter().map(|(node, _)| node),
+            );
         }
         for node in nodes {
             let name = self.state.node_name(&node).await?;

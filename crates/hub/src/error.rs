@@ -87,8 +87,7 @@ const AGAIN: HeaderValue = HeaderValue::from_static("5");
 /// The database does not answer.
 pub(crate) fn away() -> Response {
     let hint = "try again in a moment; see /readyz and the log of the hub";
-    let mut response =
-        told(StatusCode::SERVICE_UNAVAILABLE, "the hub cannot reach its database", Some(hint));
+    let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "the hub cannot reach its database", Some(hint));
     response.headers_mut().insert(header::RETRY_AFTER, AGAIN);
     response
 }

@@ -77,7 +77,8 @@ impl Names {
         let mut owners: Vec<&str> =
             here.filter(|(own, _)| *own == address).map(|(_, workload)| workload.as_str()).collect();
         if owners.is_empty() {
-            owners = table.owners.get(&address).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            owners =
+                table.owners.get(&address).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         }
         owners.sort_unstable();
         owners.dedup();

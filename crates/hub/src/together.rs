@@ -15,12 +15,7 @@ mod serve;
 
 pub(crate) use serve::router;
 
-use crate::{
-    Hub, Identity, hex,
-    identity::write_secret,
-    seal::Seal,
-    sinks::SINKS_CHANGED,
-};
+use crate::{Hub, Identity, hex, identity::write_secret, seal::Seal, sinks::SINKS_CHANGED};
 use anyhow::{Context, bail};
 use gabion_api::rest::{Millis, Topic};
 use gabion_store::state::{Kind, NewHub, State, StateError, StoredHub};
@@ -68,7 +63,13 @@ pub(crate) struct Together {
 
 impl Together {
     pub(crate) fn new(own: NewHub, identity: &Identity) -> Self {
-        Self { id: own.id.clone(), own, known: Mutex::default(), peers: Peers::new(identity.clone()), moved: AtomicBool::new(true) }
+        Self {
+            id: own.id.clone(),
+            own,
+            known: Mutex::default(),
+            peers: Peers::new(identity.clone()),
+            moved: AtomicBool::new(true),
+        }
     }
 
     /// The other hubs, with whether each is heard.

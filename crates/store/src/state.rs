@@ -192,7 +192,10 @@ impl State {
             Kind::Postgres => {
                 let mut tx = self.pool.begin().await?;
                 // Given back at the end of the transaction. Other hubs wait, too.
-                sql::q("SELECT CAST(pg_advisory_xact_lock(?) AS TEXT) AS taken").bind(WRITING).one(&mut *tx).await?;
+                sql::q("SELECT CAST(pg_advisory_xact_lock(?) AS TEXT) AS taken")
+                    .bind(WRITING)
+                    .one(&mut *tx)
+                    .await?;
                 tx
             }
         })

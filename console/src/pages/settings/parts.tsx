@@ -8,6 +8,7 @@ const TABS = [
   ['/settings/tokens', 'Tokens'],
   ['/settings/sinks', 'Sinks'],
   ['/settings/sign-in', 'Sign-in'],
+  ['/settings/hubs', 'Hubs'],
   ['/settings/audit', 'Audit log'],
 ] as const
 

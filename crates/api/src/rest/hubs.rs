@@ -18,7 +18,6 @@ pub enum HubState {
 
 /// A hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = HubOfMany)]
 pub struct Hub {
     /// Its id.
     pub id: String,

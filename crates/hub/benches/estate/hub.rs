@@ -45,7 +45,8 @@ impl Hub {
         let child = command.spawn().expect("starts");
         let start = Instant::now();
         let json: Value = loop {
-            if let Some(json) = std::fs::read(&told).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            if let Some(json) =
+                std::fs::read(&told).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
             {
                 break json;
             }

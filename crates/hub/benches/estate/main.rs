@@ -193,10 +193,7 @@ async fn run(binary: &std::path::Path, size: Size, database: Option<&str>) -> Ti
         counted(&body) >= (nodes * ALERTS) as u64
     })
     .await;
-    println!(
-        "alerts, until all are kept  {:>8.0} /s",
-        many(nodes * ALERTS) / start.elapsed().as_secs_f64()
-    );
+    println!("alerts, until all are kept  {:>8.0} /s", many(nodes * ALERTS) / start.elapsed().as_secs_f64());
 
     let start = Instant::now();
     let senders: Vec<_> = agents.iter().map(|agent| agent.out.clone()).collect();
@@ -204,7 +201,8 @@ async fn run(binary: &std::path::Path, size: Size, database: Option<&str>) -> Ti
     while sent < events {
         for (number, sender) in senders.iter().enumerate() {
             let first = sent / nodes + 1;
-            let batch = (first..first + BATCH).map(|at| told::event(number, at as u64, nodes, share)).collect();
+            let batch =
+                (first..first + BATCH).map(|at| told::event(number, at as u64, nodes, share)).collect();
             sender.send(said(Message::Events(Events { events: batch }))).await.expect("is heard");
         }
         sent += BATCH * nodes;

@@ -261,11 +261,19 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
     add("sink_records_sent", "Records that sinks have taken.", &one(sinks.sent));
     add("sink_records_refused", "Records that sinks have refused for good.", &one(sinks.refused));
     add("sink_records_lost", "Records that were deleted before a sink took them.", &one(sinks.lost));
-    add("leads", "Whether this hub does what is to be done once for all hubs.", &one(hub.lead.leads().into()));
+    add(
+        "leads",
+        "Whether this hub does what is to be done once for all hubs.",
+        &one(hub.lead.leads().into()),
+    );
     let hubs = hub.state.hubs(hub.now()).await?;
     let heard = hubs.iter().filter(|other| other.hub.id == hub.together.id || is_heard(other)).count() as u64;
     let away = hubs.len() as u64 - heard;
-    add("hubs", "Hubs on this database by whether they are heard.", &labelled("state", &[("heard", heard), ("away", away)]));
+    add(
+        "hubs",
+        "Hubs on this database by whether they are heard.",
+        &labelled("state", &[("heard", heard), ("away", away)]),
+    );
     let sizes: Vec<(&str, u64)> =
         hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
     add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));

@@ -84,7 +84,16 @@ pub(crate) async fn events(
     let wanted = query.query();
     let page = hub.search_all(wanted).await?;
     match query.format.as_deref() {
-        Some("csv") => answer(Page { items: page.items, total: page.total, next: page.next }, Some("csv")),
+        Some("csv") => {
+            let missing = page.unsearched.len();
+            let items = Page { items: page.items, total: page.total, next: page.next };
+            let mut response = answer(items, Some("csv"))?;
+            if missing > 0 {
+                // A table has no place to say that it lacks something.
+                response.headers_mut().insert("x-unsearched", missing.into());
+            }
+            Ok(response)
+        }
         _ => Ok(Json(page).into_response()),
     }
 }

@@ -1,5 +1,6 @@
 //! Hubs that share a database: which there are, and that one will not come back.
 
+use super::list::{TextQuery, answer};
 use crate::{
     Hub,
     access::Asker,
@@ -7,18 +8,19 @@ use crate::{
     together::is_heard,
 };
 use axum::{
-    Json,
-    extract::{Path, State as Extract},
+    extract::{Path, Query, State as Extract},
     http::StatusCode,
+    response::Response,
 };
 use gabion_api::rest::{HubState, Page, Problem, Role, Topic};
 
 /// List the hubs that share this one's database.
-#[utoipa::path(get, path = "/api/v1/hubs", tag = "hub", responses((status = 200, body = Page<gabion_api::rest::Hub>), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/hubs", tag = "hub", params(TextQuery), responses((status = 200, body = Page<gabion_api::rest::Hub>), (status = 403, body = Problem)))]
 pub(crate) async fn hubs(
     Extract(hub): Extract<Hub>,
     asker: Asker,
-) -> Answer<Json<Page<gabion_api::rest::Hub>>> {
+    Query(query): Query<TextQuery>,
+) -> Answer<Response> {
     asker.needs_all(Role::Viewer)?;
     let now = hub.now();
     let items: Vec<_> = hub
@@ -46,7 +48,8 @@ pub(crate) async fn hubs(
             }
         })
         .collect();
-    Ok(Json(Page { total: items.len() as u64, items, next: None }))
+    // There are a few.
+    answer(Page { total: items.len() as u64, items, next: None }, query.format.as_deref())
 }
 
 /// Say that a hub will not come back. Events that only it had are given up, and searches are whole again without it.

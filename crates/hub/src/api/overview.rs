@@ -16,11 +16,7 @@ use gabion_api::rest::{
 };
 use gabion_store::state::{FindingFilter, Numbers, Paging};
 use serde::Deserialize;
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    time::Duration,
-};
+use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
@@ -255,8 +251,8 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
             away,
             "hub that is not heard: its events cannot be searched",
             "hubs that are not heard: their events cannot be searched",
-            "Start it again, or say that it will not come back: DELETE /api/v1/hubs/ID.",
-            "/events",
+            "Start it again, or take it out if it will not come back.",
+            "/settings/hubs",
         );
         let [registries, images] = hub.state.failing_registries().await?;
         some(

@@ -89,19 +89,22 @@ pub(super) fn pages(answers: Vec<(String, Placed)>, limit: usize, from: Option<&
         }
     }
     let more = hubs.iter_mut().any(|(_, _, items, more)| *more || items.peek().is_some());
-    if let Some(last) = page.items.last().filter(|_| more) {
+    // All of a page may have been told before; then it goes on behind that.
+    let time = page.items.last().map(|last| last.time).or(from.map(|from| from.time));
+    if let Some(time) = time.filter(|_| more) {
         let at = hubs.into_iter().map(|(hub, at, _, _)| (hub, at)).collect();
-        let before = from.filter(|from| from.time == last.time).map(|from| from.told.clone()).unwrap_or_default();
-        let here = page.items.iter().filter(|event| event.time == last.time).map(|event| event.id.clone());
+        let before = from.filter(|from| from.time == time).map(|from| from.told.clone()).unwrap_or_default();
+        let here = page.items.iter().filter(|event| event.time == time).map(|event| event.id.clone());
         let told = here.chain(before).take(MAX_TOLD).collect();
-        page.next = Cursor { time: last.time, at, told }.write();
+        page.next = Cursor { time, at, told }.write();
     }
     page
 }
 
 /// Adds what another hub has counted by the same bars.
 pub(super) fn add(all: &mut Histogram, other: Histogram) -> Result<(), String> {
-    let times = |histogram: &Histogram| histogram.buckets.iter().map(|bucket| bucket.time).collect::<Vec<_>>();
+    let times =
+        |histogram: &Histogram| histogram.buckets.iter().map(|bucket| bucket.time).collect::<Vec<_>>();
     if all.step != other.step || times(all) != times(&other) {
         return Err("it counts by other bars".to_owned());
     }
@@ -241,7 +244,10 @@ mod tests {
         let mut all = histogram([1, 2], "execve");
         add(&mut all, histogram([3, 4], "dns")).expect("the same bars");
         assert_eq!(all.buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [4, 6]);
-        assert_eq!(all.top["kind"], [("dns".to_owned(), 2), ("execve".to_owned(), 2), ("exit".to_owned(), 2)]);
+        assert_eq!(
+            all.top["kind"],
+            [("dns".to_owned(), 2), ("execve".to_owned(), 2), ("exit".to_owned(), 2)]
+        );
         let other = Histogram { step: 20, ..histogram([0, 0], "x") };
         assert!(add(&mut all, other).is_err());
     }

@@ -124,7 +124,8 @@ async fn asked<A: DeserializeOwned>(
             let why = String::from_utf8_lossy(&bytes).into_owned();
             return Err(Silent(if why.is_empty() { format!("it answers {}", parts.status) } else { why }));
         }
-        serde_json::from_slice(&bytes).map_err(|error| Silent(format!("its answer is not understood: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Silent(format!("its answer is not understood: {error}")))
     };
     match timeout(patience, answer).await {
         Ok(answer) => answer,

@@ -113,7 +113,9 @@ async fn ask(Extract(hub): Extract<Hub>, Json(asked): Json<Asked>) -> Json<Answe
     Json(match answer {
         Ok(answer) => match serde_json::from_slice(&answer) {
             Ok(answer) => Answered::Said(answer),
-            Err(error) => Answered::Said(serde_json::json!({"error": format!("its answer is not understood: {error}")})),
+            Err(error) => {
+                Answered::Said(serde_json::json!({"error": format!("its answer is not understood: {error}")}))
+            }
         },
         Err(AskError::Busy) => Answered::Busy,
         Err(AskError::TimedOut) => Answered::TimedOut,
@@ -227,7 +229,8 @@ impl Hub {
         let mut all = own?;
         for (hub, histogram) in others {
             if let Err(why) = merge::add(&mut all, histogram) {
-                all.unsearched.push(Unsearched { what: format!("the events of the hub {}", hub.hub.name), why });
+                all.unsearched
+                    .push(Unsearched { what: format!("the events of the hub {}", hub.hub.name), why });
             }
         }
         missing.retain(|one| silent.iter().all(|other| other.what != one.what));
@@ -268,7 +271,10 @@ impl Hub {
             Ok(Answered::Busy) => Err(AskError::Busy),
             Ok(Answered::TimedOut) => Err(AskError::TimedOut),
             Err(Silent(why)) => {
-                self.note(&format!("the hub {} could not be asked for the node {node}: {why}", other.hub.name));
+                self.note(&format!(
+                    "the hub {} could not be asked for the node {node}: {why}",
+                    other.hub.name
+                ));
                 Err(AskError::HubAway)
             }
         }

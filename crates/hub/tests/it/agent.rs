@@ -50,8 +50,12 @@ async fn connect(
 
 impl Node {
     pub(crate) async fn join(hub: &Hub, name: &str) -> Self {
-        let made: Value =
-            hub.post("/api/v1/join-tokens", json!({"minutes": 5, "uses": 1})).await.json().await.expect("JSON");
+        let made: Value = hub
+            .post("/api/v1/join-tokens", json!({"minutes": 5, "uses": 1}))
+            .await
+            .json()
+            .await
+            .expect("JSON");
         let token: JoinToken = made["token"].as_str().expect("a token").parse().expect("a token");
         let key = NodeKey::generate().expect("a key");
         let config = tls::pinned(token.fingerprint()).expect("a configuration");

@@ -134,10 +134,12 @@ impl State {
         let names: Vec<&String> = names.collect();
         let mut known = BTreeMap::new();
         for some in names.chunks(BATCH) {
-            let rows = q("SELECT name, namespace, critical, high, medium, low, incidents FROM workload WHERE name IN ")
-                .list(some.iter().copied())
-                .all(&self.pool)
-                .await?;
+            let rows = q(
+                "SELECT name, namespace, critical, high, medium, low, incidents FROM workload WHERE name IN ",
+            )
+            .list(some.iter().copied())
+            .all(&self.pool)
+            .await?;
             for row in &rows {
                 let name = row.text("name")?;
                 let mut worst = None;

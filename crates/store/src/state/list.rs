@@ -103,7 +103,8 @@ impl State {
         })?;
         let mut total = 0;
         if !at_once {
-            let counting = super::sql::q("SELECT COUNT(*) AS many FROM ").push(list.from).push(" WHERE 1 = 1");
+            let counting =
+                super::sql::q("SELECT COUNT(*) AS many FROM ").push(list.from).push(" WHERE 1 = 1");
             total = filter(counting).one(&self.pool).await?.count("many")?;
         }
         let limit = if paging.limit == 0 { USUAL } else { paging.limit.min(MOST) };

@@ -244,7 +244,10 @@ impl State {
     }
 
     async fn places(&self) -> Result<Places> {
-        let rows = q("SELECT sink, events_at FROM sink_place WHERE hub = ?").bind(&*self.hub).all(&self.pool).await?;
+        let rows = q("SELECT sink, events_at FROM sink_place WHERE hub = ?")
+            .bind(&*self.hub)
+            .all(&self.pool)
+            .await?;
         rows.iter().map(|row| Ok((row.text("sink")?, row.count("events_at")?))).collect()
     }
 

@@ -90,7 +90,12 @@ impl State {
         if self.kind == Kind::Sqlite {
             return Ok(());
         }
-        q("SELECT CAST(pg_notify(?, ?) AS TEXT) AS told").bind(CHANNEL).bind(word).one(&self.pool).await.map(drop)
+        q("SELECT CAST(pg_notify(?, ?) AS TEXT) AS told")
+            .bind(CHANNEL)
+            .bind(word)
+            .one(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// A hub is there.
@@ -154,12 +159,15 @@ impl State {
 
     /// All hubs of this database, in the order in which they came.
     pub async fn hubs(&self, now: Millis) -> Result<Vec<StoredHub>> {
-        let query = q("SELECT hub.*, (SELECT COUNT(*) FROM node WHERE node.hub = hub.id AND node.removed IS NULL) AS nodes, ");
+        let query = q(
+            "SELECT hub.*, (SELECT COUNT(*) FROM node WHERE node.hub = hub.id AND node.removed IS NULL) AS nodes, ",
+        );
         let query = match self.kind {
             Kind::Sqlite => query.push("CAST(? AS BIGINT)").bind(now),
             Kind::Postgres => query.push(POSTGRES_NOW),
         };
-        let rows = query.push(" - hub.seen AS age FROM hub ORDER BY hub.since, hub.id").all(&self.pool).await?;
+        let rows =
+            query.push(" - hub.seen AS age FROM hub ORDER BY hub.since, hub.id").all(&self.pool).await?;
         let read = |row: &AnyRow| {
             Ok(StoredHub {
                 hub: NewHub {
@@ -195,16 +203,18 @@ impl State {
 
     /// The hub that a node is connected to.
     pub async fn hub_of(&self, node: &str) -> Result<Option<String>> {
-        let row = q("SELECT hub FROM node WHERE id = ? AND removed IS NULL").bind(node).first(&self.pool).await?;
+        let row =
+            q("SELECT hub FROM node WHERE id = ? AND removed IS NULL").bind(node).first(&self.pool).await?;
         row.map_or(Ok(None), |row| row.maybe_text("hub"))
     }
 
     /// Nodes that are connected to other hubs than this, with the hub.
     pub async fn nodes_elsewhere(&self, hub: &str) -> Result<Vec<(String, String)>> {
-        let rows = q("SELECT id, hub FROM node WHERE removed IS NULL AND hub IS NOT NULL AND hub <> ? ORDER BY id")
-            .bind(hub)
-            .all(&self.pool)
-            .await?;
+        let rows =
+            q("SELECT id, hub FROM node WHERE removed IS NULL AND hub IS NOT NULL AND hub <> ? ORDER BY id")
+                .bind(hub)
+                .all(&self.pool)
+                .await?;
         rows.iter().map(|row| Ok((row.text("id")?, row.text("hub")?))).collect()
     }
 
@@ -213,7 +223,9 @@ impl State {
         let rows = q("SELECT container.node AS node, container.addresses AS addresses, container.workload AS workload FROM container \
              JOIN node ON node.id = container.node WHERE container.ended IS NULL AND container.addresses <> '[]' AND node.removed IS NULL \
              AND node.hub IS NOT NULL AND node.hub <> ?").bind(hub).all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.text("node")?, row.json("addresses")?, row.text("workload")?))).collect()
+        rows.iter()
+            .map(|row| Ok((row.text("node")?, row.json("addresses")?, row.text("workload")?)))
+            .collect()
     }
 
     /// Keeps a setting if there is none; what it is then.

@@ -1,14 +1,23 @@
 //! Several hubs on one database.
 
 use super::{
-    super::{NewHub, sql::q, *},
+    super::{
+        NewHub,
+        sql::{Columns, q},
+        *,
+    },
     *,
 };
 use gabion_api::rest::{NewSink, SinkRecords, SinkTarget};
 use std::time::Duration;
 
 fn hub(id: &str) -> NewHub {
-    NewHub { id: id.to_owned(), name: format!("hub {id}"), address: format!("{id}:8421"), version: "1".to_owned() }
+    NewHub {
+        id: id.to_owned(),
+        name: format!("hub {id}"),
+        address: format!("{id}:8421"),
+        version: "1".to_owned(),
+    }
 }
 
 #[test]
@@ -26,7 +35,8 @@ fn hubs_are_heard_lead_end_and_go() {
         state.node_at("n1", "b").await.expect("kept");
         state.node_left("n1", "a").await.expect("kept");
         let told = state.hubs(T0 + 1).await.expect("asked");
-        let short: Vec<_> = told.iter().map(|hub| (hub.hub.id.as_str(), hub.leads, hub.nodes, hub.ended)).collect();
+        let short: Vec<_> =
+            told.iter().map(|hub| (hub.hub.id.as_str(), hub.leads, hub.nodes, hub.ended)).collect();
         assert_eq!(short, [("a", None, 0, false), ("b", Some(T0 + 5), 2, false)]);
         assert!(told.iter().all(|hub| hub.age < 60_000), "{told:?}");
         assert_eq!(state.hub_of("n1").await.expect("asked").as_deref(), Some("b"));
