@@ -19,7 +19,7 @@ pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(
 /// A hub, its time, and its first token.
 pub(crate) struct Hub {
     running: Option<Running>,
-    /// Threads of its own, so that it can be killed.
+    /// Threads of its own, so that it can be killed: of one that shares its database.
     runtime: Option<tokio::runtime::Runtime>,
     directory: PathBuf,
     pub(crate) time: Arc<AtomicI64>,
@@ -76,19 +76,24 @@ impl Hub {
                 kept.push('\n');
             }),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let running = match runtime.spawn(Running::start(settings)).await? {
-            Ok(running) => running,
-            Err(error) => {
-                runtime.shutdown_background();
-                return Err(error);
+        let (running, runtime) = if database.is_some() {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            match runtime.spawn(Running::start(settings)).await? {
+                Ok(running) => (running, Some(runtime)),
+                Err(error) => {
+                    runtime.shutdown_background();
+                    return Err(error);
+                }
             }
+        } else {
+            (Running::start(settings).await?, None)
         };
         let token = std::fs::read_to_string(running.token_file()).expect("a token");
         let url = running.url();
         // The hub is on loopback, in plain HTTP.
         let client = Client::builder().no_proxy().build().expect("a client");
-        let (running, runtime) = (Some(running), Some(runtime));
+        let running = Some(running);
         Ok(Self { running, runtime, directory: directory.to_owned(), time, token, url, client, notes })
     }
 
