@@ -46,6 +46,7 @@ const PAGES = [
   ['notifications', '/settings/notifications'],
   ['notification-history', '/settings/notifications/history'],
   ['sign-in', '/settings/sign-in'],
+  ['hubs', '/settings/hubs'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],
 ]

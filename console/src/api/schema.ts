@@ -139,12 +139,10 @@ export interface components {
          * @enum {string}
          */
         AlertState: "new" | "seen" | "suppressed";
+        /** @description Who has said that two are two. */
         Apart: {
-            /**
-             * Format: int64
-             * @description When.
-             */
-            at: number;
+            /** @description When. */
+            at: components["schemas"]["i64"];
             /** @description Who. */
             by: string;
             /** @description Why. */
@@ -507,6 +505,11 @@ export interface components {
          * @enum {string}
          */
         ExceptionKind: "deferral" | "risk-acceptance" | "false-positive";
+        /**
+         * @description What a rule makes of findings that are known to be exploited.
+         * @enum {string}
+         */
+        ExploitedFindings: "also" | "only";
         /** @description One part of a risk. */
         Factor: {
             /** @description Why: what shows it. */
@@ -700,6 +703,36 @@ export interface components {
             /** @description When it was asked. */
             time: components["schemas"]["i64"];
         };
+        /** @description A hub. */
+        Hub: {
+            /** @description Where agents and other hubs reach it. */
+            address: string;
+            /** @description It is the one that answers this. */
+            here: boolean;
+            /** @description Its id. */
+            id: string;
+            leads?: components["schemas"]["i64"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Nodes that are connected to it.
+             */
+            nodes: number;
+            /** @description When it was heard last. */
+            seen: components["schemas"]["i64"];
+            /** @description When it was there first. */
+            since: components["schemas"]["i64"];
+            /** @description How it is. */
+            state: components["schemas"]["HubState"];
+            /** @description Its version. */
+            version: string;
+        };
+        /**
+         * @description How a hub is.
+         * @enum {string}
+         */
+        HubState: "heard" | "ended" | "away";
         /** Format: int64 */
         i64: number;
         /** @description An image. */
@@ -823,12 +856,13 @@ export interface components {
             alerts: number;
             /** @description When its first step was. */
             began: components["schemas"]["i64"];
-            /** @description The containers it is in. */
+            /** @description The containers it is in; one of each of two nodes may have the same name. */
             containers: string[];
             /** @description Its id. */
             id: string;
-            /** @description The nodes it is on. */
+            /** @description The nodes it is on, in the order in which it came to them. */
             nodes: string[];
+            /** @description Something of it is on a node itself, in no container. */
             on_host: boolean;
             /** @description How bad it is. */
             severity: components["schemas"]["Severity"];
@@ -854,10 +888,16 @@ export interface components {
             cut: boolean;
             /** @description How far it got, in sentences. */
             extent: string[];
+            /**
+             * Format: int64
+             * @description Parts that whoever asks may not see.
+             */
             hidden: number;
+            /** @description The connections by which one part led to another, and those that somebody has said are no reason to join. */
             links: components["schemas"]["IncidentLink"][];
             /** @description Where it came from, in sentences. */
             origin: string[];
+            /** @description What it is made of: incidents of one node each, in the order in which they began. Their ids lead to the whole. */
             parts: components["schemas"]["IncidentPart"][];
             /** @description Its processes, children beneath their parents. */
             processes: components["schemas"]["Line"][];
@@ -866,64 +906,53 @@ export interface components {
             /** @description What happened, in order of time. */
             steps: components["schemas"]["Step"][];
         };
+        /** @description A connection by which an incident of one node led to one of another: it is part of both. */
         IncidentLink: {
-            /**
-             * Format: int64
-             * @description a
-             */
-            accepted: number;
-            /** @description accepted_by */
+            /** @description When it was accepted, by the hub's clock. */
+            accepted: components["schemas"]["i64"];
+            /** @description Who accepted; another than `server` where a service address is in between. */
             accepted_by: string;
             apart?: components["schemas"]["Apart"];
-            /** @description cause */
+            /** @description The part that began it. */
             cause: string;
-            /** @description client */
+            /** @description Who connected: address and port. */
             client: string;
-            /** @description container */
+            /** @description In which container; empty on the host. */
             container: string;
-            /** @description effect */
+            /** @description The part that accepted it. */
             effect: string;
-            /** @description program */
+            /** @description Which program began it. */
             program: string;
-            /**
-             * Format: int64
-             * @description s
-             */
-            sent: number;
-            /** @description server */
+            /** @description When it was begun, by the hub's clock. */
+            sent: components["schemas"]["i64"];
+            /** @description Who was connected to. */
             server: string;
-            /** @description to_container */
+            /** @description In which container; empty on the host. */
             to_container: string;
-            /** @description to_program */
+            /** @description Which program accepted it. */
             to_program: string;
         };
+        /** @description An incident as one node tells it. */
         IncidentPart: {
-            /**
-             * Format: int64
-             * @description b
-             */
-            began: number;
-            /** @description id */
+            /** @description When its first step was, by the clock of the node. */
+            began: components["schemas"]["i64"];
+            /** @description Its id. */
             id: string;
+            /** @description The node tells the connections of its incidents. One that does not, as agents of earlier versions, cannot be joined with others. */
             joinable: boolean;
-            /** @description name */
+            /** @description The node, by name. */
             name: string;
-            /** @description node */
+            /** @description The node, by id. */
             node: string;
+            /** @description Where it came from is here. */
             origin: boolean;
+            /** @description How bad it is. */
             severity: components["schemas"]["Severity"];
-            /**
-             * Format: int64
-             * @description s
-             */
-            skew?: number;
-            /** @description title */
+            skew?: components["schemas"]["i64"];
+            /** @description What it is, in a line. */
             title: string;
-            /**
-             * Format: int64
-             * @description u
-             */
-            updated: number;
+            /** @description When its last alert was, by the clock of the node. */
+            updated: components["schemas"]["i64"];
         };
         /**
          * @description Whether somebody still has to look at an incident.
@@ -962,16 +991,16 @@ export interface components {
         Line: {
             /** @description What it runs. */
             command: string;
-            /** @description In which container. */
+            /** @description In which container; empty on the host. */
             container: string;
             /**
              * Format: int32
              * @description How many ancestors of it are in the tree.
              */
             depth: number;
-            /** @description On which node. */
+            /** @description On which node, by name. */
             node: string;
-            /** @description id */
+            /** @description The same, by id. */
             on: string;
             /**
              * Format: int32
@@ -1012,13 +1041,15 @@ export interface components {
             /** @description The version of the hub. */
             version: string;
         };
+        /** @description What somebody says of two parts that are linked. */
         NewApart: {
+            /** @description They are two incidents, whatever links them; `false` takes that back. */
             apart: boolean;
-            /** @description c */
+            /** @description One part. */
             cause: string;
-            /** @description e */
+            /** @description The other. */
             effect: string;
-            /** @description r */
+            /** @description Why. */
             reason?: string;
         };
         /** @description What is to be rolled out. */
@@ -1063,6 +1094,48 @@ export interface components {
              * @description How many nodes may join by it.
              */
             uses: number;
+        };
+        /** @description Which messages a rule would have sent. */
+        NewNotificationPreview: {
+            /**
+             * Format: int32
+             * @description In so many days before now: 1 to 30.
+             */
+            days: number;
+            /** @description The rule, which need not be there yet. */
+            rule: components["schemas"]["NewNotificationRule"];
+        };
+        /** @description A rule to be made, or what one is to be. */
+        NewNotificationRule: {
+            /**
+             * Format: int32
+             * @description What changes and changes, as an incident does, is told again after so long at the earliest, in minutes; absent: only if it gets
+             *     worse or is over.
+             */
+            again?: number;
+            exploited?: components["schemas"]["ExploitedFindings"];
+            /** @description What makes one message; empty: all of the rule. */
+            group_by?: components["schemas"]["NotificationGroup"][];
+            /** @description Of these kinds; empty: of all. */
+            kinds?: components["schemas"]["NotificationKind"][];
+            /** @description At least so severe. */
+            least: components["schemas"]["Severity"];
+            /** @description Its name: 1 to 64 lower-case letters, digits and `-`. */
+            name: string;
+            /** @description Of these owners; empty: of all, and of nobody. */
+            owners?: string[];
+            /** @description Nothing is told, and what happens meanwhile will not be either, but that something is over which was told. What was gathered before waits. */
+            paused?: boolean;
+            quiet?: components["schemas"]["QuietHours"];
+            /** @description New findings count from when something runs that has them on; otherwise also those of images that do not run. */
+            running?: boolean;
+            /** @description The sink that messages go to, by name. */
+            sink: string;
+            /**
+             * Format: int32
+             * @description How long a message waits for more of the same, in minutes.
+             */
+            wait?: number;
         };
         /** @description What is planned for findings. */
         NewPlan: {
@@ -1174,7 +1247,7 @@ export interface components {
             name: string;
             /** @description Nothing is sent for the time being. */
             paused?: boolean;
-            /** @description Which records. */
+            /** @description Which records; none: it has only what notification rules send. */
             records: components["schemas"]["SinkRecords"][];
             /** @description The secret; absent: as it was. It has to be sent again if records are to go to another server. */
             secret?: string;
@@ -1278,6 +1351,144 @@ export interface components {
          * @enum {string}
          */
         NodeState: "connected" | "lost" | "removed";
+        /** @description A message. */
+        Notification: {
+            /** @description Why the last attempt failed. */
+            error?: string;
+            /** @description Its id: the same in each attempt, and in what the sink is sent. */
+            id: string;
+            /** @description What it names, the worst first. */
+            items: components["schemas"]["NotificationItem"][];
+            /** @description The page of all of it, as a path. */
+            link: string;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
+            /** @description The rule, by name. */
+            rule: string;
+            sent?: components["schemas"]["i64"];
+            /** @description The worst in it. */
+            severity: components["schemas"]["Severity"];
+            /** @description The sink, by name. */
+            sink: string;
+            /** @description What has become of it. */
+            state: components["schemas"]["NotificationState"];
+            /** @description When it was made. */
+            time: components["schemas"]["i64"];
+            /** @description It, in a line. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Attempts that failed.
+             */
+            tries: number;
+            until?: components["schemas"]["i64"];
+        };
+        /**
+         * @description By what happenings become one message.
+         * @enum {string}
+         */
+        NotificationGroup: "owner" | "kind" | "subject";
+        /** @description Something that a message tells. */
+        NotificationItem: {
+            /** @description What it is about, always the same for the same: `f-0a1b`, `incident n-7`. */
+            key: string;
+            /** @description What kind of thing. */
+            kind: components["schemas"]["NotificationKind"];
+            /** @description It goes on until it is told that it is over. */
+            lasting?: boolean;
+            /** @description Its page in the console, as a path. */
+            link: string;
+            /** @description It is over: closed, back. */
+            over?: boolean;
+            /** @description Whose it is. */
+            owner?: string;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description What it is in: an image by name, a node. */
+            subject: string;
+            /** @description It, in a line. */
+            title: string;
+        };
+        /**
+         * @description What kind of thing happened.
+         * @enum {string}
+         */
+        NotificationKind: "new-finding" | "incident" | "deadline-near" | "deadline-over" | "exception-ends" | "agent-lost" | "sink-trouble";
+        /** @description What a rule would have sent. */
+        NotificationPreview: {
+            /** @description The first moment that was looked at. */
+            from: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description What would have waited at the end.
+             */
+            gathered: number;
+            /**
+             * Format: int64
+             * @description So many things happened that it is about.
+             */
+            happenings: number;
+            /** @description The last messages, the newest first. */
+            messages: components["schemas"]["PreviewedNotification"][];
+            /** @description The last one. */
+            to: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description How many messages.
+             */
+            total: number;
+            /** @description What is not in it, and why: of some things no history is kept. */
+            unknown: string[];
+        };
+        /** @description A rule, and how it does. */
+        NotificationRule: {
+            /** @description By whom. */
+            by: string;
+            /** @description When it was made. */
+            created: components["schemas"]["i64"];
+            due?: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description Messages of the last 90 days that the sink has refused for good.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description So many things are gathered and not told yet.
+             */
+            gathered: number;
+            last?: components["schemas"]["i64"];
+            /** @description What it says. */
+            rule: components["schemas"]["NewNotificationRule"];
+            /**
+             * Format: int64
+             * @description Messages of the last 90 days that were sent.
+             */
+            sent: number;
+            sink_state?: components["schemas"]["SinkState"];
+            /**
+             * Format: int64
+             * @description Messages that wait to be sent.
+             */
+            waiting: number;
+        };
+        /** @description A sink that messages can go to. */
+        NotificationSink: {
+            /** @description Its kind, `slack`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description How it does. */
+            state: components["schemas"]["SinkState"];
+        };
+        /**
+         * @description What has become of a message.
+         * @enum {string}
+         */
+        NotificationState: "waiting" | "sent" | "failed";
         /**
          * @description How a step of a try went.
          * @enum {string}
@@ -1699,6 +1910,41 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Hub: {
+            /** @description What is on it. */
+            items: {
+                /** @description Where agents and other hubs reach it. */
+                address: string;
+                /** @description It is the one that answers this. */
+                here: boolean;
+                /** @description Its id. */
+                id: string;
+                leads?: components["schemas"]["i64"];
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Nodes that are connected to it.
+                 */
+                nodes: number;
+                /** @description When it was heard last. */
+                seen: components["schemas"]["i64"];
+                /** @description When it was there first. */
+                since: components["schemas"]["i64"];
+                /** @description How it is. */
+                state: components["schemas"]["HubState"];
+                /** @description Its version. */
+                version: string;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Image: {
             /** @description What is on it. */
             items: {
@@ -1792,12 +2038,14 @@ export interface components {
                 alerts: number;
                 /** @description When its first step was. */
                 began: components["schemas"]["i64"];
-                /** @description The containers it is in. */
+                /** @description The containers it is in; one of each of two nodes may have the same name. */
                 containers: string[];
                 /** @description Its id. */
                 id: string;
-                /** @description The nodes it is on. */
+                /** @description The nodes it is on, in the order in which it came to them. */
                 nodes: string[];
+                /** @description Something of it is on a node itself, in no container. */
+                on_host: boolean;
                 /** @description How bad it is. */
                 severity: components["schemas"]["Severity"];
                 /** @description Whether somebody has to look at it. */
@@ -1866,6 +2114,112 @@ export interface components {
                  * @description Alerts that wait on the node for the hub.
                  */
                 waiting: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Notification: {
+            /** @description What is on it. */
+            items: {
+                /** @description Why the last attempt failed. */
+                error?: string;
+                /** @description Its id: the same in each attempt, and in what the sink is sent. */
+                id: string;
+                /** @description What it names, the worst first. */
+                items: components["schemas"]["NotificationItem"][];
+                /** @description The page of all of it, as a path. */
+                link: string;
+                /**
+                 * Format: int64
+                 * @description How many more there are.
+                 */
+                more: number;
+                /** @description The rule, by name. */
+                rule: string;
+                sent?: components["schemas"]["i64"];
+                /** @description The worst in it. */
+                severity: components["schemas"]["Severity"];
+                /** @description The sink, by name. */
+                sink: string;
+                /** @description What has become of it. */
+                state: components["schemas"]["NotificationState"];
+                /** @description When it was made. */
+                time: components["schemas"]["i64"];
+                /** @description It, in a line. */
+                title: string;
+                /**
+                 * Format: int64
+                 * @description Attempts that failed.
+                 */
+                tries: number;
+                until?: components["schemas"]["i64"];
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_NotificationRule: {
+            /** @description What is on it. */
+            items: {
+                /** @description By whom. */
+                by: string;
+                /** @description When it was made. */
+                created: components["schemas"]["i64"];
+                due?: components["schemas"]["i64"];
+                /**
+                 * Format: int64
+                 * @description Messages of the last 90 days that the sink has refused for good.
+                 */
+                failed: number;
+                /**
+                 * Format: int64
+                 * @description So many things are gathered and not told yet.
+                 */
+                gathered: number;
+                last?: components["schemas"]["i64"];
+                /** @description What it says. */
+                rule: components["schemas"]["NewNotificationRule"];
+                /**
+                 * Format: int64
+                 * @description Messages of the last 90 days that were sent.
+                 */
+                sent: number;
+                sink_state?: components["schemas"]["SinkState"];
+                /**
+                 * Format: int64
+                 * @description Messages that wait to be sent.
+                 */
+                waiting: number;
+            }[];
+            /** @description What to send as `cursor` for the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_NotificationSink: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its kind, `slack`. */
+                kind: string;
+                /** @description Its name. */
+                name: string;
+                /** @description How it does. */
+                state: components["schemas"]["SinkState"];
             }[];
             /** @description What to send as `cursor` for the next page; absent on the last one. */
             next?: string;
@@ -2147,7 +2501,7 @@ export interface components {
                 paused: boolean;
                 /** @description The server, without anything that is secret. */
                 place: string;
-                /** @description Which records. */
+                /** @description Which records; none: it has only what notification rules send. */
                 records: components["schemas"]["SinkRecords"][];
                 /** @description Why it refused the last of these. */
                 refusal?: string;
@@ -2500,6 +2854,22 @@ export interface components {
             /** @description In YAML. */
             text: string;
         };
+        /** @description A message that a rule would have sent. */
+        PreviewedNotification: {
+            /** @description Some of what it names, the worst first. */
+            items: components["schemas"]["NotificationItem"][];
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
+            /** @description The worst in it. */
+            severity: components["schemas"]["Severity"];
+            /** @description When. */
+            time: components["schemas"]["i64"];
+            /** @description It, in a line. */
+            title: string;
+        };
         /** @description Why something could not be done. */
         Problem: {
             /** @description One sentence, in lower case. */
@@ -2570,6 +2940,16 @@ export interface components {
             scopes: string[];
             /** @description The claim that names the user; `a.b` is `b` within `a`. */
             user_claim: string;
+        };
+        /** @description When nobody wants to be disturbed. What happens is told when it is over. */
+        QuietHours: {
+            /** @description From when on, `22:00`. */
+            from: string;
+            through?: components["schemas"]["Severity"];
+            /** @description Until when, `07:00`; earlier than `from`, it is that of the next day. */
+            to: string;
+            /** @description The time zone, `Europe/Berlin`. */
+            zone: string;
         };
         /** @description A registry, what of it is looked at, and what was seen. Its secrets are told to nobody. */
         Registry: {
@@ -2989,7 +3369,7 @@ export interface components {
             paused: boolean;
             /** @description The server, without anything that is secret. */
             place: string;
-            /** @description Which records. */
+            /** @description Which records; none: it has only what notification rules send. */
             records: components["schemas"]["SinkRecords"][];
             /** @description Why it refused the last of these. */
             refusal?: string;
@@ -3111,7 +3491,7 @@ export interface components {
             container: string;
             /** @description On which node, by name. */
             node: string;
-            /** @description id */
+            /** @description The same, by id: names need not be different. */
             on: string;
             /** @description The rule that says so. */
             rule?: string;

@@ -12,6 +12,7 @@ mod access;
 mod configuration;
 mod events;
 mod findings;
+mod hubs;
 mod inventory;
 mod notify;
 mod overview;
@@ -35,6 +36,7 @@ pub use findings::{
     Advisory, AdvisoryDetail, AffectedImage, Exception, ExceptionKind, Finding, FindingDetail, FindingKind,
     LoadedBy, NewException, NewPlan, PlanChange, Planned, Progress, Rollout, Severity, State, StateChange,
 };
+pub use hubs::{Hub, HubState};
 pub use inventory::{
     AspectCoverage, Container, Counts, CoverageState, Factor, Image, ImageDetail, ImageName, ImagePackage,
     ImageTree, Layer, Node, NodeDetail, NodeState, Package, PackagePlace, TreeImage, TreeNode, Unused,
@@ -129,6 +131,11 @@ impl Topic {
         Self::Registries,
         Self::Policies,
     ];
+
+    /// The topic of a word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.as_str() == word)
+    }
 
     /// The word for it in every output.
     pub const fn as_str(self) -> &'static str {

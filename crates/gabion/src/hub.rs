@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use gabion_hub::{Running, Settings};
 use gabion_store::state::State;
 use rustix::{
-    process::{Signal, set_parent_process_death_signal},
+    process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit},
     thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs},
 };
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,9 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         clock: Arc::new(|| clock::now().map_or(0, jiff::Timestamp::as_millisecond)),
         notes: Arc::new(|text| output::note(&output::printable(text))),
     };
+    // Each agent is a connection: as many as the system allows, not as many as a shell does.
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     // It reads what agents and browsers send: it needs no privilege, and never gets one.
     let _ = set_no_new_privs(true);
     let none = CapabilitySet::empty();

@@ -47,9 +47,9 @@ enum Install {
         /// Only print the unit
         #[arg(long, conflicts_with = "no_start")]
         print: bool,
-        /// The hub that it reports to
-        #[arg(long, value_name = "HOST:PORT")]
-        hub: Option<Address>,
+        /// The hub that it reports to; may be repeated for hubs of one database
+        #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+        hub: Vec<Address>,
         /// The join token of that hub; its console makes one on the page Nodes
         #[arg(
             long,
@@ -126,8 +126,11 @@ pub(crate) fn install(args: &InstallArgs) -> anyhow::Result<ExitCode> {
     if fs::canonicalize(&program).ok() != fs::canonicalize(&own).ok() {
         put(&program, 0o755, |new| fs::copy(&own, new).map(drop))?;
     }
-    if let Install::Agent { hub: Some(hub), join, .. } = &args.what {
-        let mut environment = format!("GABION_HUB={hub}\n");
+    if let Install::Agent { hub, join, .. } = &args.what
+        && !hub.is_empty()
+    {
+        let hubs: Vec<String> = hub.iter().map(ToString::to_string).collect();
+        let mut environment = format!("GABION_HUB={}\n", hubs.join(","));
         if let Some(token) = join {
             environment = format!("{environment}GABION_JOIN_TOKEN={}\n", token.print().expose());
         }

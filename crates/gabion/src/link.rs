@@ -55,9 +55,9 @@ const KEPT: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::
 /// Options of the agent about its hub.
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
-    /// Tell a hub what happens here, and do what it asks for
-    #[arg(long, value_name = "HOST:PORT", env = "GABION_HUB")]
-    pub(crate) hub: Option<Address>,
+    /// Tell a hub what happens here, and do what it asks for; may be repeated for hubs of one database: one that answers is enough
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', env = "GABION_HUB")]
+    pub(crate) hub: Vec<Address>,
 
     /// The join token of the hub, needed the first time only
     #[arg(long, value_name = "TOKEN", env = "GABION_JOIN_TOKEN", hide_env_values = true, requires = "hub")]
@@ -71,7 +71,8 @@ pub(crate) struct LinkArgs {
 /// What the link is told, on its standard input: nobody sees it there.
 #[derive(Serialize, Deserialize)]
 struct Options {
-    hub: String,
+    /// Of one database.
+    hubs: Vec<String>,
     join: Option<String>,
     name: Option<String>,
     state: PathBuf,
@@ -104,9 +105,11 @@ impl Link {
         socket: &Path,
         quiet: bool,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(hub) = &args.hub else { return Ok(None) };
+        if args.hub.is_empty() {
+            return Ok(None);
+        }
         let options = serde_json::to_string(&Options {
-            hub: hub.to_string(),
+            hubs: args.hub.iter().map(ToString::to_string).collect(),
             join: args.join.as_ref().map(|token| token.print().expose().to_owned()),
             name: args.node_name.clone(),
             state: std::path::absolute(state)?,

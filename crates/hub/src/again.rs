@@ -41,7 +41,9 @@ pub(crate) async fn run(hub: Hub) {
             ticks.tick().await;
         }
         if let Err(error) = hub.look_at_database(&mut rest).await {
-            hub.note(&format!("images could not be matched again: {error:#}"));
+            if !hub.lead.is_away() {
+                hub.note(&format!("images could not be matched again: {error:#}"));
+            }
             ticks.tick().await;
         }
     }
@@ -50,7 +52,13 @@ pub(crate) async fn run(hub: Hub) {
 impl Hub {
     async fn look_at_database(&self, rest: &mut Rest) -> anyhow::Result<()> {
         let hub = self.clone();
-        if let Some(before) = tokio::task::spawn_blocking(move || hub.matcher.refresh()).await?? {
+        let before = tokio::task::spawn_blocking(move || hub.matcher.refresh()).await??;
+        if !self.lead.leads() {
+            // Who leads does it. If that is this one later, what is behind is seen then.
+            *rest = Rest::None(Instant::now());
+            return Ok(());
+        }
+        if let Some(before) = before {
             *rest = Rest::After(String::new());
             self.first(before).await?;
         }

@@ -20,6 +20,7 @@ mod session;
 mod tests;
 
 pub use accept::Refusals;
+pub(crate) use accept::is_hub;
 pub use desk::{AskError, Desk};
 pub use inbox::{Inbox, JoinRefused, Unavailable};
 
@@ -30,7 +31,7 @@ use rustls_pki_types::CertificateDer;
 use service::Service;
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 
 /// No message is longer, in bytes.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -77,6 +78,21 @@ pub async fn serve<I: Inbox>(
     refusals: Arc<Refusals>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), tonic::transport::Error> {
+    serve_hubs_too(listener, tls, settings, inbox, desk, refusals, axum::Router::new(), stop).await
+}
+
+/// The same, and what other hubs ask is answered by `hubs`.
+#[expect(clippy::too_many_arguments, reason = "one more than above")]
+pub(crate) async fn serve_hubs_too<I: Inbox>(
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<rustls::ServerConfig>>,
+    settings: Settings,
+    inbox: Arc<I>,
+    desk: Desk,
+    refusals: Arc<Refusals>,
+    hubs: axum::Router,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), tonic::transport::Error> {
     let connections = accept::accept(listener, tls, settings.clone(), refusals);
     let service = AgentsServer::new(Service::new(settings, inbox, desk.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
@@ -86,7 +102,7 @@ pub async fn serve<I: Inbox>(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .http2_max_header_list_size(MAX_HEADERS)
         .max_concurrent_streams(CALLS)
-        .add_service(service)
+        .add_routes(Routes::from(Routes::new(service).into_axum_router().merge(hubs)))
         .serve_with_incoming_shutdown(connections, async {
             stop.await;
             desk.close_all();

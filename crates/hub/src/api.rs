@@ -11,6 +11,7 @@ mod events;
 mod export;
 mod findings;
 mod hooks;
+mod hubs;
 mod incidents;
 mod inventory;
 mod list;
@@ -28,7 +29,7 @@ use crate::{
     Hub,
     access::known,
     console,
-    error::{ApiError, Cause, told},
+    error::{ApiError, Cause, away, told},
 };
 use axum::{
     Router,
@@ -82,7 +83,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
         registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
         registries::registry_repositories, hooks::registry_events, hooks::send_scan,
-        admin::healthy, admin::ready, admin::metrics,
+        hubs::hubs, hubs::remove_hub, admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security, &Problems)
 )]
@@ -204,6 +205,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
+        .route("/hubs", get(hubs::hubs))
+        .route("/hubs/{id}", delete(hubs::remove_hub))
         .route("/sinks", get(sinks::sinks).post(sinks::add_sink))
         .route("/sinks/{name}", get(sinks::sink).put(sinks::change_sink).delete(sinks::remove_sink))
         .route("/sinks/{name}/test", post(sinks::test_sink))
@@ -230,7 +233,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
-        .layer(from_fn_with_state(hub.clone(), known));
+        .layer(from_fn_with_state(hub.clone(), known))
+        .layer(from_fn_with_state(hub.clone(), while_there));
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -292,6 +296,15 @@ fn panicked(why: Box<dyn std::any::Any + Send>) -> Response {
     let text = why.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| why.downcast_ref::<String>().cloned());
     ApiError::Broken(format!("panicked: {}", text.unwrap_or_default())).into_response()
+}
+
+/// Nobody waits for a database that is away, nor for one that goes away meanwhile.
+async fn while_there(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Response {
+    tokio::select! {
+        biased;
+        () = hub.lead.until_away() => away(),
+        response = next.run(request) => response,
+    }
 }
 
 /// What broke is told to the operator.

@@ -29,7 +29,7 @@ impl Hub {
     }
 
     async fn asked(&self, node: &str, question: &Value, patience: Duration) -> Answer<Value> {
-        let answered = self.desk.ask(node, question.to_string().into_bytes(), patience).await;
+        let answered = self.ask_node(node, question.to_string().into_bytes(), patience).await;
         let bytes = answered.map_err(|error| ApiError::Unreachable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::Unreachable(format!("the answer of the node is not understood: {error}"))

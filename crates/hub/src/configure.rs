@@ -73,8 +73,13 @@ impl Hub {
 
     /// Something about versions has changed: whoever is connected is brought there.
     pub(crate) async fn configurations_changed(&self) -> Result<(), StateError> {
-        self.read_configurations().await?;
         self.live.tell(Topic::Configurations);
+        self.bring_all().await
+    }
+
+    /// Reads which versions are in force, and brings whoever is connected here to have them.
+    pub(crate) async fn bring_all(&self) -> Result<(), StateError> {
+        self.read_configurations().await?;
         for node in self.desk.connected() {
             let has = self.configurations.known().has.get(&node).cloned();
             if let Some(has) = has {
@@ -164,7 +169,13 @@ impl Hub {
         is_for: impl Fn(&str) -> bool,
     ) -> Result<ConfigurationCheck, StateError> {
         let mut readers = Vec::new();
-        for node in self.desk.connected() {
+        let mut nodes = self.desk.connected();
+        if !self.lead.is_alone() {
+            nodes.extend(
+                self.state.nodes_elsewhere(&self.together.id).await?.into_iter().map(|(node, _)| node),
+            );
+        }
+        for node in nodes {
             let name = self.state.node_name(&node).await?;
             readers.extend(name.filter(|name| is_for(name)).map(|name| (node, name)));
             if readers.len() == READERS {
@@ -174,7 +185,7 @@ impl Hub {
         let question = question("check", texts, true).to_string().into_bytes();
         let asked = readers.into_iter().map(|(node, name)| {
             let question = question.clone();
-            async move { (name, self.desk.ask(&node, question, PATIENCE).await) }
+            async move { (name, self.ask_node(&node, question, PATIENCE).await) }
         });
         // Who does not answer has not read it.
         let answers =

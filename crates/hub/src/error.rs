@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use gabion_api::rest::Problem;
@@ -23,6 +23,8 @@ pub(crate) enum ApiError {
     Often,
     /// The node is not there, or does not answer.
     Unreachable(String),
+    /// The database is away.
+    Away,
     /// The state refuses.
     State(StateError),
     /// Something of ours is broken.
@@ -55,6 +57,7 @@ impl IntoResponse for ApiError {
                 (StatusCode::TOO_MANY_REQUESTS, "too many requests".to_owned(), Some("wait a minute"))
             }
             Self::Unreachable(why) => (StatusCode::BAD_GATEWAY, why, Some("see the page of the node")),
+            Self::Away => return away(),
             Self::State(error) => match error {
                 StateError::Absent { .. } => (StatusCode::NOT_FOUND, error.to_string(), None),
                 StateError::Refused(_) | StateError::Cursor => {
@@ -62,11 +65,7 @@ impl IntoResponse for ApiError {
                 }
                 // What the database says may hold what belongs to others.
                 StateError::Database(_) | StateError::Schema(_) | StateError::Row(_) | StateError::Url(_) => {
-                    let mut response = told(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "the hub cannot reach its database",
-                        Some("see /readyz and the log of the hub"),
-                    );
+                    let mut response = away();
                     response.extensions_mut().insert(Cause(error.to_string()));
                     return response;
                 }
@@ -80,6 +79,17 @@ impl IntoResponse for ApiError {
         };
         told(status, &error, hint)
     }
+}
+
+/// After how many seconds a request may come again that the database did not answer.
+const AGAIN: HeaderValue = HeaderValue::from_static("5");
+
+/// The database does not answer.
+pub(crate) fn away() -> Response {
+    let hint = "try again in a moment; see /readyz and the log of the hub";
+    let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "the hub cannot reach its database", Some(hint));
+    response.headers_mut().insert(header::RETRY_AFTER, AGAIN);
+    response
 }
 
 /// What is told to the operator only.

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use gabion_identity::{Authority, NodeKey, Secret, TrustDomain};
 use jiff::{SignedDuration, Timestamp};
-use rustls::ServerConfig;
+use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use std::{
     fs,
@@ -63,6 +63,14 @@ impl Identity {
         let key = NodeKey::generate()?;
         let issued = self.authority.hub(&key, &self.names, now, LIFETIME)?;
         Ok(Arc::new(gabion_identity::tls::server(issued.chain, &key, &self.authorities())?))
+    }
+
+    /// How the hub shows itself to other hubs, and whom it believes to be one.
+    pub(crate) fn for_hubs(&self, now: Timestamp) -> anyhow::Result<ClientConfig> {
+        let key = NodeKey::generate()?;
+        let issued = self.authority.hub(&key, &self.names, now, LIFETIME)?;
+        let domain = self.authority.domain();
+        Ok(gabion_identity::tls::client(issued.chain, &key, &self.authorities(), domain)?)
     }
 
     /// How the hub shows itself to browsers, by its own authority.

@@ -276,6 +276,7 @@ impl Hub {
 
 impl Inbox for Hub {
     async fn join(&self, secret_hash: [u8; 32], name: &str, now: Timestamp) -> Result<String, JoinRefused> {
+        self.is_there()?;
         let id = crate::random_id("n");
         let name: String = name.chars().filter(|c| !c.is_control()).take(253).collect();
         match self.state.join(&hex(&secret_hash), &id, &name, now.as_millisecond()).await {
@@ -292,33 +293,42 @@ impl Inbox for Hub {
     }
 
     async fn is_allowed(&self, node: &str) -> Result<bool, Unavailable> {
+        self.is_there()?;
         self.state.is_allowed(node).await.map_err(unavailable)
     }
 
     async fn hello(&self, node: &str, hello: agent::Hello) -> Result<(), Unavailable> {
+        let _turn = self.turn().await?;
         let agent::Hello { version, name, kernel, os, arch, features: _, time } = hello;
         self.skews.began(node);
         self.skews.told(node, time, self.now());
         let new = NewNode { name, version, kernel, os, arch };
         self.state.node_connected(node, &new, self.now()).await.map_err(unavailable)?;
+        self.state.node_at(node, &self.together.id).await.map_err(unavailable)?;
         self.configurations.began(node);
         self.live.tell(Topic::Nodes);
         Ok(())
     }
 
     async fn left(&self, node: &str) {
-        let _ = node;
+        if let Err(error) = self.state.node_left(node, &self.together.id).await
+            && !self.lead.is_away()
+        {
+            self.note(&format!("that node {node} has left could not be kept: {error}"));
+        }
         self.live.tell(Topic::Nodes);
     }
 
     async fn status(&self, node: &str, status: agent::Status) -> Result<(), Unavailable> {
         self.skews.told(node, status.time, self.now());
+        let _turn = self.turn().await?;
         let json = String::from_utf8_lossy(&status.json).into_owned();
         self.state.node_status(node, &json, status.waiting, self.now()).await.map_err(unavailable)?;
         self.heard_of_configuration(node, &status.json).await.map_err(unavailable)
     }
 
     async fn inventory(&self, node: &str, inventory: agent::Inventory) -> Result<(), Unavailable> {
+        let _turn = self.turn().await?;
         let now = self.now();
         let name = self.state.node_name(node).await.map_err(unavailable)?.unwrap_or_else(|| node.to_owned());
         let mut addresses = Vec::new();
@@ -357,6 +367,7 @@ impl Inbox for Hub {
     }
 
     async fn loaded(&self, node: &str, loaded: agent::Loaded) -> Result<(), Unavailable> {
+        let _turn = self.turn().await?;
         let agent::Loaded { container, paths } = loaded;
         let is_path = |path: &String| !path.is_empty() && path.len() <= MAX_PATH;
         let files = paths.into_iter().take(MAX_LOADED).filter(is_path).collect();
@@ -375,18 +386,21 @@ impl Inbox for Hub {
                     .note(&format!("an alert of {node} is not understood and left out: number {}", alert.id)),
             }
         }
+        let turn = self.turn().await?;
         let host = self.host(node).await.map_err(unavailable)?;
         for alert in parsed.iter_mut().filter(|alert| alert.container.is_empty()) {
             alert.workload = Some(host.clone());
         }
         let events: Vec<StoredEvent> = self.stored_alerts(node, &parsed).await.map_err(unavailable)?;
         let kept = self.state.keep_alerts(node, &parsed, self.now()).await.map_err(unavailable)?;
+        drop(turn);
         self.append(events).await?;
         self.live.tell(Topic::Alerts);
         Ok(kept.max(last))
     }
 
     async fn incident(&self, node: &str, told: agent::Incident) -> Result<(), Unavailable> {
+        let _turn = self.turn().await?;
         let text = String::from_utf8_lossy(&told.json).into_owned();
         let Ok(story) = serde_json::from_str::<Story>(&text) else {
             self.note(&format!("an incident of {node} is not understood and left out: number {}", told.id));
@@ -428,6 +442,7 @@ impl Inbox for Hub {
     async fn events(&self, node: &str, events: Vec<agent::Event>) -> Result<u64, Unavailable> {
         let Some(last) = events.last().map(|event| event.number) else { return Ok(self.events.last(node)) };
         let mut known: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
+        let turn = self.turn().await?;
         let host = self.host(node).await.map_err(unavailable)?;
         let mut stored = Vec::with_capacity(events.len());
         let mut executed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -460,10 +475,12 @@ impl Inbox for Hub {
                 fields: event.fields.into_iter().collect(),
             });
         }
+        drop(turn);
         // Those that were sent before are in the map already.
         let kept = self.events.last(node);
         let new: Vec<StoredEvent> = stored.iter().filter(|event| event.number > kept).cloned().collect();
         self.append(stored).await?;
+        let _turn = self.turn().await?;
         self.flows(node, &new).await.map_err(unavailable)?;
         for (container, files) in executed {
             // What was executed is loaded, too, also what is gone before anybody looks.
@@ -478,11 +495,16 @@ impl Inbox for Hub {
         image: &str,
         report: Result<Vec<u8>, String>,
     ) -> Result<(), Unavailable> {
+        let _turn = self.turn().await?;
         let result = match report {
             Ok(json) => self.take_report(image, json).await,
             Err(why) => self.state.scan_failed(image, &why).await.map_err(Into::into),
         };
         if let Err(error) = result {
+            // What the database does not take now is no fault of the report: it comes again.
+            if matches!(error.downcast_ref(), Some(StateError::Database(_))) {
+                return Err(unavailable(error));
+            }
             self.note(&format!("the report of {image} from {node} cannot be used: {error:#}"));
             self.state
                 .scan_failed(image, &format!("the report cannot be used: {error:#}"))
@@ -496,6 +518,17 @@ impl Inbox for Hub {
 }
 
 impl Hub {
+    /// Waits until this is written for, and no more than a few beside it.
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Unavailable> {
+        self.is_there()?;
+        self.taking.acquire().await.map_err(unavailable)
+    }
+
+    /// Nobody need wait for a database that is known to be away.
+    fn is_there(&self) -> Result<(), Unavailable> {
+        if self.lead.is_away() { Err(unavailable("the database is away")) } else { Ok(()) }
+    }
+
     async fn keep_loaded(
         &self,
         node: &str,

@@ -10,6 +10,11 @@ const ALERTS: Millis = 90 * DAY;
 const CONTAINERS: Millis = 30 * DAY;
 const FLOWS: Millis = 30 * DAY;
 
+/// A hub that was not heard for so long has no events any more that anybody could ask for.
+const HUBS: Millis = 30 * DAY;
+/// A response that was sent so long ago and has no answer will get none: whoever waited for it has ended.
+const ANSWERED: Millis = 2 * 60_000;
+
 /// Goes on until the hub ends.
 pub(crate) async fn run(hub: Hub) {
     let every = |seconds| {
@@ -23,7 +28,10 @@ pub(crate) async fn run(hub: Hub) {
             _ = often.tick() => hub.often().await,
             _ = seldom.tick() => hub.seldom().await,
         };
-        if let Err(error) = done {
+        // That it is away is told once, and it is back when it is.
+        if let Err(error) = done
+            && !hub.lead.is_away()
+        {
             hub.note(&format!("what is done now and then has failed: {error:#}"));
         }
     }
@@ -32,17 +40,26 @@ pub(crate) async fn run(hub: Hub) {
 impl Hub {
     async fn often(&self) -> anyhow::Result<()> {
         let now = self.now();
+        // Another hub of the same database may have changed them, and what it told may not have come.
+        self.read_configurations().await?;
+        if !self.lead.leads() {
+            return Ok(());
+        }
         if self.state.expire_exceptions(now).await? > 0 {
             self.live.tell(Topic::Findings);
         }
         self.state.keep_day(now).await?;
-        // Another hub of the same database may have changed them.
-        self.read_configurations().await?;
+        self.state.unanswered_responses(now - ANSWERED).await?;
         Ok(())
     }
 
     async fn seldom(&self) -> anyhow::Result<()> {
         let now = self.now();
+        self.sweep_events(now).await?;
+        if !self.lead.leads() {
+            return Ok(());
+        }
+        self.state.forget_hubs(HUBS, now).await?;
         self.state.forget_sessions(now).await?;
         self.state.forget_alerts(now - ALERTS).await?;
         self.state.forget_containers(now - CONTAINERS).await?;
@@ -50,6 +67,6 @@ impl Hub {
         self.state.forget_notifications(now - notify::KEPT).await?;
         self.state.refresh_reach(now).await?;
         self.state.refresh_workloads(now).await?;
-        self.sweep_events(now).await
+        Ok(())
     }
 }

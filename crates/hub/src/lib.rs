@@ -9,6 +9,7 @@
 //!   CI ══ POST /scans ──► sent ──────────────────────┘         sinks: what came, to other systems
 //!                                                              notify: who is told what of it, and when
 //!                       jobs: what time alone changes
+//!   other hubs ══ together: who is there, searches over all, questions to nodes; lead: which of them does what is to be done once
 //! ```
 //!
 //! No clock, no file of its own beside the state directory: time comes from [`Clock`], notes go to [`Notes`].
@@ -27,6 +28,7 @@ mod error;
 mod identity;
 mod inbox;
 mod jobs;
+mod lead;
 mod live;
 mod matcher;
 mod names;
@@ -40,6 +42,7 @@ mod serve;
 mod sinks;
 mod skew;
 mod stitched;
+mod together;
 mod tree;
 mod weekly;
 
@@ -97,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) desk: agents::Desk,
     pub(crate) live: live::Live,
+    pub(crate) lead: lead::Lead,
+    pub(crate) together: together::Together,
     pub(crate) names: names::Names,
     pub(crate) notifier: notify::Notifier,
     pub(crate) access: access::Access,
@@ -112,6 +117,8 @@ pub(crate) struct Inner {
     pub(crate) searches: tokio::sync::Semaphore,
     /// Exports at a time: each reads all that there is.
     pub(crate) exporting: Arc<tokio::sync::Semaphore>,
+    /// What nodes tell is written a few at a time: a thousand may come at once, and whoever looks at something must not wait for all of them.
+    pub(crate) taking: tokio::sync::Semaphore,
     /// Scans that are taken at a time: each is a whole report.
     pub(crate) sending: tokio::sync::Semaphore,
     pub(crate) settings: Settings,

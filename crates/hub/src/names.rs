@@ -20,6 +20,8 @@ pub(crate) struct Names(Mutex<Table>);
 struct Table {
     /// By node: addresses of containers, and their workloads.
     containers: HashMap<String, Vec<(IpAddr, String)>>,
+    /// By address: the workloads of all nodes that have it, and how often.
+    owners: HashMap<IpAddr, BTreeMap<String, usize>>,
     /// What an address was asked for as, and when.
     told: HashMap<IpAddr, (String, Millis)>,
 }
@@ -34,7 +36,24 @@ pub(crate) struct Somebody {
 impl Names {
     /// The containers of a node have these addresses now.
     pub(crate) fn containers(&self, node: &str, addresses: Vec<(IpAddr, String)>) {
-        self.lock().containers.insert(node.to_owned(), addresses);
+        let mut table = self.lock();
+        let Table { containers, owners, .. } = &mut *table;
+        for (address, workload) in containers.remove(node).into_iter().flatten() {
+            let Some(of) = owners.get_mut(&address) else { continue };
+            if let Some(many) = of.get_mut(&workload) {
+                *many -= 1;
+                if *many == 0 {
+                    of.remove(&workload);
+                }
+            }
+            if of.is_empty() {
+                owners.remove(&address);
+            }
+        }
+        for (address, workload) in &addresses {
+            *owners.entry(*address).or_default().entry(workload.clone()).or_default() += 1;
+        }
+        containers.insert(node.to_owned(), addresses);
     }
 
     /// The name service has told that a name is at an address.
@@ -54,12 +73,12 @@ impl Names {
     pub(crate) fn of(&self, node: &str, address: IpAddr) -> Somebody {
         let table = self.lock();
         let here = table.containers.get(node).into_iter().flatten();
-        let all = table.containers.values().flatten();
         // A bridge of one node is not that of another, so its own containers come first.
         let mut owners: Vec<&str> =
             here.filter(|(own, _)| *own == address).map(|(_, workload)| workload.as_str()).collect();
         if owners.is_empty() {
-            owners = all.filter(|(own, _)| *own == address).map(|(_, workload)| workload.as_str()).collect();
+            owners =
+                table.owners.get(&address).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         }
         owners.sort_unstable();
         owners.dedup();
@@ -125,6 +144,15 @@ mod tests {
         names.containers("b", vec![(ip("10.0.0.2"), "db".to_owned())]);
         assert_eq!(names.of("a", ip("10.0.0.2")).name, "web");
         assert_eq!(names.of("c", ip("10.0.0.2")).kind, PeerKind::Unknown);
+        // One of them goes: the other is the only one.
+        names.containers("a", vec![(ip("10.0.0.3"), "web".to_owned()), (ip("10.0.0.3"), "web".to_owned())]);
+        assert_eq!(names.of("c", ip("10.0.0.2")).name, "db");
+        names.containers("a", vec![(ip("10.0.0.3"), "web".to_owned())]);
+        assert_eq!(names.of("c", ip("10.0.0.3")).name, "web");
+        names.containers("a", Vec::new());
+        names.containers("b", Vec::new());
+        assert_eq!(names.of("c", ip("10.0.0.2")).kind, PeerKind::Unknown);
+        assert!(names.lock().owners.is_empty());
     }
 
     #[test]

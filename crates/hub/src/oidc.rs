@@ -216,6 +216,11 @@ impl Oidc {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// What a provider says of itself is asked anew: another hub may have set up another.
+    pub(crate) fn forget_provider(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// What a provider says of itself, asked anew if what is known was known at `not` already.
     async fn known(&self, issuer: &str, not: Option<Millis>, now: Millis) -> Result<Arc<Known>, Fault> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();

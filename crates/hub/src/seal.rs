@@ -8,12 +8,14 @@
 use crate::{
     Hub,
     error::{Answer, ApiError},
+    hex,
     identity::write_secret,
     random,
 };
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
+use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
 
 /// What is sealed begins with this, so that another form can follow.
@@ -31,7 +33,7 @@ impl Hub {
 
 /// Seals and opens.
 #[derive(Debug)]
-pub(crate) struct Seal(RandomizedNonceKey);
+pub(crate) struct Seal(RandomizedNonceKey, String);
 
 impl Seal {
     /// With the key of a directory, which is made if there is none.
@@ -44,8 +46,16 @@ impl Seal {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let key =
             Base64UrlSafeNoPadding::decode_to_vec(text.trim(), None).ok().filter(|key| key.len() == KEY);
-        let key = key.and_then(|key| RandomizedNonceKey::new(&AES_256_GCM, &key).ok());
-        Ok(Self(key.with_context(|| format!("{} holds no key", path.display()))?))
+        let key = key.with_context(|| format!("{} holds no key", path.display()))?;
+        // It tells keys apart, and nothing of them: they are random.
+        let mark = hex(&Sha256::digest([b"which key of secrets: ".as_slice(), &key].concat()));
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &key).ok();
+        Ok(Self(key.with_context(|| format!("{} holds no key", path.display()))?, mark))
+    }
+
+    /// Which key it is.
+    pub(crate) fn mark(&self) -> &str {
+        &self.1
     }
 
     /// A secret as it may be kept, for one use only.

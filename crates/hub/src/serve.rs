@@ -4,6 +4,7 @@ use crate::{
     Clock, DAY, Hub, Identity, Inner, Settings, access, again, agents, api, hex,
     identity::{server, write_secret},
     jobs,
+    lead::{self, Lead, while_leading},
     live::Live,
     matcher::Matcher,
     names::Names,
@@ -12,6 +13,7 @@ use crate::{
     seal::Seal,
     sent,
     sinks::{self, Sinks},
+    together::{self, Together},
     tree::Trees,
 };
 use anyhow::{Context, bail};
@@ -21,7 +23,7 @@ use gabion_identity::JoinToken;
 use gabion_policy::Owners;
 use gabion_store::{
     events::{EventStore, Settings as EventSettings},
-    state::State,
+    state::{NewHub, State},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -30,7 +32,7 @@ use hyper_util::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -48,6 +50,8 @@ const CONNECTIONS: usize = 1024;
 const EXPORTS: usize = 2;
 /// Searches at a time.
 const SEARCHES: usize = 4;
+/// Nodes that are written for at a time.
+const TAKING: usize = 4;
 /// How long a browser may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long certificates of nodes hold: a node may be off for as long as half of that. Who may not speak any more is shut out by the state, not by time.
@@ -93,6 +97,8 @@ impl Running {
             Some(url) => State::open(url).await?,
             None => State::in_directory(&directory).await?,
         };
+        let id = together::own_id(&directory)?;
+        let state = state.of_hub(&id);
         let console = TcpListener::bind(settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -106,7 +112,18 @@ impl Running {
         names.extend([settings.listen.ip().to_string(), settings.agents.ip().to_string()]);
         names.sort_unstable();
         names.dedup();
-        let identity = Identity::open(&directory.join("identity"), names, now)?;
+        let shared = directory.join("identity");
+        together::refuse_new_identity(&state, &shared).await?;
+        let address = together::own_address(&settings.names, settings.agents);
+        let identity = Identity::open(&shared, names, now)?;
+        let seal = Seal::open(&shared)?;
+        together::share_identity(&state, &shared, &identity, &seal).await?;
+        let own = NewHub {
+            id,
+            name: settings.names.first().cloned().unwrap_or_else(host_name),
+            address,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
         let events = directory.join("events");
         let events = tokio::task::spawn_blocking(move || EventStore::open(&events, EventSettings::default()))
             .await??;
@@ -114,7 +131,10 @@ impl Running {
             (settings.notes)(&problem);
         }
         let matcher = Matcher::open(settings.advisories.clone(), owners)?;
+        let lead = Lead::new(state.kind());
         let hub = Hub(Arc::new(Inner {
+            lead,
+            together: Together::new(own, &identity),
             state,
             events: Arc::new(events),
             matcher,
@@ -131,13 +151,17 @@ impl Running {
             sinks: Sinks::default(),
             skews: crate::skew::Skews::default(),
             registries: Registries::default(),
-            seal: Seal::open(&directory.join("identity"))?,
+            seal,
             searches: Semaphore::new(SEARCHES),
             exporting: Arc::new(Semaphore::new(EXPORTS)),
+            taking: Semaphore::new(TAKING),
             sending: Semaphore::new(sent::AT_ONCE),
             settings,
         }));
-        hub.state.unanswered_responses(hub.now()).await?;
+        if hub.lead.is_alone() {
+            hub.state.unanswered_responses(hub.now()).await?;
+        }
+        hub.meet().await?;
         hub.read_configurations().await?;
         let (stop, stopped) = watch::channel(false);
         let mut running = Self {
@@ -150,31 +174,22 @@ impl Running {
         running.first_token().await?;
         running.listen_to_agents(listener, stopped.clone())?;
         running.listen_to_browsers(console, stopped)?;
-        let hub = running.hub.clone();
-        running.tasks.spawn(async move {
-            jobs::run(hub).await;
-            Ok(())
-        });
-        let hub = running.hub.clone();
-        running.tasks.spawn(async move {
-            again::run(hub).await;
-            Ok(())
-        });
-        let hub = running.hub.clone();
-        running.tasks.spawn(async move {
-            sinks::run(hub).await;
-            Ok(())
-        });
-        let hub = running.hub.clone();
-        running.tasks.spawn(async move {
-            notify::run(hub).await;
-            Ok(())
-        });
-        let hub = running.hub.clone();
-        running.tasks.spawn(async move {
-            registries::run(hub).await;
-            Ok(())
-        });
+        let hub = &running.hub;
+        let parts: [Pin<Box<dyn Future<Output = ()> + Send>>; 7] = [
+            Box::pin(lead::run(hub.clone())),
+            Box::pin(together::run(hub.clone())),
+            Box::pin(jobs::run(hub.clone())),
+            Box::pin(again::run(hub.clone())),
+            Box::pin(sinks::run(hub.clone())),
+            Box::pin(while_leading(hub.clone(), notify::run)),
+            Box::pin(while_leading(hub.clone(), registries::run)),
+        ];
+        for part in parts {
+            running.tasks.spawn(async move {
+                part.await;
+                Ok(())
+            });
+        }
         Ok(running)
     }
 
@@ -252,7 +267,8 @@ impl Running {
             }
         });
         self.tasks.spawn(async move {
-            agents::serve(listener, config, settings, Arc::new(hub), desk, refusals, stop)
+            let hubs = together::router(hub.clone());
+            agents::serve_hubs_too(listener, config, settings, Arc::new(hub), desk, refusals, hubs, stop)
                 .await
                 .context("agents cannot be heard any more")
         });
@@ -309,7 +325,15 @@ impl Running {
         let over = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_millis(500), over).await;
         self.tasks.shutdown().await;
+        // Others need not wait for it. Where the database is away they find out by themselves.
+        let told = self.hub.state.hub_ended(&self.hub.together.id);
+        let _ = tokio::time::timeout(Duration::from_secs(2), told).await;
     }
+}
+
+/// What this machine is called.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<TlsAcceptor>) {

@@ -43,6 +43,8 @@ const LAST_WAIT: Duration = Duration::from_mins(5);
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// So often a batch is refused as a whole before its first record is given up.
 const TRIES: u32 = 6;
+/// What other hubs are told when sinks are others than before.
+pub(crate) const SINKS_CHANGED: &str = "sinks";
 /// How long the answer to a test may take.
 const TEST: Duration = Duration::from_secs(30);
 
@@ -76,7 +78,9 @@ pub(crate) async fn run(hub: Hub) {
     let mut workers: HashMap<(String, (Millis, u64)), AbortHandle> = HashMap::new();
     loop {
         while tasks.try_join_next().is_some() {}
-        match hub.state.stored_sinks().await {
+        // One that another hub has made has no place here yet.
+        let placed = hub.state.place_sinks(hub.events.end()).await;
+        match if let Err(error) = placed { Err(error) } else { hub.state.stored_sinks().await } {
             Ok(stored) => {
                 let key = |sink: &StoredSink| (sink.name.clone(), sink.version);
                 workers.retain(|one, worker| {
@@ -92,6 +96,7 @@ pub(crate) async fn run(hub: Hub) {
                     workers.entry(key).or_insert_with(|| tasks.spawn(async move { work(&hub, sink).await }));
                 }
             }
+            Err(_) if hub.lead.is_away() => {}
             Err(error) => hub.note(&format!("sinks cannot be looked after: {error}")),
         }
         tokio::select! {
@@ -148,6 +153,7 @@ async fn work(hub: &Hub, stored: StoredSink) {
             stored,
             sink,
             is_failing: false,
+            led: false,
         },
         Err(error) => {
             hub.note(&format!("the sink {name} cannot be used: {error}"));
@@ -170,7 +176,9 @@ async fn work(hub: &Hub, stored: StoredSink) {
             Err(Stop::Another) => return,
             Err(Stop::State(error)) => {
                 failures += 1;
-                hub.note(&format!("the sink {name} has to wait for the hub's own state: {error:#}"));
+                if !hub.lead.is_away() {
+                    hub.note(&format!("the sink {name} has to wait for the hub's own state: {error:#}"));
+                }
                 sleep(pause(failures, None)).await;
             }
         }
@@ -184,13 +192,21 @@ struct Worker<'a> {
     state_at: u64,
     events_at: u64,
     is_failing: bool,
+    /// This hub led when it looked last: what the hub that led before has handed over is known.
+    led: bool,
 }
 
 impl Worker<'_> {
     /// Hands over what has come; whether there was something.
     async fn step(&mut self) -> Result<bool, Stop> {
         let mut found = false;
-        if let Some(batch) = self.of_state().await? {
+        let leads = self.hub.lead.leads();
+        if leads && !self.led {
+            self.state_at = self.hub.state.stored_sink(&self.stored.name).await?.state_at;
+        }
+        self.led = leads;
+        // What stands in the state is handed over by one hub, events by the hub that has them.
+        if leads && let Some(batch) = self.of_state().await? {
             self.deliver(batch).await?;
             found = true;
         }
@@ -251,7 +267,12 @@ impl Worker<'_> {
         let Batch { records: mut rest, state_at, events_at, lost } = batch;
         let mut moved = Moved { state_at, events_at, lost, ..Moved::default() };
         let (mut failures, mut tries) = (0, 0);
+        let is_of_state = state_at != self.state_at;
         while !rest.is_empty() {
+            if is_of_state && !self.hub.lead.leads() {
+                // The hub that leads now begins with it.
+                return Err(Stop::Another);
+            }
             let outcome = self.sink.send(&rest, self.hub.now()).await;
             let wait = outcome.wait;
             let (trouble, is_progress) = sorted(outcome, &mut rest, &mut moved, &mut tries);
@@ -360,6 +381,13 @@ fn sorted(
 }
 
 impl Hub {
+    /// Sinks are others than before, for other hubs, too.
+    pub(crate) async fn sinks_changed(&self) {
+        self.sinks.changed();
+        // Others look every half minute as well.
+        let _ = self.state.tell(&format!("{} {SINKS_CHANGED}", self.together.id)).await;
+    }
+
     /// Where sinks that are files are.
     fn sink_files(&self) -> PathBuf {
         self.settings.directory.join("sinks")

@@ -1,4 +1,6 @@
 //! The tree of images and what to change in it, made by [`gabion_plan`] from the reports of what runs, and kept until something changes.
+//!
+//! In a large estate something always changes, and a tree takes seconds: then the last one is shown while the next is made.
 
 use crate::Hub;
 use gabion_advisory::version::Order;
@@ -12,6 +14,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// Images that a tree is made of: those that run, the most urgent first.
@@ -21,8 +24,25 @@ const MOST: usize = 2000;
 #[derive(Debug, Default)]
 pub(crate) struct Trees {
     version: AtomicU64,
-    made: Mutex<Vec<(Scope, u64, Arc<ImageTree>)>>,
+    made: Mutex<Vec<Made>>,
 }
+
+/// A tree, for which state of the estate and when it was made, and how long that took.
+#[derive(Clone, Debug)]
+struct Made {
+    scope: Scope,
+    version: u64,
+    tree: Arc<ImageTree>,
+    at: Instant,
+    took: Duration,
+    /// The next is being made.
+    is_replaced: bool,
+}
+
+/// Nobody waits for a tree that takes longer, if there is an earlier one;
+const SLOW: Duration = Duration::from_millis(200);
+/// and making them takes at most one part of so many of the time.
+const PART: u32 = 10;
 
 /// Scopes for which a tree is kept.
 const KEPT: usize = 8;
@@ -33,16 +53,37 @@ impl Trees {
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn known(&self, scope: &Scope, version: u64) -> Option<Arc<ImageTree>> {
-        let made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        made.iter().find(|(of, at, _)| of == scope && *at == version).map(|(_, _, tree)| Arc::clone(tree))
+    /// The tree that is shown, if nobody need wait for another; and whether another is to be made meanwhile.
+    fn known(&self, scope: &Scope, version: u64) -> Option<(Arc<ImageTree>, bool)> {
+        let mut made = self.made();
+        let known = made.iter_mut().find(|made| made.scope == *scope)?;
+        if known.version == version {
+            return Some((Arc::clone(&known.tree), false));
+        }
+        if known.took < SLOW {
+            return None;
+        }
+        let is_due = !known.is_replaced && known.at.elapsed() >= known.took * PART;
+        known.is_replaced |= is_due;
+        Some((Arc::clone(&known.tree), is_due))
     }
 
-    fn keep(&self, scope: &Scope, version: u64, tree: &Arc<ImageTree>) {
-        let mut made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        made.retain(|(of, _, _)| of != scope);
+    fn keep(&self, new: Made) {
+        let mut made = self.made();
+        made.retain(|made| made.scope != new.scope);
         made.truncate(KEPT - 1);
-        made.insert(0, (scope.clone(), version, Arc::clone(tree)));
+        made.insert(0, new);
+    }
+
+    /// The next could not be made.
+    fn give_up(&self, scope: &Scope) {
+        for made in self.made().iter_mut().filter(|made| made.scope == *scope) {
+            (made.is_replaced, made.at) = (false, Instant::now());
+        }
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, Vec<Made>> {
+        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -50,9 +91,24 @@ impl Hub {
     /// The tree of what somebody may see.
     pub(crate) async fn tree(&self, scope: &Scope) -> anyhow::Result<Arc<ImageTree>> {
         let version = self.trees.version.load(Ordering::Relaxed);
-        if let Some(tree) = self.trees.known(scope, version) {
-            return Ok(tree);
+        match self.trees.known(scope, version) {
+            Some((tree, false)) => Ok(tree),
+            Some((tree, true)) => {
+                let (hub, scope) = (self.clone(), scope.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = hub.make_tree(&scope, version).await {
+                        hub.note(&format!("the tree of images could not be made: {error:#}"));
+                        hub.trees.give_up(&scope);
+                    }
+                });
+                Ok(tree)
+            }
+            None => self.make_tree(scope, version).await,
         }
+    }
+
+    async fn make_tree(&self, scope: &Scope, version: u64) -> anyhow::Result<Arc<ImageTree>> {
+        let begun = Instant::now();
         // What runs is what is to be mended; where nothing does, what is known.
         let mut images = self.scanned_images(scope, Some(true)).await?;
         if images.is_empty() {
@@ -82,7 +138,10 @@ impl Hub {
             tree.gaps.push(format!("{more} images more run: the tree is of the {MOST} most urgent"));
         }
         let tree = Arc::new(tree);
-        self.trees.keep(scope, version, &tree);
+        let (at, took) = (Instant::now(), begun.elapsed());
+        let made =
+            Made { scope: scope.clone(), version, tree: Arc::clone(&tree), at, took, is_replaced: false };
+        self.trees.keep(made);
         Ok(tree)
     }
 }
@@ -217,4 +276,33 @@ fn updates(change: &gabion_plan::Change) -> Vec<String> {
         all.extend(line.others.iter().map(|other| format!("{}: {}", other.place, other.title)));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(trees: &Trees, version: u64, took: Duration) {
+        let tree =
+            Arc::new(ImageTree { changes: Vec::new(), gaps: vec![version.to_string()], nodes: Vec::new() });
+        let at = Instant::now().checked_sub(took * PART).expect("the machine was started before");
+        trees.keep(Made { scope: Scope::all(), version, tree, at, took, is_replaced: false });
+    }
+
+    #[test]
+    fn a_tree_that_takes_long_is_shown_until_the_next_is_there() {
+        let (trees, all) = (Trees::default(), Scope::all());
+        let known = |version| trees.known(&all, version).map(|(tree, is_due)| (tree.gaps[0].clone(), is_due));
+        assert_eq!(known(1), None);
+        made(&trees, 1, Duration::from_millis(1));
+        assert_eq!(known(1), Some(("1".to_owned(), false)));
+        assert_eq!(known(2), None, "one that is made quickly is never old");
+        made(&trees, 2, SLOW);
+        assert_eq!(known(3), Some(("2".to_owned(), true)));
+        assert_eq!(known(4), Some(("2".to_owned(), false)), "it is being made");
+        trees.give_up(&all);
+        assert_eq!(known(4), Some(("2".to_owned(), false)), "not again at once");
+        made(&trees, 4, SLOW);
+        assert_eq!(known(5), Some(("4".to_owned(), true)));
+    }
 }

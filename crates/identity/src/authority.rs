@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   authority   CN "gabion DOMAIN"   URI spiffe://DOMAIN           signs certificates only        ten years
-//!   hub         DNS, IP              URI spiffe://DOMAIN/hub       server                         as asked
+//!   hub         DNS, IP              URI spiffe://DOMAIN/hub       server, client                 as asked
 //!   node        -                    URI spiffe://DOMAIN/node/ID   client and server              as asked
 //! ```
 
@@ -167,7 +167,9 @@ impl Authority {
         lifetime: SignedDuration,
     ) -> Result<Issued, AuthorityError> {
         let mut params = self.leaf(&SpiffeId::hub(&self.domain), now, lifetime)?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        // Hubs ask each other, too.
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         for name in names {
             params.subject_alt_names.push(match name.parse::<IpAddr>() {
                 Ok(address) => SanType::IpAddress(address),

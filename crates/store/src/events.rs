@@ -41,11 +41,12 @@ mod tests;
 
 pub use self::parquet::Writer as ParquetWriter;
 pub use arrived::Arrived;
-pub use export::ExportError;
+pub use export::{ExportError, export};
 pub use query::QueryError;
 pub use record::StoredEvent;
 
 use gabion_api::rest::{Event, EventPage, Histogram, Millis};
+use serde::{Deserialize, Serialize};
 use shared::Shared;
 use std::{
     collections::BTreeMap,
@@ -121,7 +122,8 @@ pub struct Appended {
 }
 
 /// What is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Query {
     /// In the language of [`query`]: `kind:execve curl -node:db-1`.
     pub text: String,
@@ -135,6 +137,20 @@ pub struct Query {
     pub limit: usize,
     /// Where the last page ended.
     pub cursor: Option<String>,
+}
+
+/// Events that were found, with the cursor of each: where a page would go on behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The events.
+    pub page: EventPage,
+    /// As many cursors.
+    pub cursors: Vec<String>,
+}
+
+/// The cursor of a page that begins before a time.
+pub fn before(time: Millis) -> String {
+    search::cursor((time, 0))
 }
 
 /// What the store holds.
@@ -237,6 +253,11 @@ impl EventStore {
 
     /// Events that fit, the newest first.
     pub fn search(&self, query: &Query) -> Result<EventPage, EventStoreError> {
+        Ok(search::search(&self.shared, query)?.page)
+    }
+
+    /// The same, with the place of each: for whoever puts pages of several stores together.
+    pub fn placed(&self, query: &Query) -> Result<Placed, EventStoreError> {
         search::search(&self.shared, query)
     }
 
@@ -246,7 +267,7 @@ impl EventStore {
         query: &Query,
         take: impl FnMut(Vec<Event>) -> io::Result<()>,
     ) -> Result<u64, ExportError> {
-        export::export(&self.shared, query, take)
+        export(query, |query| Ok(self.search(query)?), take)
     }
 
     /// How many events fit, in about `buckets` equal stretches of time, and their most frequent values.

@@ -39,6 +39,7 @@ mod sql;
 mod stitch;
 #[cfg(test)]
 mod tests;
+mod together;
 mod weekly;
 mod wholes;
 mod workloads;
@@ -53,8 +54,6 @@ pub use findings::FindingFilter;
 pub use flows::NewFlow;
 pub use happened::{Happened, SinkTrouble};
 pub use images::{ImageFilter, PackedReport, repository, severity};
-pub use incidents::NewIncident;
-pub use images::{ImageFilter, repository, severity};
 pub use incidents::{NewEnd, NewIncident};
 pub use list::Paging;
 pub use matched::version_of;
@@ -65,13 +64,14 @@ pub use reach::NewEntry;
 pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingTag};
 pub use signin::{CameIn, Vouched};
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
+pub use together::{LEASE, NewHub, Seat, StoredHub, Words};
 pub use weekly::Week;
 pub use wholes::{ToldIncident, ToldPart};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;
 use sqlx::{AnyConnection, AnyPool, Executor, any::AnyPoolOptions};
-use std::{fmt::Write, path::Path, time::Duration};
+use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,19 @@ pub type Result<T> = std::result::Result<T, StateError>;
 pub struct State {
     pool: AnyPool,
     kind: Kind,
+    url: Url,
+    /// The hub that it is the state of: events, and how far sinks have got with them, are each hub's own.
+    hub: Arc<str>,
+}
+
+/// The URL of the database, which may hold a password.
+#[derive(Clone)]
+struct Url(Arc<str>);
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Url")
+    }
 }
 
 impl State {
@@ -141,7 +154,7 @@ impl State {
             _ => return Err(StateError::Url(url.to_owned())),
         };
         let pool = AnyPoolOptions::new()
-            .max_connections(8)
+            .max_connections(CONNECTIONS)
             .acquire_timeout(Duration::from_secs(10))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
@@ -159,12 +172,18 @@ impl State {
             })
             .connect(&url)
             .await?;
-        Ok(Self { pool, kind })
+        Ok(Self { pool, kind, url: Url(url.into()), hub: "".into() })
     }
 
     /// In a file of a directory.
     pub async fn in_directory(directory: &Path) -> Result<Self> {
         Self::open(&format!("sqlite:{}", directory.join("hub.db").display())).await
+    }
+
+    /// The same, for the hub with this id.
+    #[must_use]
+    pub fn of_hub(self, id: &str) -> Self {
+        Self { hub: id.into(), ..self }
     }
 
     /// Which database it is.
@@ -177,15 +196,28 @@ impl State {
         sql::q("SELECT 1").one(&self.pool).await.map(drop)
     }
 
-    /// Writes that belong together. SQLite is told at once that it will be written, as a reader that becomes a writer may have to
-    /// give up.
+    /// Writes that belong together, one after the other: what is computed from what others have written sees all of it, and nobody waits
+    /// for each other in a circle. SQLite is told at once that it will be written, as a reader that becomes a writer may have to give up.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
         Ok(match self.kind {
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Kind::Postgres => self.pool.begin().await?,
+            Kind::Postgres => {
+                let mut tx = self.pool.begin().await?;
+                // Given back at the end of the transaction. Other hubs wait, too.
+                sql::q("SELECT CAST(pg_advisory_xact_lock(?) AS TEXT) AS taken")
+                    .bind(WRITING)
+                    .one(&mut *tx)
+                    .await?;
+                tx
+            }
         })
     }
 }
+
+/// The advisory lock of whoever writes what belongs together: `write`, in bytes.
+const WRITING: i64 = 0x77_7269_7465;
+/// Connections to the database. Nodes are given a few of them at a time, so that whoever looks at something gets one.
+const CONNECTIONS: u32 = 12;
 
 /// A connection within a transaction.
 type Tx<'a> = &'a mut AnyConnection;

@@ -75,7 +75,7 @@ impl FromHub {
     /// Reads it. An agent that belongs to no hub does not go on with what one has said.
     pub(super) fn open(args: &AgentArgs) -> anyhow::Result<Self> {
         let path = args.state.join("configuration.json");
-        let now = if args.link.hub.is_some() { stored(&path)? } else { Configuration::default() };
+        let now = if args.link.hub.is_empty() { Configuration::default() } else { stored(&path)? };
         Ok(Self { path, now, refused: String::new() })
     }
 

@@ -15,7 +15,7 @@ use super::{
     spool::Spool,
 };
 use crate::{clock, control::Running, output};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use backoff::Backoff;
 use gabion_api::agent::{Alert, Event};
 use rustix::system::uname;
@@ -24,7 +24,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tonic::{Code, Status};
 
@@ -50,6 +50,9 @@ struct Desk {
     quiet: bool,
 }
 
+/// A session that lasted so long was well.
+const WELL: Duration = Duration::from_secs(30);
+
 /// Why a session has ended well.
 enum Ended {
     /// The certificate is new: it goes on at once with that.
@@ -58,17 +61,22 @@ enum Ended {
 
 /// Speaks to the hub until this process ends.
 pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
-    let hub: Address = options.hub.parse().map_err(|error: String| anyhow::anyhow!(error))?;
+    let parsed = options.hubs.iter().map(|hub| hub.parse::<Address>().map_err(anyhow::Error::msg));
+    let hubs: Vec<Address> = parsed.collect::<anyhow::Result<_>>()?;
     let name = options.name.clone().unwrap_or_else(|| uname().nodename().to_string_lossy().into_owned());
     let mut desk = Desk::open(options)?;
     events::follow(options.socket.clone(), Arc::clone(&desk.spool)).context("cannot start a thread")?;
     let (mut backoff, mut told, mut shut_out) = (Backoff::default(), String::new(), false);
+    // A fleet that loses one hub goes to the others at once; it waits only when none of them answers.
+    // Where it begins is chance, so that not all of it is at the same.
+    let (mut tried, mut at) = (0, backoff::any(hubs.len()));
     loop {
+        let Some(hub) = hubs.get(at) else { bail!("there is no hub") };
         let started = Instant::now();
         let attempt = async {
-            let member = connect::member(options, &hub, &name, clock::now()?, shut_out).await?;
-            let client = call(&hub, member.identity.tls()?).await?;
-            session(options, &hub, &name, member, client, &mut desk, &mut told).await
+            let member = connect::member(options, hub, &name, clock::now()?, shut_out).await?;
+            let client = call(hub, member.identity.tls()?).await?;
+            session(options, hub, &name, member, client, &mut desk, &mut told).await
         };
         let error = match attempt.await {
             Ok(Ended::Renewed) => continue,
@@ -82,7 +90,12 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
             told = why;
         }
         desk.again();
-        tokio::time::sleep(backoff.next(started.elapsed())).await;
+        // A session that lasted a while says that its hub was well until now: then all are tried again.
+        tried = if started.elapsed() > WELL { 1 } else { tried + 1 };
+        at = (at + 1) % hubs.len();
+        if tried % hubs.len() == 0 || hubs.len() == 1 {
+            tokio::time::sleep(backoff.next(started.elapsed())).await;
+        }
     }
 }
 

@@ -163,6 +163,21 @@ impl Hub {
         hub
     }
 
+    /// Another hub of the same database.
+    fn beside(&self) -> Self {
+        let mut hub = Self {
+            runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"),
+            authority: Arc::clone(&self.authority),
+            memory: Arc::clone(&self.memory),
+            address: ([127, 0, 0, 1], 0).into(),
+            lifetime: self.lifetime,
+            desk: Desk::default(),
+            up: None,
+        };
+        hub.up();
+        hub
+    }
+
     fn up(&mut self) {
         let key = NodeKey::generate().expect("a key");
         let chain = self.authority.hub(&key, &[], now(), DAY).expect("signs").chain;
@@ -219,6 +234,10 @@ struct Linked {
 
 impl Linked {
     fn start(home: &Path, hub: &Hub, token: Option<&str>) -> Self {
+        Self::start_for(home, &[hub], token)
+    }
+
+    fn start_for(home: &Path, hubs: &[&Hub], token: Option<&str>) -> Self {
         let notes = home.join("notes");
         let mut child = Command::new(env!("CARGO_BIN_EXE_gabion"))
             .arg("__link")
@@ -227,7 +246,7 @@ impl Linked {
             .spawn()
             .expect("starts");
         let options = json!({
-            "hub": hub.address.to_string(), "join": token, "name": "a node", "state": home, "socket": home.join("agent.sock"),
+            "hubs": hubs.iter().map(|hub| hub.address.to_string()).collect::<Vec<_>>(), "join": token, "name": "a node", "state": home, "socket": home.join("agent.sock"),
             "quiet": false, "agent": std::process::id(),
         });
         child.stdin.take().expect("an input").write_all(options.to_string().as_bytes()).expect("is told");
@@ -293,6 +312,30 @@ fn alerts(path: &Path, ids: std::ops::RangeInclusive<u64>) {
     let mut file = File::options().create(true).append(true).open(path).expect("a file");
     for id in ids {
         writeln!(file, "{}", json!({"id": id, "rule": "a rule"})).expect("writes");
+    }
+}
+
+#[test]
+fn an_agent_of_several_hubs_goes_to_one_that_answers() {
+    let home = directory();
+    let state = home.path();
+    agent(state);
+    let journal = state.join("alerts.jsonl");
+    alerts(&journal, 1..=3);
+    let one = Hub::start(DAY);
+    let two = one.beside();
+    let token = one.token();
+    let _link = Linked::start_for(state, &[&one, &two], Some(&token));
+    one.until("alerts", |kept| kept.alerts.len() == 3);
+    // Where it begins is chance.
+    let (mut first, mut second) = if one.desk.connected().is_empty() { (two, one) } else { (one, two) };
+    for (there, until) in [(false, 6), (true, 9)] {
+        let (gone, left) = if there { (&mut second, &mut first) } else { (&mut first, &mut second) };
+        gone.down();
+        alerts(&journal, until - 2..=until);
+        left.until("alerts at the other", |kept| kept.alerts.len() as u64 == until);
+        assert_eq!(left.desk.connected(), ["n1"]);
+        gone.up();
     }
 }
 

@@ -50,6 +50,13 @@ pub(super) enum Peer {
     Nobody,
     /// The node with this id.
     Node(Arc<str>),
+    /// Another hub of this trust domain.
+    Hub,
+}
+
+/// Whether another hub asks.
+pub(crate) fn is_hub(extensions: &http::Extensions) -> bool {
+    extensions.get::<Peer>() == Some(&Peer::Hub)
 }
 
 /// A connection whose other end is known.
@@ -118,7 +125,8 @@ fn recognise(
     };
     let id = peer_id(leaf).ok().filter(|id| id.domain() == domain)?;
     let left = validity(leaf).ok()?.until.duration_since(now);
-    Some((Peer::Node(id.node_id()?.into()), left.try_into().ok()?))
+    let peer = if id.is_hub() { Peer::Hub } else { Peer::Node(id.node_id()?.into()) };
+    Some((peer, left.try_into().ok()?))
 }
 
 impl Connected for Connection {

@@ -28,6 +28,9 @@ pub enum AskError {
     /// It did not answer in time.
     #[error("the agent did not answer in time")]
     TimedOut,
+    /// It is connected to another hub, which does not answer.
+    #[error("the hub that the agent is connected to does not answer")]
+    HubAway,
 }
 
 /// The agents that are connected. Clones are the same desk.

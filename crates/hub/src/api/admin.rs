@@ -4,7 +4,8 @@ use super::list::{TextQuery, answer, paging};
 use crate::{
     DAY, Hub,
     access::{Asker, TOKEN, hash, new_password, secret},
-    error::{Answer, ApiError, told},
+    error::{Answer, ApiError, away},
+    together::is_heard,
 };
 use axum::{
     Json,
@@ -187,11 +188,14 @@ pub(crate) async fn healthy() -> &'static str {
 /// The hub can answer: its database does.
 #[utoipa::path(get, path = "/readyz", tag = "hub", security(()), responses((status = 200), (status = 503, body = Problem)))]
 pub(crate) async fn ready(Extract(hub): Extract<Hub>) -> Response {
+    if hub.lead.is_away() {
+        return away();
+    }
     match hub.state.ping().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => {
             hub.note(&format!("not ready: {error}"));
-            told(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer", None)
+            away()
         }
     }
 }
@@ -199,6 +203,9 @@ pub(crate) async fn ready(Extract(hub): Extract<Hub>) -> Response {
 /// Metrics in the text format of Prometheus. Counts only: no name of anything.
 #[utoipa::path(get, path = "/metrics", tag = "hub", security(()), responses((status = 200, content_type = "text/plain")))]
 pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoResponse> {
+    if hub.lead.is_away() {
+        return Err(ApiError::Away);
+    }
     let numbers = hub.state.numbers(&Scope::all(), hub.now()).await?;
     let events = std::sync::Arc::clone(&hub.events);
     let stats = tokio::task::spawn_blocking(move || events.stats())
@@ -257,6 +264,19 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
     let told = hub.state.notify_numbers().await?;
     let told = [("waiting", told.waiting), ("sent", told.sent), ("failed", told.failed)];
     add("notifications", "Messages of notification rules by what became of them.", &labelled("state", &told));
+    add(
+        "leads",
+        "Whether this hub does what is to be done once for all hubs.",
+        &one(hub.lead.leads().into()),
+    );
+    let hubs = hub.state.hubs(hub.now()).await?;
+    let heard = hubs.iter().filter(|other| other.hub.id == hub.together.id || is_heard(other)).count() as u64;
+    let away = hubs.len() as u64 - heard;
+    add(
+        "hubs",
+        "Hubs on this database by whether they are heard.",
+        &labelled("state", &[("heard", heard), ("away", away)]),
+    );
     let sizes: Vec<(&str, u64)> =
         hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
     add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));

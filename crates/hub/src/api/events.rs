@@ -12,9 +12,8 @@ use axum::{
     response::{IntoResponse, Response as Reply},
 };
 use gabion_api::rest::{EventPage, Histogram, Millis, Page, Problem, Role, ServiceMap};
-use gabion_store::events::{EventStore, EventStoreError, Query as EventQuery};
+use gabion_store::events::{EventStoreError, Query as EventQuery};
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::IntoParams;
 
 /// Which events.
@@ -73,20 +72,6 @@ impl From<EventStoreError> for ApiError {
     }
 }
 
-impl Hub {
-    /// Asks the event store, when it is this one's turn.
-    pub(super) async fn search<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&EventStore) -> Result<T, EventStoreError> + Send + 'static,
-    ) -> Answer<T> {
-        let broken = |error: String| ApiError::Broken(error);
-        let _turn = self.searches.acquire().await.map_err(|error| broken(error.to_string()))?;
-        let store = Arc::clone(&self.events);
-        let asked = tokio::task::spawn_blocking(move || ask(&store)).await;
-        Ok(asked.map_err(|error| broken(error.to_string()))??)
-    }
-}
-
 /// Search events, the newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery), responses((status = 200, body = EventPage), (status = 400, body = Problem)))]
 pub(crate) async fn events(
@@ -97,9 +82,18 @@ pub(crate) async fn events(
     // Events have no owner: who sees only a part sees none.
     asker.needs_all(Role::Viewer)?;
     let wanted = query.query();
-    let page = hub.search(move |store| store.search(&wanted)).await?;
+    let page = hub.search_all(wanted).await?;
     match query.format.as_deref() {
-        Some("csv") => answer(Page { items: page.items, total: page.total, next: page.next }, Some("csv")),
+        Some("csv") => {
+            let missing = page.unsearched.len();
+            let items = Page { items: page.items, total: page.total, next: page.next };
+            let mut response = answer(items, Some("csv"))?;
+            if missing > 0 {
+                // A table has no place to say that it lacks something.
+                response.headers_mut().insert("x-unsearched", missing.into());
+            }
+            Ok(response)
+        }
         _ => Ok(Json(page).into_response()),
     }
 }
@@ -113,7 +107,7 @@ pub(crate) async fn histogram(
 ) -> Answer<Json<Histogram>> {
     asker.needs_all(Role::Viewer)?;
     let (wanted, buckets) = (query.query(), query.buckets.unwrap_or(60).clamp(1, 500) as usize);
-    Ok(Json(hub.search(move |store| store.histogram(&wanted, buckets)).await?))
+    Ok(Json(hub.histogram_all(wanted, buckets).await?))
 }
 
 /// Of which time, and of what.

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response as Reply},
 };
 use gabion_api::rest::{Millis, Problem, Role};
-use gabion_store::events::{ExportError, ParquetWriter, Query as EventQuery};
+use gabion_store::events::{ExportError, ParquetWriter, Query as EventQuery, export as all_events};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -79,7 +79,7 @@ pub(crate) async fn export(
     };
     // What cannot be read is told before anything is sent.
     let trial = wanted.clone();
-    hub.search(move |store| store.search(&trial)).await?;
+    hub.search_all(trial).await?;
     let turn = Arc::clone(&hub.exporting).try_acquire_owned().map_err(|_| ApiError::Often)?;
     let names = hub.state.node_names().await?;
     hub.audit(
@@ -91,10 +91,11 @@ pub(crate) async fn export(
     .await?;
     let (to, parts) = mpsc::channel(WAITING);
     let (pipe, runtime) = (to.clone(), Handle::current());
+    let asking = runtime.clone();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let pipe = BufWriter::with_capacity(PART, Pipe { to: pipe, runtime });
-        if let Err(error) = write(&hub, form, &wanted, names, pipe) {
+        if let Err(error) = write(&hub, &asking, form, &wanted, names, pipe) {
             hub.note(&format!("an export of events has broken off: {error}{}", because(&error)));
             // Whoever reads may be gone.
             let _ = to.try_send(Err(io::Error::other("the export has broken off")));
@@ -113,19 +114,26 @@ fn because(error: &ExportError) -> String {
 
 fn write(
     hub: &Hub,
+    runtime: &Handle,
     form: Form,
     wanted: &EventQuery,
     names: BTreeMap<String, String>,
     mut to: BufWriter<Pipe>,
 ) -> Result<(), ExportError> {
+    // Those of other hubs, too. One that cannot be asked ends it.
+    let ask = |query: &EventQuery| {
+        runtime
+            .block_on(hub.search_all(query.clone()))
+            .map_err(|error| ExportError::Ask(format!("{error:?}")))
+    };
     match form {
         Form::Parquet => {
             let mut file = ParquetWriter::new(to, names)?;
-            hub.events.export(wanted, |events| events.iter().try_for_each(|event| file.add(event)))?;
+            all_events(wanted, ask, |events| events.iter().try_for_each(|event| file.add(event)))?;
             file.finish()?;
         }
         Form::Lines => {
-            hub.events.export(wanted, |events| {
+            all_events(wanted, ask, |events| {
                 events.iter().try_for_each(|event| {
                     serde_json::to_writer(&mut to, event)?;
                     to.write_all(b"\n")

@@ -121,9 +121,11 @@ pub(crate) async fn scan_image(
     asker.needs(Role::Operator)?;
     hub.state.image_in_scope(&id, asker.scope()).await?;
     let places = hub.state.ask_scan(&id, hub.now()).await?;
-    if places.iter().any(|(node, target)| hub.desk.scan(node, &id, target).is_ok()) {
-        hub.audit(&asker, "image.scan", &id, "").await?;
-        return Ok(StatusCode::ACCEPTED);
+    for (node, target) in &places {
+        if hub.scan_on(node, &id, target).await {
+            hub.audit(&asker, "image.scan", &id, "").await?;
+            return Ok(StatusCode::ACCEPTED);
+        }
     }
     Err(ApiError::Unreachable("no node that is connected runs that image".to_owned()))
 }
@@ -276,7 +278,7 @@ pub(crate) async fn remove_node(
 ) -> Answer<StatusCode> {
     asker.needs_all(Role::Admin)?;
     hub.state.remove_node(&id, hub.now()).await?;
-    hub.desk.disconnect(&id);
+    hub.disconnect(&id).await;
     hub.audit(&asker, "node.remove", &id, "").await?;
     hub.live.tell(Topic::Nodes);
     Ok(StatusCode::NO_CONTENT)

@@ -16,11 +16,7 @@ use gabion_api::rest::{
 };
 use gabion_store::state::{FindingFilter, Numbers, Paging};
 use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-    time::Duration,
-};
+use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
@@ -37,12 +33,14 @@ const MAX_TEXT: usize = 200;
 #[utoipa::path(get, path = "/api/v1/overview", tag = "overview", responses((status = 200, body = Overview)))]
 pub(crate) async fn overview(Extract(hub): Extract<Hub>, asker: Asker) -> Answer<Json<Overview>> {
     let (now, scope) = (hub.now(), asker.scope());
-    let numbers = hub.state.numbers(scope, now).await?;
+    // They rest on nothing of each other.
+    let (numbers, first) = tokio::join!(hub.state.numbers(scope, now), first(&hub, &asker, now));
+    let numbers = numbers?;
     let database = hub.matcher.current();
     // The days are of everything: who sees only a part gets none.
     let trend = if scope.is_all() { hub.state.trend(now - 30 * DAY).await? } else { Vec::new() };
     Ok(Json(Overview {
-        first: first(&hub, &asker, now).await?,
+        first: first?,
         trend,
         blind: blind(&hub, &asker, &numbers, now).await?,
         open: numbers.open,
@@ -90,7 +88,7 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
         ..FindingFilter::default()
     };
     let mut told = BTreeSet::new();
-    for finding in hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items {
+    for finding in hub.state.first_findings(&wanted, scope, 20, now).await? {
         if told.len() < 3 && told.insert(finding.rule.clone()) {
             let mut why = vec!["it is known to be exploited".to_owned()];
             why.extend(finding.loaded.then(|| LOADED.to_owned()));
@@ -132,9 +130,9 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
         loaded: Some(true),
         ..FindingFilter::default()
     };
-    let mut rest = hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items;
+    let mut rest = hub.state.first_findings(&wanted, scope, 20, now).await?;
     wanted = FindingFilter { severities: Vec::new(), loaded: None, ..wanted };
-    rest.extend(hub.state.findings(&wanted, scope, &some(20, ""), now).await?.items);
+    rest.extend(hub.state.first_findings(&wanted, scope, 20, now).await?);
     for finding in rest {
         if first.len() >= FIRST {
             break;
@@ -250,6 +248,14 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
         );
     }
     if asker.scope().is_all() {
+        let away = hub.together.others().iter().filter(|(_, is_heard)| !is_heard).count() as u64;
+        some(
+            away,
+            "hub that is not heard: its events cannot be searched",
+            "hubs that are not heard: their events cannot be searched",
+            "Start it again, or take it out if it will not come back.",
+            "/settings/hubs",
+        );
         let [registries, images] = hub.state.failing_registries().await?;
         some(
             registries,
@@ -265,15 +271,7 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
             "The page of the registry says why.",
             "/registries",
         );
-        let (mut unused, mut lost) = (BTreeMap::<String, u64>::new(), 0);
-        for node in hub.state.nodes("", false, &Paging { limit: 1000, ..Paging::default() }, now).await?.items
-        {
-            let detail = hub.state.node(&node.id, now).await?;
-            for part in detail.unused {
-                *unused.entry(part.unseen).or_default() += 1;
-            }
-            lost += detail.lost.values().sum::<u64>();
-        }
+        let (unused, lost) = hub.state.blind_spots().await?;
         some(
             lost,
             "thing that an agent lost or could not look at",

@@ -76,7 +76,7 @@ pub(crate) async fn add_sink(
     }
     new.secret = hub.sealed(secret, &secret_of(&new.name))?;
     hub.state.add_sink(&new, &place, &asker.caller.name, hub.events.end(), hub.now()).await?;
-    hub.sinks.changed();
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.create", &new.name, &detail(&new, &place)).await?;
     Ok(Json(hub.state.sink(&new.name, hub.events.end()).await?))
 }
@@ -109,8 +109,8 @@ pub(crate) async fn change_sink(
         ));
     }
     new.secret = hub.sealed(new.secret, &secret_of(&name))?;
-    hub.state.change_sink(&new, &place, hub.events.end()).await?;
-    hub.sinks.changed();
+    hub.state.change_sink(&new, &place, hub.events.end(), hub.now()).await?;
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.change", &name, &detail(&new, &place)).await?;
     Ok(Json(hub.state.sink(&name, hub.events.end()).await?))
 }
@@ -124,7 +124,7 @@ pub(crate) async fn remove_sink(
 ) -> Answer<StatusCode> {
     asker.needs_all(Role::Admin)?;
     hub.state.remove_sink(&name).await?;
-    hub.sinks.changed();
+    hub.sinks_changed().await;
     hub.audit(&asker, "sink.remove", &name, "").await?;
     Ok(StatusCode::NO_CONTENT)
 }

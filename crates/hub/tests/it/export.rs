@@ -2,12 +2,12 @@
 
 use crate::{
     agents::Agent,
-    hub::{ALONE, Hub, with},
+    hub::{ALONE, Hub, with_present},
 };
 use gabion_api::agent::Event;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, sync::atomic::Ordering, time::Duration};
 
 const SECOND: u64 = 1_000_000_000;
 /// What the hub's clock shows, in nanoseconds.
@@ -81,7 +81,8 @@ async fn told(hub: &Hub) -> String {
 #[test]
 fn all_events_are_in_the_file_as_they_were() {
     let Some(duckdb) = duckdb() else { return };
-    with(async |hub| {
+    with_present(async |hub| {
+        hub.time.store((NOW / 1_000_000).cast_signed(), Ordering::Relaxed);
         let node = told(hub).await;
         let fetch = async |path: &str| {
             let answer = hub.by(&hub.token, Method::GET, path).send().await.expect("answers");
@@ -143,7 +144,8 @@ fn all_events_are_in_the_file_as_they_were() {
 
 #[test]
 fn what_cannot_be_exported_is_told_before_anything_is_sent() {
-    with(async |hub| {
+    with_present(async |hub| {
+        hub.time.store((NOW / 1_000_000).cast_signed(), Ordering::Relaxed);
         for (path, status) in [
             ("/api/v1/events/export?format=xlsx", StatusCode::BAD_REQUEST),
             ("/api/v1/events/export?q=%22open", StatusCode::BAD_REQUEST),

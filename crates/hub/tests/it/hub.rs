@@ -4,6 +4,7 @@ use gabion_hub::{Running, Settings};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -18,6 +19,8 @@ pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(
 /// A hub, its time, and its first token.
 pub(crate) struct Hub {
     running: Option<Running>,
+    /// Threads of its own, so that it can be killed: of one that shares its database.
+    runtime: Option<tokio::runtime::Runtime>,
     directory: PathBuf,
     pub(crate) time: Arc<AtomicI64>,
     pub(crate) token: String,
@@ -32,14 +35,33 @@ impl Hub {
         Self::start_at(directory, 1_764_000_000_000).await
     }
 
+    /// Starts one on a database, in the time of everybody else.
+    pub(crate) async fn start_on(directory: &Path, database: &str) -> Self {
+        Self::try_start(directory, present(), Some(database)).await.expect("starts")
+    }
+
+    /// Why it does not start on a database.
+    pub(crate) async fn refused(directory: &Path, database: &str) -> String {
+        let started = Self::try_start(directory, present(), Some(database)).await;
+        format!("{:#}", started.err().expect("it is refused"))
+    }
+
     async fn start_at(directory: &Path, time: i64) -> Self {
+        Self::try_start(directory, time, None).await.expect("starts")
+    }
+
+    async fn try_start(
+        directory: &Path,
+        time: i64,
+        database: Option<&str>,
+    ) -> Result<Self, gabion_hub::ServeError> {
         let time = Arc::new(AtomicI64::new(time));
         let clock = Arc::clone(&time);
         let notes = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&notes);
         let settings = Settings {
             directory: directory.to_owned(),
-            database: None,
+            database: database.map(str::to_owned),
             listen: "127.0.0.1:0".parse().expect("an address"),
             agents: "127.0.0.1:0".parse().expect("an address"),
             names: Vec::new(),
@@ -54,12 +76,25 @@ impl Hub {
                 kept.push('\n');
             }),
         };
-        let running = Running::start(settings).await.expect("starts");
+        let (running, runtime) = if database.is_some() {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            match runtime.spawn(Running::start(settings)).await? {
+                Ok(running) => (running, Some(runtime)),
+                Err(error) => {
+                    runtime.shutdown_background();
+                    return Err(error);
+                }
+            }
+        } else {
+            (Running::start(settings).await?, None)
+        };
         let token = std::fs::read_to_string(running.token_file()).expect("a token");
         let url = running.url();
         // The hub is on loopback, in plain HTTP.
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { running: Some(running), directory: directory.to_owned(), time, token, url, client, notes }
+        let running = Some(running);
+        Ok(Self { running, runtime, directory: directory.to_owned(), time, token, url, client, notes })
     }
 
     /// Whether a text stands anywhere in the files of its state.
@@ -85,6 +120,18 @@ impl Hub {
     /// Where its state is.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Ends it without a word to anybody.
+    pub(crate) fn kill(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Where agents are heard.
+    pub(crate) fn agents(&self) -> SocketAddr {
+        self.running.as_ref().expect("it runs").agents
     }
 
     /// Where it is.
@@ -140,12 +187,20 @@ impl Hub {
     }
 }
 
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// What time it is for everybody else.
 #[expect(
     clippy::disallowed_methods,
     reason = "another program, which has no other clock, is part of the test"
 )]
-fn present() -> i64 {
+pub(crate) fn present() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     i64::try_from(now.as_millis()).expect("fits")
 }

@@ -1,8 +1,9 @@
 //! An attack that goes over two nodes, as their agents tell it, is one incident for whoever looks, and two if somebody says so.
 
-use crate::{agents::Agent, hub::with};
+use crate::{agents::Agent, hub::with_present};
 use reqwest::{Method, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 const SECOND: u64 = 1_000_000_000;
 /// What the hub's clock shows, in nanoseconds.
@@ -41,7 +42,8 @@ fn picture(text: &str) -> String {
 
 #[test]
 fn an_attack_over_two_nodes_is_one_incident_until_somebody_says_that_it_is_two() {
-    with(async |hub| {
+    with_present(async |hub| {
+        hub.time.store((NOW / 1_000_000).cast_signed(), Ordering::Relaxed);
         let mut one = Agent::join(hub, "alpha", NOW).await;
         let mut two = Agent::join(hub, "beta", NOW - BEHIND).await;
         let begun = story(
@@ -167,7 +169,8 @@ fn an_attack_over_two_nodes_is_one_incident_until_somebody_says_that_it_is_two()
 
 #[test]
 fn an_agent_of_an_earlier_version_is_heard_and_told_as_one_that_cannot_be_joined() {
-    with(async |hub| {
+    with_present(async |hub| {
+        hub.time.store((NOW / 1_000_000).cast_signed(), Ordering::Relaxed);
         let mut old = Agent::join(hub, "alpha", 0).await;
         let mut new = Agent::join(hub, "beta", NOW).await;
         old.status(0).await;

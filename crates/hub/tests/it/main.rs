@@ -1,8 +1,9 @@
 //! A whole hub over its ports: what browsers and programs are told, and what they are not.
 
 mod access;
-mod database;
+mod agent;
 mod agents;
+mod database;
 mod export;
 mod hub;
 mod incidents;
@@ -18,4 +19,7 @@ mod schemathesis;
 #[path = "../../../image/tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod server;
+#[path = "../../../store/src/state/tests/server.rs"]
+mod server_of_state;
 mod sinks;
+mod together;

@@ -122,10 +122,7 @@ async fn incident(state: &State, title: &str) {
         began: T0,
         updated: T0,
         containers: vec!["<b>db</b>".to_owned()],
-        tactics: Vec::new(),
-        techniques: Vec::new(),
-        story: "{}".to_owned(),
-        picture: String::new(),
+        ..NewIncident::default()
     };
     state.keep_incident("n", &incident, T0).await.expect("kept");
 }

@@ -8,7 +8,7 @@
 //! moves nothing on the pages that follow.
 
 use super::{
-    EventStoreError, Query,
+    EventStoreError, Placed, Query,
     cache::{Answer, Asked},
     collect::{Key, Newest},
     plan::Plan,
@@ -54,7 +54,7 @@ pub(super) struct Search<'a> {
     pub(super) splits: Vec<((Millis, Millis), Arc<Split>)>,
 }
 
-pub(super) fn search(shared: &Shared, query: &Query) -> Result<EventPage, EventStoreError> {
+pub(super) fn search(shared: &Shared, query: &Query) -> Result<Placed, EventStoreError> {
     let plan = Plan::new(shared.fields, query)?;
     let before = query.cursor.as_deref().map(read_cursor).transpose()?;
     let limit = query.limit.clamp(1, PAGE);
@@ -86,15 +86,18 @@ pub(super) fn search(shared: &Shared, query: &Query) -> Result<EventPage, EventS
     let more = hits.len() > limit;
     hits.truncate(limit);
     let next = hits.last().filter(|_| more).map(|last| cursor(last.key));
-    let mut items = Vec::with_capacity(hits.len());
+    let (mut items, mut cursors) = (Vec::with_capacity(hits.len()), Vec::with_capacity(hits.len()));
     for hit in hits {
         match guarded(&hit.split, || event(shared, &hit.searcher, hit.address)) {
-            Ok(event) => items.push(event),
+            Ok(event) => {
+                items.push(event);
+                cursors.push(cursor(hit.key));
+            }
             Err(error) if unsearched.contains(&error) => {}
             Err(error) => unsearched.push(error),
         }
     }
-    Ok(EventPage { items, total, next, unsearched })
+    Ok(Placed { page: EventPage { items, total, next, unsearched }, cursors })
 }
 
 impl<'a> Search<'a> {
@@ -249,7 +252,7 @@ pub(super) fn event(shared: &Shared, searcher: &Searcher, address: DocAddress) -
     Ok(event.into())
 }
 
-fn cursor((time, place): Key) -> String {
+pub(super) fn cursor((time, place): Key) -> String {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&time.to_be_bytes());
     bytes[8..].copy_from_slice(&place.to_be_bytes());

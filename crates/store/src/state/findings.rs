@@ -165,6 +165,11 @@ fn urgency(finding: &Reported) -> u8 {
     )
 }
 
+/// What is looked for in a finding: small letters, and a line for each text, so that nothing is found that stands in none of them.
+fn words(texts: [&str; 4]) -> String {
+    texts.join("\n").to_lowercase()
+}
+
 /// By when a finding is to be mended where nobody has said anything else.
 fn usual_due(severity: Severity, exploited: bool, first_seen: Millis) -> Option<Millis> {
     let days = match severity {
@@ -212,15 +217,16 @@ impl State {
             let exploited = vulnerability.is_some_and(|vulnerability| vulnerability.exploited.is_some());
             let epss =
                 vulnerability.and_then(|v| v.epss.as_ref()).map(|epss| f64::from(epss.probability.0) / 1e6);
+            let words = words([&finding.rule, &finding.title, &place, &repository]);
             q("INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
-               state, fixed, running, first_seen, since, due, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?) \
+               state, fixed, running, first_seen, since, due, owner, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, ?) \
                ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, priority = excluded.priority, \
                image = excluded.image, place = excluded.place, fixed_version = excluded.fixed_version, exploited = excluded.exploited, \
-               epss = excluded.epss, owner = excluded.owner")
+               epss = excluded.epss, owner = excluded.owner, words = excluded.words")
                 .bind(&id).bind(word_of(kind(finding.kind))).bind(&finding.rule).bind(&finding.title).bind(rank(level))
                 .bind(i64::from(urgency(finding))).bind(&repository).bind(image).bind(place)
                 .bind(vulnerability.and_then(|v| v.fixed_version.clone())).bind(exploited).bind(epss)
-                .bind(now).bind(now).bind(usual_due(level, exploited, now)).bind(owner.clone())
+                .bind(now).bind(now).bind(usual_due(level, exploited, now)).bind(owner.clone()).bind(words)
                 .run(&mut *tx).await?;
             q("INSERT INTO image_finding (image, finding, stable) VALUES (?, ?, ?) \
                ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable")
@@ -252,6 +258,20 @@ impl State {
             .await
     }
 
+    /// The most urgent findings, without how many there are.
+    pub async fn first_findings(
+        &self,
+        wanted: &FindingFilter,
+        scope: &Scope,
+        limit: u64,
+        now: Millis,
+    ) -> Result<Vec<Finding>> {
+        let query = wanted.limit(q("SELECT * FROM finding WHERE 1 = 1"), now);
+        let query = scope.limit(query, "finding.owner", None);
+        let rows = query.push(" ORDER BY finding.priority DESC, finding.id LIMIT ?").bind(limit);
+        rows.all(&self.pool).await?.iter().map(read).collect()
+    }
+
     /// Vulnerabilities, each once.
     pub async fn advisories(&self, text: &str, scope: &Scope, paging: &Paging) -> Result<Page<Advisory>> {
         let filter = |mut query: Query| {
@@ -265,7 +285,7 @@ impl State {
             let inner = query.push(" AND advisory.rule IN (SELECT finding.rule FROM finding WHERE 1 = 1");
             scope.limit(inner, "finding.owner", None).push(")")
         };
-        self.page(ADVISORIES, paging, filter, advisory).await
+        self.page_at_once(ADVISORIES, paging, filter, advisory).await
     }
 
     /// A vulnerability and where it is.
@@ -441,15 +461,7 @@ impl FindingFilter {
     fn limit(&self, mut query: Query, now: Millis) -> Query {
         if !self.text.is_empty() {
             let pattern = containing(&self.text);
-            query = query
-                .push(
-                    " AND (LOWER(finding.rule) LIKE ? ESCAPE '!' OR LOWER(finding.title) LIKE ? ESCAPE '!' \
-                 OR LOWER(finding.place) LIKE ? ESCAPE '!' OR LOWER(finding.repository) LIKE ? ESCAPE '!')",
-                )
-                .bind(&pattern)
-                .bind(&pattern)
-                .bind(&pattern)
-                .bind(pattern);
+            query = query.push(" AND finding.words LIKE ? ESCAPE '!'").bind(pattern);
         }
         if !self.kinds.is_empty() {
             query = query.push(" AND finding.kind IN ").list(self.kinds.iter().map(word_of));

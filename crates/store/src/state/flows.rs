@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 const HOUR: Millis = 3600 * 1000;
 /// Flows that a map shows.
 const MOST: u64 = 2000;
+/// Names that are asked for at once.
+const BATCH: usize = 500;
 /// Ports of which it is known that what is said there is encrypted, or that it is not.
 const ENCRYPTED: [u16; 9] = [443, 465, 563, 636, 853, 989, 993, 995, 6443];
 const PLAIN: [u16; 10] = [21, 23, 25, 80, 110, 143, 389, 6379, 8080, 11211];
@@ -119,27 +121,47 @@ impl State {
                 encrypted,
             });
         }
+        let mut known = self.peers(peers.keys()).await?;
         for (name, kind) in peers {
-            let row =
-                q("SELECT namespace, critical, high, medium, low, incidents FROM workload WHERE name = ?")
-                    .bind(&name)
-                    .first(&self.pool)
-                    .await?;
-            let mut peer = Peer { id: name.clone(), name, kind, namespace: None, worst: None, incidents: 0 };
-            if let Some(row) = row {
-                peer.kind = if peer.name.starts_with("host/") { PeerKind::Host } else { PeerKind::Workload };
-                peer.namespace = row.maybe_text("namespace")?;
-                peer.incidents = row.count("incidents")?;
+            let peer = Peer { id: name.clone(), name, kind, namespace: None, worst: None, incidents: 0 };
+            map.peers.push(known.remove(&peer.id).unwrap_or(peer));
+        }
+        Ok(map)
+    }
+
+    /// Those of these names that are workloads, as the map shows them.
+    async fn peers(&self, names: impl Iterator<Item = &String>) -> Result<BTreeMap<String, Peer>> {
+        let names: Vec<&String> = names.collect();
+        let mut known = BTreeMap::new();
+        for some in names.chunks(BATCH) {
+            let rows = q(
+                "SELECT name, namespace, critical, high, medium, low, incidents FROM workload WHERE name IN ",
+            )
+            .list(some.iter().copied())
+            .all(&self.pool)
+            .await?;
+            for row in &rows {
+                let name = row.text("name")?;
+                let mut worst = None;
                 for (column, rank) in [("critical", 5), ("high", 4), ("medium", 3), ("low", 2)] {
                     if row.count(column)? > 0 {
-                        peer.worst = Some(severity_of(rank)).filter(|worst| *worst != Severity::Unknown);
+                        worst = Some(severity_of(rank)).filter(|worst| *worst != Severity::Unknown);
                         break;
                     }
                 }
+                let kind = if name.starts_with("host/") { PeerKind::Host } else { PeerKind::Workload };
+                let peer = Peer {
+                    id: name.clone(),
+                    name: name.clone(),
+                    kind,
+                    namespace: row.maybe_text("namespace")?,
+                    worst,
+                    incidents: row.count("incidents")?,
+                };
+                known.insert(name, peer);
             }
-            map.peers.push(peer);
         }
-        Ok(map)
+        Ok(known)
     }
 
     /// Hours older than that are forgotten.

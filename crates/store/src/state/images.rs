@@ -412,15 +412,18 @@ impl State {
 
     /// Packages by name, wherever they are: at most so many.
     pub async fn packages(&self, text: &str, most: u64, scope: &Scope) -> Result<Vec<Package>> {
-        // All of it is in one index, in this order.
-        let mut query = q("SELECT kind, name, COUNT(DISTINCT image) AS many FROM package WHERE LOWER(name) LIKE ? ESCAPE '!'")
-            .bind(containing(text));
-        if !scope.is_all() {
-            query = query.push(" AND image IN (SELECT id FROM image WHERE 1 = 1");
-            query = scope.limit(query, "image.owner", None).push(")");
-        }
+        let query = if scope.is_all() {
+            q("SELECT kind, name, images AS many FROM package_count WHERE LOWER(name) LIKE ? ESCAPE '!'")
+                .bind(containing(text))
+        } else {
+            // All of it is in one index, in this order.
+            let query = q("SELECT kind, name, COUNT(DISTINCT image) AS many FROM package WHERE LOWER(name) LIKE ? ESCAPE '!'")
+                .bind(containing(text))
+                .push(" AND image IN (SELECT id FROM image WHERE 1 = 1");
+            scope.limit(query, "image.owner", None).push(") GROUP BY name, kind")
+        };
         let rows = query
-            .push(" GROUP BY name, kind ORDER BY many DESC, name, kind LIMIT ?")
+            .push(" ORDER BY many DESC, name, kind LIMIT ?")
             .bind(most.min(1000))
             .all(&self.pool)
             .await?;
@@ -496,6 +499,10 @@ pub(super) fn findings_by_package(report: &ScanReport) -> HashMap<(&str, &str, &
 
 async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
     let findings = findings_by_package(report);
+    q("UPDATE package_count SET images = images - 1 WHERE (kind, name) IN (SELECT DISTINCT kind, name FROM package WHERE image = ?)")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
     q("DELETE FROM package WHERE image = ?").bind(id).run(&mut *tx).await?;
     for (batch, chunk) in report.packages.chunks(BATCH).enumerate() {
         let mut query = q(
@@ -522,6 +529,12 @@ async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
         }
         query.run(&mut *tx).await?;
     }
+    q("INSERT INTO package_count (kind, name, images) SELECT DISTINCT kind, name, 1 FROM package WHERE image = ? \
+       ON CONFLICT (kind, name) DO UPDATE SET images = package_count.images + 1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    q("DELETE FROM package_count WHERE images <= 0").run(&mut *tx).await?;
     Ok(())
 }
 

@@ -69,6 +69,29 @@ impl State {
         filter: impl Fn(Query) -> Query,
         read: impl Fn(&AnyRow) -> Result<T>,
     ) -> Result<Page<T>> {
+        self.page_by(list, paging, filter, read, false).await
+    }
+
+    /// One page of a list whose rows are computed: they are counted where they are, not a second time.
+    pub(super) async fn page_at_once<T>(
+        &self,
+        list: List,
+        paging: &Paging,
+        filter: impl Fn(Query) -> Query,
+        read: impl Fn(&AnyRow) -> Result<T>,
+    ) -> Result<Page<T>> {
+        // Behind a cursor are not all of them.
+        self.page_by(list, paging, filter, read, paging.cursor.is_none()).await
+    }
+
+    async fn page_by<T>(
+        &self,
+        list: List,
+        paging: &Paging,
+        filter: impl Fn(Query) -> Query,
+        read: impl Fn(&AnyRow) -> Result<T>,
+        at_once: bool,
+    ) -> Result<Page<T>> {
         let (name, down) = match paging.sort.strip_prefix('-') {
             Some(name) => (name, true),
             None if paging.sort.is_empty() => (list.keys[0].name, list.down),
@@ -78,11 +101,19 @@ impl State {
         let key = list.keys.iter().find(|key| key.name == name).ok_or_else(|| {
             StateError::Refused(format!("it cannot be sorted by {name:?}, but by {}", known()))
         })?;
-        let counting = super::sql::q("SELECT COUNT(*) AS many FROM ").push(list.from).push(" WHERE 1 = 1");
-        let total = filter(counting).one(&self.pool).await?.count("many")?;
+        let mut total = 0;
+        if !at_once {
+            let counting =
+                super::sql::q("SELECT COUNT(*) AS many FROM ").push(list.from).push(" WHERE 1 = 1");
+            total = filter(counting).one(&self.pool).await?.count("many")?;
+        }
         let limit = if paging.limit == 0 { USUAL } else { paging.limit.min(MOST) };
         let mut query = super::sql::q("SELECT ").push(list.columns).push(", ").push(key.column);
-        query = query.push(" AS sort_key, ").push(list.id).push(" AS sort_id FROM ").push(list.from);
+        query = query.push(" AS sort_key, ").push(list.id).push(" AS sort_id");
+        if at_once {
+            query = query.push(", COUNT(*) OVER () AS of_all");
+        }
+        query = query.push(" FROM ").push(list.from);
         query = filter(query.push(" WHERE 1 = 1"));
         if let Some(cursor) = &paging.cursor {
             let Cursor(of, place, id) = decode(cursor).ok_or(StateError::Cursor)?;
@@ -109,6 +140,9 @@ impl State {
             .push(if down { " DESC, " } else { " ASC, " })
             .push(list.id);
         let rows = query.push(" LIMIT ?").bind(limit + 1).all(&self.pool).await?;
+        if let Some(first) = rows.first().filter(|_| at_once) {
+            total = first.count("of_all")?;
+        }
         let more = rows.len() as u64 > limit;
         let rows = &rows[..rows.len().min(limit as usize)];
         let next = match rows.last().filter(|_| more) {

@@ -210,6 +210,20 @@ impl State {
         })
     }
 
+    /// What agents cannot look at, with how many of them; and how much all of them have lost.
+    pub async fn blind_spots(&self) -> Result<(BTreeMap<String, u64>, u64)> {
+        let rows = q("SELECT status FROM node WHERE removed IS NULL").all(&self.pool).await?;
+        let (mut unseen, mut lost) = (BTreeMap::<String, u64>::new(), 0);
+        for row in &rows {
+            let status: Status = serde_json::from_str(&row.text("status")?).unwrap_or_default();
+            for [_, _, what] in status.unused {
+                *unseen.entry(what).or_default() += 1;
+            }
+            lost += status.gaps.iter().map(|(many, _)| many).sum::<u64>();
+        }
+        Ok((unseen, lost))
+    }
+
     /// What a node is called.
     pub async fn node_name(&self, id: &str) -> Result<Option<String>> {
         let row = q("SELECT name FROM node WHERE id = ?").bind(id).first(&self.pool).await?;

@@ -157,9 +157,10 @@ impl State {
         let workload = scope
             .limit(workload, "workload.owner", Some("workload.namespace"))
             .push(" ORDER BY workload.risk DESC LIMIT ?");
+        // Most have it nowhere, which one text tells.
         let rule = both(q(
-            "SELECT finding.rule AS id, finding.rule AS title, MIN(finding.title) AS detail FROM finding WHERE finding.kind = 'vulnerability' AND (LOWER(finding.rule) LIKE ? ESCAPE '!' OR LOWER(finding.title) LIKE ? ESCAPE '!')",
-        ));
+            "SELECT finding.rule AS id, finding.rule AS title, MIN(finding.title) AS detail FROM finding WHERE finding.kind = 'vulnerability' AND finding.words LIKE ? ESCAPE '!'",
+        ).bind(&pattern).push(" AND (LOWER(finding.rule) LIKE ? ESCAPE '!' OR LOWER(finding.title) LIKE ? ESCAPE '!')"));
         let rule = scope
             .limit(rule, "finding.owner", None)
             .push(" GROUP BY finding.rule ORDER BY MAX(finding.priority) DESC LIMIT ?");

@@ -75,7 +75,7 @@ impl State {
 
     /// Those that were sent before a restart of the hub and never answered are told as that.
     pub async fn unanswered_responses(&self, before: Millis) -> Result<u64> {
-        q("UPDATE response SET state = 'failed', outcome = 'the hub was restarted before the node answered: see gabion respond --list there' \
+        q("UPDATE response SET state = 'failed', outcome = 'the hub ended before the node answered: see gabion respond --list there' \
            WHERE state = 'sent' AND time < ?").bind(before).run(&self.pool).await
     }
 }

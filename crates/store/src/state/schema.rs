@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 12] = [
+const STEPS: [(&str, &str); 14] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -18,6 +18,8 @@ const STEPS: [(&str, &str); 12] = [
     ("notifications", NOTIFICATIONS),
     ("incidents over nodes", STITCHED),
     ("what can be reached", REACH),
+    ("hubs", HUBS),
+    ("large estates", LARGE),
 ];
 
 const FIRST: &str = "
@@ -316,6 +318,34 @@ CREATE TABLE entry (
     PRIMARY KEY (workload, port)
 );
 CREATE TABLE reach (workload TEXT PRIMARY KEY, path TEXT NOT NULL);
+";
+
+/// Hubs that share the database. Each has events of its own, so a sink has a place in those of each.
+const HUBS: &str = "
+CREATE TABLE hub (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, version TEXT NOT NULL, since BIGINT NOT NULL, seen BIGINT NOT NULL,
+    ended BIGINT NOT NULL DEFAULT 0, leads BIGINT
+);
+ALTER TABLE node ADD COLUMN hub TEXT;
+ALTER TABLE sink ADD COLUMN begun BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX node_hub ON node (hub);
+CREATE TABLE sink_place (
+    sink TEXT NOT NULL REFERENCES sink (name) ON DELETE CASCADE, hub TEXT NOT NULL, events_at BIGINT NOT NULL, PRIMARY KEY (sink, hub)
+);
+";
+
+/// What a list of a hundred thousand findings or packages is answered from, without reading all of them.
+const LARGE: &str = "
+ALTER TABLE finding ADD COLUMN words TEXT NOT NULL DEFAULT '';
+UPDATE finding SET words = LOWER(rule || '
+' || title || '
+' || place || '
+' || repository);
+CREATE INDEX finding_counts ON finding (state, severity, exception, due, since, owner);
+CREATE INDEX finding_exploited ON finding (exploited, priority);
+CREATE INDEX finding_loaded ON finding (loaded, priority);
+CREATE TABLE package_count (kind TEXT NOT NULL, name TEXT NOT NULL, images BIGINT NOT NULL, PRIMARY KEY (kind, name));
+INSERT INTO package_count (kind, name, images) SELECT kind, name, COUNT(DISTINCT image) FROM package GROUP BY kind, name;
 ";
 
 /// The number of the last step.

@@ -22,6 +22,7 @@ use gabion_api::rest::{
     Alert, AuditEntry, Incident, Millis, NewSink, Page, Severity, Sink, SinkRecords, SinkState, SinkTarget,
 };
 use sqlx::any::AnyRow;
+use std::collections::BTreeMap;
 
 /// Characters of an error that are kept.
 const MAX_ERROR: usize = 500;
@@ -127,7 +128,7 @@ const LIST: List = List {
     down: false,
 };
 
-fn read(row: &AnyRow, events_end: u64) -> Result<Sink> {
+fn read(row: &AnyRow, events_end: u64, places: &Places) -> Result<Sink> {
     let records: Vec<SinkRecords> = row.json("records")?;
     let (mut waiting, mut oldest) = (0, None::<Millis>);
     for (kind, many, first) in [
@@ -141,7 +142,8 @@ fn read(row: &AnyRow, events_end: u64) -> Result<Sink> {
         }
     }
     if records.contains(&SinkRecords::Events) {
-        waiting += events_end.saturating_sub(row.count("events_at")?);
+        let at = places.get(&row.text("name")?).copied().unwrap_or(events_end);
+        waiting += events_end.saturating_sub(at);
     }
     let (paused, failing_since) = (row.flag("paused")?, row.maybe_int("failing_since")?);
     Ok(Sink {
@@ -171,9 +173,11 @@ fn read(row: &AnyRow, events_end: u64) -> Result<Sink> {
     })
 }
 
-fn stored(row: &AnyRow) -> Result<StoredSink> {
+fn stored(row: &AnyRow, places: &Places) -> Result<StoredSink> {
+    let name = row.text("name")?;
     Ok(StoredSink {
-        name: row.text("name")?,
+        events_at: places.get(&name).copied().unwrap_or(0),
+        name,
         target: row.json("target")?,
         secret: row.maybe_text("secret")?,
         records: row.json("records")?,
@@ -181,9 +185,11 @@ fn stored(row: &AnyRow) -> Result<StoredSink> {
         paused: row.flag("paused")?,
         version: (row.int("created")?, row.count("revision")?),
         state_at: row.count("state_at")?,
-        events_at: row.count("events_at")?,
     })
 }
+
+/// Up to where each sink has taken the events of this hub.
+type Places = BTreeMap<String, u64>;
 
 /// The first of so many numbers of arrival. Nothing else has been written in the transaction yet.
 pub(super) async fn arrive(tx: Tx<'_>, many: u64) -> Result<u64> {
@@ -228,19 +234,70 @@ impl State {
         if added == 0 {
             return Err(StateError::Refused(format!("there is a sink {:?} already", new.name)));
         }
+        self.place(&new.name, events_end).await
+    }
+
+    /// A sink has taken the events of this hub up to here.
+    async fn place(&self, name: &str, events_at: u64) -> Result<()> {
+        q("INSERT INTO sink_place (sink, hub, events_at) VALUES (?, ?, ?) ON CONFLICT (sink, hub) DO UPDATE SET events_at = excluded.events_at")
+            .bind(name).bind(&*self.hub).bind(events_at).run(&self.pool).await.map(drop)
+    }
+
+    async fn places(&self) -> Result<Places> {
+        let rows = q("SELECT sink, events_at FROM sink_place WHERE hub = ?")
+            .bind(&*self.hub)
+            .all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((row.text("sink")?, row.count("events_at")?))).collect()
+    }
+
+    /// Gives each sink that has none yet a place in the events of this hub, which end at `events_end`: a sink that is older than the hub
+    /// wants all, one that another hub has just made what comes from now on. The places of a hub that was alone stood in the sinks.
+    pub async fn place_sinks(&self, events_end: u64) -> Result<()> {
+        let since = q("SELECT since FROM hub WHERE id = ?").bind(&*self.hub).first(&self.pool).await?;
+        let since = since.map(|row| row.int("since")).transpose()?.unwrap_or(Millis::MAX);
+        let rows = q("SELECT name, created, begun, events_at, (SELECT COUNT(*) FROM sink_place WHERE sink_place.sink = sink.name) AS many, \
+             (SELECT COUNT(*) FROM sink_place WHERE sink_place.sink = sink.name AND sink_place.hub = ?) AS own FROM sink")
+            .bind(&*self.hub).all(&self.pool).await?;
+        for row in rows {
+            if row.count("own")? > 0 {
+                continue;
+            }
+            let at = match row.count("many")? {
+                0 => row.count("events_at")?,
+                _ if row.int("created")?.max(row.int("begun")?) >= since => events_end,
+                _ => 0,
+            };
+            self.place(&row.text("name")?, at).await?;
+        }
         Ok(())
     }
 
-    /// A sink is this from now on. What waits for it still does; one that was handed no records has those that come from now on.
-    pub async fn change_sink(&self, new: &NewSink, place: &str, events_end: u64) -> Result<()> {
-        let changed = q("UPDATE sink SET state_at = CASE WHEN records = '[]' THEN (SELECT number FROM arrival WHERE one = 1) ELSE state_at END, \
-             events_at = CASE WHEN records = '[]' THEN ? ELSE events_at END, \
-             target = ?, place = ?, records = ?, least = ?, paused = ?, secret = COALESCE(?, secret), \
-             revision = revision + 1, failing_since = NULL, error = NULL WHERE name = ?")
-            .bind(events_end).bind(to_json(&new.target)).bind(place).bind(to_json(&new.records)).bind(rank(new.least)).bind(new.paused)
+    /// A sink is this from now on. What waits for it still does; one that was handed no records has those that come from now on: of the events
+    /// of this hub, which end at `events_end`, and, as soon as they look, of those of others.
+    pub async fn change_sink(&self, new: &NewSink, place: &str, events_end: u64, now: Millis) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let row = q("SELECT records FROM sink WHERE name = ?").bind(&new.name).first(&mut *tx).await?;
+        if row.ok_or_else(|| absent(&new.name))?.text("records")? == "[]" {
+            q("UPDATE sink SET state_at = (SELECT number FROM arrival WHERE one = 1), begun = ? WHERE name = ?")
+                .bind(now)
+                .bind(&new.name)
+                .run(&mut *tx)
+                .await?;
+            q("DELETE FROM sink_place WHERE sink = ?").bind(&new.name).run(&mut *tx).await?;
+            q("INSERT INTO sink_place (sink, hub, events_at) VALUES (?, ?, ?)")
+                .bind(&new.name)
+                .bind(&*self.hub)
+                .bind(events_end)
+                .run(&mut *tx)
+                .await?;
+        }
+        q("UPDATE sink SET target = ?, place = ?, records = ?, least = ?, paused = ?, secret = COALESCE(?, secret), \
+           revision = revision + 1, failing_since = NULL, error = NULL WHERE name = ?")
+            .bind(to_json(&new.target)).bind(place).bind(to_json(&new.records)).bind(rank(new.least)).bind(new.paused)
             .bind(new.secret.clone()).bind(&new.name)
-            .run(&self.pool).await?;
-        if changed == 0 { Err(absent(&new.name)) } else { Ok(()) }
+            .run(&mut *tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A sink is gone.
@@ -253,32 +310,37 @@ impl State {
 
     /// Sinks; `events_end` is where the next event will be.
     pub async fn sinks(&self, paging: &Paging, events_end: u64) -> Result<Page<Sink>> {
-        self.page(LIST, paging, |query| query, |row| read(row, events_end)).await
+        let places = self.places().await?;
+        self.page(LIST, paging, |query| query, |row| read(row, events_end, &places)).await
     }
 
     /// One sink.
     pub async fn sink(&self, name: &str, events_end: u64) -> Result<Sink> {
         let query = q("SELECT ").push(LIST.columns).push(" FROM sink WHERE sink.name = ?").bind(name);
-        read(&query.first(&self.pool).await?.ok_or_else(|| absent(name))?, events_end)
+        let places = self.places().await?;
+        read(&query.first(&self.pool).await?.ok_or_else(|| absent(name))?, events_end, &places)
     }
 
     /// One sink, with its secret.
     pub async fn stored_sink(&self, name: &str) -> Result<StoredSink> {
         let row = q("SELECT * FROM sink WHERE name = ?").bind(name).first(&self.pool).await?;
-        stored(&row.ok_or_else(|| absent(name))?)
+        stored(&row.ok_or_else(|| absent(name))?, &self.places().await?)
     }
 
     /// All sinks, with their secrets.
     pub async fn stored_sinks(&self) -> Result<Vec<StoredSink>> {
-        q("SELECT * FROM sink ORDER BY name").all(&self.pool).await?.iter().map(stored).collect()
+        let places = self.places().await?;
+        let rows = q("SELECT * FROM sink ORDER BY name").all(&self.pool).await?;
+        rows.iter().map(|row| stored(row, &places)).collect()
     }
 
     /// All sinks in numbers.
     pub async fn sink_numbers(&self, events_end: u64) -> Result<SinkNumbers> {
+        let places = self.places().await?;
         let rows = q("SELECT ").push(LIST.columns).push(" FROM sink").all(&self.pool).await?;
         let mut numbers = SinkNumbers::default();
         for row in &rows {
-            let sink = read(row, events_end)?;
+            let sink = read(row, events_end, &places)?;
             numbers.states[sink.state as usize] += 1;
             numbers.waiting += sink.waiting;
             numbers.sent += sink.sent;
@@ -345,12 +407,16 @@ impl State {
     ) -> Result<bool> {
         // What was sent is a success; that there was nothing to send says nothing of the server.
         let taken = (moved.sent > 0).then_some(now);
-        let changed = q("UPDATE sink SET state_at = ?, events_at = ?, taken = COALESCE(?, taken), \
+        // Another hub may have come further.
+        let changed = q("UPDATE sink SET state_at = CASE WHEN ? > state_at THEN ? ELSE state_at END, taken = COALESCE(?, taken), \
              failing_since = CASE WHEN ? > 0 THEN NULL ELSE failing_since END, sent = sent + ?, refused = refused + ?, \
              refusal = COALESCE(?, refusal), lost = lost + ? WHERE name = ? AND created = ? AND revision = ?")
-            .bind(moved.state_at).bind(moved.events_at).bind(taken).bind(moved.sent).bind(moved.sent).bind(moved.refused)
+            .bind(moved.state_at).bind(moved.state_at).bind(taken).bind(moved.sent).bind(moved.sent).bind(moved.refused)
             .bind(moved.refusal.as_deref().map(cut)).bind(moved.lost).bind(name).bind(version.0).bind(version.1)
             .run(&self.pool).await?;
+        if changed > 0 {
+            self.place(name, moved.events_at).await?;
+        }
         Ok(changed > 0)
     }
 

@@ -13,6 +13,7 @@ mod server;
 mod signin;
 mod sinks;
 mod stitched;
+mod together;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};

@@ -36,6 +36,11 @@ impl Backoff {
     }
 }
 
+/// Any of so many.
+pub(super) fn any(many: usize) -> usize {
+    (RandomState::new().hash_one(0) % many.max(1) as u64) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -204,10 +204,7 @@ fn agents_sinks_and_incidents_are_taken_once_each_time_they_change() {
             began: T0,
             updated,
             containers: Vec::new(),
-            tactics: Vec::new(),
-            techniques: Vec::new(),
-            story: "{}".to_owned(),
-            picture: String::new(),
+            ..NewIncident::default()
         };
         state.keep_incident("n", &incident(T0), T0).await.expect("kept");
         assert_eq!(take(&state, T0).await, ["i Open -"]);

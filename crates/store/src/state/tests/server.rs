@@ -1,114 +1,141 @@
-//! A PostgreSQL of our own: started once for all tests, on a Unix socket in a directory of its own.
+//! A PostgreSQL of our own, as Debian installs it: on a Unix socket in a directory of its own. Shared with the tests and the bench of the hub.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
-        LazyLock,
+        LazyLock, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-struct Server {
-    socket: PathBuf,
-    user: String,
-    _directory: tempfile::TempDir,
+/// The server refuses to be root.
+const USER: &str = "postgres";
+
+/// A server. It ends with the thread that has started it.
+pub(crate) struct Postgres {
+    programs: PathBuf,
+    directory: tempfile::TempDir,
+    options: &'static [&'static str],
+    child: Mutex<Option<Child>>,
+    databases: AtomicU32,
 }
 
-static SERVER: LazyLock<Option<Server>> = LazyLock::new(start);
-static DATABASES: AtomicU32 = AtomicU32::new(0);
+static SERVER: LazyLock<Option<Postgres>> = LazyLock::new(|| {
+    // It ends with the thread that has started it, so that one never ends.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = tell.send(Postgres::start(&["fsync=off"]));
+        loop {
+            std::thread::park();
+        }
+    });
+    told.recv().ok()?
+});
 
-/// The URL of a new database; none where there is no PostgreSQL, which fails under CI.
-pub(super) fn database() -> Option<String> {
-    let Some(server) = SERVER.as_ref() else {
+/// The URL of a new database of a server that all tests share; none where there is no PostgreSQL, which fails under CI.
+#[allow(dead_code, reason = "others start servers of their own")]
+pub(crate) fn database() -> Option<String> {
+    present(SERVER.as_ref()).map(Postgres::database)
+}
+
+/// What is there; that there is nothing fails under CI.
+pub(crate) fn present<T>(server: Option<T>) -> Option<T> {
+    if server.is_none() {
         assert!(
             std::env::var("CI").as_deref() != Ok("true"),
             "PostgreSQL is missing: scripts/install.sh test"
         );
         #[expect(clippy::print_stderr, reason = "a test that does not run says so")]
         {
-            eprintln!("not run on PostgreSQL: it is not installed");
+            eprintln!("not run: PostgreSQL is not installed");
         }
-        return None;
-    };
-    let name = format!("test{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    let done = server
-        .as_user("createdb")
-        .args(["-h", &server.socket.display().to_string(), &name])
-        .status()
-        .expect("runs");
-    assert!(done.success());
-    Some(format!("postgres://{}@localhost/{name}?host={}", server.user, server.socket.display()))
+    }
+    server
 }
 
-impl Server {
-    fn as_user(&self, program: &str) -> Command {
-        as_user(&self.user, &programs().expect("was found before").join(program))
+impl Postgres {
+    /// Starts one with these options; none where it is not installed.
+    pub(crate) fn start(options: &'static [&'static str]) -> Option<Self> {
+        // The newest that Debian has installed.
+        let versions =
+            fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin"));
+        let programs = versions.filter(|path| path.join("initdb").exists()).max()?;
+        let directory = tempfile::tempdir().expect("a directory");
+        let owned = Command::new("chown").arg(USER).arg(directory.path()).status();
+        assert!(owned.expect("runs").success());
+        let made = as_user(&programs.join("initdb"))
+            .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(directory.path().join("data"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.expect("runs").success());
+        let child = Mutex::new(None);
+        let server = Self { programs, directory, options, child, databases: AtomicU32::new(0) };
+        server.go_on();
+        Some(server)
+    }
+
+    /// The URL of a new database.
+    pub(crate) fn database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let done = self.client("createdb").arg(&name).status();
+        assert!(done.expect("runs").success());
+        format!("postgres://{USER}@localhost/{name}?host={}", self.directory.path().display())
+    }
+
+    /// Starts it again after [`Self::stop`].
+    pub(crate) fn go_on(&self) {
+        let mut command = as_user(&self.programs.join("postgres"));
+        command
+            .arg("-D")
+            .arg(self.directory.path().join("data"))
+            .args(["-c", "listen_addresses=", "-c", "max_connections=200", "-k"])
+            .arg(self.directory.path());
+        command.args(self.options.iter().flat_map(|option| ["-c", option]));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        *self.child() = Some(command.spawn().expect("starts"));
+        let start = Instant::now();
+        while !self.client("pg_isready").arg("-q").status().expect("runs").success() {
+            assert!(start.elapsed() < Duration::from_mins(1), "PostgreSQL does not start");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it at once, as a crash would.
+    #[allow(dead_code, reason = "not everybody does")]
+    pub(crate) fn stop(&self) {
+        let Some(mut child) = self.child().take() else { return };
+        let told = Command::new("kill").args(["-QUIT", &child.id().to_string()]).status();
+        assert!(told.expect("runs").success());
+        child.wait().expect("ends");
+    }
+
+    /// A program of PostgreSQL that asks this server.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        let mut command = as_user(&self.programs.join(program));
+        command.arg("-h").arg(self.directory.path());
+        command
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The newest that Debian has installed.
-fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin"));
-    versions.filter(|path| path.join("initdb").exists()).max()
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child().take() {
+            let _ = Command::new("kill").args(["-QUIT", &child.id().to_string()]).status();
+            let _ = child.wait();
+        }
+    }
 }
 
-/// The server refuses to be root.
-fn as_user(user: &str, program: &Path) -> Command {
-    if user == "root" {
-        return Command::new(program);
-    }
+fn as_user(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL"]).arg(program);
+    command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "--pdeathsig", "KILL"]).arg(program);
     command
-}
-
-fn start() -> Option<Server> {
-    let programs = programs()?;
-    let directory = tempfile::tempdir().expect("a directory");
-    let (data, socket) = (directory.path().join("data"), directory.path().to_owned());
-    let user = "postgres".to_owned();
-    assert!(
-        Command::new("chown")
-            .args([user.as_str(), &directory.path().display().to_string()])
-            .status()
-            .expect("runs")
-            .success()
-    );
-    let made = as_user(&user, &programs.join("initdb"))
-        .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
-        .arg(&data)
-        .stdout(Stdio::null())
-        .status();
-    assert!(made.expect("runs").success());
-    let mut command = as_user(&user, &programs.join("postgres"));
-    command
-        .arg("-D")
-        .arg(&data)
-        .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-k"])
-        .arg(&socket);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    // It ends with the thread that has started it, so that one never ends.
-    std::thread::spawn(move || {
-        let mut child = command.spawn().expect("starts");
-        let _ = child.wait();
-        loop {
-            std::thread::park();
-        }
-    });
-    let server = Server { socket, user, _directory: directory };
-    let start = Instant::now();
-    while !server
-        .as_user("pg_isready")
-        .args(["-q", "-h", &server.socket.display().to_string()])
-        .status()
-        .expect("runs")
-        .success()
-    {
-        assert!(start.elapsed() < Duration::from_mins(1), "PostgreSQL does not start");
-        std::thread::yield_now();
-    }
-    Some(server)
 }

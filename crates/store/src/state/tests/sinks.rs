@@ -164,7 +164,12 @@ fn what_was_sent_to_another_sink_moves_none() {
         let old = state.stored_sink("s").await.expect("is there");
         let moved = Moved { state_at: 1000, sent: 5, ..Moved::default() };
         state
-            .change_sink(&NewSink { paused: true, secret: None, ..new.clone() }, "https://hooks.example", 0)
+            .change_sink(
+                &NewSink { paused: true, secret: None, ..new.clone() },
+                "https://hooks.example",
+                0,
+                T0,
+            )
             .await
             .expect("changed");
         assert!(!state.sink_moved("s", old.version, &moved, T0).await.expect("asked"));
