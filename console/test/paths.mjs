@@ -192,6 +192,28 @@ await step('end the exception', async () => {
   await button(admin, 'Make an exception').waitFor()
 })
 
+await step('write a policy: try it on what runs, keep it, remove it', async () => {
+  const name = `paths-${mark}`
+  await go(admin, '/policies/new')
+  const text = field(admin, 'Policy')
+  await text.fill((await text.inputValue()).replace('name: production', 'name: Not a name'))
+  await button(admin, 'Keep').click()
+  await said(admin, /is none for a policy of a hub/)
+  await text.fill((await text.inputValue()).replace('name: Not a name', `name: ${name}`))
+  await field(admin, 'Reason').fill(reason)
+  await button(admin, 'Try').click()
+  await admin.getByText(/It says no to \d+ of \d+ images?/).waitFor()
+  await admin.getByRole('row', { name: 'no-known-exploited' }).first().waitFor()
+  await button(admin, 'Keep').click()
+  await admin.getByRole('heading', { name, exact: true }).waitFor()
+  await said(admin, reason)
+  await button(admin, 'Remove').click()
+  await button(dialog(admin), 'Remove').click()
+  await admin.waitForURL('**/policies')
+  must(!(await ask('/policies')).items.some((one) => one.name === name), 'the policy is still there')
+  await go(admin, `/findings/${encodeURIComponent(finding.id)}`)
+})
+
 await step('plan a finding, and withdraw it', async () => {
   await button(admin, 'Plan the fix').click()
   const form = dialog(admin)

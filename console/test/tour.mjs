@@ -21,6 +21,8 @@ const PAGES = [
   ['by-team', '/by-team'],
   ['findings', '/findings', 'a[href*="open="]', 'finding-panel'],
   ['tree', '/tree', '.tree-choose', 'tree-panel'],
+  ['new-policy', '/policies/new'],
+  ['policies', '/policies', 'td a[href^="/policies/"]', 'policy'],
   ['exceptions', '/exceptions'],
   ['reports', '/reports'],
   ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'running']],
