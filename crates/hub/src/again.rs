@@ -12,7 +12,11 @@ use anyhow::Context as _;
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
 use gabion_model::{Finding, ScanReport};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often it is looked whether there is another database.
@@ -21,6 +25,13 @@ const EVERY: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_secs(20);
 /// Images that are matched between two looks.
 const SOME: usize = 8;
+
+/// What is still to be done.
+struct Work {
+    rest: Rest,
+    /// Images that cannot be matched, which is told once for each database.
+    refused: HashSet<String>,
+}
 
 /// How far the images that nothing urgent is about are.
 enum Rest {
@@ -34,35 +45,43 @@ enum Rest {
 pub(crate) async fn run(hub: Hub) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut rest = Rest::After(String::new());
+    let mut work = Work { rest: Rest::After(String::new()), refused: HashSet::new() };
+    let mut failing = String::new();
     loop {
         // While there is something to do, nobody waits for the next tick.
-        if matches!(&rest, Rest::None(_)) {
+        if matches!(&work.rest, Rest::None(_)) {
             ticks.tick().await;
         }
-        if let Err(error) = hub.look_at_database(&mut rest).await {
-            if !hub.lead.is_away() {
-                hub.note(&format!("images could not be matched again: {error:#}"));
+        let why = match hub.look_at_database(&mut work).await {
+            Ok(()) => {
+                failing.clear();
+                continue;
             }
-            ticks.tick().await;
+            Err(error) => format!("{error:#}"),
+        };
+        // It is tried again at once, and told once.
+        if why != failing && !hub.lead.is_away() {
+            hub.note(&format!("images could not be matched again: {why}"));
         }
+        failing = why;
+        ticks.tick().await;
     }
 }
 
 impl Hub {
-    async fn look_at_database(&self, rest: &mut Rest) -> anyhow::Result<()> {
+    async fn look_at_database(&self, work: &mut Work) -> anyhow::Result<()> {
         let hub = self.clone();
         let before = tokio::task::spawn_blocking(move || hub.matcher.refresh()).await??;
         if !self.lead.leads() {
             // Who leads does it. If that is this one later, what is behind is seen then.
-            *rest = Rest::None(Instant::now());
+            work.rest = Rest::None(Instant::now());
             return Ok(());
         }
         if let Some(before) = before {
-            *rest = Rest::After(String::new());
-            self.first(before).await?;
+            *work = Work { rest: Rest::After(String::new()), refused: HashSet::new() };
+            self.first(before, &mut work.refused).await?;
         }
-        let after = match rest {
+        let after = match &mut work.rest {
             Rest::After(id) => std::mem::take(id),
             Rest::None(looked) if looked.elapsed() < LATE => return Ok(()),
             Rest::None(_) => String::new(),
@@ -70,16 +89,16 @@ impl Hub {
         let version = self.matcher.current().version.clone();
         let next = self.state.behind(&version, &after, SOME as u64).await?;
         let Some(last) = next.last().cloned() else {
-            *rest = Rest::None(Instant::now());
+            work.rest = Rest::None(Instant::now());
             return Ok(());
         };
         // Also if one of them cannot be matched: the others can.
-        *rest = Rest::After(last);
-        self.match_again(&next).await
+        work.rest = Rest::After(last);
+        self.match_again(&next, &mut work.refused).await
     }
 
     /// What a new database says something new about.
-    async fn first(&self, before: Arc<Current>) -> anyhow::Result<()> {
+    async fn first(&self, before: Arc<Current>, refused: &mut HashSet<String>) -> anyhow::Result<()> {
         let after = self.matcher.current();
         let compare = move || Changes::between(&before.database, &after.database);
         let changes = match tokio::task::spawn_blocking(compare).await? {
@@ -102,20 +121,21 @@ impl Hub {
             images.len()
         ));
         for some in images.chunks(SOME) {
-            self.match_again(some).await?;
+            self.match_again(some, refused).await?;
         }
         Ok(())
     }
 
     /// Matches the reports of some images against the database as it is now.
-    async fn match_again(&self, images: &[String]) -> anyhow::Result<()> {
+    async fn match_again(&self, images: &[String], refused: &mut HashSet<String>) -> anyhow::Result<()> {
         let mut changed = false;
         for image in images {
             let done =
                 self.match_one(image).await.with_context(|| format!("{image} cannot be matched again"));
             match done {
                 Ok(another) => changed |= another,
-                Err(error) => self.note(&format!("{error:#}")),
+                Err(error) if refused.insert(image.clone()) => self.note(&format!("{error:#}")),
+                Err(_) => {}
             }
         }
         if changed {

@@ -21,7 +21,7 @@ const MAX_TOKEN: usize = 4096;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hub")]
 pub(crate) struct HubArgs {
-    /// Let a hub say what the scan comes to, by its database, owners and exceptions, and keep it there
+    /// Let a hub say what the scan comes to, by its database, owners, exceptions and policies, and keep it there
     #[arg(long, value_name = "URL", env = "GABION_HUB_URL")]
     pub(crate) hub: Option<String>,
 

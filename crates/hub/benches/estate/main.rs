@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
 
+mod advisory;
 mod agent;
 mod hub;
 #[path = "../../../store/src/state/tests/server.rs"]
@@ -228,6 +229,9 @@ async fn run(binary: &std::path::Path, size: Size, database: Option<&str>) -> Ti
         times.sort_unstable();
         all.push((times, first));
     }
+    advisory::measure(&hub, directory.path(), images).await;
+    // All others are matched against the new database, too, before nothing is to be done.
+    tokio::time::sleep(Duration::from_secs(30)).await;
     let (before, start) = (hub.processor(), Instant::now());
     tokio::time::sleep(Duration::from_secs(20)).await;
     println!(
@@ -246,7 +250,7 @@ fn counted(body: &[u8]) -> u64 {
     buckets.filter_map(|bucket| bucket["count"].as_u64()).sum()
 }
 
-fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
