@@ -29,6 +29,18 @@ impl Agent {
         let channel = node.connect(hub.agents()).await.expect("connects");
         hub.time.store(shown, Ordering::Relaxed);
         let session = node.session_by(channel, time).await.expect("a session");
+        // What it says first is compared with the hub's clock, which the next to join moves.
+        let greeted = async {
+            loop {
+                let nodes = hub.get("/api/v1/nodes").await;
+                let mut nodes = nodes["items"].as_array().into_iter().flatten();
+                if nodes.any(|one| one["id"] == node.id.as_str() && one["version"] == "test") {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, greeted).await.expect("is greeted");
         Self { id: node.id, session, incidents: 0 }
     }
 
