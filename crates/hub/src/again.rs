@@ -3,7 +3,7 @@
 //! ```text
 //!   current.json is another, looked at four times a second
 //!        │ what it says differently: packages, vulnerabilities
-//!        ├─► images that have one of them, those that run first      within a second
+//!        ├─► images that have one of them, those that run first
 //!        └─► all others, some at a time                              also after a start: which version an image was matched against is kept
 //! ```
 
