@@ -43,7 +43,8 @@ pub(crate) async fn hubs(
                 since: stored.since,
                 seen: if here { now } else { now - stored.age },
                 here,
-                leads: stored.leads,
+                // One that is alone on its database leads without having been asked.
+                leads: stored.leads.or_else(|| (here && hub.lead.leads()).then_some(stored.since)),
                 nodes: stored.nodes,
             }
         })

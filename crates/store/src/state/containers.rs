@@ -106,6 +106,7 @@ impl State {
         }
         let mut seen = Seen::default();
         let (mut workloads, mut images) = (BTreeSet::new(), BTreeSet::new());
+        let mut adopted = 0;
         for container in containers {
             let old = before.remove(&container.id);
             let same = old.is_some_and(|row| is_same(row, container).unwrap_or(false));
@@ -119,6 +120,9 @@ impl State {
             }
             keep(&mut tx, node, container, now).await?;
             workloads.insert(container.workload.clone());
+            if old.is_none() {
+                adopted += adopt(&mut tx, node, container).await?;
+            }
             if !container.image.is_empty() {
                 images.insert(container.image.clone());
                 self.image_seen(&mut tx, container, now).await?;
@@ -143,6 +147,16 @@ impl State {
             .await?;
         if seen.changed {
             self.refresh(&mut tx, &images, &workloads, now).await?;
+        }
+        if adopted > 0 {
+            // Whose they are is known as soon as the workload is.
+            q("UPDATE alert SET owner = (SELECT workload.owner FROM workload WHERE workload.name = alert.workload), \
+               namespace = (SELECT workload.namespace FROM workload WHERE workload.name = alert.workload) \
+               WHERE node = ? AND owner IS NULL AND workload IS NOT NULL AND workload IN ")
+            .bind(node)
+            .list(workloads.iter())
+            .run(&mut *tx)
+            .await?;
         }
         for container in
             containers.iter().filter(|container| !container.target.is_empty() && !container.image.is_empty())
@@ -259,6 +273,17 @@ fn is_same(row: &AnyRow, new: &NewContainer) -> Result<bool> {
         && row.text("listens")? == to_json(&new.listens)
         && row.text("target")? == new.target
         && row.text("unknown")? == to_json(&new.unknown))
+}
+
+/// What a container did before it was told of belongs to its workload, too: how many alerts that were.
+async fn adopt(tx: Tx<'_>, node: &str, container: &NewContainer) -> Result<u64> {
+    q("UPDATE alert SET workload = ? WHERE node = ? AND workload IS NULL AND container = ? AND last >= ?")
+        .bind(&container.workload)
+        .bind(node)
+        .bind(&container.name)
+        .bind(container.started)
+        .run(tx)
+        .await
 }
 
 /// What comes after all ids that begin with this one, of which all digits are hexadecimal.

@@ -401,3 +401,31 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         assert!(state.keep_match("sha256:none", &[], &after, None, T0).await.is_err());
     });
 }
+
+#[test]
+fn alerts_that_come_before_their_container_is_told_of_are_its_own() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        let late = container("0123456789abcdef", "shop/web", "", "web:1");
+        let alert = |number, name: &str| NewAlert {
+            number,
+            time: late.started + 5,
+            rule: "Shell".to_owned(),
+            priority: "Critical".to_owned(),
+            container: "0123456789ab".to_owned(),
+            container_name: name.to_owned(),
+            ..NewAlert::default()
+        };
+        let alerts = [alert(1, &late.name), alert(2, "another")];
+        state.keep_alerts("n", &alerts, T0).await.expect("kept");
+        state.inventory("n", std::slice::from_ref(&late), T0 + 10).await.expect("kept");
+        let told =
+            state.alerts(&AlertFilter::default(), &ALL, &Paging::default()).await.expect("a page").items;
+        let of =
+            |name: &str| told.iter().find(|one| one.container.as_deref() == Some(name)).expect("is there");
+        assert_eq!(of(&late.name).workload.as_deref(), Some("shop/web"));
+        assert_eq!(of("another").workload, None);
+        let workload = state.workload("shop/web", &ALL, T0 + 10).await.expect("is there").workload;
+        assert_eq!(workload.alerts, 1);
+    });
+}
