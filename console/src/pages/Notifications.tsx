@@ -2,19 +2,19 @@ import { Label } from '@patternfly/react-core'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { useChange } from '../api/query'
-import type { NotificationRule, SinkTest } from '../api/types'
+import type { NotificationRule } from '../api/types'
 import type { Filter } from '../list/filters'
 import { type Column, List } from '../list/List'
 import { Confirm } from '../shell/Confirm'
 import { Body } from '../shell/Header'
 import { Guarded } from '../shell/session'
-import { say } from '../shell/toasts'
 import { Dim } from '../show/parts'
 import { Nothing } from '../show/states'
 import { When } from '../show/When'
 import { many, number } from '../show/words'
 import { GROUPS, HAPPENINGS, NotificationRuleForm } from './settings/NotificationRuleForm'
 import { NotificationViews, SettingsHeader } from './settings/parts'
+import { useTry } from './settings/useTry'
 
 const FILTERS: readonly Filter[] = [{ kind: 'text', key: 'q', label: 'Name' }]
 
@@ -173,12 +173,7 @@ export function Component() {
     done: (_, { rule }) =>
       rule.paused ? `${rule.name} tells again what happens from now on` : `${rule.name} is paused: what happens meanwhile is not told`,
   })
-  const test = useChange<string, SinkTest>({
-    method: 'POST',
-    path: (name) => `${path(name)}/test`,
-    body: () => ({}),
-    then: ({ taken, said }, name) => say(taken ? 'success' : 'danger', `${name}: ${said}`),
-  })
+  const tried = useTry(path)
   const remove = useChange<string>({
     method: 'DELETE',
     path,
@@ -207,8 +202,7 @@ export function Component() {
             edit: setForm,
             remove: setRemoved,
             pause: (rule) => pause.mutate(rule),
-            test: (name) => test.mutate(name),
-            trying: test.isPending ? test.variables : undefined,
+            ...tried,
           })}
           id={({ rule }) => rule.name}
           empty={

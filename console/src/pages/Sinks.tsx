@@ -1,17 +1,17 @@
 import { Label } from '@patternfly/react-core'
 import { useState } from 'react'
 import { useChange } from '../api/query'
-import type { NewSink, Sink, SinkTest } from '../api/types'
+import type { NewSink, Sink } from '../api/types'
 import { type Column, List } from '../list/List'
 import { Confirm } from '../shell/Confirm'
 import { Body } from '../shell/Header'
 import { Guarded } from '../shell/session'
-import { say } from '../shell/toasts'
 import { Nothing, sentence } from '../show/states'
 import { When } from '../show/When'
 import { compact, many, number } from '../show/words'
 import { SettingsHeader } from './settings/parts'
 import { KINDS, RECORDS, SinkForm } from './settings/SinkForm'
+import { useTry } from './settings/useTry'
 
 interface Acts {
   edit: (sink: Sink) => void
@@ -161,12 +161,7 @@ export function Component() {
     body: (sink) => ({ ...asNew(sink), paused: !sink.paused }),
     done: (_, { name, paused }) => `${name} is ${paused ? 'sent to again' : 'paused: what is for it waits'}`,
   })
-  const test = useChange<string, SinkTest>({
-    method: 'POST',
-    path: (name) => `${path(name)}/test`,
-    body: () => ({}),
-    then: ({ taken, said }, name) => say(taken ? 'success' : 'danger', `${name}: ${said}`),
-  })
+  const tried = useTry(path)
   const remove = useChange<string>({
     method: 'DELETE',
     path,
@@ -193,8 +188,7 @@ export function Component() {
             edit: setForm,
             remove: setRemoved,
             pause: (sink) => pause.mutate(sink),
-            test: (name) => test.mutate(name),
-            trying: test.isPending ? test.variables : undefined,
+            ...tried,
           })}
           id={({ name }) => name}
           empty={

@@ -14,16 +14,18 @@
 
 mod draw;
 mod graph;
+mod remote;
 mod story;
 mod trace;
 
-pub use draw::{dot, svg};
-pub use graph::{Edge, EdgeKind, Graph, Limits, Node, NodeId, NodeKind, Way};
+pub use draw::{dot, escaped, svg};
+pub use graph::{Edge, EdgeKind, Graph, Limits, Node, NodeId, NodeKind};
+pub use remote::Way;
 pub use story::{Connection, HOST, Line, Step, Story, text};
 pub use trace::{Origin, Trace};
 
 use gabion_model::{Event, EventKind, event::Task};
-use graph::Spoken;
+use remote::Remote;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
@@ -77,7 +79,7 @@ pub struct Incident {
     /// What belongs to it.
     pub trace: Trace,
     /// Its connections with other nodes, by which a hub finds what belongs to it there.
-    connections: BTreeSet<Spoken>,
+    connections: BTreeSet<Remote>,
 }
 
 /// All incidents of a node, and the graph they are found in.
@@ -111,12 +113,12 @@ impl Incidents {
         self.graph.take(event);
         // Where an attack goes on to another node there need be no further alert here.
         if event.kind == EventKind::Connect
-            && let Some(spoken) = self.graph.spoken().next().copied()
-            && spoken.time == event.time
-            && let Some(id) = self.owner(spoken.actor)
+            && let Some(remote) = self.graph.remotes.iter().next().copied()
+            && remote.time == event.time
+            && let Some(id) = self.owner(remote.actor)
             && let Some(incident) = self.open.iter().find(|one| one.id == id)
             && event.time.saturating_sub(incident.updated) <= APART
-            && incident.connections.iter().filter(|one| one.server == spoken.server).count() < KNOWN
+            && incident.connections.iter().filter(|one| one.server == remote.server).count() < KNOWN
         {
             self.touched.insert(id);
         }
@@ -153,8 +155,8 @@ impl Incidents {
         });
         joined.for_each(|other| incident.absorb(other));
         // Now, as long as the graph remembers them one by one.
-        let spoken = trace.spoken(&self.graph, incident.opened.min(alarm.time));
-        incident.connect(spoken);
+        let remotes = trace.remotes(&self.graph, incident.opened.min(alarm.time));
+        incident.connect(remotes);
         incident.trace.merge(trace);
         incident.updated = incident.updated.max(alarm.time);
         incident.priority = incident.priority.min(alarm.priority);
@@ -182,8 +184,8 @@ impl Incidents {
         let incident = self.open.iter_mut().find(|one| one.id == id)?;
         // Only forwards: where it came from was plain when the alert was, and edges that go on since then hide it.
         trace::forwards(&self.graph, &mut incident.trace);
-        let spoken = incident.trace.spoken(&self.graph, incident.opened);
-        incident.connect(spoken);
+        let remotes = incident.trace.remotes(&self.graph, incident.opened);
+        incident.connect(remotes);
         Some(incident)
     }
 
@@ -214,13 +216,13 @@ impl Incident {
         }
     }
 
-    fn connect(&mut self, spoken: BTreeSet<Spoken>) {
+    fn connect(&mut self, remotes: BTreeSet<Remote>) {
         let mut known: BTreeMap<(NodeId, SocketAddr), usize> = BTreeMap::new();
         for one in self.connections.iter().filter(|one| one.way == Way::Out) {
             *known.entry((one.actor, one.server)).or_default() += 1;
         }
-        let is_known = |one: &Spoken| known.get(&(one.actor, one.server)).is_some_and(|many| *many >= KNOWN);
-        self.connections.extend(spoken.into_iter().filter(|one| one.way == Way::In || !is_known(one)));
+        let is_known = |one: &Remote| known.get(&(one.actor, one.server)).is_some_and(|many| *many >= KNOWN);
+        self.connections.extend(remotes.into_iter().filter(|one| one.way == Way::In || !is_known(one)));
         while self.connections.len() > MAX_CONNECTIONS {
             self.connections.pop_first();
         }

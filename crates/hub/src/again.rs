@@ -12,11 +12,7 @@ use anyhow::Context as _;
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
 use gabion_model::{Finding, ScanReport};
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often it is looked whether there is another database.
@@ -156,10 +152,7 @@ impl Hub {
             Ok((before, report))
         };
         let (before, report) = tokio::task::spawn_blocking(evaluate).await??;
-        let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
-        let empty = BTreeMap::new();
-        let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
-        let owner = self.matcher.owner(&[name], labels);
+        let (_, owner) = self.owned(image, &report).await?;
         self.keep_names(image, &report).await?;
         Ok(self.state.keep_match(image, &before, &report, owner.as_deref(), self.now()).await?)
     }

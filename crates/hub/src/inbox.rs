@@ -1,30 +1,24 @@
 //! What agents send, into the state and the event store.
 
+mod told;
+
 use crate::{
     Hub,
     agents::{Inbox, JoinRefused, Unavailable},
     hex,
 };
-use gabion_api::{
-    agent,
-    rest::{Millis, Topic},
-};
-use gabion_detect::incident::{self, Connection, Way};
-use gabion_model::{Digest, ScanReport};
+use gabion_api::{agent, rest::Topic};
 use gabion_store::{
     events::StoredEvent,
-    state::{
-        NewAlert, NewContainer, NewEnd, NewEntry, NewFlow, NewIncident, NewNode, Seen, StateError,
-        severity_of_priority,
-    },
+    state::{NewAlert, NewContainer, NewEntry, NewFlow, NewNode, Seen, StateError},
 };
 use jiff::Timestamp;
-use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
+use told::{Kept, Story, millis, some};
 
 /// The runtime of a node itself, which is shown as one container more: what is wrong with the host is told in the same way.
 const HOST: &str = "host";
@@ -59,86 +53,6 @@ fn unavailable(error: impl std::fmt::Display) -> Unavailable {
     Unavailable(error.to_string())
 }
 
-/// Nanoseconds as milliseconds.
-const fn millis(nanos: u64) -> Millis {
-    (nanos / 1_000_000).cast_signed()
-}
-
-fn some(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-/// A line of an agent's journal.
-#[derive(Debug, Deserialize)]
-struct Kept {
-    id: u64,
-    time: u64,
-    rule: String,
-    priority: String,
-    incident: Option<u64>,
-    container: Option<String>,
-    message: String,
-    falco: serde_json::Value,
-}
-
-impl From<Kept> for NewAlert {
-    fn from(kept: Kept) -> Self {
-        let fields: BTreeMap<String, String> = kept.falco["output_fields"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| {
-                (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            })
-            .collect();
-        let tags = kept.falco["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-        let is_technique = |tag: &&str| {
-            tag.len() >= 5 && tag.starts_with('T') && tag[1..].starts_with(|c: char| c.is_ascii_digit())
-        };
-        let container =
-            fields.get("container.id").filter(|id| *id != "host" && !id.is_empty() && *id != "<NA>");
-        Self {
-            number: kept.id,
-            time: millis(kept.time),
-            techniques: tags.filter(is_technique).map(str::to_owned).collect(),
-            program: fields
-                .get("proc.exepath")
-                .or_else(|| fields.get("proc.name"))
-                .cloned()
-                .unwrap_or_default(),
-            // A container that is known by name only is looked up by it.
-            container: container.cloned().or_else(|| kept.container.clone()).unwrap_or_default(),
-            container_name: kept.container.unwrap_or_default(),
-            rule: kept.rule,
-            priority: kept.priority,
-            incident: kept.incident,
-            workload: None,
-            message: kept.message,
-            fields,
-        }
-    }
-}
-
-/// The part of an incident's story that stands in columns.
-#[derive(Debug, Deserialize)]
-struct Story {
-    id: u64,
-    title: String,
-    priority: String,
-    began: u64,
-    updated: u64,
-    tactics: Vec<String>,
-    techniques: Vec<String>,
-    steps: Vec<Step>,
-    /// Agents of earlier versions do not tell them.
-    connections: Option<Vec<Connection>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Step {
-    container: String,
-}
-
 /// What a node itself is called as a workload.
 fn host_workload(name: &str) -> String {
     format!("host/{name}")
@@ -148,60 +62,6 @@ impl Hub {
     /// What a node itself is called as a workload.
     async fn host(&self, node: &str) -> Result<String, StateError> {
         Ok(host_workload(&self.state.node_name(node).await?.unwrap_or_else(|| node.to_owned())))
-    }
-
-    fn container(node: &str, name: &str, told: agent::Container) -> NewContainer {
-        let agent::Container {
-            id,
-            name: own,
-            runtime,
-            image_name,
-            image_digest,
-            image_id,
-            labels,
-            pod,
-            namespace,
-            pod_labels,
-            workload,
-            privileged,
-            addresses,
-            created,
-            unknown,
-            target,
-            listens,
-        } = told;
-        // The configuration's digest names an image wherever it is; else its manifest's; a container of which neither is known stands for
-        // itself, by its workload, so that the next one of the same name is the same image. What is no digest names nothing: a node
-        // could call an image what another node is called.
-        let digest = |text: String| if text.parse::<Digest>().is_ok() { text } else { String::new() };
-        let (image_id, image_digest) = (digest(image_id), digest(image_digest));
-        let image = if !image_id.is_empty() {
-            image_id
-        } else if !image_digest.is_empty() {
-            image_digest.clone()
-        } else if target.is_empty() {
-            String::new()
-        } else {
-            format!("container:{node}/{workload}")
-        };
-        NewContainer {
-            name: if own.is_empty() { id.chars().take(12).collect() } else { own },
-            id,
-            workload: if workload.is_empty() { name.to_owned() } else { workload },
-            image,
-            manifest: image_digest,
-            image_name,
-            runtime,
-            namespace: some(namespace),
-            pod: some(pod),
-            privileged,
-            addresses,
-            labels: pod_labels.into_iter().chain(labels).collect(),
-            listens,
-            target,
-            started: millis(created),
-            unknown,
-        }
     }
 
     /// Asks for the scans that nobody has made yet.
@@ -336,7 +196,7 @@ impl Inbox for Hub {
             .containers
             .into_iter()
             .map(|container| {
-                let container = Self::container(node, &name, container);
+                let container = told::container(node, &name, container);
                 let own = container.addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok());
                 addresses.extend(
                     own.filter(|address| !address.is_loopback())
@@ -406,34 +266,7 @@ impl Inbox for Hub {
             self.note(&format!("an incident of {node} is not understood and left out: number {}", told.id));
             return Ok(());
         };
-        let places: BTreeSet<String> =
-            story.steps.into_iter().map(|step| step.container).filter(|name| !name.is_empty()).collect();
-        // The node itself is told as a place like the others, and is no container.
-        let on_host = places.contains(incident::HOST);
-        let containers = places.into_iter().filter(|name| name != incident::HOST).collect();
-        let end = |one: Connection| NewEnd {
-            begun: one.way == Way::Out,
-            client: one.client,
-            server: one.server,
-            time: millis(one.time),
-            program: one.program,
-            container: if one.container == incident::HOST { String::new() } else { one.container },
-        };
-        let new = NewIncident {
-            number: story.id,
-            title: story.title,
-            severity: severity_of_priority(&story.priority),
-            began: millis(story.began),
-            updated: millis(story.updated),
-            containers,
-            on_host,
-            skew: self.skews.of(node),
-            ends: story.connections.map(|all| all.into_iter().map(end).collect()),
-            tactics: story.tactics,
-            techniques: story.techniques,
-            story: text,
-            picture: String::from_utf8_lossy(&told.picture).into_owned(),
-        };
+        let new = told::incident(story, text, &told.picture, self.skews.of(node));
         self.state.keep_incident(node, &new, self.now()).await.map_err(unavailable)?;
         self.live.tell(Topic::Incidents);
         Ok(())
@@ -497,7 +330,10 @@ impl Inbox for Hub {
     ) -> Result<(), Unavailable> {
         let _turn = self.turn().await?;
         let result = match report {
-            Ok(json) => self.take_report(image, json).await,
+            Ok(json) => match self.evaluated(json).await {
+                Ok(report) => self.keep_report(image, &report).await,
+                Err(error) => Err(error),
+            },
             Err(why) => self.state.scan_failed(image, &why).await.map_err(Into::into),
         };
         if let Err(error) = result {
@@ -576,35 +412,5 @@ impl Hub {
             });
         }
         Ok(events)
-    }
-
-    /// A report has come: its vulnerabilities are found, and it is kept.
-    async fn take_report(&self, image: &str, json: Vec<u8>) -> anyhow::Result<()> {
-        let (hub, now) = (self.clone(), self.now());
-        let report = tokio::task::spawn_blocking(move || -> anyhow::Result<ScanReport> {
-            let mut report: ScanReport = serde_json::from_slice(&json)?;
-            hub.matcher.evaluate(&mut report, now)?;
-            Ok(report)
-        })
-        .await??;
-        self.keep_report(image, &report).await?;
-        Ok(self.state.seen_itself(image).await?)
-    }
-
-    /// Keeps an evaluated report.
-    pub(crate) async fn keep_report(&self, image: &str, report: &ScanReport) -> anyhow::Result<()> {
-        let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
-        let empty = BTreeMap::new();
-        let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
-        let owner = self.matcher.owner(std::slice::from_ref(&name), labels);
-        self.state.keep_report(image, &name, report, owner.as_deref(), self.now()).await?;
-        self.keep_names(image, report).await
-    }
-
-    /// Keeps the names by which what is new in the database finds an image.
-    pub(crate) async fn keep_names(&self, image: &str, report: &ScanReport) -> anyhow::Result<()> {
-        let names = gabion_advisory::evaluate::asked(report);
-        let names = names.into_iter().map(|(ecosystem, name)| (ecosystem.number(), name)).collect();
-        Ok(self.state.keep_known_as(image, &names).await?)
     }
 }

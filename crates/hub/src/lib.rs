@@ -36,6 +36,7 @@ mod notify;
 mod oidc;
 mod policies;
 mod registries;
+mod reports;
 mod seal;
 mod sent;
 mod serve;

@@ -6,7 +6,7 @@
 
 use ct_codecs::{Base64, Encoder};
 use gabion_api::rest::{IncidentDetail, IncidentLink, Line, Response, Step};
-use gabion_detect::incident::{HOST, Story};
+use gabion_detect::incident::{HOST, Story, escaped};
 use gabion_store::state::{ToldIncident, ToldPart};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -234,19 +234,4 @@ fn size(picture: &str) -> (u64, u64) {
         (Some(width), Some(height)) => (width.min(LARGEST), height.min(LARGEST)),
         _ => USUAL,
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('·'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -183,7 +183,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn escaped(text: &str) -> String {
+/// Text within SVG: what is no text there is none, whoever has written it.
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -1,17 +1,15 @@
 //! Who made, wrote, ran and spoke to whom: a graph of the node's last hours, in bounded memory.
 
+use super::remote::Remotes;
 use gabion_model::{
     Event, EventKind,
-    event::{Endpoint, FdKind, InImage, Subject, Task, Transport, Value},
+    event::{Endpoint, FdKind, InImage, Subject, Task, Value},
     workload::ContainerKey,
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    net::{IpAddr, SocketAddr},
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
 };
-
-/// Connections to and from other nodes that are remembered one by one: some 2 MB.
-const MAX_SPOKEN: usize = 32_768;
 
 /// What the graph may hold. A node takes some 200 bytes, an edge some 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,31 +117,6 @@ pub struct Edge {
     pub port: u16,
 }
 
-/// Who began a connection, seen from this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// A process of this node accepted it.
-    In,
-    /// A process of this node began it.
-    Out,
-}
-
-/// A connection whose other end this node does not see: what two nodes can both tell of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Spoken {
-    /// When, in nanoseconds since 1970.
-    pub(super) time: u64,
-    /// Who began it.
-    pub(super) way: Way,
-    /// The process of this node.
-    pub(super) actor: NodeId,
-    /// Who connected.
-    pub(super) client: SocketAddr,
-    /// Who accepted.
-    pub(super) server: SocketAddr,
-}
-
 type EdgeKey = (NodeId, NodeId, EdgeKind, u16);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -163,10 +136,8 @@ pub struct Graph {
     by_key: HashMap<Key, NodeId>,
     /// Connections of which one end was seen: by both endpoints, as the connecting one names them.
     half: HashMap<(Endpoint, Endpoint), Half>,
-    /// Connections with other nodes, the newest last; `None` where the other end turned out to be here.
-    spoken: VecDeque<Option<Spoken>>,
-    /// How many of them were forgotten: the number of the first.
-    first_spoken: u64,
+    /// Connections with other nodes.
+    pub(super) remotes: Remotes,
     pinned: HashSet<NodeId>,
     /// What containers are called.
     names: HashMap<ContainerKey, String>,
@@ -180,7 +151,7 @@ struct Half {
     server: Option<NodeId>,
     time: u64,
     /// Its number among those with other nodes.
-    spoken: Option<u64>,
+    remote: Option<u64>,
 }
 
 impl Graph {
@@ -381,19 +352,17 @@ impl Graph {
         let actor = self.actor(event);
         let connects = event.kind == EventKind::Connect;
         let tuple = if connects { (local, remote) } else { (remote, local) };
-        let half = self.half.entry(tuple).or_insert(Half { client: None, server: None, time, spoken: None });
+        let half = self.half.entry(tuple).or_insert(Half { client: None, server: None, time, remote: None });
         half.time = time;
         *(if connects { &mut half.client } else { &mut half.server }) = Some(actor);
-        let (client, server, spoken) = (half.client, half.server, half.spoken.take());
+        let (client, server, told) = (half.client, half.server, half.remote.take());
         if client.is_none() || server.is_none() {
-            half.spoken = Some(self.first_spoken + self.spoken.len() as u64);
-            self.speak(event, actor, tuple);
+            half.remote = Some(self.remotes.add(event, actor, tuple));
         }
         match (client, server) {
             (Some(client), Some(server)) => {
-                let at = spoken.and_then(|number| number.checked_sub(self.first_spoken));
-                if let Some(one) = at.and_then(|at| self.spoken.get_mut(usize::try_from(at).ok()?)) {
-                    *one = None;
+                if let Some(number) = told {
+                    self.remotes.is_local(number);
                 }
                 self.edge(client, server, EdgeKind::Connect, tuple.1.port, time);
                 // What was an address before the other end was seen is that process now.
@@ -415,28 +384,6 @@ impl Graph {
             let old = time.saturating_sub(60_000_000_000);
             self.half.retain(|_, half| half.time > old);
         }
-    }
-
-    /// Remembers a connection of which only one end is seen.
-    fn speak(&mut self, event: &Event<'_>, actor: NodeId, (client, server): (Endpoint, Endpoint)) {
-        let end = |end: Endpoint| SocketAddr::new(end.address.to_canonical(), end.port);
-        let (client, server) = (end(client), end(server));
-        let is_tcp =
-            matches!(event.fd.map(|fd| fd.kind), Some(FdKind::Inet { transport: Transport::Tcp, .. }));
-        // What never leaves a node is no connection of two.
-        let leaves = |at: SocketAddr| !at.ip().is_loopback() && !at.ip().is_unspecified() && at.port() != 0;
-        let way = if event.kind == EventKind::Connect { Way::Out } else { Way::In };
-        let told = Spoken { time: event.time, way, actor, client, server };
-        self.spoken.push_back((is_tcp && leaves(client) && leaves(server)).then_some(told));
-        if self.spoken.len() > MAX_SPOKEN {
-            self.spoken.pop_front();
-            self.first_spoken += 1;
-        }
-    }
-
-    /// Connections with other nodes, the newest first.
-    pub(super) fn spoken(&self) -> impl Iterator<Item = &Spoken> {
-        self.spoken.iter().rev().flatten()
     }
 
     fn addresses_between(

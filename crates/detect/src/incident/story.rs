@@ -2,7 +2,8 @@
 
 use super::{
     Incident,
-    graph::{EdgeKind, Graph, NodeId, NodeKind, Way},
+    graph::{EdgeKind, Graph, NodeId, NodeKind},
+    remote::{Remote, Way},
     trace::Origin,
 };
 use gabion_model::{event::InImage, workload::ContainerKey};
@@ -127,7 +128,7 @@ pub(super) fn story(graph: &Graph, incident: &Incident) -> Story {
 }
 
 fn connections(graph: &Graph, incident: &Incident) -> Vec<Connection> {
-    let told = |one: &super::graph::Spoken| Connection {
+    let told = |one: &Remote| Connection {
         time: one.time,
         way: one.way,
         client: one.client,

@@ -1,6 +1,9 @@
 //! From one alert backwards to where it came from, and forwards to how far it got.
 
-use super::graph::{EdgeKind, Graph, NodeId, NodeKind, Spoken, Way};
+use super::{
+    graph::{EdgeKind, Graph, NodeId, NodeKind},
+    remote::{Remote, Way},
+};
 use gabion_model::{
     event::{InImage, Task},
     workload::ContainerKey,
@@ -72,11 +75,11 @@ impl Trace {
 
     /// The connections with other nodes that are part of it: those its own processes began, and those it came in by. What a server
     /// does for others is not, and neither is what a process did all the time before the first alert.
-    pub(super) fn spoken(&mut self, graph: &Graph, opened: u64) -> BTreeSet<Spoken> {
+    pub(super) fn remotes(&mut self, graph: &Graph, opened: u64) -> BTreeSet<Remote> {
         let entries = std::mem::take(&mut self.entries);
         let mut before: BTreeMap<(NodeId, SocketAddr), usize> = BTreeMap::new();
         let mut found = Vec::new();
-        for one in graph.spoken() {
+        for one in graph.remotes.iter() {
             match one.way {
                 Way::Out if self.is_own(one.actor, one.time) => {
                     if one.time < opened {

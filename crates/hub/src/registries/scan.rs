@@ -9,7 +9,6 @@ use crate::Hub;
 use anyhow::{Context, anyhow, bail};
 use gabion_api::rest::Topic;
 use gabion_image::cache::Cache;
-use gabion_model::ScanReport;
 use gabion_store::state::{RegistryAccess, WaitingTag};
 use std::{
     io::Read,
@@ -120,16 +119,9 @@ async fn one(hub: &Hub, tag: &WaitingTag, program: &Path) -> anyhow::Result<()> 
 
 /// Keeps a report as that of the image by the digest of its configuration, which is how agents know it.
 async fn keep(hub: &Hub, json: Vec<u8>) -> anyhow::Result<String> {
-    let (with, now) = (hub.clone(), hub.now());
-    let report = tokio::task::spawn_blocking(move || -> anyhow::Result<ScanReport> {
-        let mut report: ScanReport = serde_json::from_slice(&json)?;
-        with.matcher.evaluate(&mut report, now)?;
-        Ok(report)
-    })
-    .await??;
+    let report = hub.evaluated(json).await?;
     let image = report.target.image.as_ref().context("it is of no image")?.config.to_string();
     hub.keep_report(&image, &report).await?;
-    hub.state.seen_itself(&image).await?;
     hub.trees.stale();
     hub.live.tell(Topic::Findings);
     Ok(image)

@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{Node, Session},
-    hub::Hub,
+    hub::{Hub, until},
 };
 use gabion_api::agent::{Event, Events, Incident, Kept, Status, from_agent::Message};
 use serde_json::Value;
@@ -30,17 +30,12 @@ impl Agent {
         hub.time.store(shown, Ordering::Relaxed);
         let session = node.session_by(channel, time).await.expect("a session");
         // What it says first is compared with the hub's clock, which the next to join moves.
-        let greeted = async {
-            loop {
-                let nodes = hub.get("/api/v1/nodes").await;
-                let mut nodes = nodes["items"].as_array().into_iter().flatten();
-                if nodes.any(|one| one["id"] == node.id.as_str() && one["version"] == "test") {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, greeted).await.expect("is greeted");
+        until("a greeting", async || {
+            let nodes = hub.get("/api/v1/nodes").await;
+            let mut nodes = nodes["items"].as_array().into_iter().flatten();
+            nodes.any(|one| one["id"] == node.id.as_str() && one["version"] == "test").then_some(())
+        })
+        .await;
         Self { id: node.id, session, incidents: 0 }
     }
 

@@ -1,6 +1,6 @@
 //! A new database of vulnerabilities: whom it concerns is known at once, and nobody is left with what an old one has said.
 
-use crate::hub::{Hub, with};
+use crate::hub::{Hub, runtime, until, with};
 use gabion_advisory::{
     database::Compiler,
     feed::{FeedLimits, Kind},
@@ -9,7 +9,7 @@ use gabion_advisory::{
 use gabion_model::{OsRelease, Package, PackageKind, ScanReport, SourcePackage, Target};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 /// A vulnerability in a package of Debian 12, mended by 2.0.
 pub(crate) fn advisory(number: u32, package: &str) -> String {
@@ -64,30 +64,22 @@ pub(crate) async fn image(hub: &Hub, name: &str, packages: &[&str]) {
 
 /// What is found of a vulnerability, once it is found so often.
 pub(crate) async fn found(hub: &Hub, rule: &str, many: usize) -> Vec<String> {
-    let wait = async {
-        loop {
-            let page: Value = hub.get(&format!("/api/v1/findings?rule={rule}")).await;
-            let items = page["items"].as_array().expect("a list").clone();
-            let open = items.iter().filter(|item| item["state"] != "withdrawn");
-            let images: Vec<String> =
-                open.map(|item| item["repository"].as_str().expect("text").to_owned()).collect();
-            if images.len() == many {
-                return images;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let images = tokio::time::timeout(Duration::from_secs(30), wait).await;
-    assert!(images.is_ok(), "{rule}: {}", hub.notes());
-    images.unwrap_or_default()
+    let found = until(rule, async || {
+        let page: Value = hub.get(&format!("/api/v1/findings?rule={rule}")).await;
+        let items = page["items"].as_array().expect("a list").clone();
+        let open = items.iter().filter(|item| item["state"] != "withdrawn");
+        let images: Vec<String> =
+            open.map(|item| item["repository"].as_str().expect("text").to_owned()).collect();
+        (images.len() == many).then_some(images)
+    });
+    found.await
 }
 
 #[test]
 fn a_new_advisory_finds_whom_it_concerns_and_says_how_many() {
     let directory = tempfile::tempdir().expect("a directory");
     let db = directory.path().join("db");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let hub = Hub::start(directory.path()).await;
         image(&hub, "shop/web:1", &["openssl", "zlib"]).await;
         image(&hub, "shop/pay:1", &["openssl"]).await;
@@ -130,12 +122,8 @@ fn a_database_that_cannot_be_read_leaves_what_is_known() {
         publish(&db, &[advisory(1, "openssl")]);
         found(hub, "CVE-2026-0001", 1).await;
         std::fs::write(db.join("current.json"), b"{").expect("writes");
-        let wait = async {
-            while !hub.notes().contains("images could not be matched again") {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("is told");
+        let why = "images could not be matched again";
+        until(why, async || hub.notes().contains(why).then_some(())).await;
         found(hub, "CVE-2026-0001", 1).await;
     });
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     agents::Agent,
-    hub::{ALONE, Hub, with_present},
+    hub::{ALONE, Hub, until, with_present},
 };
 use gabion_api::agent::Event;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::{path::PathBuf, process::Command, sync::atomic::Ordering, time::Duration};
+use std::{path::PathBuf, process::Command, sync::atomic::Ordering};
 
 const SECOND: u64 = 1_000_000_000;
 /// What the hub's clock shows, in nanoseconds.
@@ -69,12 +69,10 @@ async fn told(hub: &Hub) -> String {
         agent.events(chunk.iter().map(event).collect()).await;
     }
     // They are found after a moment.
-    let found = async {
-        while hub.get("/api/v1/events?limit=1").await["total"] != json!(MANY) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), found).await.expect("they are found");
+    until("all of them", async || {
+        (hub.get("/api/v1/events?limit=1").await["total"] == json!(MANY)).then_some(())
+    })
+    .await;
     agent.id
 }
 

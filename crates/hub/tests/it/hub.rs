@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// A process that is started has for a moment, until it becomes another program, what this one has: the lock of a hub that was just stopped,
@@ -205,6 +206,23 @@ pub(crate) fn present() -> i64 {
     i64::try_from(now.as_millis()).expect("fits")
 }
 
+/// Where hubs of a test run.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// Waits until something holds.
+pub(crate) async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = check().await {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// A hub for the length of a test.
 pub(crate) fn with<F: AsyncFnOnce(&Hub)>(test: F) {
     with_time(1_764_000_000_000, test);
@@ -217,12 +235,7 @@ pub(crate) fn with_present<F: AsyncFnOnce(&Hub)>(test: F) {
 
 fn with_time<F: AsyncFnOnce(&Hub)>(time: i64, test: F) {
     let directory = tempfile::tempdir().expect("a directory");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let hub = Hub::start_at(directory.path(), time).await;
         test(&hub).await;
         hub.stop().await;

@@ -3,7 +3,7 @@
 mod told;
 
 use crate::{
-    hub::Hub,
+    hub::{Hub, runtime, until},
     server::{Answer, Asked, Server},
 };
 use gabion_model::{
@@ -20,28 +20,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 /// When hubs of these tests begin: 2025-11-24, 16:00 UTC.
 const T0: i64 = 1_764_000_000_000;
 const MINUTE: i64 = 60_000;
-
-/// Waits until something holds.
-async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
 
 /// The state of a hub in a directory, with a node that has joined.
 async fn state(directory: &Path) -> State {

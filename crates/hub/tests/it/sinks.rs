@@ -1,7 +1,7 @@
 //! Sinks of a whole hub: what they are handed, what they are not told, and that nothing is left out when something goes wrong in between.
 
 use crate::{
-    hub::{Hub, with},
+    hub::{Hub, runtime, until, with},
     opensearch::{self, Front, Mood},
 };
 use gabion_store::{
@@ -13,24 +13,7 @@ use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    time::{Duration, Instant},
 };
-
-/// Waits until something holds.
-async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
 
 async fn make(hub: &Hub, sink: Value) {
     let made = hub.post("/api/v1/sinks", sink).await;

@@ -2,33 +2,12 @@
 
 use crate::{
     agent::{Node, alert, events},
-    hub::{Hub, present},
+    hub::{Hub, present, runtime, until},
     server_of_state::{Postgres, database, present as is_there},
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    time::{Duration, Instant},
-};
-
-/// Waits until something holds.
-async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(test);
-}
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// What `docs/hub.md` says: all of `identity`, and nothing else.
 fn copy_identity(from: &Path, to: &Path) {
@@ -48,7 +27,7 @@ async fn hubs(hub: &Hub) -> Vec<(String, bool)> {
 #[test]
 fn two_hubs_answer_as_one_and_say_what_is_missing_when_one_is_gone() {
     let Some(url) = database() else { return };
-    run(async {
+    runtime().block_on(async {
         let (one, two) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let a = Hub::start_on(one.path(), &url).await;
@@ -158,7 +137,7 @@ fn two_hubs_answer_as_one_and_say_what_is_missing_when_one_is_gone() {
 #[test]
 fn a_hub_of_another_identity_is_refused_and_told_what_to_do() {
     let Some(url) = database() else { return };
-    run(async {
+    runtime().block_on(async {
         let directory = || tempfile::tempdir().expect("a directory");
         let (one, empty, other, half) = (directory(), directory(), directory(), directory());
         let a = Hub::start_on(one.path(), &url).await;
@@ -184,7 +163,7 @@ fn a_hub_of_another_identity_is_refused_and_told_what_to_do() {
 fn no_alert_that_was_acknowledged_is_lost_when_a_hub_is_killed() {
     const ALL: u64 = 120;
     let Some(url) = database() else { return };
-    run(async {
+    runtime().block_on(async {
         let (one, two) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let a = Hub::start_on(one.path(), &url).await;
@@ -241,7 +220,7 @@ fn no_alert_that_was_acknowledged_is_lost_when_a_hub_is_killed() {
 fn a_database_that_goes_away_is_told_and_all_goes_on_when_it_is_back() {
     let Some(server) = is_there(Postgres::start(&[])) else { return };
     let directory = tempfile::tempdir().expect("a directory");
-    run(async {
+    runtime().block_on(async {
         let hub = Hub::start_on(directory.path(), &server.database()).await;
         let node = Node::join(&hub, "one").await;
         let mut session = node.session(hub.agents()).await.expect("a session");
@@ -291,7 +270,7 @@ fn a_database_that_goes_away_is_told_and_all_goes_on_when_it_is_back() {
 #[test]
 fn who_connects_to_a_node_of_another_hub_is_told_by_name() {
     let Some(url) = database() else { return };
-    run(async {
+    runtime().block_on(async {
         let (one, two) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let a = Hub::start_on(one.path(), &url).await;
