@@ -8,7 +8,7 @@ use crate::{clock, db, output};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use gabion_hub::{Running, Settings};
-use gabion_store::state::State;
+use gabion_store::{events::EventStore, state::State};
 use rustix::{
     process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit},
     thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs},
@@ -235,6 +235,13 @@ fn restore(from: &Path, state: &Path) -> anyhow::Result<ExitCode> {
     if !from.join(DATABASE).is_file() {
         bail!("{} is no copy that `gabion hub backup` made", from.display());
     }
+    if EventStore::is_open(&state.join("events")) {
+        // It would go on in what is put aside, and all that it takes would be gone.
+        bail!(
+            "a hub runs on {}\nhint: end it first, by `gabion down` or `systemctl stop gabion-hub`",
+            state.display()
+        );
+    }
     if state.join(DATABASE).exists() {
         let kept = state.with_extension("before-restore");
         if kept.exists() {
@@ -244,7 +251,7 @@ fn restore(from: &Path, state: &Path) -> anyhow::Result<ExitCode> {
             );
         }
         fs::rename(state, &kept).with_context(|| format!("cannot move {} away", state.display()))?;
-        output::note(&format!("the state before is kept in {}", kept.display()));
+        output::note(&format!("the state before, with its events, is kept in {}", kept.display()));
     }
     copy(from, state)?;
     output::note(&format!("restored: {}", state.display()));

@@ -144,7 +144,7 @@ impl Hub {
     /// Whether anything is another.
     async fn match_one(&self, image: &str) -> anyhow::Result<bool> {
         let Some(packed) = self.state.packed_report(image).await? else { return Ok(false) };
-        let (hub, now) = (self.clone(), self.now());
+        let (hub, now, revision) = (self.clone(), self.now(), packed.revision);
         let evaluate = move || -> anyhow::Result<(Vec<Finding>, ScanReport)> {
             let mut report = packed.unpack()?;
             let before = report.findings.clone();
@@ -154,6 +154,6 @@ impl Hub {
         let (before, report) = tokio::task::spawn_blocking(evaluate).await??;
         let (_, owner) = self.owned(image, &report).await?;
         self.keep_names(image, &report).await?;
-        Ok(self.state.keep_match(image, &before, &report, owner.as_deref(), self.now()).await?)
+        Ok(self.state.keep_match(image, revision, &before, &report, owner.as_deref(), self.now()).await?)
     }
 }

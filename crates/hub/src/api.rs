@@ -233,8 +233,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
-        .layer(from_fn_with_state(hub.clone(), known))
-        .layer(from_fn_with_state(hub.clone(), while_there));
+        .layer(from_fn_with_state(hub.clone(), known));
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -247,6 +246,7 @@ pub(crate) fn router(hub: Hub) -> Router {
                 .route("/session/oidc", get(signin::begin))
                 .route("/session/oidc/callback", get(signin::end))
                 .route("/registries/{name}/events", post(hooks::registry_events).layer(from_fn(bounded)))
+                .layer(from_fn_with_state(hub.clone(), while_there))
                 .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))

@@ -27,6 +27,8 @@ pub(crate) enum ApiError {
     Away,
     /// The state refuses.
     State(StateError),
+    /// What was asked for is not all there now, and a part of it would be taken for all.
+    Partial(String),
     /// Something of ours is broken.
     Broken(String),
 }
@@ -56,6 +58,13 @@ impl IntoResponse for ApiError {
             Self::Often => {
                 (StatusCode::TOO_MANY_REQUESTS, "too many requests".to_owned(), Some("wait a minute"))
             }
+            Self::Partial(why) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                why,
+                Some(
+                    "ask again when it is back; a hub that will not come back is removed on the page Settings, Hubs",
+                ),
+            ),
             Self::Unreachable(why) => (StatusCode::BAD_GATEWAY, why, Some("see the page of the node")),
             Self::Away => return away(),
             Self::State(error) => match error {

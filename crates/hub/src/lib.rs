@@ -118,6 +118,8 @@ pub(crate) struct Inner {
     pub(crate) searches: tokio::sync::Semaphore,
     /// Exports at a time: each reads all that there is.
     pub(crate) exporting: Arc<tokio::sync::Semaphore>,
+    /// Trials of policies at a time.
+    pub(crate) trying: Arc<tokio::sync::Semaphore>,
     /// What nodes tell is written a few at a time: a thousand may come at once, and whoever looks at something must not wait for all of them.
     pub(crate) taking: tokio::sync::Semaphore,
     /// Scans that are taken at a time: each is a whole report.

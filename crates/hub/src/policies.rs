@@ -9,7 +9,11 @@ use gabion_model::ScanReport;
 use gabion_policy::{Action, Owners, Policy, RuleOutcome, Stage, apply, decide_at};
 use gabion_store::state::{ImageFilter, Paging, Scope, severity};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// No text is longer, in bytes.
 const MAX_TEXT: usize = 256 << 10;
@@ -89,9 +93,12 @@ impl Hub {
     /// Holds a policy against the images that are there, with the exceptions that are in force.
     pub(crate) async fn try_policy(&self, text: &str, all: bool, scope: &Scope) -> Answer<PolicyTrial> {
         let policy = match read(text) {
-            Ok(policy) => std::sync::Arc::new(policy),
+            Ok(policy) => Arc::new(policy),
             Err(problem) => return Ok(PolicyTrial { problem: Some(problem), ..PolicyTrial::default() }),
         };
+        // What is being computed goes on when nobody waits for it any more, and so does its turn.
+        let turn = Arc::clone(&self.trying).acquire_owned().await;
+        let turn = Arc::new(turn.map_err(|error| ApiError::Broken(error.to_string()))?);
         let mut trial =
             PolicyTrial { rules: policy.rules.iter().map(nothing_yet).collect(), ..PolicyTrial::default() };
         let wanted = ImageFilter { running: (!all).then_some(true), ..ImageFilter::default() };
@@ -102,7 +109,7 @@ impl Hub {
             for image in page.items {
                 if start.elapsed() > PATIENCE {
                     trial.left += 1;
-                } else if let Some(rules) = self.hold(&policy, &image).await? {
+                } else if let Some(rules) = self.hold(&policy, &image, &turn).await? {
                     count(&mut trial, &policy, image, &rules);
                 } else {
                     trial.unscanned += 1;
@@ -116,7 +123,12 @@ impl Hub {
     }
 
     /// What the rules of a policy say of an image. None if nobody has scanned it.
-    async fn hold(&self, policy: &std::sync::Arc<Policy>, image: &Image) -> Answer<Option<Vec<RuleOutcome>>> {
+    async fn hold(
+        &self,
+        policy: &Arc<Policy>,
+        image: &Image,
+        turn: &Arc<OwnedSemaphorePermit>,
+    ) -> Answer<Option<Vec<RuleOutcome>>> {
         let Some(packed) = self.state.packed_report(&image.id).await? else { return Ok(None) };
         let broken = |error: &dyn std::fmt::Display| ApiError::Broken(error.to_string());
         let unpack = tokio::task::spawn_blocking(move || packed.unpack());
@@ -124,8 +136,9 @@ impl Hub {
         let now = self.now();
         let exceptions = self.exceptions_for(&report, &image.name, now).await?;
         let now = Timestamp::from_millisecond(now).map_err(|error| broken(&error))?;
-        let (hub, policy) = (self.clone(), std::sync::Arc::clone(policy));
+        let (hub, policy, turn) = (self.clone(), Arc::clone(policy), Arc::clone(turn));
         let decide = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             apply(&mut report, &exceptions, day(now), 0);
             outcomes(&report, &policy, hub.matcher.owners(), now)
         });

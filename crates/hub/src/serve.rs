@@ -47,9 +47,11 @@ pub type ServeError = anyhow::Error;
 /// Connections of browsers and programs at a time.
 const CONNECTIONS: usize = 1024;
 /// Searches over events at a time.
-const EXPORTS: usize = 2;
-/// Searches at a time.
 const SEARCHES: usize = 4;
+/// Exports at a time.
+const EXPORTS: usize = 2;
+/// Policies that are tried at a time: each takes a processor.
+const TRIALS: usize = 1;
 /// Nodes that are written for at a time.
 const TAKING: usize = 4;
 /// How long a browser may take to say what it wants.
@@ -154,6 +156,7 @@ impl Running {
             seal,
             searches: Semaphore::new(SEARCHES),
             exporting: Arc::new(Semaphore::new(EXPORTS)),
+            trying: Arc::new(Semaphore::new(TRIALS)),
             taking: Semaphore::new(TAKING),
             sending: Semaphore::new(sent::AT_ONCE),
             settings,

@@ -241,6 +241,12 @@ impl EventStore {
         Ok(Self { shared, threads: vec![indexer, sealer] })
     }
 
+    /// Whether a process has the store in a directory open.
+    pub fn is_open(directory: &Path) -> bool {
+        let lock = std::fs::File::open(directory.join("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+
     /// Keeps events, and returns when they are on disk. `now` is when they came.
     pub fn append(&self, now: Millis, events: &[StoredEvent]) -> Result<Appended, EventStoreError> {
         self.shared.append(now, events)

@@ -17,8 +17,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Blocks that are opened; where more have changed, nearly all of it is new.
-const MOST_BLOCKS: usize = 20_000;
+/// Bytes of changed blocks, unpacked, that are compared; where there are more, much of it is new, and it is not worth the memory.
+const MOST: usize = 32 << 20;
 
 /// What is said differently.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Changes {
         let new: BTreeMap<&str, &Source> = by_name(after);
         let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
         let mut changes = Self::default();
-        let mut room = MOST_BLOCKS;
+        let mut room = MOST;
         for name in names {
             let (old, new) = (old.get(name).map(|s| s.segment()), new.get(name).map(|s| s.segment()));
             if old.map(Segment::root) == new.map(Segment::root) {
@@ -54,11 +54,6 @@ impl Changes {
             }
         }
         Ok(Some(changes))
-    }
-
-    /// Whether nobody needs to be asked first.
-    pub fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.rules.is_empty()
     }
 
     fn add(&mut self, of: Option<&Segment>, key: &[u8], value: &[u8]) -> Result<(), SegmentError> {
@@ -101,9 +96,10 @@ fn only_in(
         if known.contains(&one.block_hash(block)?) {
             continue;
         }
-        let Some(less) = room.checked_sub(1) else { return Ok(None) };
+        let (_, unpacked) = one.block_afresh(block)?;
+        let Some(less) = room.checked_sub(unpacked.len()) else { return Ok(None) };
         *room = less;
-        for row in each(&one.block_afresh(block)?.1) {
+        for row in each(&unpacked) {
             let row = row.map_err(|fault| SegmentError::Damaged { path: one.path().to_owned(), fault })?;
             found.insert((row.key.to_owned(), row.value.to_owned()));
         }

@@ -16,6 +16,7 @@ mod denying;
 mod diff;
 mod enforce;
 mod feeds;
+mod hub_cli;
 mod hub_process;
 mod intrusion;
 mod link;

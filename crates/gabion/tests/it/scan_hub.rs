@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::fs;
 
 /// The feeds' database is the hub's only: what is scanned here has the starter.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let desk = feeds::desk();
     feeds::image().layout(&desk);
     desk
 }
 
-fn scan(desk: &Desk, hub: &str, token: &str, more: &[&str]) -> Ran {
+pub(crate) fn scan(desk: &Desk, hub: &str, token: &str, more: &[&str]) -> Ran {
     let mut command = desk.command();
     command.args(["scan", "oci:app", "--hub", hub, "--quiet"]).args(more);
     Ran::of(command.env("GABION_HUB_TOKEN", token).envs([

@@ -20,11 +20,14 @@ use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, ErrorKind, Write},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{runtime::Handle, sync::mpsc, time::timeout};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 use utoipa::IntoParams;
 
 /// Parts that wait for whoever reads, and how large each is.
@@ -78,8 +81,12 @@ pub(crate) async fn export(
         ..EventQuery::default()
     };
     // What cannot be read is told before anything is sent.
-    let trial = wanted.clone();
-    hub.search_all(trial).await?;
+    if let Some(missing) = hub.search_all(wanted.clone()).await?.unsearched.into_iter().next() {
+        return Err(ApiError::Partial(format!(
+            "the events cannot be exported whole: {}: {}",
+            missing.what, missing.why
+        )));
+    }
     let turn = Arc::clone(&hub.exporting).try_acquire_owned().map_err(|_| ApiError::Often)?;
     let names = hub.state.node_names().await?;
     hub.audit(
@@ -90,22 +97,36 @@ pub(crate) async fn export(
     )
     .await?;
     let (to, parts) = mpsc::channel(WAITING);
-    let (pipe, runtime) = (to.clone(), Handle::current());
-    let asking = runtime.clone();
+    let (runtime, whole) = (Handle::current(), Arc::new(AtomicBool::new(false)));
+    let done = Arc::clone(&whole);
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let pipe = BufWriter::with_capacity(PART, Pipe { to: pipe, runtime });
-        if let Err(error) = write(&hub, &asking, form, &wanted, names, pipe) {
-            hub.note(&format!("an export of events has broken off: {error}{}", because(&error)));
-            // Whoever reads may be gone.
-            let _ = to.try_send(Err(io::Error::other("the export has broken off")));
+        // The stream does not end before it is known whether it is whole.
+        let _open = to.clone();
+        let pipe = BufWriter::with_capacity(PART, Pipe { to, runtime: runtime.clone() });
+        match write(&hub, &runtime, form, &wanted, names, pipe) {
+            Ok(()) => done.store(true, Ordering::Release),
+            Err(error) => {
+                hub.note(&format!("an export of events has broken off: {error}{}", because(&error)));
+            }
         }
     });
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
+    Ok((headers, Body::from_stream(to_its_end(parts, whole))).into_response())
+}
+
+/// Parts of a file, and an error behind them unless they are whole: a reader who was slow must not take a part for all of it.
+fn to_its_end(
+    parts: mpsc::Receiver<io::Result<Bytes>>,
+    whole: Arc<AtomicBool>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let end = tokio_stream::once(()).filter_map(move |()| {
+        (!whole.load(Ordering::Acquire)).then(|| Err(io::Error::other("the export has broken off")))
+    });
+    ReceiverStream::new(parts).chain(end)
 }
 
 fn because(error: &ExportError) -> String {
@@ -163,5 +184,27 @@ impl Write for Pipe {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_whole_ends_with_an_error_however_full_the_way_is() {
+        for is_whole in [true, false] {
+            let (to, parts) = mpsc::channel(WAITING);
+            for _ in 0..WAITING {
+                to.try_send(Ok(Bytes::from_static(b"{}\n"))).expect("there is room");
+            }
+            assert!(to.try_send(Ok(Bytes::new())).is_err(), "nothing more goes in");
+            drop(to);
+            let all: Vec<_> = to_its_end(parts, Arc::new(AtomicBool::new(is_whole))).collect().await;
+            assert_eq!(
+                (all.len(), all.last().is_some_and(Result::is_ok)),
+                (WAITING + usize::from(!is_whole), is_whole)
+            );
+        }
     }
 }

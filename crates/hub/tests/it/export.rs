@@ -34,16 +34,15 @@ fn duckdb() -> Option<PathBuf> {
 }
 
 /// What `DuckDB` answers about a file, as JSON.
-async fn ask(duckdb: &PathBuf, file: &std::path::Path, question: &str) -> Value {
+async fn ask(duckdb: &std::path::Path, file: &std::path::Path, question: &str) -> Value {
     let script = "import duckdb, json, sys\nduckdb.read_parquet(sys.argv[1]).create_view('t')\nprint(json.dumps(duckdb.sql(sys.argv[2]).fetchall(), default=str))";
     let _alone = ALONE.lock().await;
-    let output = Command::new("python3")
-        .env("PYTHONPATH", duckdb)
+    let output = Command::new(duckdb.join("bin/python"))
         .args(["-c", script])
         .arg(file)
         .arg(question)
         .output()
-        .expect("python3 starts");
+        .expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }

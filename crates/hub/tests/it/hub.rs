@@ -211,15 +211,16 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// Waits until something holds.
+/// Waits until something holds. It asks more and more seldom: a slow machine must not meet the limit of requests of a minute.
 pub(crate) async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
+    let (began, mut pause) = (Instant::now(), Duration::from_millis(20));
     loop {
         if let Some(found) = check().await {
             return found;
         }
         assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(Duration::from_millis(250));
     }
 }
 

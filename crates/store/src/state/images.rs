@@ -64,12 +64,16 @@ const PACKAGES: List = List {
 
 /// A report as it is kept.
 #[derive(Clone, Debug)]
-pub struct PackedReport(Vec<u8>);
+pub struct PackedReport {
+    body: Vec<u8>,
+    /// Which one of its image it is.
+    pub revision: u64,
+}
 
 impl PackedReport {
     /// The report.
     pub fn unpack(&self) -> Result<ScanReport> {
-        unpack(&self.0)
+        unpack(&self.body)
     }
 }
 
@@ -235,7 +239,8 @@ impl State {
             .bind(now).bind(report.files.bytes).bind(report.packages.len() as u64).bind(word_of(worst)).bind(owner.clone())
             .bind(version_of(&report.database)).bind(id)
             .run(&mut *tx).await?;
-        q("INSERT INTO report (image, time, body) VALUES (?, ?, ?) ON CONFLICT (image) DO UPDATE SET time = excluded.time, body = excluded.body")
+        q("INSERT INTO report (image, time, body) VALUES (?, ?, ?) ON CONFLICT (image) DO UPDATE SET time = excluded.time, body = excluded.body, \
+           revision = report.revision + 1")
             .bind(id).bind(now).bind(body).run(&mut *tx).await?;
         packages(&mut tx, id, report).await?;
         self.keep_findings(&mut tx, id, &[], report, owner, now).await?;
@@ -279,8 +284,9 @@ impl State {
 
     /// The report of an image, to be unpacked where time may be taken.
     pub async fn packed_report(&self, id: &str) -> Result<Option<PackedReport>> {
-        let row = q("SELECT body FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
-        row.map(|row| row.blob("body").map(PackedReport)).transpose()
+        let row = q("SELECT body, revision FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
+        row.map(|row| Ok(PackedReport { body: row.blob("body")?, revision: row.count("revision")? }))
+            .transpose()
     }
 
     pub(super) async fn report_in(&self, tx: Tx<'_>, id: &str) -> Result<Option<ScanReport>> {
@@ -292,12 +298,6 @@ impl State {
     pub async fn image_name(&self, id: &str) -> Result<Option<String>> {
         let row = q("SELECT name FROM image WHERE id = ?").bind(id).first(&self.pool).await?;
         row.map(|row| row.text("name")).transpose()
-    }
-
-    /// Images that have a report.
-    pub async fn reported(&self) -> Result<Vec<String>> {
-        let rows = q("SELECT image FROM report ORDER BY image").all(&self.pool).await?;
-        rows.iter().map(|row| row.text("image")).collect()
     }
 
     /// Images.

@@ -2,7 +2,7 @@
 //! changes of an image that is known.
 
 use super::{
-    Result, State, StateError, Tx,
+    Result, State, Tx,
     images::{absent, findings_by_package, packed, state},
     sql::{Columns, q, word_of},
 };
@@ -117,10 +117,12 @@ impl State {
         Ok(())
     }
 
-    /// An image was matched again; `before` is what its report has told until now. Whether anything of it is another.
+    /// The report of an image that was this revision was matched again; `before` is what it has told until now. Whether anything of it is another.
+    /// Where another report has come meanwhile, that one counts: it was matched when it came.
     pub async fn keep_match(
         &self,
         id: &str,
+        revision: u64,
         before: &[Finding],
         report: &ScanReport,
         owner: Option<&str>,
@@ -131,6 +133,18 @@ impl State {
         let row =
             q("SELECT repository, owner, coverage FROM image WHERE id = ?").bind(id).first(&mut *tx).await?;
         let row = row.ok_or_else(|| absent(id))?;
+        let kept = q(
+            "UPDATE report SET time = ?, body = ?, revision = revision + 1 WHERE image = ? AND revision = ?",
+        )
+        .bind(now)
+        .bind(body)
+        .bind(id)
+        .bind(revision)
+        .run(&mut *tx)
+        .await?;
+        if kept == 0 {
+            return Ok(false);
+        }
         let worst = report.coverage.worst().map_or(CoverageState::NotEvaluated, |(_, status)| state(status));
         let repository = row.text("repository")?;
         let same_owner = row.maybe_text("owner")?.as_deref() == owner;
@@ -142,15 +156,6 @@ impl State {
             .bind(id)
             .run(&mut *tx)
             .await?;
-        let kept = q("UPDATE report SET time = ?, body = ? WHERE image = ?")
-            .bind(now)
-            .bind(body)
-            .bind(id)
-            .run(&mut *tx)
-            .await?;
-        if kept == 0 {
-            return Err(StateError::Absent { what: "report of the image", id: id.to_owned() });
-        }
         if changed {
             // Whose they are stands with each of them.
             let known = if same_owner { before } else { &[] };

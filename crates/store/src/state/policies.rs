@@ -64,7 +64,10 @@ impl State {
             _ => {}
         }
         if in_force.is_none() {
-            let row = q("SELECT COUNT(DISTINCT name) AS many FROM policy").one(&mut *tx).await?;
+            let row = q("SELECT COUNT(*) AS many FROM policy WHERE text <> '' AND NOT EXISTS \
+                 (SELECT 1 FROM policy AS later WHERE later.name = policy.name AND later.version > policy.version)")
+            .one(&mut *tx)
+            .await?;
             if row.count("many")? >= MOST {
                 return Err(StateError::Refused(format!("there are {MOST} policies, more are not kept")));
             }

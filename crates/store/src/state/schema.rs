@@ -226,6 +226,7 @@ ALTER TABLE image ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
 
 const MATCHED: &str = "
 ALTER TABLE image ADD COLUMN matched TEXT;
+ALTER TABLE report ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 CREATE TABLE known_as (
     ecosystem BIGINT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     PRIMARY KEY (ecosystem, name, image)

@@ -371,7 +371,13 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         );
 
         // Matched again, nothing is new.
-        assert!(!state.keep_match(&id, &before.findings, &before, Some("shop"), T0 + 1).await.expect("kept"));
+        let revision = async || state.packed_report(&id).await.expect("asked").expect("is there").revision;
+        assert!(
+            !state
+                .keep_match(&id, revision().await, &before.findings, &before, Some("shop"), T0 + 1)
+                .await
+                .expect("kept")
+        );
         let first = finding(&state, "CVE-2024-1", T0).await;
         assert_eq!((first.state, first.first_seen), (Life::Open, T0));
 
@@ -386,7 +392,12 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         }];
         let version = version_of(&after.database);
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), std::slice::from_ref(&id));
-        assert!(state.keep_match(&id, &before.findings, &after, Some("shop"), T0 + 2).await.expect("kept"));
+        assert!(
+            state
+                .keep_match(&id, revision().await, &before.findings, &after, Some("shop"), T0 + 2)
+                .await
+                .expect("kept")
+        );
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), [""; 0]);
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.first_seen, T0);
         assert_eq!(finding(&state, "CVE-2024-2", T0).await.state, Life::Withdrawn);
@@ -396,9 +407,24 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         assert_eq!(workload.workload.open.high, 2);
 
         // Another owner gets all of them.
-        assert!(state.keep_match(&id, &after.findings, &after, Some("pay"), T0 + 3).await.expect("kept"));
+        assert!(
+            state
+                .keep_match(&id, revision().await, &after.findings, &after, Some("pay"), T0 + 3)
+                .await
+                .expect("kept")
+        );
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.owner.as_deref(), Some("pay"));
-        assert!(state.keep_match("sha256:none", &[], &after, None, T0).await.is_err());
+        assert!(state.keep_match("sha256:none", 0, &[], &after, None, T0).await.is_err());
+
+        // It was scanned again while the old report was matched: what came later stays.
+        let old = revision().await;
+        let again = report(&name, 1, "3.0.9", told(&["CVE-2024-9"]));
+        state.keep_report(&id, &name, &again, Some("pay"), T0 + 4).await.expect("kept");
+        assert!(
+            !state.keep_match(&id, old, &after.findings, &after, Some("pay"), T0 + 5).await.expect("kept")
+        );
+        assert_eq!(state.report(&id).await.expect("asked").expect("is there").findings, again.findings);
+        assert_eq!(finding(&state, "CVE-2024-9", T0).await.state, Life::Open);
     });
 }
 
