@@ -69,6 +69,7 @@ export const routes: RouteObject[] = [
           { path: '/settings/notifications', lazy: () => import('./pages/Notifications') },
           { path: '/settings/notifications/history', lazy: () => import('./pages/NotificationHistory') },
           { path: '/settings/sign-in', lazy: () => import('./pages/SignIn') },
+          { path: '/settings/retention', lazy: () => import('./pages/Retention') },
           { path: '/settings/hubs', lazy: () => import('./pages/Hubs') },
           { path: '/settings/audit', lazy: () => import('./pages/Audit') },
           { path: '/settings', element: <Navigate to="/settings/users" replace /> },

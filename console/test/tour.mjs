@@ -48,6 +48,7 @@ const PAGES = [
   ['notifications', '/settings/notifications'],
   ['notification-history', '/settings/notifications/history'],
   ['sign-in', '/settings/sign-in'],
+  ['retention', '/settings/retention'],
   ['hubs', '/settings/hubs'],
   ['audit', '/settings/audit'],
   ['lost', '/no-such-page'],

@@ -18,6 +18,7 @@ mod notify;
 mod overview;
 mod policies;
 mod registries;
+mod retention;
 mod runtime;
 mod signin;
 mod sinks;
@@ -57,6 +58,7 @@ pub use registries::{
     RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan,
     TagState,
 };
+pub use retention::{Retention, RetentionDetail};
 pub use runtime::{
     Alert, AlertChange, AlertState, Apart, Attack, Baseline, BaselineDetail, BaselineState, Flow, Incident,
     IncidentDetail, IncidentLink, IncidentPart, IncidentState, Line, NewApart, NewResponse, Peer, PeerKind,

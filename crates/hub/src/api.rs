@@ -21,6 +21,7 @@ mod policies;
 mod registries;
 mod reports;
 mod responses;
+mod retention;
 mod session;
 mod signin;
 mod sinks;
@@ -83,7 +84,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         registries::registries, registries::registry, registries::add_registry, registries::change_registry, registries::remove_registry,
         registries::check_registry, registries::poll_registry, hooks::make_hook, hooks::remove_hook, registries::registry_tags,
         registries::registry_repositories, hooks::registry_events, hooks::send_scan,
-        hubs::hubs, hubs::remove_hub, admin::healthy, admin::ready, admin::metrics,
+        hubs::hubs, hubs::remove_hub, retention::retention, retention::change_retention, admin::healthy, admin::ready, admin::metrics,
     ),
     modifiers(&Security, &Problems)
 )]
@@ -205,6 +206,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/tokens", get(admin::tokens).post(admin::add_token))
         .route("/tokens/{id}", delete(admin::remove_token))
         .route("/audit", get(admin::audit))
+        .route("/retention", get(retention::retention).put(retention::change_retention))
         .route("/hubs", get(hubs::hubs))
         .route("/hubs/{id}", delete(hubs::remove_hub))
         .route("/sinks", get(sinks::sinks).post(sinks::add_sink))

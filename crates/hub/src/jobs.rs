@@ -1,14 +1,9 @@
-//! What time alone changes: exceptions and sessions that end, what was open on a day, a new database, retention.
+//! What time alone changes: exceptions and sessions that end, what was open on a day, retention.
 
 use crate::{DAY, Hub, notify};
 use gabion_api::rest::{Millis, Topic};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
-
-/// How long alerts, containers that have ended, and flows are kept.
-const ALERTS: Millis = 90 * DAY;
-const CONTAINERS: Millis = 30 * DAY;
-const FLOWS: Millis = 30 * DAY;
 
 /// A hub that was not heard for so long has no events any more that anybody could ask for.
 const HUBS: Millis = 30 * DAY;
@@ -55,15 +50,12 @@ impl Hub {
 
     async fn seldom(&self) -> anyhow::Result<()> {
         let now = self.now();
-        self.sweep_events(now).await?;
+        self.sweep(self.lead.leads(), now).await?;
         if !self.lead.leads() {
             return Ok(());
         }
         self.state.forget_hubs(HUBS, now).await?;
         self.state.forget_sessions(now).await?;
-        self.state.forget_alerts(now - ALERTS).await?;
-        self.state.forget_containers(now - CONTAINERS).await?;
-        self.state.forget_flows(now - FLOWS).await?;
         self.state.forget_notifications(now - notify::KEPT).await?;
         self.state.refresh_reach(now).await?;
         self.state.refresh_workloads(now).await?;

@@ -37,6 +37,7 @@ mod oidc;
 mod policies;
 mod registries;
 mod reports;
+mod retention;
 mod seal;
 mod sent;
 mod serve;

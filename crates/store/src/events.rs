@@ -247,6 +247,11 @@ impl EventStore {
         lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
     }
 
+    /// From the next sweep on events are kept for so long, and take at most so many bytes.
+    pub fn limit(&self, age: Duration, bytes: u64) {
+        self.shared.limit(age, bytes);
+    }
+
     /// Keeps events, and returns when they are on disk. `now` is when they came.
     pub fn append(&self, now: Millis, events: &[StoredEvent]) -> Result<Appended, EventStoreError> {
         self.shared.append(now, events)

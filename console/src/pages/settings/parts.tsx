@@ -10,6 +10,7 @@ const TABS = [
   ['/settings/sinks', 'Sinks'],
   ['/settings/notifications', 'Notifications'],
   ['/settings/sign-in', 'Sign-in'],
+  ['/settings/retention', 'Retention'],
   ['/settings/hubs', 'Hubs'],
   ['/settings/audit', 'Audit log'],
 ] as const

@@ -1,8 +1,9 @@
 //! The console's files, headers, health, and a hub that comes back.
 
-use crate::hub::{ALONE, Hub, with};
+use crate::hub::{ALONE, Hub, runtime, until, with};
+use gabion_store::state::{NewAlert, State};
 use reqwest::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn every_answer_says_what_a_page_may_do() {
@@ -57,12 +58,7 @@ fn it_tells_how_it_does() {
 #[test]
 fn a_hub_that_comes_back_knows_who_it_is_and_who_may_come_in() {
     let directory = tempfile::tempdir().expect("a directory");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let hub = Hub::start(directory.path()).await;
         let token = hub.token.clone();
         let made = hub
@@ -81,6 +77,65 @@ fn a_hub_that_comes_back_knows_who_it_is_and_who_may_come_in() {
             std::fs::read(directory.path().join("identity/authority.pem")).expect("a certificate"),
             authority
         );
+        hub.stop().await;
+    });
+}
+
+#[test]
+fn what_is_kept_for_how_long_can_be_said() {
+    const DAY: i64 = 86_400_000;
+    const NOW: i64 = 1_764_000_000_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    runtime().block_on(async {
+        let hub = Hub::start(directory.path()).await;
+        let state = State::in_directory(directory.path()).await.expect("opens");
+        state.add_join_token("t", "test", 1, i64::MAX, NOW).await.expect("a token");
+        state.join("t", "n", "db-1", NOW).await.expect("joins");
+        let alert = |number: u64, days: i64| NewAlert {
+            number,
+            time: NOW - days * DAY,
+            rule: format!("{days} days ago"),
+            priority: "Critical".to_owned(),
+            ..NewAlert::default()
+        };
+        state.keep_alerts("n", &[alert(1, 40), alert(2, 20)], NOW).await.expect("kept");
+        let change = async |token: &str, wanted: &Value| {
+            let answer =
+                hub.by(token, Method::PUT, "/api/v1/retention").json(wanted).send().await.expect("answers");
+            (answer.status(), answer.json::<Value>().await.expect("JSON"))
+        };
+        let told = hub.get("/api/v1/retention").await;
+        assert_eq!(told["kept"], told["usual"]);
+        assert!(told["free"].as_u64().is_some_and(|free| free > 0), "{told}");
+        let mut wanted = told["kept"].clone();
+        wanted["alert_days"] = json!(30);
+        let operator = hub.token("operator", &[]).await;
+        assert_eq!(change(&operator, &wanted).await.0, StatusCode::FORBIDDEN);
+        let mut wrong = wanted.clone();
+        for (key, value) in [("event_days", 0), ("flow_days", 1_000_000), ("event_bytes", 1)] {
+            wrong[key] = json!(value);
+            let (status, problem) = change(&hub.token, &wrong).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{key}");
+            assert!(problem.to_string().contains(key), "{problem}");
+            wrong[key] = wanted[key].clone();
+        }
+        assert_eq!(hub.get("/api/v1/retention").await["kept"], told["kept"], "nothing was changed");
+        let (status, told) = change(&hub.token, &wanted).await;
+        assert_eq!((status, &told["kept"]), (StatusCode::OK, &wanted));
+        let audit = hub.get("/api/v1/audit").await;
+        assert_eq!(audit["items"][0]["action"], "retention.change");
+        assert_eq!(audit["items"][0]["detail"], "alerts: 90 to 30 days");
+
+        // It holds for whoever starts, who looks at once.
+        let alone = ALONE.lock().await;
+        hub.stop().await;
+        let hub = Hub::start(directory.path()).await;
+        drop(alone);
+        until("that the old one goes", async || {
+            let alerts = hub.get("/api/v1/alerts").await;
+            (alerts["total"] == 1).then(|| assert_eq!(alerts["items"][0]["rule"], "20 days ago"))
+        })
+        .await;
         hub.stop().await;
     });
 }

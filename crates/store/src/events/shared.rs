@@ -37,6 +37,8 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Settings,
+    /// How long events are kept, and how many bytes of them.
+    limits: Mutex<(Duration, u64)>,
     pub(super) fields: Fields,
     pub(super) wal: Wal,
     /// Where splits are.
@@ -106,6 +108,7 @@ impl Shared {
             found.push(format!("{} bytes of the log are damaged; the events in them are lost", log.damaged));
         }
         Ok(Self {
+            limits: Mutex::new((settings.max_age, settings.max_bytes)),
             settings,
             fields: schema::schema().1,
             wal,
@@ -242,6 +245,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn limit(&self, age: Duration, bytes: u64) {
+        *locked(&self.limits) = (age, bytes);
+    }
+
     pub(super) fn sweep(
         &self,
         now: Millis,
@@ -250,7 +257,8 @@ impl Shared {
         // The indexer looks whether a split is due to be sealed.
         self.now.fetch_max(now, Relaxed);
         self.wal.call();
-        let oldest = now.saturating_sub(millis(self.settings.max_age));
+        let (max_age, max_bytes) = *locked(&self.limits);
+        let oldest = now.saturating_sub(millis(max_age));
         let logged = self.wal.first();
         let mut swept = Swept::default();
         let mut splits: Vec<_> = self.splits().into_iter().map(|split| (split.summary(), split)).collect();
@@ -261,7 +269,7 @@ impl Shared {
             // What the log still has would come back.
             if !split.at_rest()
                 || summary.committed.end > logged
-                || !(expired || bytes > self.settings.max_bytes)
+                || !(expired || bytes > max_bytes)
                 || !ends(&split)
             {
                 continue;

@@ -145,7 +145,7 @@ fn a_full_split_is_sealed_and_the_next_goes_on() {
 fn retention_removes_whole_splits_by_age_and_by_size() {
     let directory = tempfile::tempdir().unwrap();
     let small = Settings { split_events: 10, max_age: Duration::from_hours(24), ..settings() };
-    let store = EventStore::open(directory.path(), small.clone()).unwrap();
+    let store = EventStore::open(directory.path(), small).unwrap();
     let day = |n: u64| Millis::try_from(n).unwrap() * 24 * HOUR;
     for n in 0..4 {
         let given: Vec<_> = events(n * 10 + 1..n * 10 + 11)
@@ -163,9 +163,9 @@ fn retention_removes_whole_splits_by_age_and_by_size() {
         rest.sort_by_key(|n| (std::cmp::Reverse((n - 1) / 10), std::cmp::Reverse(*n)));
         rest
     });
-    drop(store);
-    let tiny = Settings { max_bytes: 1, max_age: Duration::from_hours(10_000), ..small };
-    let store = EventStore::open(directory.path(), tiny).unwrap();
+    store.limit(Duration::from_hours(10_000), u64::MAX);
+    assert_eq!(store.sweep(NOW + day(30)).unwrap(), Swept::default(), "more is kept than before");
+    store.limit(Duration::from_hours(10_000), 1);
     let swept = store.sweep(NOW + day(3)).unwrap();
     assert_eq!((swept.splits, swept.evicted, store.stats().events), (3, 30, 0));
     assert!(swept.bytes > 0);
