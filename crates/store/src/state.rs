@@ -59,7 +59,7 @@ pub use list::Paging;
 pub use matched::version_of;
 pub use nodes::NewNode;
 pub use notify::{Decided, NewNotification, NotifyNumbers, RuleAfter, StoredNotification, StoredRule};
-pub use overview::Numbers;
+pub use overview::{Numbers, segment};
 pub use reach::NewEntry;
 pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingTag};
 pub use signin::{CameIn, Vouched};
@@ -67,7 +67,7 @@ pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use together::{LEASE, NewHub, Seat, StoredHub, Words};
 pub use weekly::Week;
 pub use wholes::{ToldIncident, ToldPart};
-pub use workloads::WorkloadFilter;
+pub use workloads::{DRIFT, WorkloadFilter};
 
 use gabion_api::rest::Millis;
 use sqlx::{AnyConnection, AnyPool, Executor, any::AnyPoolOptions};

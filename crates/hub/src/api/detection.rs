@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const OWN: &str = "Gabion";
 
 /// Gabion's own rules, and those of the newest version that is rolled out to all nodes.
-async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
+pub(super) async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
     let newest =
         hub.state.configurations_in_force().await?.into_iter().find(gabion_store::state::InForce::is_for_all);
     let more = match newest {
@@ -299,4 +299,18 @@ pub(crate) async fn approve(
     hub.ask(node, &json!({"ask": "approve", "of": name, "only": approval.only}), PATIENCE).await?;
     hub.audit(&asker, "baseline.approve", &id, approval.only.as_deref().unwrap_or("")).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gabion_store::state::DRIFT;
+
+    #[test]
+    fn rules_by_which_a_workload_drifts_are_there() {
+        let known = read_rules(None);
+        for drift in DRIFT {
+            assert!(known.iter().any(|rule| rule.name == drift && rule.enabled), "{drift}");
+        }
+    }
 }

@@ -9,7 +9,8 @@
 //! address of a load balancer are no evidence; so that a workload is not said to be reachable proves nothing.
 
 use super::{
-    DAY, Result, State,
+    DAY, Result, State, Tx,
+    findings::TO_DO,
     sql::{Columns, q},
 };
 use gabion_api::rest::Millis;
@@ -145,9 +146,41 @@ impl State {
                 self.refresh_workload(&mut tx, workload, now).await?;
             }
         }
+        hurry(&mut tx, now).await?;
         tx.commit().await?;
         Ok(paths.len() as u64)
     }
+}
+
+/// What is to be mended in what can be reached, and was not seen to be until now.
+const EXPOSED: &str = " finding.exposed IS NULL AND finding.exception IS NULL AND finding.planned_due IS NULL AND finding.state IN ";
+
+/// What can be reached from outside has half of its time from then on, once, unless somebody has planned a day. It does not get it back: that nobody
+/// was seen coming in for long proves nothing.
+async fn hurry(tx: Tx<'_>, now: Millis) -> Result<()> {
+    let exposed = " AND finding.id IN (SELECT image_finding.finding FROM image_finding WHERE image_finding.image IN \
+        (SELECT container.image FROM container JOIN reach ON reach.workload = container.workload WHERE container.ended IS NULL))";
+    q("INSERT INTO finding_change (finding, time, state, why) SELECT finding.id, ?, finding.state, \
+       'half of its time is left, as it can be reached from outside: ' || (SELECT MIN(reach.path) FROM image_finding \
+       JOIN container ON container.image = image_finding.image AND container.ended IS NULL JOIN reach ON reach.workload = container.workload \
+       WHERE image_finding.finding = finding.id) FROM finding WHERE finding.due > ? + (finding.due - finding.first_seen) / 2 AND")
+        .bind(now)
+        .bind(now)
+        .push(EXPOSED)
+        .push(TO_DO)
+        .push(exposed)
+        .run(&mut *tx)
+        .await?;
+    q("UPDATE finding SET exposed = ?, due = CASE WHEN due > ? + (due - first_seen) / 2 THEN ? + (due - first_seen) / 2 ELSE due END WHERE")
+        .bind(now)
+        .bind(now)
+        .bind(now)
+        .push(EXPOSED)
+        .push(TO_DO)
+        .push(exposed)
+        .run(tx)
+        .await
+        .map(drop)
 }
 
 #[cfg(test)]

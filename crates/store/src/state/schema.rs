@@ -319,6 +319,7 @@ CREATE TABLE entry (
     PRIMARY KEY (workload, port)
 );
 CREATE TABLE reach (workload TEXT PRIMARY KEY, path TEXT NOT NULL);
+ALTER TABLE finding ADD COLUMN exposed BIGINT;
 ";
 
 /// Hubs that share the database. Each has events of its own, so a sink has a place in those of each.

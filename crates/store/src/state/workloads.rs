@@ -65,6 +65,10 @@ fn read(row: &AnyRow) -> Result<Workload> {
     })
 }
 
+/// Rules that say that what runs is not, or not only, what is in the image.
+pub const DRIFT: [&str; 3] =
+    ["Program dropped and executed", "Program executed from memory", "Program of the image overwritten"];
+
 /// What a workload is judged by.
 #[derive(Debug, Default)]
 struct Facts {
@@ -75,6 +79,7 @@ struct Facts {
     privileged: BTreeSet<String>,
     listens: BTreeSet<String>,
     reach: Option<String>,
+    drift: BTreeSet<String>,
     alerts: u64,
     incidents: Vec<String>,
 }
@@ -102,6 +107,7 @@ impl Facts {
         add("privileged", 2.0, some(&self.privileged));
         add("exposed port", 1.3, some(&self.listens));
         add("reachable", 1.5, self.reach.iter().cloned().collect());
+        add("drift", 2.0, some(&self.drift));
         add("incident", 3.0, self.incidents.iter().take(10).cloned().collect());
         let told =
             if self.alerts == 0 { Vec::new() } else { vec![format!("{} in the last 24 hours", self.alerts)] };
@@ -181,6 +187,14 @@ impl State {
         let row = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE workload = ? AND last > ? AND state <> 'suppressed'")
             .bind(name).bind(now - DAY).one(&mut *tx).await?;
         facts.alerts = row.count("many")?;
+        let rows = q("SELECT rule, CAST(SUM(many) AS BIGINT) AS many FROM alert WHERE workload = ? AND last > ? AND state <> 'suppressed' AND rule IN ")
+            .bind(name).bind(now - 7 * DAY).list(DRIFT).push(" GROUP BY rule").all(&mut *tx).await?;
+        for row in &rows {
+            facts.drift.insert(match (row.text("rule")?, row.count("many")?) {
+                (rule, 1) => rule,
+                (rule, many) => format!("{rule}, {many} times"),
+            });
+        }
         let rows = q("SELECT DISTINCT incident.id AS id, incident.title AS title FROM incident JOIN incident_part ON incident_part.incident = incident.id \
              JOIN alert ON alert.incident = incident_part.id WHERE alert.workload = ? AND incident.state = 'open'").bind(name).all(&mut *tx).await?;
         for row in &rows {

@@ -271,7 +271,7 @@ fn an_exception_suppresses_until_it_expires() {
         assert_eq!(state.expire_exceptions(T0 + 999).await.expect("done"), 0);
         assert_eq!(state.expire_exceptions(T0 + 1000).await.expect("done"), 1);
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.exception, None);
-        let all = state.exceptions(None, &ALL, &Paging::default(), T0 + 1000).await.expect("a page");
+        let all = state.exceptions("", None, &ALL, &Paging::default(), T0 + 1000).await.expect("a page");
         assert!(!all.items[0].in_force);
     });
 }
@@ -306,6 +306,11 @@ fn alerts_are_kept_once_and_counted() {
         assert_eq!((told.count, told.first, told.last, told.severity), (3, T0 + 1, T0 + 3, Level::Critical));
         assert_eq!((told.workload.as_deref(), told.incident.as_deref()), (Some("shop/web"), Some("n-1")));
         assert_eq!(state.alerts_by_technique(T0, &ALL).await.expect("counts").get("T1059"), Some(&3));
+        let drift = NewAlert { rule: DRIFT[0].to_owned(), ..alert(4) };
+        state.keep_alerts("n", &[drift], T0 + 10).await.expect("kept");
+        let risk = state.workload("shop/web", &ALL, T0 + 11).await.expect("is there").workload.factors;
+        let factor = risk.iter().find(|factor| factor.name == "drift").expect("it drifts");
+        assert_eq!(factor.evidence, [DRIFT[0]]);
         let incident = NewIncident {
             number: 1,
             title: "a shell".to_owned(),
