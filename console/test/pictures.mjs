@@ -37,6 +37,9 @@ const to = (path, thing) => `/${path}/${encodeURIComponent(thing?.id ?? '')}`
 /** The newest version, or where the first is made. */
 const newest = ({ items }) => (items.length > 0 ? `/configurations/${items[0].version}` : '/configurations')
 
+/** The first of what somebody has made, or where the first is made. */
+const first = (list, { items }) => (items.length > 0 ? `/${list}/${encodeURIComponent(items[0].name)}` : `/${list}`)
+
 const PICTURES = [
   ['home', '/'],
   ['plan', '/plan'],
@@ -54,14 +57,13 @@ const PICTURES = [
   ['service-map', '/service-map'],
   ['attack', '/attack'],
   ['baseline', to('baselines', baseline)],
-  [
-    'registry',
-    (await ask('/registries')).items.length > 0
-      ? `/registries/${encodeURIComponent((await ask('/registries')).items[0].name)}`
-      : '/registries',
-  ],
+  ['registry', first('registries', await ask('/registries'))],
   ['configuration', newest(await ask('/configurations'))],
   ['new-configuration', '/configurations/new'],
+  ['policy', first('policies', await ask('/policies'))],
+  ['exceptions', '/exceptions'],
+  ['notifications', '/settings/notifications'],
+  ['retention', '/settings/retention'],
   ['sinks', '/settings/sinks'],
   ['sign-in', '/settings/sign-in'],
   ['reports', '/reports'],

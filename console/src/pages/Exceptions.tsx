@@ -13,7 +13,10 @@ import { useNow, When } from '../show/When'
 import { many, number, title } from '../show/words'
 import { ExceptionForm } from './finding/ExceptionForm'
 
-const FILTERS: readonly Filter[] = [{ kind: 'flags', label: 'Only', options: [['in_force', 'In force']] }]
+const FILTERS: readonly Filter[] = [
+  { kind: 'text', key: 'q', label: 'Search', hint: 'Rule, image, reason' },
+  { kind: 'flags', label: 'Only', options: [['in_force', 'In force']] },
+]
 
 /** It has expired, or somebody has ended it before. */
 function Over({ expires }: { expires: number }) {

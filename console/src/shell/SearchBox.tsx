@@ -72,7 +72,7 @@ function SearchModal({ close }: { close: () => void }) {
               icon={<SearchIcon />}
               value={text}
               onChange={(_, value) => setText(value)}
-              placeholder="An image, a package, CVE-2024-3094, a workload, a node, a rule"
+              placeholder="An image, CVE-2024-3094, a container, an owner, a rule"
               aria-label="Search everything"
               role="combobox"
               isExpanded={hits.length > 0}

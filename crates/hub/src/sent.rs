@@ -156,7 +156,7 @@ impl Hub {
         let mut exceptions = Vec::new();
         let mut paging = Paging { limit: 1000, ..Paging::default() };
         loop {
-            let page = self.state.exceptions(Some(true), &Scope::all(), &paging, now).await?;
+            let page = self.state.exceptions("", Some(true), &Scope::all(), &paging, now).await?;
             for kept in page.items {
                 let pattern = |text: &str| {
                     text.parse::<Pattern>().map_err(|error| ApiError::Broken(format!("{}: {error}", kept.id)))

@@ -159,6 +159,8 @@ pub(crate) async fn vulnerability(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExceptionsQuery {
+    /// A part of the rule, the images or the reason.
+    q: Option<String>,
     /// Only those in force, or only those that are not.
     in_force: Option<bool>,
     /// `expires`, `created`, `owner`, `rule`.
@@ -180,7 +182,13 @@ pub(crate) async fn exceptions(
 ) -> Answer<Response> {
     let page = hub
         .state
-        .exceptions(query.in_force, asker.scope(), &paging(query.sort, query.limit, query.cursor), hub.now())
+        .exceptions(
+            &query.q.unwrap_or_default(),
+            query.in_force,
+            asker.scope(),
+            &paging(query.sort, query.limit, query.cursor),
+            hub.now(),
+        )
         .await?;
     answer(page, query.format.as_deref())
 }

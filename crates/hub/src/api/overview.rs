@@ -1,5 +1,6 @@
 //! The first page, the search over everything, and live views.
 
+use super::{detection::known_rules, list::paging};
 use crate::{
     DAY, Hub,
     access::Asker,
@@ -11,23 +12,25 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use gabion_api::rest::{
-    Blind, Counts, FindingKind, FixFirst, Hits, Incident, IncidentState, Millis, Overview, Severity,
+    Blind, Counts, FindingKind, FixFirst, Hit, Hits, Incident, IncidentState, Millis, Overview, Severity,
     State as Life, Topic,
 };
-use gabion_store::state::{FindingFilter, Numbers, Paging};
+use gabion_store::state::{FindingFilter, Numbers, Paging, segment};
 use serde::Deserialize;
 use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
-/// What is to be done first, at most.
 /// Why something that is used is urgent.
 const LOADED: &str = "what it is in is loaded";
+/// What is to be done first, at most.
 const FIRST: usize = 10;
 /// How long changes are gathered before they are told.
 const GATHER: Duration = Duration::from_millis(300);
 /// A text that is searched for is not longer.
 const MAX_TEXT: usize = 200;
+/// Hits of one kind that the state does not search for.
+const MOST: usize = 6;
 
 /// The first page: what to do first, how it develops, what cannot be seen.
 #[utoipa::path(get, path = "/api/v1/overview", tag = "overview", responses((status = 200, body = Overview)))]
@@ -300,7 +303,8 @@ pub(crate) struct SearchQuery {
     q: String,
 }
 
-/// Search images, workloads, vulnerabilities, packages, incidents and nodes by name.
+/// Search everything that has a name: workloads, containers, namespaces, owners, images, vulnerabilities, packages, incidents, nodes, rules,
+/// policies, exceptions, registries.
 #[utoipa::path(get, path = "/api/v1/search", tag = "overview", params(SearchQuery), responses((status = 200, body = Hits)))]
 pub(crate) async fn search(
     Extract(hub): Extract<Hub>,
@@ -312,7 +316,22 @@ pub(crate) async fn search(
         return Err(ApiError::Bad(format!("q: a text of 1 to {MAX_TEXT} bytes is expected")));
     }
     let mut hits = hub.state.search(text, asker.scope()).await?;
-    if !asker.scope().is_all() {
+    let is_in = |name: &str| name.to_lowercase().contains(&text.to_lowercase());
+    let hit = |kind: &str, name: String, detail: String, page: &str| Hit {
+        kind: kind.to_owned(),
+        link: format!("{page}{}", segment(&name)),
+        title: name,
+        detail,
+    };
+    let rules = known_rules(&hub).await?.into_iter().filter(|rule| is_in(&rule.name));
+    hits.extend(rules.take(MOST).map(|rule| hit("rule", rule.name, rule.priority, "/rules/")));
+    let policies = hub.state.policies().await?.into_iter().filter(|(name, _)| is_in(name));
+    hits.extend(policies.take(MOST).map(|(name, version)| hit("policy", name, version.reason, "/policies/")));
+    if asker.scope().is_all() {
+        let paging = paging(None, Some(MOST as u64), None);
+        let registries = hub.state.registries(text, &paging).await?.items.into_iter();
+        hits.extend(registries.map(|registry| hit("registry", registry.name, registry.url, "/registries/")));
+    } else {
         // Nodes are everybody's, and nobody's.
         hits.retain(|hit| hit.kind != "node");
     }

@@ -16,6 +16,7 @@ mod policies;
 mod registries;
 mod reports;
 mod schemathesis;
+mod scopes;
 #[path = "../../../image/tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
 mod server;

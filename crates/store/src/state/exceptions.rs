@@ -2,7 +2,7 @@
 
 use super::{
     Paging, Result, Scope, State, StateError, Tx,
-    list::{Key, List},
+    list::{Key, List, containing},
     sql::{Columns, q, word},
 };
 use gabion_api::rest::{Exception, ExceptionKind, Millis, NewException, Page};
@@ -162,6 +162,7 @@ impl State {
     /// Exceptions.
     pub async fn exceptions(
         &self,
+        text: &str,
         in_force: Option<bool>,
         scope: &Scope,
         paging: &Paging,
@@ -174,6 +175,13 @@ impl State {
                     query.push(" AND (exception.ended IS NOT NULL OR exception.expires <= ?)").bind(now)
                 }
                 None => query,
+            };
+            let query = if text.is_empty() {
+                query
+            } else {
+                let pattern = containing(text);
+                query.push(" AND (LOWER(exception.rule) LIKE ? ESCAPE '!' OR LOWER(exception.reason) LIKE ? ESCAPE '!' OR LOWER(exception.repository) LIKE ? ESCAPE '!')")
+                    .bind(&pattern).bind(&pattern).bind(pattern)
             };
             scope.limit(query, "exception.owner", None)
         };

@@ -171,12 +171,42 @@ impl State {
         ));
         let incident =
             super::incidents::within(scope, incident).push(" ORDER BY incident.updated DESC LIMIT ?");
+        // One that ended has nothing that could be looked at but its workload.
+        let container = both(q(
+            "SELECT container.workload AS id, container.name AS title, container.workload AS detail FROM container \
+             LEFT JOIN workload ON workload.name = container.workload WHERE container.runtime <> 'host' \
+             AND (LOWER(container.name) LIKE ? ESCAPE '!' OR LOWER(container.id) LIKE ? ESCAPE '!')",
+        ));
+        let container = scope
+            .limit(container, "workload.owner", Some("workload.namespace"))
+            .push(" ORDER BY CASE WHEN container.ended IS NULL THEN 0 ELSE 1 END, container.started DESC, container.id LIMIT ?");
+        let namespace = q("SELECT workload.namespace AS id, workload.namespace AS title, CASE COUNT(*) WHEN 1 THEN '1 workload' \
+             ELSE COUNT(*) || ' workloads' END AS detail FROM workload WHERE LOWER(workload.namespace) LIKE ? ESCAPE '!'").bind(&pattern);
+        let namespace = scope
+            .limit(namespace, "workload.owner", Some("workload.namespace"))
+            .push(" GROUP BY workload.namespace ORDER BY COUNT(*) DESC, workload.namespace LIMIT ?");
+        let owner = q("SELECT image.owner AS id, image.owner AS title, CASE COUNT(*) WHEN 1 THEN '1 image' ELSE COUNT(*) || ' images' END AS detail \
+             FROM image WHERE LOWER(image.owner) LIKE ? ESCAPE '!'").bind(&pattern);
+        let owner = scope
+            .limit(owner, "image.owner", None)
+            .push(" GROUP BY image.owner ORDER BY COUNT(*) DESC, image.owner LIMIT ?");
+        let exception = both(q(
+            "SELECT exception.rule AS id, exception.rule AS title, exception.reason AS detail FROM exception WHERE exception.ended IS NULL \
+             AND (LOWER(exception.rule) LIKE ? ESCAPE '!' OR LOWER(exception.reason) LIKE ? ESCAPE '!')",
+        ));
+        let exception = scope
+            .limit(exception, "exception.owner", None)
+            .push(" ORDER BY exception.created DESC, exception.id LIMIT ?");
         for (kind, page, query) in [
             ("workload", "/workloads/", workload),
+            ("container", "/workloads/", container),
+            ("namespace", "/workloads?namespace=", namespace),
+            ("owner", "/findings?owner=", owner),
             ("image", "/images/", image),
             ("vulnerability", "/vulnerabilities/", rule),
             ("incident", "/incidents/", incident),
             ("node", "/nodes/", node),
+            ("exception", "/exceptions?q=", exception),
         ] {
             for row in query.bind(MOST).all(&self.pool).await? {
                 let (id, mut title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
@@ -184,7 +214,7 @@ impl State {
                     // What it is called may be of a part that they may not see.
                     title = self.incident(&id, scope).await?.incident.title;
                 }
-                let link = format!("{page}{}", encoded(&id));
+                let link = format!("{page}{}", segment(&id));
                 hits.push(Hit { kind: kind.to_owned(), title, detail, link });
             }
             if kind == "vulnerability" {
@@ -192,7 +222,7 @@ impl State {
                     kind: "package".to_owned(),
                     title: package.name.clone(),
                     detail: package.kind.clone(),
-                    link: format!("/packages/{}/{}", encoded(&package.kind), encoded(&package.name)),
+                    link: format!("/packages/{}/{}", segment(&package.kind), segment(&package.name)),
                 }));
             }
         }
@@ -212,7 +242,7 @@ fn package_name(text: &str) -> &str {
 }
 
 /// A text as one segment of a path.
-fn encoded(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -96,6 +96,47 @@ fn what_people_and_images_say_is_never_a_statement() {
 }
 
 #[test]
+fn everything_that_has_a_name_is_found_by_it() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        let of = NewContainer {
+            namespace: Some("shop-live".to_owned()),
+            ..container("0123abcd", "shop/web", "", "web:1")
+        };
+        state.inventory("n", &[of], T0).await.expect("kept");
+        let scanned = report("web:1", 1, "3.0.1", Vec::new());
+        state.keep_report(&image_id(&scanned), "web:1", &scanned, Some("Shop Team"), T0).await.expect("kept");
+        let exception = gabion_api::rest::NewException {
+            kind: gabion_api::rest::ExceptionKind::Deferral,
+            rule: "CVE-2024-7".to_owned(),
+            repository: None,
+            owner: "shop".to_owned(),
+            reason: "the next release".to_owned(),
+            expires: T0 + MINUTE,
+            dry_run: false,
+        };
+        state.add_exception("x", &exception, "ann", T0).await.expect("kept");
+        for (text, kind, link) in [
+            ("0123AB", "container", "/workloads/shop%2Fweb"),
+            ("shop-l", "namespace", "/workloads?namespace=shop-live"),
+            ("shop t", "owner", "/findings?owner=Shop%20Team"),
+            ("next rel", "exception", "/exceptions?q=CVE-2024-7"),
+            ("2024-7", "exception", "/exceptions?q=CVE-2024-7"),
+        ] {
+            let hits = state.search(text, &ALL).await.expect("hits");
+            assert!(
+                hits.iter().any(|hit| (hit.kind.as_str(), hit.link.as_str()) == (kind, link)),
+                "{text}: {hits:?}"
+            );
+        }
+        let nobody = Scope { owners: vec!["pay".to_owned()], namespaces: Vec::new() };
+        for text in ["0123ab", "shop", "next", "cve"] {
+            assert!(state.search(text, &nobody).await.expect("hits").is_empty(), "{text}");
+        }
+    });
+}
+
+#[test]
 fn a_name_moves_on_and_its_history_stays() {
     on_both(|state| async move {
         let name = "registry.example/shop/web:latest";
