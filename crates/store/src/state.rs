@@ -13,6 +13,7 @@ mod access;
 mod alerts;
 mod backup;
 mod configurations;
+mod connections;
 mod containers;
 mod exceptions;
 mod findings;
@@ -40,6 +41,7 @@ mod stitch;
 #[cfg(test)]
 mod tests;
 mod together;
+mod told;
 mod weekly;
 mod wholes;
 mod workloads;
@@ -65,8 +67,8 @@ pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingT
 pub use signin::{CameIn, Vouched};
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use together::{LEASE, NewHub, Seat, StoredHub, Words};
+pub use told::{Telling, ToldIncident, ToldPart};
 pub use weekly::Week;
-pub use wholes::{ToldIncident, ToldPart};
 pub use workloads::WorkloadFilter;
 
 use gabion_api::rest::Millis;

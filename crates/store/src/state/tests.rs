@@ -2,6 +2,7 @@
 
 mod access;
 mod configurations;
+mod connections;
 mod life;
 mod lists;
 mod loaded;
