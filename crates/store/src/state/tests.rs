@@ -1,6 +1,7 @@
 //! The whole suite runs on SQLite and on PostgreSQL.
 
 mod access;
+mod away;
 mod configurations;
 mod connections;
 mod life;
