@@ -74,20 +74,24 @@ impl IntoResponse for ApiError {
                 }
                 // What the database says may hold what belongs to others.
                 StateError::Database(_) | StateError::Schema(_) | StateError::Row(_) | StateError::Url(_) => {
-                    let mut response = away();
+                    let mut response = if error.is_away() { away() } else { failed() };
                     response.extensions_mut().insert(Cause(error.to_string()));
                     return response;
                 }
             },
             Self::Broken(why) => {
-                let mut response =
-                    told(StatusCode::INTERNAL_SERVER_ERROR, "the hub failed", Some("see the log of the hub"));
+                let mut response = failed();
                 response.extensions_mut().insert(Cause(why));
                 return response;
             }
         };
         told(status, &error, hint)
     }
+}
+
+/// Something of the hub's own is broken.
+fn failed() -> Response {
+    told(StatusCode::INTERNAL_SERVER_ERROR, "the hub failed", Some("see the log of the hub"))
 }
 
 /// After how many seconds a request may come again that the database did not answer.

@@ -35,17 +35,18 @@ pub(crate) struct Executed(Mutex<HashSet<(String, String, String)>>);
 
 impl Executed {
     fn is_new(&self, node: &str, container: &str, program: &str) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !seen.contains(&(node.to_owned(), container.to_owned(), program.to_owned()))
+    }
+
+    /// The database has them.
+    fn kept(&self, node: &str, container: &str, programs: BTreeSet<String>) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MAX_EXECUTED {
             // Then the database says what is known.
             seen.clear();
         }
-        seen.insert((node.to_owned(), container.to_owned(), program.to_owned()))
-    }
-
-    fn forget(&self, node: &str, container: &str) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|(of, one, _)| of != node || one != container);
+        seen.extend(programs.into_iter().map(|program| (node.to_owned(), container.to_owned(), program)));
     }
 }
 
@@ -231,7 +232,7 @@ impl Inbox for Hub {
         let agent::Loaded { container, paths } = loaded;
         let is_path = |path: &String| !path.is_empty() && path.len() <= MAX_PATH;
         let files = paths.into_iter().take(MAX_LOADED).filter(is_path).collect();
-        self.keep_loaded(node, &container, &files).await.map_err(unavailable)
+        self.keep_loaded(node, &container, &files).await.map(drop).map_err(unavailable)
     }
 
     async fn alerts(&self, node: &str, alerts: Vec<agent::Alert>) -> Result<u64, Unavailable> {
@@ -308,17 +309,19 @@ impl Inbox for Hub {
                 fields: event.fields.into_iter().collect(),
             });
         }
-        drop(turn);
+        // What comes of events is kept before they are: what fails here comes again as a whole, and counted twice is better than never.
         // Those that were sent before are in the map already.
         let kept = self.events.last(node);
         let new: Vec<StoredEvent> = stored.iter().filter(|event| event.number > kept).cloned().collect();
-        self.append(stored).await?;
-        let _turn = self.turn().await?;
         self.flows(node, &new).await.map_err(unavailable)?;
         for (container, files) in executed {
             // What was executed is loaded, too, also what is gone before anybody looks.
-            self.keep_loaded(node, &container, &files).await.map_err(unavailable)?;
+            if self.keep_loaded(node, &container, &files).await.map_err(unavailable)? {
+                self.executed.kept(node, &container, files);
+            }
         }
+        drop(turn);
+        self.append(stored).await?;
         Ok(last)
     }
 
@@ -338,7 +341,7 @@ impl Inbox for Hub {
         };
         if let Err(error) = result {
             // What the database does not take now is no fault of the report: it comes again.
-            if matches!(error.downcast_ref(), Some(StateError::Database(_))) {
+            if error.downcast_ref().is_some_and(StateError::is_away) {
                 return Err(unavailable(error));
             }
             self.note(&format!("the report of {image} from {node} cannot be used: {error:#}"));
@@ -365,19 +368,18 @@ impl Hub {
         if self.lead.is_away() { Err(unavailable("the database is away")) } else { Ok(()) }
     }
 
+    /// False if the container is not known yet: then they are to be told again.
     async fn keep_loaded(
         &self,
         node: &str,
         container: &str,
         files: &BTreeSet<String>,
-    ) -> Result<(), StateError> {
-        match self.state.loaded(node, container, files, self.now()).await? {
-            Some(true) => self.live.tell(Topic::Findings),
-            Some(false) => {}
-            // It is not known yet: then it is told again.
-            None => self.executed.forget(node, container),
+    ) -> Result<bool, StateError> {
+        let is_new = self.state.loaded(node, container, files, self.now()).await?;
+        if is_new == Some(true) {
+            self.live.tell(Topic::Findings);
         }
-        Ok(())
+        Ok(is_new.is_some())
     }
 
     async fn append(&self, events: Vec<StoredEvent>) -> Result<(), Unavailable> {

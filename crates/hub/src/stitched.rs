@@ -28,8 +28,8 @@ fn container(name: String) -> String {
     if name == HOST { String::new() } else { name }
 }
 
-/// All of it, as the API tells it. Fails on a story that is none.
-pub(crate) fn told(all: ToldIncident, responses: Vec<Response>) -> Result<IncidentDetail, serde_json::Error> {
+/// All of it, as the API tells it. A node may tell what is no story: that is said, and the others are told all the same.
+pub(crate) fn told(all: ToldIncident, responses: Vec<Response>) -> IncidentDetail {
     let ToldIncident { incident, parts, links, hidden, cut } = all;
     let several = parts.len() > 1;
     let names: BTreeMap<String, String> =
@@ -47,8 +47,16 @@ pub(crate) fn told(all: ToldIncident, responses: Vec<Response>) -> Result<Incide
         hidden,
     };
     let mut extent = Vec::new();
-    for ToldPart { part, story, .. } in parts {
-        let story: Story = serde_json::from_str(&story)?;
+    for ToldPart { part, text } in parts {
+        let Some(story) = text.and_then(|text| serde_json::from_str::<Story>(&text).ok()) else {
+            extent.push(format!(
+                "What {} tells of it is not shown: it is not understood, or too much.",
+                part.name
+            ));
+            detail.cut = true;
+            detail.parts.push(part);
+            continue;
+        };
         let shift = if several { part.skew.unwrap_or(0) } else { 0 };
         let on = |sentence: String| match sentence.strip_suffix('.') {
             Some(start) if several => format!("{start} on {}.", part.name),
@@ -112,7 +120,7 @@ pub(crate) fn told(all: ToldIncident, responses: Vec<Response>) -> Result<Incide
     detail.extent = extent;
     // What happened at the same moment stays in the order in which its node tells it.
     detail.steps.sort_by_key(|step| step.time);
-    Ok(detail)
+    detail
 }
 
 fn place(program: &str, container: &str, node: &str) -> String {
@@ -141,8 +149,8 @@ fn counted(sentences: Vec<String>) -> Vec<String> {
 /// The picture of an incident: that of its node, or those of all its nodes in frames. `None` where no node has sent one.
 pub(crate) fn picture(all: &ToldIncident) -> Option<String> {
     match all.parts.as_slice() {
-        [one] => Some(one.picture.clone()).filter(|picture| !picture.is_empty()),
-        parts if parts.iter().all(|part| part.picture.is_empty()) => None,
+        [one] => one.text.clone().filter(|picture| !picture.is_empty()),
+        parts if parts.iter().all(|part| part.text.as_ref().is_none_or(String::is_empty)) => None,
         parts => Some(frames(parts, &all.links)),
     }
 }
@@ -150,8 +158,8 @@ pub(crate) fn picture(all: &ToldIncident) -> Option<String> {
 fn frames(parts: &[ToldPart], links: &[IncidentLink]) -> String {
     let mut tops = BTreeMap::new();
     let (mut y, mut width) = (MARGIN, 0);
-    for ToldPart { part, picture, .. } in parts {
-        let size = size(picture);
+    for ToldPart { part, text } in parts {
+        let size = size(text.as_deref().unwrap_or_default());
         tops.insert(part.id.as_str(), (y, size));
         width = width.max(size.0);
         y += TITLE + size.1 + GAP;
@@ -170,7 +178,7 @@ fn frames(parts: &[ToldPart], links: &[IncidentLink]) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n<title>An incident over several nodes</title>\n<defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 8 4 0 8z\" fill=\"#c9190b\"/></marker></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    for ToldPart { part, picture, .. } in parts {
+    for ToldPart { part, text } in parts {
         let Some(&(y, size)) = tops.get(part.id.as_str()) else { continue };
         let origin = if part.origin { ": it began here" } else { "" };
         let _ = writeln!(
@@ -182,7 +190,8 @@ fn frames(parts: &[ToldPart], links: &[IncidentLink]) -> String {
             y + 20,
             escaped(&format!("Node {}{origin}", part.name)),
         );
-        match Base64::encode_to_string(picture.as_bytes()).ok().filter(|picture| !picture.is_empty()) {
+        let picture = text.as_ref().and_then(|picture| Base64::encode_to_string(picture).ok());
+        match picture.filter(|picture| !picture.is_empty()) {
             Some(picture) => {
                 let _ = writeln!(
                     out,
@@ -196,9 +205,14 @@ fn frames(parts: &[ToldPart], links: &[IncidentLink]) -> String {
             None => {
                 let _ = writeln!(
                     out,
-                    "<text x=\"{}\" y=\"{}\" fill=\"#556\">This node has sent no picture.</text></g>",
+                    "<text x=\"{}\" y=\"{}\" fill=\"#556\">{}</text></g>",
                     left + 10,
-                    y + TITLE + 24
+                    y + TITLE + 24,
+                    if text.is_some() {
+                        "This node has sent no picture."
+                    } else {
+                        "Its picture is too large."
+                    }
                 );
             }
         }

@@ -13,6 +13,7 @@ mod access;
 mod alerts;
 mod backup;
 mod configurations;
+mod connections;
 mod containers;
 mod exceptions;
 mod findings;
@@ -40,6 +41,7 @@ mod stitch;
 #[cfg(test)]
 mod tests;
 mod together;
+mod told;
 mod weekly;
 mod wholes;
 mod workloads;
@@ -65,8 +67,8 @@ pub use registries::{Looked, NewTag, Polled, RegistryAccess, TagFilter, WaitingT
 pub use signin::{CameIn, Vouched};
 pub use sinks::{Arrivals, Arrived, Moved, SinkNumbers, StoredSink};
 pub use together::{LEASE, NewHub, Seat, StoredHub, Words};
+pub use told::{Telling, ToldIncident, ToldPart};
 pub use weekly::Week;
-pub use wholes::{ToldIncident, ToldPart};
 pub use workloads::{DRIFT, WorkloadFilter};
 
 use gabion_api::rest::Millis;
@@ -111,6 +113,33 @@ pub enum StateError {
     /// The URL names no database that can be used.
     #[error("{0:?} is no URL of a database: sqlite:FILE or postgres://USER@HOST/NAME is expected")]
     Url(String),
+}
+
+impl StateError {
+    /// Whether the database is away, or too busy: what it does not take now it may take later, unchanged. All else it never takes.
+    pub fn is_away(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a code of a database says that the same may do later.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 {
+        // SQLSTATE: the connection, a transaction that others were in the way of, room and memory, somebody who ends the server, its disk; and a
+        // server that only reads, as one that is about to lead.
+        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006";
+    }
+    // SQLite: busy, locked, out of memory, its disk (with what more it says in the upper bytes), full, cannot be opened.
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))
 }
 
 /// What one call may answer.

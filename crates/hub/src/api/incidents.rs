@@ -16,7 +16,7 @@ use axum::{
 use gabion_api::rest::{
     Alert, AlertChange, Incident, IncidentDetail, IncidentState, Millis, NewApart, Page, Problem, Role, Topic,
 };
-use gabion_store::state::{AlertFilter, Paging, StateError};
+use gabion_store::state::{AlertFilter, Paging, StateError, Telling};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -133,14 +133,13 @@ pub(crate) async fn incident(
     asker: Asker,
     Path(id): Path<String>,
 ) -> Answer<Reply> {
-    let all = hub.state.incident(&id, asker.scope()).await?;
+    let all = hub.state.incident(&id, asker.scope(), Telling::Stories).await?;
     if all.incident.id != id {
         return Ok(Redirect::temporary(&format!("/api/v1/incidents/{}", all.incident.id)).into_response());
     }
-    let responses = hub.state.responses(Some(&id), &Paging { limit: 100, ..Paging::default() }).await?.items;
-    let detail: IncidentDetail =
-        stitched::told(all, responses).map_err(|error| ApiError::Broken(error.to_string()))?;
-    Ok(Json(detail).into_response())
+    let paging = Paging { limit: 100, ..Paging::default() };
+    let responses = hub.state.responses(Some(&id), asker.scope(), &paging).await?.items;
+    Ok(Json(stitched::told(all, responses)).into_response())
 }
 
 /// Say that two parts of an incident are two incidents, whatever links them, or take that back.
@@ -169,7 +168,7 @@ pub(crate) async fn incident_picture(
     asker: Asker,
     Path(id): Path<String>,
 ) -> Answer<Reply> {
-    let all = hub.state.incident(&id, asker.scope()).await?;
+    let all = hub.state.incident(&id, asker.scope(), Telling::Pictures).await?;
     let Some(picture) = stitched::picture(&all) else {
         return Err(StateError::Absent { what: "picture of the incident", id }.into());
     };

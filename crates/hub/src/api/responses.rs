@@ -52,7 +52,7 @@ pub(crate) async fn responses(
     asker.needs_all(Role::Viewer)?;
     let page = hub
         .state
-        .responses(query.incident.as_deref(), &paging(query.sort, query.limit, query.cursor))
+        .responses(query.incident.as_deref(), asker.scope(), &paging(query.sort, query.limit, query.cursor))
         .await?;
     answer(page, query.format.as_deref())
 }

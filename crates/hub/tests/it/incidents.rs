@@ -190,3 +190,34 @@ fn an_agent_of_an_earlier_version_is_heard_and_told_as_one_that_cannot_be_joined
         assert_eq!((&detail["parts"][0]["joinable"], &detail["parts"][0]["skew"]), (&json!(true), &json!(0)));
     });
 }
+
+#[test]
+fn a_part_that_tells_no_story_leaves_those_of_the_others() {
+    with_present(async |hub| {
+        hub.time.store((NOW / 1_000_000).cast_signed(), Ordering::Relaxed);
+        let mut one = Agent::join(hub, "alpha", NOW).await;
+        let mut two = Agent::join(hub, "beta", NOW).await;
+        one.incident(
+            &story("Shell in web", "web", NOW, Some(connection("out", NOW, "web", "curl"))),
+            &picture("a"),
+        )
+        .await;
+        // All that is asked for before it is kept.
+        let least = json!({
+            "id": 1, "title": "least", "priority": "Notice", "began": NOW, "updated": NOW, "tactics": [], "techniques": [],
+            "steps": [{"container": "cache"}], "connections": connection("in", NOW, "cache", "nginx"),
+        });
+        two.incident(&least, "").await;
+        let detail = hub.get(&format!("/api/v1/incidents/{}-1", one.id)).await;
+        assert_eq!((detail["parts"].as_array().map(Vec::len), &detail["cut"]), (Some(2), &json!(true)));
+        assert_eq!(detail["steps"][0]["text"], "sh started in web");
+        let extent = detail["extent"].to_string();
+        assert!(extent.contains("What beta tells of it is not shown"), "{extent}");
+        let drawn = hub
+            .by(&hub.token, Method::GET, &format!("/api/v1/incidents/{}-1/graph", one.id))
+            .send()
+            .await
+            .expect("answers");
+        assert!(drawn.text().await.expect("text").contains("This node has sent no picture."));
+    });
+}

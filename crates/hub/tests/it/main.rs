@@ -6,6 +6,7 @@ mod agents;
 mod database;
 mod export;
 mod hub;
+mod inbox;
 mod incidents;
 mod lists;
 mod notifications;

@@ -155,13 +155,14 @@ impl State {
             };
             let level = rank(severity(&alert.priority));
             let container = Some(alert.container_name.clone()).filter(|name| !name.is_empty());
+            // One that came before its container was told of is called after no workload, and the same one all the same.
             q("INSERT INTO alert (id, first, last, many, rule, priority, severity, message, node, container, workload, incident, techniques, \
-               state, fields, owner, namespace, arrived) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?, ?, ?, ?) \
+               state, fields, owner, namespace, arrived) VALUES (COALESCE((SELECT early.id FROM alert AS early WHERE early.id = ? AND early.workload = ?), ?), ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?, ?, ?, ?) \
                ON CONFLICT (id) DO UPDATE SET last = CASE WHEN excluded.last > alert.last THEN excluded.last ELSE alert.last END, \
                first = CASE WHEN excluded.first < alert.first THEN excluded.first ELSE alert.first END, many = alert.many + 1, \
                message = excluded.message, fields = excluded.fields, arrived = excluded.arrived, incident = COALESCE(excluded.incident, alert.incident), \
                state = CASE WHEN alert.state = 'seen' THEN 'new' ELSE alert.state END")
-                .bind(alert.id(node, workload.as_deref().unwrap_or_default())).bind(alert.time).bind(alert.time).bind(&alert.rule)
+                .bind(alert.id(node, "")).bind(workload.clone()).bind(alert.id(node, workload.as_deref().unwrap_or_default())).bind(alert.time).bind(alert.time).bind(&alert.rule)
                 .bind(&alert.priority).bind(level).bind(&alert.message).bind(node).bind(container).bind(workload.clone())
                 .bind(alert.incident.map(|number| incident_id(node, number))).bind(to_json(&alert.techniques))
                 .bind(to_json(&alert.fields)).bind(owner).bind(namespace).bind(arrived)

@@ -1,7 +1,7 @@
 //! Containers: what a node says that runs there, compared with what it said before.
 
 use super::{
-    Paging, Result, Scope, State, Tx,
+    Paging, Result, Scope, State, Tx, connections, incidents,
     list::{Key, List, containing},
     sql::{Columns, Query, q},
     to_json,
@@ -106,7 +106,7 @@ impl State {
         }
         let mut seen = Seen::default();
         let (mut workloads, mut images) = (BTreeSet::new(), BTreeSet::new());
-        let mut adopted = 0;
+        let (mut adopted, mut parts) = (0, BTreeSet::new());
         for container in containers {
             let old = before.remove(&container.id);
             let same = old.is_some_and(|row| is_same(row, container).unwrap_or(false));
@@ -121,13 +121,14 @@ impl State {
             keep(&mut tx, node, container, now).await?;
             workloads.insert(container.workload.clone());
             if old.is_none() {
-                adopted += adopt(&mut tx, node, container).await?;
+                adopted += adopt(&mut tx, node, container, &mut parts).await?;
             }
             if !container.image.is_empty() {
                 images.insert(container.image.clone());
                 self.image_seen(&mut tx, container, now).await?;
             }
         }
+        connections::keep_addresses(&mut tx, node, containers).await?;
         for (id, row) in before {
             seen.changed = true;
             q("UPDATE container SET ended = ? WHERE node = ? AND id = ?")
@@ -157,6 +158,7 @@ impl State {
             .list(workloads.iter())
             .run(&mut *tx)
             .await?;
+            incidents::adopted(&mut tx, &parts).await?;
         }
         for container in
             containers.iter().filter(|container| !container.target.is_empty() && !container.image.is_empty())
@@ -275,8 +277,22 @@ fn is_same(row: &AnyRow, new: &NewContainer) -> Result<bool> {
         && row.text("unknown")? == to_json(&new.unknown))
 }
 
-/// What a container did before it was told of belongs to its workload, too: how many alerts that were.
-async fn adopt(tx: Tx<'_>, node: &str, container: &NewContainer) -> Result<u64> {
+/// What a container did before it was told of belongs to its workload, too: how many alerts that were, and the incidents they are of.
+async fn adopt(
+    tx: Tx<'_>,
+    node: &str,
+    container: &NewContainer,
+    parts: &mut BTreeSet<String>,
+) -> Result<u64> {
+    let rows = q("SELECT DISTINCT incident FROM alert WHERE node = ? AND workload IS NULL AND container = ? AND last >= ? AND incident IS NOT NULL")
+        .bind(node)
+        .bind(&container.name)
+        .bind(container.started)
+        .all(&mut *tx)
+        .await?;
+    for row in rows {
+        parts.insert(row.text("incident")?);
+    }
     q("UPDATE alert SET workload = ? WHERE node = ? AND workload IS NULL AND container = ? AND last >= ?")
         .bind(&container.workload)
         .bind(node)

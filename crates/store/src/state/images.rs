@@ -19,6 +19,8 @@ use std::{
 
 /// A report is not larger, unpacked.
 const MAX_REPORT: u64 = 256 << 20;
+/// Bytes of the name of a package in lists and indexes, of which PostgreSQL takes rows of 2,704 bytes at most; the report has all of it.
+pub(super) const MAX_NAME: usize = 1024;
 /// Rows that one statement inserts.
 const BATCH: usize = 64;
 
@@ -486,12 +488,18 @@ fn unpack(body: &[u8]) -> Result<ScanReport> {
     serde_json::from_slice(&bytes).map_err(|error| StateError::Row(error.to_string()))
 }
 
-/// How many findings there are about each package: kind, name, version.
+/// The name of a package as lists have it.
+fn listed(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME)]
+}
+
+/// How many findings there are about each package: kind, name as lists have it, version.
 pub(super) fn findings_by_package(report: &ScanReport) -> HashMap<(&str, &str, &str), u64> {
     let mut findings: HashMap<(&str, &str, &str), u64> = HashMap::new();
     for finding in &report.findings {
         for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
-            *findings.entry((package.kind.as_str(), &package.name, &package.version)).or_default() += 1;
+            let key = (package.kind.as_str(), listed(&package.name), package.version.as_str());
+            *findings.entry(key).or_default() += 1;
         }
     }
     findings
@@ -509,8 +517,8 @@ async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
             "INSERT INTO package (image, number, kind, name, version, purl, layer, path, findings) VALUES ",
         );
         for (index, package) in chunk.iter().enumerate() {
-            let open =
-                findings.get(&(package.kind.as_str(), &package.name, &package.version)).copied().unwrap_or(0);
+            let name = listed(&package.name);
+            let open = findings.get(&(package.kind.as_str(), name, &package.version)).copied().unwrap_or(0);
             query = query.push(if index == 0 {
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
             } else {
@@ -520,7 +528,7 @@ async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
                 .bind(id)
                 .bind((batch * BATCH + index) as u64)
                 .bind(package.kind.as_str())
-                .bind(&package.name)
+                .bind(name)
                 .bind(&package.version)
                 .bind(package.purl(report.os.as_ref()))
                 .bind(package.layer.map(i64::from))

@@ -2,8 +2,9 @@
 //! stands in its row. [`super::stitch`] says which belong together, [`super::wholes`] keeps it.
 
 use super::{
-    Paging, Result, Scope, State, StateError,
+    Paging, Result, Scope, State, StateError, Tx,
     alerts::incident_id,
+    connections,
     findings::{rank, severity_of},
     list::{Key, List, containing},
     sql::{Columns, Query, q, word_of},
@@ -11,7 +12,7 @@ use super::{
 };
 use gabion_api::rest::{Incident, IncidentState, Millis, Page, Severity};
 use sqlx::any::AnyRow;
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// An incident, as a node tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +140,7 @@ impl State {
         let mut tx = self.begin().await?;
         // It comes first: whoever keeps another part at the same time waits here, and so sees this one.
         let arrived = super::sinks::arrive(&mut tx, 1).await?;
-        let row = q("SELECT workload.owner AS owner, workload.namespace AS namespace FROM alert JOIN workload ON workload.name = alert.workload \
-             WHERE alert.incident = ? ORDER BY alert.severity DESC LIMIT 1").bind(&id).first(&mut *tx).await?;
-        let (owner, namespace) = match row {
-            Some(row) => (row.maybe_text("owner")?, row.maybe_text("namespace")?),
-            None => (None, None),
-        };
+        let (owner, namespace) = whose(&mut tx, &id).await?;
         let before = q("SELECT updated FROM incident_part WHERE id = ?").bind(&id).first(&mut *tx).await?;
         let before = before.map(|row| row.int("updated")).transpose()?;
         q("INSERT INTO incident_part (id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, story, \
@@ -166,7 +162,7 @@ impl State {
                 .run(&mut *tx)
                 .await?;
         }
-        wholes::keep_ends(&mut tx, node, &id, incident).await?;
+        connections::keep_ends(&mut tx, node, &id, incident).await?;
         let news = before.is_none_or(|before| incident.updated > before);
         let changed = wholes::join(&mut tx, vec![id.clone()], news.then_some(id.as_str())).await?;
         for part in changed {
@@ -231,7 +227,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) async fn refresh_of_part(&self, tx: super::Tx<'_>, part: &str, now: Millis) -> Result<()> {
+    pub(super) async fn refresh_of_part(&self, tx: Tx<'_>, part: &str, now: Millis) -> Result<()> {
         let rows = q("SELECT DISTINCT workload FROM alert WHERE incident = ? AND workload IS NOT NULL")
             .bind(part)
             .all(&mut *tx)
@@ -241,6 +237,33 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Owner and namespace of a part: those of the workload of its worst alert.
+async fn whose(tx: Tx<'_>, part: &str) -> Result<(Option<String>, Option<String>)> {
+    let row = q("SELECT workload.owner AS owner, workload.namespace AS namespace FROM alert JOIN workload ON workload.name = alert.workload \
+         WHERE alert.incident = ? ORDER BY alert.severity DESC LIMIT 1").bind(part).first(tx).await?;
+    match row {
+        Some(row) => Ok((row.maybe_text("owner")?, row.maybe_text("namespace")?)),
+        None => Ok((None, None)),
+    }
+}
+
+/// Alerts of these parts have got their workload: whoever answers for that sees the parts from now on, and is told of what they are part of.
+pub(super) async fn adopted(tx: Tx<'_>, parts: &BTreeSet<String>) -> Result<()> {
+    for part in parts {
+        let (owner, namespace) = whose(&mut *tx, part).await?;
+        let changed = q("UPDATE incident_part SET owner = COALESCE(?, owner), namespace = COALESCE(?, namespace) WHERE id = ?")
+            .bind(owner).bind(namespace).bind(part)
+            .run(&mut *tx).await?;
+        if changed > 0 {
+            let arrived = super::sinks::arrive(&mut *tx, 1).await?;
+            q("UPDATE incident SET arrived = ? WHERE id = (SELECT part.incident FROM incident_part AS part WHERE part.id = ?)")
+                .bind(arrived).bind(part)
+                .run(&mut *tx).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn absent(id: &str) -> StateError {

@@ -3,7 +3,7 @@
 
 use super::{
     Result, State, Tx,
-    images::{absent, findings_by_package, packed, state},
+    images::{MAX_NAME, absent, findings_by_package, packed, state},
     sql::{Columns, q, word_of},
 };
 use gabion_api::rest::{CoverageState, Millis};
@@ -33,6 +33,9 @@ impl State {
             q("SELECT ecosystem, name FROM known_as WHERE image = ?").bind(image).all(&self.pool).await?;
         let stands: BTreeSet<(i64, String)> =
             rows.iter().map(|row| Ok((row.int("ecosystem")?, row.text("name")?))).collect::<Result<_>>()?;
+        // No advisory has a longer one, and no index.
+        let names: BTreeSet<&(u8, String)> =
+            names.iter().filter(|(_, name)| name.len() <= MAX_NAME).collect();
         if stands.len() == names.len()
             && names.iter().all(|(of, name)| stands.contains(&(i64::from(*of), name.clone())))
         {
@@ -40,7 +43,7 @@ impl State {
         }
         let mut tx = self.begin().await?;
         q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
-        for chunk in names.iter().collect::<Vec<_>>().chunks(BATCH) {
+        for chunk in names.into_iter().collect::<Vec<_>>().chunks(BATCH) {
             let mut query = q("INSERT INTO known_as (image, ecosystem, name) VALUES ");
             for (index, (ecosystem, name)) in chunk.iter().enumerate() {
                 query = query.push(if index == 0 { "(?, ?, ?)" } else { ", (?, ?, ?)" });

@@ -6,6 +6,7 @@ use super::{
     images::counts,
     list::containing,
     sql::{Columns, Query, q},
+    told::Telling,
 };
 use gabion_api::rest::{Counts, Hit, Millis, Progress, TrendDay};
 use sqlx::any::AnyRow;
@@ -212,7 +213,7 @@ impl State {
                 let (id, mut title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
                 if kind == "incident" && !scope.is_all() {
                     // What it is called may be of a part that they may not see.
-                    title = self.incident(&id, scope).await?.incident.title;
+                    title = self.incident(&id, scope, Telling::Parts).await?.incident.title;
                 }
                 let link = format!("{page}{}", segment(&id));
                 hits.push(Hit { kind: kind.to_owned(), title, detail, link });

@@ -1,7 +1,7 @@
 //! Responses: what was asked of a node, and what became of it.
 
 use super::{
-    Paging, Result, State, StateError,
+    Paging, Result, Scope, State, StateError,
     list::{Key, List},
     sql::{Columns, q, word_of},
 };
@@ -60,15 +60,28 @@ impl State {
         Ok((read(&row)?, row.maybe_int("number")?.and_then(|number| u64::try_from(number).ok())))
     }
 
-    /// Responses.
-    pub async fn responses(&self, incident: Option<&str>, paging: &Paging) -> Result<Page<Response>> {
+    /// Responses, of an incident only those on nodes of which somebody may see all parts: what they are about is known by the node.
+    pub async fn responses(
+        &self,
+        incident: Option<&str>,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<Response>> {
         let filter = |query: super::sql::Query| {
-            match incident {
-            Some(incident) => query
+            let Some(incident) = incident else { return query };
+            let query = query
                 .push(" AND response.incident IN (SELECT part.id FROM incident_part AS part WHERE part.incident IN (SELECT own.incident FROM incident_part AS own WHERE own.id = ?))")
-                .bind(incident),
-            None => query,
-        }
+                .bind(incident);
+            if scope.is_all() {
+                return query;
+            }
+            let query = query
+                .push(" AND response.node IN (SELECT part.node FROM incident_part AS part WHERE part.incident IN (SELECT own.incident FROM incident_part AS own WHERE own.id = ?)) \
+                    AND response.node NOT IN (SELECT part.node FROM incident_part AS part WHERE part.incident IN (SELECT own.incident FROM incident_part AS own WHERE own.id = ?) \
+                    AND part.id NOT IN (SELECT seen.id FROM incident_part AS seen WHERE seen.incident = part.incident")
+                .bind(incident)
+                .bind(incident);
+            scope.limit(query, "seen.owner", Some("seen.namespace")).push("))")
         };
         self.page(LIST, paging, filter, read).await
     }

@@ -290,7 +290,7 @@ CREATE TABLE incident_end (
     server TEXT NOT NULL, time BIGINT NOT NULL, at BIGINT NOT NULL, program TEXT NOT NULL, container TEXT NOT NULL,
     PRIMARY KEY (part, way, client, server, time)
 );
-CREATE INDEX incident_end_client ON incident_end (client, way);
+CREATE INDEX incident_end_client ON incident_end (client, way, at);
 CREATE TABLE incident_link (
     cause TEXT NOT NULL, effect TEXT NOT NULL, client TEXT NOT NULL, server TEXT NOT NULL, accepted_by TEXT NOT NULL, sent BIGINT NOT NULL,
     accepted BIGINT NOT NULL, program TEXT NOT NULL, container TEXT NOT NULL, to_program TEXT NOT NULL, to_container TEXT NOT NULL,
@@ -310,6 +310,11 @@ ALTER TABLE incident DROP COLUMN story;
 ALTER TABLE incident DROP COLUMN picture;
 ALTER TABLE incident DROP COLUMN owner;
 ALTER TABLE incident DROP COLUMN namespace;
+CREATE TABLE container_address (
+    address TEXT NOT NULL, node TEXT NOT NULL, container TEXT NOT NULL, PRIMARY KEY (address, node, container),
+    FOREIGN KEY (node, container) REFERENCES container (node, id) ON DELETE CASCADE
+);
+CREATE INDEX container_address_container ON container_address (node, container);
 ";
 
 /// Who was connected to from outside, and what can be reached by that.

@@ -1,7 +1,9 @@
 //! The whole suite runs on SQLite and on PostgreSQL.
 
 mod access;
+mod away;
 mod configurations;
+mod connections;
 mod life;
 mod lists;
 mod loaded;

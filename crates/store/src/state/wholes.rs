@@ -10,47 +10,17 @@
 use super::{
     Result, Scope, State, StateError, Tx,
     findings::{rank, severity_of},
-    incidents::{self, NewIncident, absent},
-    sql::{Columns, q},
-    stitch::{self, End, Part, WINDOW},
+    incidents::absent,
+    sql::{Columns, Query, q},
+    stitch::{self, Part},
     to_json,
 };
-use gabion_api::rest::{Apart, Incident, IncidentLink, IncidentPart, Millis, NewApart};
+use gabion_api::rest::{Millis, NewApart};
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Connections of a part that are kept.
-const MAX_ENDS: usize = 1024;
-/// Parts whose stories are told; of an incident over more nodes the first.
-const MAX_TOLD: u64 = 64;
-/// Links that are told.
-const MAX_LINKS: u64 = 500;
-
-/// A part, with what its node tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToldPart {
-    /// See there.
-    pub part: IncidentPart,
-    /// Its story.
-    pub story: String,
-    /// Its picture, as SVG.
-    pub picture: String,
-}
-
-/// An incident with its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToldIncident {
-    /// What lists show of it.
-    pub incident: Incident,
-    /// Its parts, in the order in which they began.
-    pub parts: Vec<ToldPart>,
-    /// What joins them, and what was said not to.
-    pub links: Vec<IncidentLink>,
-    /// Parts that whoever asks may not see.
-    pub hidden: u64,
-    /// There are more parts than are told.
-    pub cut: bool,
-}
+/// Ids that are asked for at once.
+const BATCH: usize = 500;
 
 /// The whole that a part belongs to.
 pub(super) async fn of(tx: Tx<'_>, id: &str) -> Result<Option<String>> {
@@ -58,48 +28,7 @@ pub(super) async fn of(tx: Tx<'_>, id: &str) -> Result<Option<String>> {
     row.map(|row| row.text("incident")).transpose()
 }
 
-/// Keeps the connections of a part, and links it with the parts of other nodes that tell the same ones.
-pub(super) async fn keep_ends(tx: Tx<'_>, node: &str, id: &str, incident: &NewIncident) -> Result<()> {
-    let shift = incident.skew.unwrap_or(0);
-    for end in incident.ends.iter().flatten().take(MAX_ENDS) {
-        let (way, other) = if end.begun { ("out", "in") } else { ("in", "out") };
-        let (client, server, at) =
-            (end.client.to_string(), end.server.to_string(), end.time.saturating_add(shift));
-        let new = q("INSERT INTO incident_end (part, node, way, client, server, time, at, program, container) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (part, way, client, server, time) DO NOTHING")
-            .bind(id).bind(node).bind(way).bind(&client).bind(&server).bind(end.time).bind(at).bind(&end.program).bind(&end.container)
-            .run(&mut *tx).await?;
-        if new == 0 {
-            continue;
-        }
-        let own = End { node: node.to_owned(), client: end.client, server: end.server, at };
-        let rows = q("SELECT part, node, server, at, program, container FROM incident_end WHERE client = ? AND way = ? AND node <> ? \
-             AND at >= ? AND at <= ? ORDER BY at, part LIMIT 16")
-            .bind(&client).bind(other).bind(node).bind(at.saturating_sub(WINDOW)).bind(at.saturating_add(WINDOW))
-            .all(&mut *tx).await?;
-        for row in rows {
-            let (at_other, its) = (row.int("at")?, row.text("server")?);
-            let Ok(its_server) = its.parse() else { continue };
-            let theirs =
-                End { node: row.text("node")?, client: end.client, server: its_server, at: at_other };
-            let (begun, accepted) = if end.begun { (&own, &theirs) } else { (&theirs, &own) };
-            if !stitch::is_same(begun, accepted) {
-                continue;
-            }
-            let mine = (id.to_owned(), server.clone(), at, end.program.clone(), end.container.clone());
-            let that = (row.text("part")?, its, at_other, row.text("program")?, row.text("container")?);
-            let (cause, effect) = if end.begun { (mine, that) } else { (that, mine) };
-            q("INSERT INTO incident_link (cause, effect, client, server, accepted_by, sent, accepted, program, container, to_program, to_container) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (cause, effect, client, server) DO NOTHING")
-                .bind(cause.0).bind(effect.0).bind(&client).bind(cause.1).bind(effect.1).bind(cause.2).bind(effect.2)
-                .bind(cause.3).bind(cause.4).bind(effect.3).bind(effect.4)
-                .run(&mut *tx).await?;
-        }
-    }
-    Ok(())
-}
-
-fn part(row: &AnyRow) -> Result<Part> {
+pub(super) fn part(row: &AnyRow) -> Result<Part> {
     Ok(Part {
         id: row.text("id")?,
         node: row.text("node")?,
@@ -115,27 +44,41 @@ fn part(row: &AnyRow) -> Result<Part> {
     })
 }
 
-const PART: &str = "id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, skew, joinable";
+/// The rows of all of these ids, of a query that ends where they are listed: a database takes only so many at once.
+async fn rows_of<'a>(
+    tx: Tx<'_>,
+    query: impl Fn() -> Query,
+    ids: impl IntoIterator<Item = &'a String>,
+) -> Result<Vec<AnyRow>> {
+    let ids: Vec<&String> = ids.into_iter().collect();
+    let mut rows = Vec::new();
+    for chunk in ids.chunks(BATCH) {
+        rows.extend(query().list(chunk.iter().copied()).all(&mut *tx).await?);
+    }
+    Ok(rows)
+}
+
+pub(super) const PART: &str = "id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, skew, joinable";
 
 /// Finds out anew what belongs together around these parts, and writes the rows of what has changed. `news` is the part that something has
 /// come to. Tells the parts of all wholes that are other than before.
-pub(super) async fn join(tx: Tx<'_>, mut around: Vec<String>, news: Option<&str>) -> Result<Vec<String>> {
-    for row in q("SELECT cause, effect FROM incident_link WHERE cause IN ")
-        .list(&around)
-        .push(" OR effect IN ")
-        .list(&around)
-        .all(&mut *tx)
-        .await?
-    {
-        around.extend([row.text("cause")?, row.text("effect")?]);
+pub(super) async fn join(tx: Tx<'_>, of: Vec<String>, news: Option<&str>) -> Result<Vec<String>> {
+    let mut around: BTreeSet<String> = of.iter().cloned().collect();
+    for query in [
+        "SELECT DISTINCT cause, effect FROM incident_link WHERE cause IN ",
+        "SELECT DISTINCT cause, effect FROM incident_link WHERE effect IN ",
+    ] {
+        for row in rows_of(&mut *tx, || q(query), &of).await? {
+            around.extend([row.text("cause")?, row.text("effect")?]);
+        }
     }
-    let rows = q("SELECT ")
-        .push(PART)
-        .push(" FROM incident_part WHERE incident IN (SELECT incident FROM incident_part WHERE id IN ")
-        .list(&around)
-        .push(") ORDER BY id")
-        .all(&mut *tx)
-        .await?;
+    let mut wholes = BTreeSet::new();
+    let whole = || q("SELECT DISTINCT incident FROM incident_part WHERE id IN ");
+    for row in rows_of(&mut *tx, whole, &around).await? {
+        wholes.insert(row.text("incident")?);
+    }
+    let all = || q("SELECT ").push(PART).push(" FROM incident_part WHERE incident IN ");
+    let rows = rows_of(&mut *tx, all, &wholes).await?;
     let (mut parts, mut before, mut order) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for row in &rows {
         let one = part(row)?;
@@ -144,25 +87,18 @@ pub(super) async fn join(tx: Tx<'_>, mut around: Vec<String>, news: Option<&str>
         parts.insert(one.id.clone(), one);
     }
     let mut links = BTreeSet::new();
-    for row in q("SELECT DISTINCT cause, effect FROM incident_link WHERE cause IN ")
-        .list(parts.keys())
-        .all(&mut *tx)
-        .await?
-    {
+    let query = || q("SELECT DISTINCT cause, effect FROM incident_link WHERE cause IN ");
+    for row in rows_of(&mut *tx, query, parts.keys()).await? {
         links.insert((row.text("cause")?, row.text("effect")?));
     }
     let mut apart = BTreeSet::new();
-    for row in
-        q("SELECT one, other FROM incident_apart WHERE one IN ").list(parts.keys()).all(&mut *tx).await?
-    {
+    let query = || q("SELECT one, other FROM incident_apart WHERE one IN ");
+    for row in rows_of(&mut *tx, query, parts.keys()).await? {
         apart.insert((row.text("one")?, row.text("other")?));
     }
     let mut open = BTreeSet::new();
-    for row in q("SELECT id FROM incident WHERE state = 'open' AND id IN ")
-        .list(before.values().collect::<BTreeSet<_>>())
-        .all(&mut *tx)
-        .await?
-    {
+    let query = || q("SELECT id FROM incident WHERE state = 'open' AND id IN ");
+    for row in rows_of(&mut *tx, query, &wholes).await? {
         open.insert(row.text("id")?);
     }
     let leaders = stitch::groups(&order, &links, &apart);
@@ -191,13 +127,15 @@ pub(super) async fn join(tx: Tx<'_>, mut around: Vec<String>, news: Option<&str>
             .bind(if is_open { "open" } else { "closed" }).bind(arrived).bind(arrived).bind(&leader)
             .run(&mut *tx).await?;
         for id in &ids {
-            if before.get(id) != Some(&leader) {
-                q("UPDATE incident_part SET incident = ? WHERE id = ?")
-                    .bind(&leader)
-                    .bind(id)
-                    .run(&mut *tx)
-                    .await?;
+            // Most are where they were.
+            if before.get(id) == Some(&leader) {
+                continue;
             }
+            q("UPDATE incident_part SET incident = ? WHERE id = ?")
+                .bind(&leader)
+                .bind(id)
+                .run(&mut *tx)
+                .await?;
             if *id == leader {
                 continue;
             }
@@ -215,120 +153,6 @@ pub(super) async fn join(tx: Tx<'_>, mut around: Vec<String>, news: Option<&str>
 }
 
 impl State {
-    /// An incident and all that is told of it. `id` may be that of a part.
-    pub async fn incident(&self, id: &str, scope: &Scope) -> Result<ToldIncident> {
-        let row = q("SELECT incident FROM incident_part WHERE id = ?").bind(id).first(&self.pool).await?;
-        let whole = row.ok_or_else(|| absent(id))?.text("incident")?;
-        let query =
-            q("SELECT ").push(incidents::LIST.columns).push(" FROM incident WHERE id = ?").bind(&whole);
-        let row = incidents::within(scope, query).first(&self.pool).await?;
-        let mut incident = [incidents::read(&row.ok_or_else(|| absent(id))?)?];
-        self.narrow(&mut incident, scope).await?;
-        let [incident] = incident;
-        let all = q("SELECT COUNT(*) AS many FROM incident_part WHERE incident = ?")
-            .bind(&whole)
-            .one(&self.pool)
-            .await?
-            .count("many")?;
-        let visible = |query: super::sql::Query| {
-            scope.limit(query.bind(&whole), "incident_part.owner", Some("incident_part.namespace"))
-        };
-        let seen = visible(q("SELECT COUNT(*) AS many FROM incident_part WHERE incident = ?"))
-            .one(&self.pool)
-            .await?
-            .count("many")?;
-        let query =
-            visible(q("SELECT ").push(PART).push(", story, picture FROM incident_part WHERE incident = ?"));
-        let rows = query
-            .push(" ORDER BY began + COALESCE(skew, 0), id LIMIT ?")
-            .bind(MAX_TOLD)
-            .all(&self.pool)
-            .await?;
-        let names = self.node_names().await?;
-        let mut parts = Vec::new();
-        for row in &rows {
-            let Part { id, node, title, severity, began, updated, skew, .. } = part(row)?;
-            let (name, joinable) = (names.get(&node).unwrap_or(&node).clone(), row.flag("joinable")?);
-            let part = IncidentPart {
-                id,
-                node,
-                name,
-                title,
-                severity,
-                began,
-                updated,
-                skew,
-                joinable,
-                origin: false,
-            };
-            parts.push(ToldPart { part, story: row.text("story")?, picture: row.text("picture")? });
-        }
-        let links = self.links(&parts).await?;
-        let is_effect =
-            |part: &ToldPart| links.iter().any(|link| link.effect == part.part.id && link.apart.is_none());
-        // Where two have led to each other the earlier one is the origin.
-        let origin = parts.iter().position(|part| !is_effect(part)).unwrap_or(0);
-        if let Some(part) = parts.get_mut(origin) {
-            part.part.origin = true;
-        }
-        Ok(ToldIncident {
-            incident,
-            cut: (parts.len() as u64) < seen,
-            hidden: all.saturating_sub(seen),
-            parts,
-            links,
-        })
-    }
-
-    /// Links of parts; of those that lead to what is not among them only what somebody has cut.
-    async fn links(&self, parts: &[ToldPart]) -> Result<Vec<IncidentLink>> {
-        let ids: Vec<&String> = parts.iter().map(|part| &part.part.id).collect();
-        let mut apart = BTreeMap::new();
-        for row in q("SELECT * FROM incident_apart WHERE one IN ")
-            .list(ids.clone())
-            .push(" OR other IN ")
-            .list(ids.clone())
-            .all(&self.pool)
-            .await?
-        {
-            let said =
-                Apart { by: row.text("created_by")?, at: row.int("created")?, reason: row.text("reason")? };
-            apart.insert((row.text("one")?, row.text("other")?), said);
-        }
-        let rows = q("SELECT * FROM incident_link WHERE cause IN ")
-            .list(ids.clone())
-            .push(" OR effect IN ")
-            .list(ids.clone())
-            .push(" ORDER BY sent, cause, effect, client LIMIT ?")
-            .bind(MAX_LINKS)
-            .all(&self.pool)
-            .await?;
-        let mut links = Vec::new();
-        for row in &rows {
-            let (cause, effect) = (row.text("cause")?, row.text("effect")?);
-            let apart = apart.get(&pair(&cause, &effect)).cloned();
-            let is_here = |id: &String| ids.contains(&id);
-            if apart.is_none() && !(is_here(&cause) && is_here(&effect)) {
-                continue;
-            }
-            links.push(IncidentLink {
-                client: row.text("client")?,
-                server: row.text("server")?,
-                accepted_by: row.text("accepted_by")?,
-                sent: row.int("sent")?,
-                accepted: row.int("accepted")?,
-                program: row.text("program")?,
-                container: row.text("container")?,
-                to_program: row.text("to_program")?,
-                to_container: row.text("to_container")?,
-                cause,
-                effect,
-                apart,
-            });
-        }
-        Ok(links)
-    }
-
     /// Somebody says that two linked parts are two incidents, or takes that back.
     pub async fn part_incidents(&self, said: &NewApart, by: &str, scope: &Scope, now: Millis) -> Result<()> {
         let mut tx = self.begin().await?;
@@ -368,44 +192,6 @@ impl State {
             self.refresh_of_part(&mut tx, &part, now).await?;
         }
         tx.commit().await?;
-        Ok(())
-    }
-
-    /// Shows of incidents only what their visible parts say.
-    pub(super) async fn narrow(&self, incidents: &mut [Incident], scope: &Scope) -> Result<()> {
-        if scope.is_all() {
-            return Ok(());
-        }
-        for incident in incidents {
-            let query =
-                q("SELECT ").push(PART).push(" FROM incident_part WHERE incident = ?").bind(&incident.id);
-            let rows = scope
-                .limit(query, "incident_part.owner", Some("incident_part.namespace"))
-                .all(&self.pool)
-                .await?;
-            let parts: Vec<Part> = rows.iter().map(part).collect::<Result<_>>()?;
-            let ids: Vec<String> = parts.iter().map(|part| part.id.clone()).collect();
-            let Some(whole) = stitch::whole(parts) else { continue };
-            let alerts =
-                q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE incident IN ")
-                    .list(&ids)
-                    .one(&self.pool)
-                    .await?;
-            *incident = Incident {
-                id: incident.id.clone(),
-                state: incident.state,
-                alerts: alerts.count("many")?,
-                title: whole.title,
-                severity: whole.severity,
-                began: whole.began,
-                updated: whole.updated,
-                nodes: whole.nodes,
-                containers: whole.containers,
-                on_host: whole.on_host,
-                tactics: whole.tactics,
-                techniques: whole.techniques,
-            };
-        }
         Ok(())
     }
 }

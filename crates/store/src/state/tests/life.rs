@@ -336,12 +336,12 @@ fn alerts_are_kept_once_and_counted() {
         // The same once more opens nothing; something new does.
         state.keep_incident("n", &incident, T0 + 12).await.expect("kept");
         assert_eq!(
-            state.incident("n-1", &ALL).await.expect("is there").incident.state,
+            state.incident("n-1", &ALL, super::super::Telling::Parts).await.expect("is there").incident.state,
             gabion_api::rest::IncidentState::Closed
         );
         state.keep_incident("n", &NewIncident { updated: T0 + 20, ..incident }, T0 + 21).await.expect("kept");
         assert_eq!(
-            state.incident("n-1", &ALL).await.expect("is there").incident.state,
+            state.incident("n-1", &ALL, super::super::Telling::Parts).await.expect("is there").incident.state,
             gabion_api::rest::IncidentState::Open
         );
     });

@@ -49,8 +49,10 @@ fn a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(
             state.alerts(&AlertFilter::default(), &all, &paging).await.expect("asked").items[0].count,
             2
         );
-        let old = state.incident("n1-1", &all).await.expect("is there");
-        assert_eq!((old.parts[0].story.as_str(), old.parts[0].picture.as_str()), ("{\"old\":1}", "<svg/>"));
+        let old = state.incident("n1-1", &all, Telling::Pictures).await.expect("is there");
+        assert_eq!(old.parts[0].text.as_deref(), Some("<svg/>"));
+        let old = state.incident("n1-1", &all, Telling::Stories).await.expect("is there");
+        assert_eq!(old.parts[0].text.as_deref(), Some("{\"old\":1}"));
         assert_eq!(
             (old.incident.containers.as_slice(), old.incident.on_host),
             (&["web".to_owned()][..], true)

@@ -1,20 +1,20 @@
 //! Incidents of several nodes that are one, as they are kept: in whichever order they come, however often, and what people say of them.
 
 use super::{
-    super::{AlertFilter, Arrived, NewAlert, NewEnd, NewIncident, StateError, ToldIncident},
+    super::{AlertFilter, Arrived, NewAlert, NewEnd, NewIncident, StateError, Telling, ToldIncident},
     *,
 };
 use gabion_api::rest::{IncidentState, NewApart, Severity as Level, SinkRecords};
 use proptest::prelude::*;
 
-fn end(begun: bool, client: &str, server: &str, time: Millis) -> NewEnd {
+pub(super) fn end(begun: bool, client: &str, server: &str, time: Millis) -> NewEnd {
     let address = |text: &str| text.parse().expect("an address");
     let (client, server) = (address(client), address(server));
     NewEnd { begun, client, server, time, program: "curl".to_owned(), container: "web".to_owned() }
 }
 
 /// From web on node a to cache on b, and from there to db on c. The clock of b is an hour ahead.
-fn chain() -> [(&'static str, NewIncident); 3] {
+pub(super) fn chain() -> [(&'static str, NewIncident); 3] {
     const HOUR: Millis = 3_600_000;
     let incident = |title: &str, severity, began, skew, ends| NewIncident {
         number: 1,
@@ -49,18 +49,18 @@ fn chain() -> [(&'static str, NewIncident); 3] {
     ]
 }
 
-async fn nodes(state: &State) {
+pub(super) async fn nodes(state: &State) {
     for id in ["a", "b", "c"] {
         node(state, id).await;
     }
 }
 
-async fn listed(state: &State) -> Vec<gabion_api::rest::Incident> {
+pub(super) async fn listed(state: &State) -> Vec<gabion_api::rest::Incident> {
     state.incidents("", &[], &[], &ALL, &Paging::default()).await.expect("a page").items
 }
 
-async fn told(state: &State, id: &str) -> ToldIncident {
-    state.incident(id, &ALL).await.expect("is there")
+pub(super) async fn told(state: &State, id: &str) -> ToldIncident {
+    state.incident(id, &ALL, Telling::Parts).await.expect("is there")
 }
 
 /// What does not depend on who came first.
@@ -291,7 +291,7 @@ fn who_sees_only_a_part_of_everything_sees_only_those_parts() {
         let page = state.incidents("", &[], &[], &shop, &Paging::default()).await.expect("a page");
         assert_eq!((page.total, page.items[0].title.as_str()), (1, "web"));
         assert_eq!((page.items[0].nodes.as_slice(), page.items[0].alerts), (&["a".to_owned()][..], 1));
-        let whole = state.incident("a-1", &shop).await.expect("is there");
+        let whole = state.incident("a-1", &shop, Telling::Parts).await.expect("is there");
         assert_eq!((whole.parts.len(), whole.hidden, whole.links.len()), (1, 1, 0));
         let said = NewApart {
             cause: "a-1".to_owned(),
@@ -304,7 +304,7 @@ fn who_sees_only_a_part_of_everything_sees_only_those_parts() {
             "nobody parts what they cannot see"
         );
         let other = Scope { owners: Vec::new(), namespaces: vec!["bank".to_owned()] };
-        assert!(state.incident("a-1", &other).await.is_err());
+        assert!(state.incident("a-1", &other, Telling::Parts).await.is_err());
     });
 }
 
