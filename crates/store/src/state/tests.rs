@@ -14,6 +14,7 @@ mod signin;
 mod sinks;
 mod stitched;
 mod together;
+mod told;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};

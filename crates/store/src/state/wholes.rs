@@ -16,7 +16,7 @@ use super::{
     to_json,
 };
 use gabion_api::rest::{Apart, Incident, IncidentLink, IncidentPart, Millis, NewApart};
-use sqlx::any::AnyRow;
+use sqlx::{Any, Executor, any::AnyRow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections of a part that are kept.
@@ -99,7 +99,7 @@ pub(super) async fn keep_ends(tx: Tx<'_>, node: &str, id: &str, incident: &NewIn
     Ok(())
 }
 
-fn part(row: &AnyRow) -> Result<Part> {
+pub(super) fn part(row: &AnyRow) -> Result<Part> {
     Ok(Part {
         id: row.text("id")?,
         node: row.text("node")?,
@@ -115,7 +115,7 @@ fn part(row: &AnyRow) -> Result<Part> {
     })
 }
 
-const PART: &str = "id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, skew, joinable";
+pub(super) const PART: &str = "id, incident, node, kept, title, severity, began, updated, containers, tactics, techniques, on_host, skew, joinable";
 
 /// Finds out anew what belongs together around these parts, and writes the rows of what has changed. `news` is the part that something has
 /// come to. Tells the parts of all wholes that are other than before.
@@ -384,30 +384,40 @@ impl State {
                 .all(&self.pool)
                 .await?;
             let parts: Vec<Part> = rows.iter().map(part).collect::<Result<_>>()?;
-            let ids: Vec<String> = parts.iter().map(|part| part.id.clone()).collect();
-            let Some(whole) = stitch::whole(parts) else { continue };
-            let alerts =
-                q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE incident IN ")
-                    .list(&ids)
-                    .one(&self.pool)
-                    .await?;
-            *incident = Incident {
-                id: incident.id.clone(),
-                state: incident.state,
-                alerts: alerts.count("many")?,
-                title: whole.title,
-                severity: whole.severity,
-                began: whole.began,
-                updated: whole.updated,
-                nodes: whole.nodes,
-                containers: whole.containers,
-                on_host: whole.on_host,
-                tactics: whole.tactics,
-                techniques: whole.techniques,
-            };
+            if let Some(narrowed) = narrowed(&self.pool, incident, parts).await? {
+                *incident = narrowed;
+            }
         }
         Ok(())
     }
+}
+
+/// What some of the parts of an incident say of it; of none there is nothing to say.
+pub(super) async fn narrowed<'c>(
+    on: impl Executor<'c, Database = Any>,
+    incident: &Incident,
+    parts: Vec<Part>,
+) -> Result<Option<Incident>> {
+    let ids: Vec<String> = parts.iter().map(|part| part.id.clone()).collect();
+    let Some(whole) = stitch::whole(parts) else { return Ok(None) };
+    let alerts = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE incident IN ")
+        .list(&ids)
+        .one(on)
+        .await?;
+    Ok(Some(Incident {
+        id: incident.id.clone(),
+        state: incident.state,
+        alerts: alerts.count("many")?,
+        title: whole.title,
+        severity: whole.severity,
+        began: whole.began,
+        updated: whole.updated,
+        nodes: whole.nodes,
+        containers: whole.containers,
+        on_host: whole.on_host,
+        tactics: whole.tactics,
+        techniques: whole.techniques,
+    }))
 }
 
 /// Two ids in the order in which they are kept.

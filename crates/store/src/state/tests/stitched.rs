@@ -14,7 +14,7 @@ fn end(begun: bool, client: &str, server: &str, time: Millis) -> NewEnd {
 }
 
 /// From web on node a to cache on b, and from there to db on c. The clock of b is an hour ahead.
-fn chain() -> [(&'static str, NewIncident); 3] {
+pub(super) fn chain() -> [(&'static str, NewIncident); 3] {
     const HOUR: Millis = 3_600_000;
     let incident = |title: &str, severity, began, skew, ends| NewIncident {
         number: 1,
@@ -49,7 +49,7 @@ fn chain() -> [(&'static str, NewIncident); 3] {
     ]
 }
 
-async fn nodes(state: &State) {
+pub(super) async fn nodes(state: &State) {
     for id in ["a", "b", "c"] {
         node(state, id).await;
     }
