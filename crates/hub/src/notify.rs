@@ -129,9 +129,13 @@ fn decide(rules: &[StoredRule], happened: &[Happened], now: Millis, unread: &mut
             }),
         };
         let paused = stored.rule.paused;
-        // What was told before a pause and is over meanwhile has to be taken back after it.
-        for one in news.iter().filter(|one| !paused || one.happening.over) {
-            engine.happened(&rule, one, now);
+        for (what, all) in happened.iter().zip(&news) {
+            let own = words::own(what, &rule);
+            let one = own.as_ref().unwrap_or(all);
+            // What was told before a pause and is over meanwhile has to be taken back after it.
+            if !paused || one.happening.over {
+                engine.happened(&rule, one, now);
+            }
         }
         engine.ripen(&rule, now);
         let due = if paused { Vec::new() } else { engine.due(&rule, now, &stored.busy) };

@@ -114,6 +114,23 @@ pub(crate) fn pause(failures: u32, asked: Option<Duration>) -> Duration {
     jittered.max(asked.unwrap_or_default().min(LONGEST_WAIT))
 }
 
+/// Sends records beside those that there are for a sink: all of them or none.
+pub(crate) async fn hand_over(sink: &mut Sink, records: &[Record], now: Millis) -> Sending {
+    let sent = tokio::time::timeout(TEST, sink.send(records, now)).await;
+    let Ok(Outcome { verdicts, wait, refused_among }) = sent else {
+        return Sending::Again("it does not answer in time".to_owned(), None);
+    };
+    let mut refusal = refused_among.map(|(_, why)| why);
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Taken => {}
+            Verdict::Refused(why) => refusal = Some(why),
+            Verdict::Again(why) => return Sending::Again(why, wait),
+        }
+    }
+    refusal.map_or(Sending::Taken, Sending::Refused)
+}
+
 /// What is sent at once, and where its sink is afterwards.
 struct Batch {
     records: Vec<Record>,
@@ -399,7 +416,7 @@ impl Hub {
         sealed.map(|sealed| self.seal.unseal(sealed, &secret_of(&stored.name))).transpose()
     }
 
-    fn make_sink(&self, stored: &StoredSink) -> anyhow::Result<Sink> {
+    pub(crate) fn make_sink(&self, stored: &StoredSink) -> anyhow::Result<Sink> {
         let secret = self.sink_secret(stored)?;
         Ok(Sink::new(&stored.name, &stored.target, secret.as_deref(), &self.sink_files())?)
     }
@@ -410,19 +427,7 @@ impl Hub {
             Ok(sink) => sink,
             Err(error) => return Sending::Again(error.to_string(), None),
         };
-        let sent = tokio::time::timeout(TEST, sink.send(records, self.now())).await;
-        let Ok(Outcome { verdicts, wait, refused_among }) = sent else {
-            return Sending::Again("it does not answer in time".to_owned(), None);
-        };
-        let mut refusal = refused_among.map(|(_, why)| why);
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Taken => {}
-                Verdict::Refused(why) => refusal = Some(why),
-                Verdict::Again(why) => return Sending::Again(why, wait),
-            }
-        }
-        refusal.map_or(Sending::Taken, Sending::Refused)
+        hand_over(&mut sink, records, self.now()).await
     }
 
     /// Sends one record to a sink, to see what it says.

@@ -5,7 +5,7 @@ use gabion_api::rest::{Millis, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Happenings that one message names, the worst; the others are counted.
+/// Happenings that one message names, the worst; the others are counted. What is over is named beside them: no other message tells it.
 pub(super) const NAMED: usize = 200;
 /// Parts that wait at a time. Beyond them what happens goes into one for all: nothing is lost, and nobody is flooded.
 pub(super) const PARTS: usize = 50;
@@ -27,7 +27,63 @@ pub(crate) struct Engine {
 struct Part {
     since: Millis,
     items: BTreeMap<String, Happening>,
+    /// How many more there are than are named,
     more: u64,
+    /// and which of them go on: they are counted once, however often they change, and not any more when they are over.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    others: BTreeSet<String>,
+}
+
+impl Part {
+    fn new(since: Millis) -> Self {
+        Self { since, items: BTreeMap::new(), more: 0, others: BTreeSet::new() }
+    }
+
+    fn holds(&self, key: &str) -> bool {
+        self.items.contains_key(key) || self.others.contains(key)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.more == 0
+    }
+
+    fn forget(&mut self, key: &str) {
+        self.items.remove(key);
+        if self.others.remove(key) {
+            self.more = self.more.saturating_sub(1);
+        }
+    }
+
+    fn add(&mut self, happening: Happening) {
+        let key = happening.key.clone();
+        let is_named = self.items.get(&key).is_some_and(|item| !item.over);
+        self.forget(&key);
+        if happening.over || is_named {
+            self.items.insert(key, happening);
+            return;
+        }
+        let named = || self.items.values().filter(|item| !item.over);
+        let mut left_out = None;
+        if named().count() >= NAMED {
+            // Full: the worst are named.
+            let least = named().min_by_key(|item| (item.severity, &item.key));
+            let worse = least.filter(|least| least.severity < happening.severity);
+            let Some(least) = worse.map(|least| least.key.clone()) else { return self.count(&happening) };
+            left_out = self.items.remove(&least);
+        }
+        self.items.insert(key, happening);
+        if let Some(left_out) = left_out {
+            self.count(&left_out);
+        }
+    }
+
+    /// It is not named.
+    fn count(&mut self, happening: &Happening) {
+        self.more += 1;
+        if happening.lasting && self.others.len() < TOLD {
+            self.others.insert(happening.key.clone());
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,8 +114,9 @@ impl Engine {
             self.later.remove(&happening.key);
             // What nobody was told of needs not be taken back: it is as if it had never been.
             self.forget_waiting(&happening.key);
-            if told.is_some() {
-                self.join(rule, happening.clone(), now);
+            if let Some(told) = told {
+                // As bad as whoever hears it knows it.
+                self.join(rule, Happening { severity: told.severity, ..happening.clone() }, now);
             }
             return;
         }
@@ -86,7 +143,8 @@ impl Engine {
         }
     }
 
-    /// What had to wait since it was told last may be told now. What the rule is not about any more is dropped.
+    /// What had to wait since it was told last may be told now. What the rule is not about any more is dropped, but that something is over which it
+    /// has told.
     pub(super) fn ripen(&mut self, rule: &Rule, now: Millis) {
         let ripe = |key: &String| match (rule.again, self.told.get(key)) {
             (Some(again), Some(told)) => now >= told.at.saturating_add(again),
@@ -99,9 +157,9 @@ impl Engine {
             }
         }
         for part in self.parts.values_mut() {
-            part.items.retain(|_, item| rule.is_for(item.owner.as_ref()));
+            part.items.retain(|_, item| item.over || rule.is_for(item.owner.as_ref()));
         }
-        self.parts.retain(|_, part| !part.items.is_empty());
+        self.parts.retain(|_, part| !part.is_empty());
     }
 
     /// Parts of which a message is due. None of those in `busy` is.
@@ -121,7 +179,7 @@ impl Engine {
 
     /// A part becomes a message: what is in it is told from now on.
     pub(super) fn take(&mut self, part: &str, now: Millis) -> Option<Message> {
-        let Part { since, items, more } = self.parts.remove(part)?;
+        let Part { since, items, more, others: _ } = self.parts.remove(part)?;
         let mut happenings: Vec<Happening> = items.into_values().collect();
         for happening in happenings.iter().filter(|happening| happening.lasting) {
             if happening.over {
@@ -143,41 +201,26 @@ impl Engine {
     }
 
     fn is_waiting(&self, key: &str) -> bool {
-        self.parts.values().any(|part| part.items.contains_key(key))
+        self.parts.values().any(|part| part.holds(key))
     }
 
     fn forget_waiting(&mut self, key: &str) {
         for part in self.parts.values_mut() {
-            part.items.remove(key);
+            part.forget(key);
         }
-        self.parts.retain(|_, part| !part.items.is_empty() || part.more > 0);
+        self.parts.retain(|_, part| !part.is_empty());
     }
 
     fn join(&mut self, rule: &Rule, happening: Happening, now: Millis) {
-        let key = happening.key.clone();
         // It may be in another part than it would be now, as when its owner has become known.
-        let holds = |part: &Part| part.items.contains_key(&key);
-        let mut of = match self.parts.iter().find(|(_, part)| holds(part)) {
+        let mut of = match self.parts.iter().find(|(_, part)| part.holds(&happening.key)) {
             Some((of, _)) => of.clone(),
             None => rule.part(&happening),
         };
         if self.parts.len() >= PARTS && !self.parts.contains_key(&of) {
             of.clear();
         }
-        let part =
-            self.parts.entry(of).or_insert_with(|| Part { since: now, items: BTreeMap::new(), more: 0 });
-        if part.items.len() < NAMED || part.items.contains_key(&key) {
-            part.items.insert(key, happening);
-            return;
-        }
-        // Full: the worst are named.
-        part.more += 1;
-        let least = part.items.values().min_by_key(|item| (item.severity, &item.key));
-        if let Some(least) = least.filter(|least| least.severity < happening.severity) {
-            let least = least.key.clone();
-            part.items.remove(&least);
-            part.items.insert(key, happening);
-        }
+        self.parts.entry(of).or_insert_with(|| Part::new(now)).add(happening);
     }
 
     /// Parts and when they are due, which is not before now.

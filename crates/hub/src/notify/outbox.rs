@@ -1,20 +1,23 @@
 //! Messages on their way: for each sink one task at a time, so that one that is slow holds up no other. What becomes of a message is kept before the
-//! next one is sent; killed in between, it is sent again under the same id.
+//! next one is sent; killed in between, it is sent again under the same id. A message of many records, as PagerDuty is sent, goes on where it was.
 
 use super::words::line;
 use crate::{
     Hub,
-    sinks::{Sending, pause},
+    sinks::{Sending, hand_over, pause},
 };
 use gabion_api::rest::{Millis, Notification, NotificationItem, NotificationKind, Severity, SinkTarget};
 use gabion_sink::{Item, Kind, Record};
 use gabion_store::state::{StateError, StoredNotification, StoredSink};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    slice,
+};
 use tokio::task::{Id, JoinSet};
 
 /// Messages that are looked at at once.
 const AT_ONCE: u64 = 200;
-/// So often a message is refused before it is given up.
+/// So often something of a message is refused before what is refused is given up.
 const TRIES: u64 = 6;
 /// A sink that is not there, paused or cannot be used is looked at again after so long.
 const LOOK_AGAIN: Millis = 60_000;
@@ -35,13 +38,11 @@ impl Outbox {
             self.ended(ended);
         }
         let mut by_sink: BTreeMap<String, Vec<StoredNotification>> = BTreeMap::new();
-        for stored in hub.state.due_notifications(hub.now(), AT_ONCE).await? {
+        let busy: BTreeSet<String> = self.busy.values().cloned().collect();
+        for stored in hub.state.due_notifications(hub.now(), &busy, AT_ONCE).await? {
             by_sink.entry(stored.notification.sink.clone()).or_default().push(stored);
         }
         for (sink, messages) in by_sink {
-            if self.busy.values().any(|busy| *busy == sink) {
-                continue;
-            }
             let (hub, name) = (hub.clone(), sink.clone());
             let task = self.tasks.spawn(async move {
                 if let Err(error) = hub.send_messages(&name, messages).await {
@@ -85,7 +86,7 @@ impl Hub {
         for stored in messages {
             let id = &stored.notification.id;
             if let Some((why, again)) = &stop {
-                self.state.notification_failed(id, why, Some(*again)).await?;
+                self.state.notification_waits(id, why, *again, false).await?;
                 continue;
             }
             if let Ok(sink) = &sink {
@@ -95,56 +96,75 @@ impl Hub {
         Ok(())
     }
 
-    /// Sends one; why no other can be sent, and when it may be tried again.
+    /// Sends of one what its sink has not taken yet, and keeps after each record how far that is; why no other message can be sent, and when it may be
+    /// tried again.
     async fn send_message(
         &self,
         sink: &StoredSink,
         stored: &StoredNotification,
     ) -> anyhow::Result<Option<(String, Millis)>> {
-        let StoredNotification { notification, base } = stored;
+        let StoredNotification { notification, base, refusals, taken, taken_by } = stored;
         let Notification { id, rule, tries, .. } = notification;
+        let (name, version) = (&sink.name, sink.version);
         let base = self.public_address().await?.unwrap_or_else(|| base.clone());
-        let sending = self.send_to_sink(sink, &records(notification, &base, &sink.target)).await;
-        let now = self.now();
-        let failures = u32::try_from(tries + 1).unwrap_or(u32::MAX);
-        let after = |wait| {
-            let wait = pause(failures, wait);
-            now + Millis::try_from(wait.as_millis()).unwrap_or(LOOK_AGAIN)
-        };
-        let name = &sink.name;
-        match sending {
-            Sending::Taken => {
-                if *tries > 0 {
-                    self.note(&format!("the notification {id} of the rule {rule} is sent to {name} at last"));
+        let records = records(notification, &base, &sink.target);
+        // A sink that was changed may be another system, to which other records are sent.
+        let by = format!("{name} {} {}", version.0, version.1);
+        let before = if *taken_by == by { *taken } else { 0 };
+        let (mut taken, mut refusals, mut refusal) = (before, *refusals, None);
+        let mut to = self.make_sink(sink);
+        for record in records.iter().skip(usize::try_from(before)?) {
+            let sending = match &mut to {
+                Ok(to) => hand_over(to, slice::from_ref(record), self.now()).await,
+                Err(error) => Sending::Again(error.to_string(), None),
+            };
+            let now = self.now();
+            let failures = if taken > before { 1 } else { u32::try_from(tries + 1).unwrap_or(u32::MAX) };
+            let after = |wait| {
+                let wait = pause(failures, wait);
+                now + Millis::try_from(wait.as_millis()).unwrap_or(LOOK_AGAIN)
+            };
+            match sending {
+                Sending::Taken => self.state.sink_took(name, version, None, now).await?,
+                Sending::Refused(why) if refusals + 1 < TRIES => {
+                    self.state.notification_refused(id, &why, Some(after(None))).await?;
+                    return Ok(None);
                 }
-                self.state.sink_took(name, sink.version, None, now).await?;
-                self.state.notification_sent(id, now).await?;
-                Ok(None)
-            }
-            Sending::Refused(why) => {
-                let is_last = tries + 1 >= TRIES;
-                if is_last {
-                    self.note(&format!(
-                        "the sink {name} has refused the notification {id} of the rule {rule} for good: {why}"
-                    ));
-                    self.state.sink_took(name, sink.version, Some(&why), now).await?;
+                Sending::Refused(why) => {
+                    if refusals + 1 == TRIES {
+                        self.note(&format!(
+                            "the sink {name} has refused the notification {id} of the rule {rule} for good: {why}"
+                        ));
+                    }
+                    self.state.sink_took(name, version, Some(&why), now).await?;
+                    // The others of it may be taken.
+                    (refusals, refusal) = (refusals + 1, Some(why));
                 }
-                let again = if is_last { None } else { Some(after(None)) };
-                self.state.notification_failed(id, &why, again).await?;
-                Ok(None)
-            }
-            Sending::Again(why, wait) => {
-                if *tries == 0 {
-                    self.note(&format!(
-                        "the notification {id} of the rule {rule} cannot be sent to {name}, it waits: {why}"
-                    ));
+                Sending::Again(why, wait) => {
+                    if *tries == 0 {
+                        self.note(&format!(
+                            "the notification {id} of the rule {rule} cannot be sent to {name}, it waits: {why}"
+                        ));
+                    }
+                    let again = after(wait);
+                    self.state.sink_failed(name, version, &why, now).await?;
+                    self.state.notification_waits(id, &why, again, true).await?;
+                    return Ok(Some((why, again)));
                 }
-                let again = after(wait);
-                self.state.sink_failed(name, sink.version, &why, now).await?;
-                self.state.notification_failed(id, &why, Some(again)).await?;
-                Ok(Some((why, again)))
             }
+            taken += 1;
+            self.state.notification_taken(id, &by, taken, refusals).await?;
         }
+        if refusals >= TRIES {
+            let why = refusal.unwrap_or_else(|| "some of it was refused".to_owned());
+            self.state.notification_refused(id, &why, None).await?;
+            return Ok(None);
+        }
+        if *tries > 0 {
+            self.note(&format!("the notification {id} of the rule {rule} is sent to {name} at last"));
+        }
+        self.state.notification_sent(id, self.now()).await?;
+        Ok(None)
     }
 
     /// The address of the hub, where one is set.

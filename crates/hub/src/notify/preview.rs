@@ -21,7 +21,7 @@ impl Rule {
         for (time, what) in happened {
             // What happens at one moment is taken at once.
             until(&mut engine, self, *time - 1, &mut messages);
-            let news = words::news(what);
+            let news = words::own(what, self).unwrap_or_else(|| words::news(what));
             happenings += u64::from(self.wants(&news));
             engine.happened(self, &news, *time);
         }

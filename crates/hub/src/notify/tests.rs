@@ -1,12 +1,14 @@
 //! What rules and the engine promise, for any stream of happenings.
 
+mod over;
+mod stream;
+
 use super::{engine::Message, rule::RuleError, words::OfFinding, *};
 use gabion_api::rest::{
     ExploitedFindings, NewNotificationRule, NotificationGroup, NotificationKind, QuietHours, Severity,
 };
 use jiff::Timestamp;
-use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -323,110 +325,4 @@ fn a_rule_that_is_paused_tells_afterwards_that_is_over_what_it_told() {
     assert_eq!(follow(&after.rules[0].engine, false, &[]), (Decided::default(), Vec::new()));
     let (broken, unread) = follow("{", false, &[agent("c", Some(0))]);
     assert_eq!((broken.messages.len(), unread), (1, vec!["r".to_owned()]));
-}
-
-/// What a test does: something happens, time passes, messages are made, and sent or not, the hub is started again.
-#[derive(Clone, Debug)]
-enum Act {
-    Happen { key: u8, owner: u8, severity: Severity },
-    Pass(Millis),
-    Make,
-    Send,
-    Restart,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let severity = prop_oneof![Just(Severity::Medium), Just(Severity::High), Just(Severity::Critical)];
-    prop_oneof![
-        4 => (0..12_u8, 0..3_u8, severity).prop_map(|(key, owner, severity)| Act::Happen { key, owner, severity }),
-        3 => (1..8 * HOUR).prop_map(Act::Pass),
-        3 => Just(Act::Make),
-        2 => Just(Act::Send),
-        1 => Just(Act::Restart),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    /// Whatever happens: nothing that a rule wants is lost, nothing is told twice that has happened once, nothing that goes on is told again before
-    /// its time unless it is worse, nothing comes before its part has waited, no second message of a part is made while one is not sent, and in quiet
-    /// hours comes only what may. A restart changes nothing.
-    #[test]
-    fn nothing_is_lost_and_nobody_is_disturbed_in_vain(
-        acts in proptest::collection::vec(act(), 1..60),
-        wait in 0..180_u32,
-        again in proptest::option::of(5..2880_u32),
-        nightly in any::<bool>(),
-        goes_on in any::<bool>(),
-    ) {
-        let hours = quiet("22:00", "07:00", Some(Severity::Critical));
-        let night = Quiet::try_from(&hours).expect("makes sense");
-        let rule = rule(|new| (new.wait, new.again, new.quiet) = (wait, again, nightly.then_some(hours)));
-        let mut engine = Engine::default();
-        let mut now = at("2025-03-28T12:00:00Z");
-        // By key: what waits to be told, and when and how bad it was told last.
-        let mut waiting: BTreeMap<String, Severity> = BTreeMap::new();
-        let mut told: BTreeMap<String, (Millis, Severity)> = BTreeMap::new();
-        let mut busy: BTreeSet<String> = BTreeSet::new();
-        let mut urgent: BTreeSet<String> = BTreeSet::new();
-        for act in acts {
-            match act {
-                Act::Happen { key, owner, severity } => {
-                    // An owner is a part of what something is.
-                    let (key, owner) = (format!("{owner}-{key}"), owner.to_string());
-                    let news = if goes_on { incident(&key, Some(&owner), severity, false) } else { found(&key, Some(&owner), severity) };
-                    engine.happened(&rule, &news, now);
-                    if told.get(&key).is_none_or(|(_, before)| severity > *before) {
-                        urgent.insert(key.clone());
-                    }
-                    let is_news = told.get(&key).is_none_or(|(_, before)| severity > *before || again.is_some());
-                    if !goes_on || is_news || waiting.contains_key(&key) {
-                        waiting.insert(key, severity);
-                    }
-                }
-                Act::Pass(time) => now += time,
-                Act::Restart => {
-                    let kept = serde_json::to_string(&engine).expect("JSON");
-                    let back: Engine = serde_json::from_str(&kept).expect("the same");
-                    prop_assert_eq!(&back, &engine);
-                    engine = back;
-                }
-                Act::Send => busy.clear(),
-                Act::Make => {
-                    for (part, message) in due(&mut engine, &rule, now, &busy) {
-                        prop_assert!(busy.insert(part), "one message for each owner, until it is sent");
-                        prop_assert!(message.since + Millis::from(wait) * MINUTE <= now);
-                        let disturbs = nightly && night.over(now) > now && message.severity < Severity::Critical;
-                        prop_assert!(!disturbs);
-                        for happening in &message.happenings {
-                            let Happening { key, severity, .. } = happening;
-                            prop_assert_eq!(waiting.remove(key), Some(*severity), "{} was told as it is", key);
-                            if goes_on {
-                                let before = told.insert(key.clone(), (now, *severity));
-                                let may = urgent.remove(key) || before.is_none_or(|(at, _)| {
-                                    again.is_some_and(|again| now >= at + Millis::from(again) * MINUTE)
-                                });
-                                prop_assert!(may, "{} was told again too early", key);
-                            }
-                        }
-                    }
-                    let may_wait = engine.next(&rule, now, &BTreeSet::new()).is_some();
-                    prop_assert_eq!(may_wait, !waiting.is_empty());
-                }
-            }
-        }
-        // Whoever sleeps until `next` comes to an end, and nothing is left.
-        for _ in 0..1000 {
-            let Some(next) = next(&engine, &rule, now) else { break };
-            now = next;
-            for message in all_due(&mut engine, &rule, now) {
-                for key in keys(&message) {
-                    prop_assert!(waiting.remove(key).is_some());
-                }
-            }
-        }
-        prop_assert!(waiting.is_empty(), "lost: {:?}", waiting);
-        prop_assert_eq!(engine.gathered(), 0);
-    }
 }

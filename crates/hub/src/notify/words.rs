@@ -75,7 +75,9 @@ pub(super) fn news(happened: &Happened) -> News {
             };
             of_finding(kind, &format!("due {}", finding.id), finding, &title, true, true)
         }
-        Happened::Incident { incident, owner } => of_incident(incident, owner.clone()),
+        Happened::Incident { incident, owner, joined, .. } => {
+            of_incident(incident, owner.clone(), joined.is_some())
+        }
         Happened::Exception { exception, severity, days } => of_exception(exception, *severity, *days),
         Happened::Agent { id, name, lost } => lasting(
             Happening {
@@ -111,10 +113,13 @@ pub(super) fn news(happened: &Happened) -> News {
                 SinkTrouble::Back => {
                     lasting(Happening { title: format!("The sink {name} is sent to again"), ..sink }, true)
                 }
+                SinkTrouble::Gone => {
+                    lasting(Happening { title: format!("The sink {name} was removed"), ..sink }, true)
+                }
                 SinkTrouble::Missing(many) => News {
                     happening: Happening {
                         key: format!("records {name}"),
-                        title: format!("The sink {name} has lost or refused {many} records"),
+                        title: format!("The sink {name} has lost or refused {many} records in all"),
                         ..sink
                     },
                     finding: None,
@@ -176,26 +181,56 @@ fn of_finding(
     }
 }
 
-fn of_incident(incident: &Incident, owner: Option<String>) -> News {
+/// What a rule about owners may hear of an incident: what these have of it, together. Where they have nothing of it, or not any more, it may hear only
+/// that it is over, if it has told it. Absent: it may hear all that there is.
+pub(super) fn own(happened: &Happened, rule: &Rule) -> Option<News> {
+    let Happened::Incident { incident, joined, views, .. } = happened else { return None };
+    if rule.owners.is_empty() {
+        return None;
+    }
+    let mut views = views.iter().filter(|(owner, _)| rule.owners.contains(owner)).cloned();
+    let Some((mut owner, mut all)) = views.next() else {
+        let id = line(&incident.id, NAME);
+        let title = match joined {
+            Some(whole) => format!("The incident {id} goes on as a part of {}", line(whole, NAME)),
+            None if incident.state == IncidentState::Closed => format!("Closed: the incident {id}"),
+            None => format!("The incident {id} is not any more about what this rule is about"),
+        };
+        return Some(lasting(Happening { title, ..plain_incident(&incident.id) }, true));
+    };
+    for (other, view) in views {
+        if view.severity > all.severity {
+            (owner, all.title, all.severity) = (other, view.title, view.severity);
+        }
+        all.alerts += view.alerts;
+        all.containers.extend(view.containers);
+    }
+    all.containers.sort_unstable();
+    Some(of_incident(&all, Some(owner), false))
+}
+
+fn plain_incident(id: &str) -> Happening {
+    Happening {
+        subject: line(id, NAME),
+        link: format!("/incidents/{}", part(id)),
+        ..plain(NotificationKind::Incident, format!("incident {id}"))
+    }
+}
+
+/// `joined`: it goes on as a part of another, which has its alerts now.
+fn of_incident(incident: &Incident, owner: Option<String>, joined: bool) -> News {
     let over = incident.state == IncidentState::Closed;
     let mut title = if over { "Closed: ".to_owned() } else { String::new() };
     title.push_str(&line(&incident.title, NAME));
     if !incident.containers.is_empty() {
         let _ = write!(title, " in {}", line(&incident.containers.join(", "), NAME));
     }
-    let many = incident.alerts;
-    let _ = write!(title, ", {many} {}", if many == 1 { "alert" } else { "alerts" });
-    lasting(
-        Happening {
-            severity: incident.severity,
-            owner,
-            subject: line(&incident.id, NAME),
-            title: line(&title, TITLE),
-            link: format!("/incidents/{}", part(&incident.id)),
-            ..plain(NotificationKind::Incident, format!("incident {}", incident.id))
-        },
-        over,
-    )
+    if !joined {
+        let many = incident.alerts;
+        let _ = write!(title, ", {many} {}", if many == 1 { "alert" } else { "alerts" });
+    }
+    let title = line(&title, TITLE);
+    lasting(Happening { severity: incident.severity, owner, title, ..plain_incident(&incident.id) }, over)
 }
 
 fn of_exception(exception: &Exception, severity: Severity, days: u8) -> News {
@@ -262,8 +297,12 @@ pub(super) fn headline(message: &Message) -> String {
             (many > 0).then(|| counted(kind, many))
         });
         let mut kinds: Vec<String> = kinds.collect();
-        if message.more > 0 {
-            kinds.push(format!("{} more", message.more));
+        match message.more {
+            0 => {}
+            // What was named of it is over.
+            1 if kinds.is_empty() => kinds.push("one thing that is not named".to_owned()),
+            more if kinds.is_empty() => kinds.push(format!("{more} things that are not named")),
+            more => kinds.push(format!("{more} more")),
         }
         kinds.join(", ")
     };

@@ -1,5 +1,6 @@
 //! Notification rules of a whole hub: what becomes a message, and that it arrives however long that takes.
 
+mod pager;
 mod told;
 
 use crate::{

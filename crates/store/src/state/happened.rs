@@ -2,12 +2,16 @@
 //! is decided what becomes of it.
 //!
 //! ```text
-//!   finding.noted            0 ─► 1 known ─► 2 runs; back to 1 when it is verified, so that it is news when it runs again
+//!   finding.noted            0 ─► 1 known ─► 2 runs; `life` sets it back to 1 when it is verified, so that it is news when it runs again
 //!   finding.noted_due        0 ─► 1 seven days ─► 2 one day ─► 3 over, for the day in noted_for: another day begins anew
 //!   exception.noted          0 ─► 1 seven days ─► 2 one day
-//!   node.noted, sink.noted   0 ◄─► 1 lost, away
+//!   node.noted               0 ◄─► 1 lost
+//!   sink.noted               0 ◄─► since when it is away
+//!   sink_gone                sinks that were away and were removed
 //!   notify_mark.incidents    the number of arrival up to which incidents were taken
 //! ```
+
+mod owners;
 
 use super::{
     DAY, Result, Scope, State, Tx, exceptions,
@@ -16,6 +20,7 @@ use super::{
     sql::{Columns, q},
 };
 use gabion_api::rest::{Exception, Finding, Incident, IncidentState, Millis, Severity, State as Life};
+use owners::OF_PARTS;
 
 /// Things of one kind that are taken at once; the others come next.
 const AT_ONCE: u64 = 20_000;
@@ -55,10 +60,14 @@ pub enum Happened {
     },
     /// An incident that is new or another than before.
     Incident {
-        /// Which.
+        /// Which, and all of it.
         incident: Box<Incident>,
-        /// Whose.
+        /// Whose it is above all.
         owner: Option<String>,
+        /// What it has become a part of: it is over, and goes on there.
+        joined: Option<String>,
+        /// What owners have of it, each by name: nothing of it that is of others.
+        views: Vec<(String, Incident)>,
     },
     /// An exception ends in so many days.
     Exception {
@@ -94,7 +103,9 @@ pub enum SinkTrouble {
     Away(String),
     /// It can be sent to again.
     Back,
-    /// So many more records were lost or refused.
+    /// It was removed.
+    Gone,
+    /// So many records were lost or refused in all.
     Missing(u64),
 }
 
@@ -121,10 +132,6 @@ pub(super) async fn is_any(state: &State, now: Millis) -> Result<bool> {
     Ok(false)
 }
 
-/// Whose an incident is: the owner of its worst part that has one.
-const OF_PARTS: &str = ", (SELECT part.owner FROM incident_part AS part WHERE part.incident = incident.id AND part.owner IS NOT NULL \
-    ORDER BY part.severity DESC, part.id LIMIT 1) AS owner";
-
 /// Findings and incidents, which are looked for often.
 pub(super) async fn often(tx: Tx<'_>, happened: &mut Vec<Happened>) -> Result<()> {
     let rows = q("SELECT * FROM finding WHERE ").push(NEWS).push(" ORDER BY severity DESC, id LIMIT ?");
@@ -148,12 +155,7 @@ pub(super) async fn often(tx: Tx<'_>, happened: &mut Vec<Happened>) -> Result<()
         " FROM incident WHERE arrived > (SELECT incidents FROM notify_mark WHERE one = 1) ORDER BY arrived LIMIT ?",
     );
     let rows = query.bind(AT_ONCE).all(&mut *tx).await?;
-    for row in &rows {
-        happened.push(Happened::Incident {
-            incident: Box::new(incidents::told(row)?),
-            owner: row.maybe_text("owner")?,
-        });
-    }
+    happened.extend(owners::happened(&mut *tx, &rows).await?);
     if let Some(last) = rows.last() {
         let mark = q("UPDATE notify_mark SET incidents = ? WHERE one = 1").bind(last.count("arrived")?);
         mark.run(&mut *tx).await?;
@@ -168,7 +170,6 @@ pub(super) async fn seldom(
     now: Millis,
     happened: &mut Vec<Happened>,
 ) -> Result<()> {
-    q("UPDATE finding SET noted = 1 WHERE noted = 2 AND state = 'verified'").run(&mut *tx).await?;
     deadlines(&mut *tx, now, happened).await?;
     exceptions_ending(&mut *tx, now, happened).await?;
     agents(&mut *tx, since, now, happened).await?;
@@ -255,21 +256,28 @@ async fn agents(tx: Tx<'_>, since: Millis, now: Millis, happened: &mut Vec<Happe
 }
 
 async fn sinks(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>) -> Result<()> {
+    for row in q("SELECT name FROM sink_gone ORDER BY name").all(&mut *tx).await? {
+        happened.push(Happened::Sink { name: row.text("name")?, trouble: SinkTrouble::Gone });
+    }
+    q("DELETE FROM sink_gone").run(&mut *tx).await?;
     let rows = q(
-        "SELECT name, failing_since, error, paused, refused, lost, noted, noted_lost, noted_at FROM sink ORDER BY name",
+        "SELECT name, failing_since, taken, error, paused, refused, lost, noted, noted_lost, noted_at FROM sink ORDER BY name",
     );
     for row in rows.all(&mut *tx).await? {
-        let (name, was_away) = (row.text("name")?, row.flag("noted")?);
+        let (name, away) = (row.text("name")?, row.int("noted")?);
         let trouble = match row.maybe_int("failing_since")? {
-            Some(since) if !was_away && !row.flag("paused")? && since <= now - AWAY => {
-                let why = row.maybe_text("error")?;
-                Some(SinkTrouble::Away(why.unwrap_or_else(|| "it is not known why".to_owned())))
+            Some(since) if away == 0 && !row.flag("paused")? && since <= now - AWAY => {
+                let why = row.maybe_text("error")?.unwrap_or_else(|| "it is not known why".to_owned());
+                Some((since, SinkTrouble::Away(why)))
             }
-            None if was_away => Some(SinkTrouble::Back),
+            // That it was changed or paused mends nothing: it has to take something.
+            None if away != 0 && row.maybe_int("taken")?.is_some_and(|taken| taken > away) => {
+                Some((0, SinkTrouble::Back))
+            }
             _ => None,
         };
-        if let Some(trouble) = trouble {
-            q("UPDATE sink SET noted = ? WHERE name = ?").bind(!was_away).bind(&name).run(&mut *tx).await?;
+        if let Some((away, trouble)) = trouble {
+            q("UPDATE sink SET noted = ? WHERE name = ?").bind(away).bind(&name).run(&mut *tx).await?;
             happened.push(Happened::Sink { name: name.clone(), trouble });
         }
         let (missing, told) = (row.count("refused")? + row.count("lost")?, row.count("noted_lost")?);
@@ -280,7 +288,7 @@ async fn sinks(tx: Tx<'_>, now: Millis, happened: &mut Vec<Happened>) -> Result<
                 .bind(&name)
                 .run(&mut *tx)
                 .await?;
-            happened.push(Happened::Sink { name, trouble: SinkTrouble::Missing(missing - told) });
+            happened.push(Happened::Sink { name, trouble: SinkTrouble::Missing(missing) });
         }
     }
     Ok(())
@@ -346,7 +354,9 @@ impl State {
             .bind(from)
             .bind(to + FAR);
         let query = scope.limit(query, "exception.owner", None).push(" ORDER BY expires, id LIMIT ?");
-        for row in query.bind(AT_ONCE).all(&self.pool).await? {
+        let rows = query.bind(AT_ONCE + 1).all(&self.pool).await?;
+        is_all &= rows.len() as u64 <= AT_ONCE;
+        for row in rows {
             let (exception, severity) = (exceptions::read(&row, to)?, severity_of(row.int("worst")?));
             for (time, days, least) in
                 [(exception.expires - FAR, 7, LONG), (exception.expires - NEAR, 1, SHORT)]
@@ -357,7 +367,7 @@ impl State {
                 }
             }
         }
-        self.incidents_between(scope, from, to, &mut happened).await?;
+        is_all &= self.incidents_between(scope, from, to, &mut happened).await?;
         happened.sort_by_key(|(time, _)| *time);
         Ok((happened, is_all))
     }
@@ -368,24 +378,32 @@ impl State {
         from: Millis,
         to: Millis,
         happened: &mut Vec<(Millis, Happened)>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let query = q("SELECT ")
             .push(incidents::LIST.columns)
             .push(OF_PARTS)
             .push(" FROM incident WHERE incident.updated > ? AND incident.began <= ?");
         let query = incidents::within(scope, query.bind(from).bind(to));
-        for row in query.push(" ORDER BY began, id LIMIT ?").bind(AT_ONCE).all(&self.pool).await? {
-            let (incident, owner) = (incidents::read(&row)?, row.maybe_text("owner")?);
-            let mut times = vec![incident.began, incident.updated];
-            times.dedup();
-            for time in times.into_iter().filter(|time| *time > from && *time <= to) {
-                let mut incident = Box::new(incident.clone());
-                if time != incident.updated {
+        let within = |time: Millis| time > from && time <= to;
+        let mut connection = self.pool.acquire().await?;
+        let rows = query.push(" ORDER BY began, id LIMIT ?").bind(AT_ONCE + 1).all(&mut *connection).await?;
+        for last in owners::happened(&mut connection, &rows).await? {
+            let Happened::Incident { incident, .. } = &last else { continue };
+            let (began, updated) = (incident.began, incident.updated);
+            if began != updated && within(began) {
+                let mut first = last.clone();
+                if let Happened::Incident { incident, views, .. } = &mut first {
                     incident.state = IncidentState::Open;
+                    for (_, view) in views {
+                        view.state = IncidentState::Open;
+                    }
                 }
-                happened.push((time, Happened::Incident { incident, owner: owner.clone() }));
+                happened.push((began, first));
+            }
+            if within(updated) {
+                happened.push((updated, last));
             }
         }
-        Ok(())
+        Ok(rows.len() as u64 <= AT_ONCE)
     }
 }

@@ -114,8 +114,10 @@ impl State {
                 continue;
             }
             let (exception, exception_id) = exception.unzip();
-            q("UPDATE finding SET state = ?, fixed = ?, running = ?, since = ?, exception = ?, exception_id = ?, verified = ?, image = ? WHERE id = ?")
-                .bind(word_of(state)).bind(rollout.fixed).bind(rollout.running)
+            // What is mended is news when it comes again, however soon that is.
+            q("UPDATE finding SET state = ?, noted = CASE WHEN noted = 2 AND ? = 1 THEN 1 ELSE noted END, fixed = ?, running = ?, since = ?, \
+               exception = ?, exception_id = ?, verified = ?, image = ? WHERE id = ?")
+                .bind(word_of(state)).bind(state == Life::Verified).bind(rollout.fixed).bind(rollout.running)
                 .bind(if changed { now } else { row.int("since")? })
                 .bind(exception).bind(exception_id)
                 .bind(if state == Life::Verified && changed { Some(now) } else { verified })

@@ -89,6 +89,12 @@ pub struct StoredNotification {
     pub notification: Notification,
     /// The address of the console: what links begin with.
     pub base: String,
+    /// How often something of it was refused in a row.
+    pub refusals: u64,
+    /// So many of its records were taken, or given up,
+    pub taken: u64,
+    /// by this sink, as the sender names it: another one has none.
+    pub taken_by: String,
 }
 
 /// Messages in numbers.
@@ -320,14 +326,41 @@ impl State {
         Ok(within)
     }
 
-    /// Messages that are to be sent now, the oldest first.
-    pub async fn due_notifications(&self, now: Millis, limit: u64) -> Result<Vec<StoredNotification>> {
-        let rows = q("SELECT notification.* FROM notification JOIN notify_rule ON notify_rule.name = notification.rule \
-             WHERE notification.state = 'waiting' AND notification.again <= ? AND notify_rule.paused = 0 ORDER BY notification.time, notification.id LIMIT ?")
-            .bind(now).bind(limit).all(&self.pool).await?;
-        let stored =
-            |row: &AnyRow| Ok(StoredNotification { notification: read(row)?, base: row.text("base")? });
-        rows.iter().map(stored).collect()
+    /// Messages that are to be sent now, the oldest first; none for sinks that are `busy`, so that these hold up no other.
+    pub async fn due_notifications(
+        &self,
+        now: Millis,
+        busy: &BTreeSet<String>,
+        limit: u64,
+    ) -> Result<Vec<StoredNotification>> {
+        let mut query = q("SELECT notification.* FROM notification JOIN notify_rule ON notify_rule.name = notification.rule \
+             WHERE notification.state = 'waiting' AND notification.again <= ? AND notify_rule.paused = 0").bind(now);
+        if !busy.is_empty() {
+            query = query.push(" AND notification.sink NOT IN ").list(busy);
+        }
+        let query = query.push(" ORDER BY notification.time, notification.id LIMIT ?").bind(limit);
+        let stored = |row: &AnyRow| {
+            Ok(StoredNotification {
+                notification: read(row)?,
+                base: row.text("base")?,
+                refusals: row.count("refusals")?,
+                taken: row.count("taken")?,
+                taken_by: row.text("taken_by")?,
+            })
+        };
+        query.all(&self.pool).await?.iter().map(stored).collect()
+    }
+
+    /// So many records of a message were taken or given up by this sink: the next attempt goes on behind them.
+    pub async fn notification_taken(&self, id: &str, by: &str, taken: u64, refusals: u64) -> Result<()> {
+        q("UPDATE notification SET taken = ?, taken_by = ?, refusals = ? WHERE id = ? AND state = 'waiting'")
+            .bind(taken)
+            .bind(by)
+            .bind(refusals)
+            .bind(id)
+            .run(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// A message has arrived.
@@ -336,16 +369,29 @@ impl State {
             .bind(now).bind(id).run(&self.pool).await.map(drop)
     }
 
-    /// A message has not arrived: it is tried again then, or, without a time, not any more.
-    pub async fn notification_failed(&self, id: &str, why: &str, again: Option<Millis>) -> Result<()> {
+    /// A message has not arrived, and waits until then. `tried`: that was an attempt, and not only that nothing can be sent.
+    pub async fn notification_waits(&self, id: &str, why: &str, again: Millis, tried: bool) -> Result<()> {
+        q("UPDATE notification SET tries = tries + ?, again = ?, error = ? WHERE id = ? AND state = 'waiting'")
+            .bind(tried)
+            .bind(again)
+            .bind(cut(why))
+            .bind(id)
+            .run(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// A message was refused: it is tried again then, or, without a time, not any more.
+    pub async fn notification_refused(&self, id: &str, why: &str, again: Option<Millis>) -> Result<()> {
         let state = if again.is_some() { NotificationState::Waiting } else { NotificationState::Failed };
-        q("UPDATE notification SET state = ?, tries = tries + 1, again = ?, error = ? WHERE id = ? AND state = 'waiting'")
+        q("UPDATE notification SET state = ?, tries = tries + 1, refusals = refusals + 1, again = ?, error = ? WHERE id = ? AND state = 'waiting'")
             .bind(word_of(state)).bind(again).bind(cut(why)).bind(id).run(&self.pool).await.map(drop)
     }
 
     /// A message is tried again now, whatever has become of it, unless it was sent.
     pub async fn retry_notification(&self, id: &str, now: Millis) -> Result<()> {
-        let changed = q("UPDATE notification SET state = 'waiting', tries = 0, again = ? WHERE id = ? AND state <> 'sent' \
+        let changed = q("UPDATE notification SET taken = CASE WHEN state = 'failed' THEN 0 ELSE taken END, state = 'waiting', tries = 0, refusals = 0, again = ? \
+             WHERE id = ? AND state <> 'sent' \
              AND EXISTS (SELECT 1 FROM notify_rule WHERE notify_rule.name = notification.rule)")
             .bind(now).bind(id).run(&self.pool).await?;
         if changed == 0 {

@@ -252,8 +252,10 @@ CREATE TABLE notify_rule (
 CREATE TABLE notification (
     id TEXT PRIMARY KEY, rule TEXT NOT NULL, sink TEXT NOT NULL, owners TEXT NOT NULL, part TEXT NOT NULL, time BIGINT NOT NULL,
     severity BIGINT NOT NULL, title TEXT NOT NULL, items TEXT NOT NULL, more BIGINT NOT NULL, link TEXT NOT NULL, base TEXT NOT NULL,
-    state TEXT NOT NULL, tries BIGINT NOT NULL DEFAULT 0, again BIGINT, sent BIGINT, error TEXT
+    state TEXT NOT NULL, tries BIGINT NOT NULL DEFAULT 0, again BIGINT, sent BIGINT, error TEXT,
+    refusals BIGINT NOT NULL DEFAULT 0, taken BIGINT NOT NULL DEFAULT 0, taken_by TEXT NOT NULL DEFAULT ''
 );
+CREATE TABLE sink_gone (name TEXT PRIMARY KEY);
 CREATE INDEX notification_state ON notification (state, again);
 CREATE INDEX notification_rule ON notification (rule, state);
 CREATE INDEX notification_time ON notification (time, id);

@@ -302,10 +302,16 @@ impl State {
 
     /// A sink is gone.
     pub async fn remove_sink(&self, name: &str) -> Result<()> {
-        if q("DELETE FROM sink WHERE name = ?").bind(name).run(&self.pool).await? == 0 {
+        let mut tx = self.begin().await?;
+        // Whoever was told that it is away is told that it is gone.
+        q("INSERT INTO sink_gone (name) SELECT name FROM sink WHERE name = ? AND noted <> 0 ON CONFLICT (name) DO NOTHING")
+            .bind(name)
+            .run(&mut *tx)
+            .await?;
+        if q("DELETE FROM sink WHERE name = ?").bind(name).run(&mut *tx).await? == 0 {
             return Err(absent(name));
         }
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Sinks; `events_end` is where the next event will be.

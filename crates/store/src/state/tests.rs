@@ -16,6 +16,7 @@ mod signin;
 mod sinks;
 mod stitched;
 mod together;
+mod told;
 mod weekly;
 
 use super::{NewContainer, Paging, Scope, State};

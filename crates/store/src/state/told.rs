@@ -8,6 +8,7 @@ use super::{
     wholes::{PART, part},
 };
 use gabion_api::rest::{Apart, Incident, IncidentLink, IncidentPart};
+use sqlx::{Any, Executor};
 
 /// Parts whose stories are told; of an incident over more nodes the first.
 const MAX_TOLD: u64 = 64;
@@ -200,28 +201,38 @@ impl State {
                 .all(&self.pool)
                 .await?;
             let parts: Vec<Part> = rows.iter().map(part).collect::<Result<_>>()?;
-            let ids: Vec<String> = parts.iter().map(|part| part.id.clone()).collect();
-            let Some(whole) = stitch::whole(parts) else { continue };
-            let alerts =
-                q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE incident IN ")
-                    .list(&ids)
-                    .one(&self.pool)
-                    .await?;
-            *incident = Incident {
-                id: incident.id.clone(),
-                state: incident.state,
-                alerts: alerts.count("many")?,
-                title: whole.title,
-                severity: whole.severity,
-                began: whole.began,
-                updated: whole.updated,
-                nodes: whole.nodes,
-                containers: whole.containers,
-                on_host: whole.on_host,
-                tactics: whole.tactics,
-                techniques: whole.techniques,
-            };
+            if let Some(narrowed) = narrowed(&self.pool, incident, parts).await? {
+                *incident = narrowed;
+            }
         }
         Ok(())
     }
+}
+
+/// What some of the parts of an incident say of it; of none there is nothing to say.
+pub(super) async fn narrowed<'c>(
+    on: impl Executor<'c, Database = Any>,
+    incident: &Incident,
+    parts: Vec<Part>,
+) -> Result<Option<Incident>> {
+    let ids: Vec<String> = parts.iter().map(|part| part.id.clone()).collect();
+    let Some(whole) = stitch::whole(parts) else { return Ok(None) };
+    let alerts = q("SELECT CAST(COALESCE(SUM(many), 0) AS BIGINT) AS many FROM alert WHERE incident IN ")
+        .list(&ids)
+        .one(on)
+        .await?;
+    Ok(Some(Incident {
+        id: incident.id.clone(),
+        state: incident.state,
+        alerts: alerts.count("many")?,
+        title: whole.title,
+        severity: whole.severity,
+        began: whole.began,
+        updated: whole.updated,
+        nodes: whole.nodes,
+        containers: whole.containers,
+        on_host: whole.on_host,
+        tactics: whole.tactics,
+        techniques: whole.techniques,
+    }))
 }

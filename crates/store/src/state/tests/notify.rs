@@ -5,12 +5,13 @@ use gabion_api::rest::{
     ExceptionKind, IncidentState, NewException, NewNotificationRule, NewSink, Notification,
     NotificationState, Severity as Level, SinkTarget,
 };
+use std::collections::BTreeSet;
 
 const DAYS: Millis = 24 * 60 * MINUTE;
 const NAME: &str = "registry.example/shop/web:1";
 
 /// What happened, in short.
-fn short(happened: &Happened) -> String {
+pub(super) fn short(happened: &Happened) -> String {
     match happened {
         Happened::Finding { finding, first, running } => {
             let when = if *first { "first" } else { "known" };
@@ -18,7 +19,7 @@ fn short(happened: &Happened) -> String {
             format!("{} {when} {runs}", finding.rule)
         }
         Happened::Deadline { finding, days } => format!("{} {days} days", finding.rule),
-        Happened::Incident { incident, owner } => {
+        Happened::Incident { incident, owner, .. } => {
             format!("{} {:?} {}", incident.title, incident.state, owner.as_deref().unwrap_or("-"))
         }
         Happened::Exception { exception, severity, days } => {
@@ -36,7 +37,7 @@ async fn take(state: &State, now: Millis) -> Vec<String> {
     take_since(state, 0, now).await
 }
 
-async fn take_since(state: &State, since: Millis, now: Millis) -> Vec<String> {
+pub(super) async fn take_since(state: &State, since: Millis, now: Millis) -> Vec<String> {
     let mut taken = Vec::new();
     let decide = |_: &[StoredRule], happened: &[Happened]| {
         taken = happened.iter().map(short).collect();
@@ -46,7 +47,7 @@ async fn take_since(state: &State, since: Millis, now: Millis) -> Vec<String> {
     taken
 }
 
-fn rule(name: &str, owners: &[&str]) -> NewNotificationRule {
+pub(super) fn rule(name: &str, owners: &[&str]) -> NewNotificationRule {
     NewNotificationRule {
         name: name.to_owned(),
         sink: "chat".to_owned(),
@@ -63,7 +64,7 @@ fn rule(name: &str, owners: &[&str]) -> NewNotificationRule {
     }
 }
 
-fn message(id: &str, rule: &str) -> NewNotification {
+pub(super) fn message(id: &str, rule: &str) -> NewNotification {
     NewNotification {
         id: id.to_owned(),
         rule: rule.to_owned(),
@@ -242,7 +243,7 @@ fn agents_sinks_and_incidents_are_taken_once_each_time_they_change() {
         state.sink_took("s", version, None, away).await.expect("kept");
         assert_eq!(take_since(&state, away, away).await, ["s Back"]);
         let hour = now + 61 * MINUTE;
-        assert_eq!(take_since(&state, hour, hour).await, ["s Missing(1)"]);
+        assert_eq!(take_since(&state, hour, hour).await, ["s Missing(2)"], "in all");
     });
 }
 
@@ -292,26 +293,27 @@ fn what_was_decided_is_kept_with_what_was_taken() {
         let ids = |messages: &[StoredNotification]| {
             messages.iter().map(|one| one.notification.id.clone()).collect::<Vec<_>>()
         };
-        let due = state.due_notifications(T0 + 1, 10).await.expect("asked");
+        let no_sink = BTreeSet::new();
+        let due = state.due_notifications(T0 + 1, &no_sink, 10).await.expect("asked");
         assert_eq!(
             (ids(&due), due[0].base.as_str()),
             (vec!["m1".to_owned(), "m2".to_owned()], "https://gabion.example")
         );
-        state.notification_failed("m1", "it is down", Some(T0 + 50)).await.expect("kept");
-        assert_eq!(ids(&state.due_notifications(T0 + 49, 10).await.expect("asked")), ["m2"]);
+        state.notification_waits("m1", "it is down", T0 + 50, true).await.expect("kept");
+        assert_eq!(ids(&state.due_notifications(T0 + 49, &no_sink, 10).await.expect("asked")), ["m2"]);
         let one: Notification = state.notification("m1", &ALL).await.expect("is there");
         assert_eq!(
             (one.state, one.tries, one.until, one.error.as_deref(), one.more),
             (NotificationState::Waiting, 1, Some(T0 + 50), Some("it is down"), 3)
         );
         state.notification_sent("m1", T0 + 51).await.expect("kept");
-        state.notification_failed("m1", "too late", None).await.expect("asked");
+        state.notification_refused("m1", "too late", None).await.expect("asked");
         let one = state.notification("m1", &ALL).await.expect("is there");
         assert_eq!(
             (one.state, one.sent, one.until, one.error),
             (NotificationState::Sent, Some(T0 + 51), None, None)
         );
-        state.notification_failed("m2", "no", None).await.expect("kept");
+        state.notification_refused("m2", "no", None).await.expect("kept");
         state.retry_notification("m2", T0 + 60).await.expect("again");
         assert!(matches!(state.retry_notification("m1", T0 + 60).await, Err(StateError::Refused(_))));
 
@@ -339,7 +341,10 @@ fn what_was_decided_is_kept_with_what_was_taken() {
             .await
             .expect("changed");
         assert_eq!(state.notification("m2", &ALL).await.expect("is there").sink, "other");
-        assert_eq!(ids(&state.due_notifications(T0 + 99, 10).await.expect("asked")), Vec::<String>::new());
+        assert_eq!(
+            ids(&state.due_notifications(T0 + 99, &no_sink, 10).await.expect("asked")),
+            Vec::<String>::new()
+        );
         state.remove_notify_rule("shop").await.expect("removed");
         let one = state.notification("m2", &ALL).await.expect("is there");
         assert_eq!(
