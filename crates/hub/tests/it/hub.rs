@@ -123,7 +123,7 @@ impl Hub {
         &self.directory
     }
 
-    /// Ends it without a word to anybody.
+    /// Ends it without a word to anybody, as far as that can be done within one process; `killed.rs` of the program's own tests kills processes.
     pub(crate) fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -219,7 +219,8 @@ pub(crate) async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<
             return found;
         }
         assert!(began.elapsed() < Duration::from_mins(2), "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Not so often that it comes to the limit of requests.
+        tokio::time::sleep(Duration::from_millis(60)).await;
     }
 }
 

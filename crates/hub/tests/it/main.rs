@@ -21,5 +21,6 @@ mod schemathesis;
 mod server;
 #[path = "../../../store/src/state/tests/server.rs"]
 mod server_of_state;
+mod silent;
 mod sinks;
 mod together;
