@@ -840,6 +840,8 @@ export interface components {
         };
         /** @description All images by what they are built on. */
         ImageTree: {
+            /** @description When it was made: in a large estate the last one is shown while the next is made, for some minutes. */
+            as_of: components["schemas"]["i64"];
             /** @description What to change, the most useful first. */
             changes: components["schemas"]["PlanChange"][];
             /** @description What was not looked at, and so may be missing. */

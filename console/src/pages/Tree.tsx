@@ -11,6 +11,7 @@ import { SidePanel } from '../shell/SidePanel'
 import { CountsLabel, RolloutMeter } from '../show/labels'
 import { ImageName, OwnerName } from '../show/parts'
 import { Answer, Nothing } from '../show/states'
+import { When } from '../show/When'
 import { many, total } from '../show/words'
 import { Gaps } from './Plan'
 import { CALM, forest, type Row, visible, wanted } from './tree/forest'
@@ -99,6 +100,9 @@ function View({ tree }: { tree: ImageTree }) {
           <ToolbarGroup align={{ default: 'alignEnd' }}>
             <span className="dim nowrap list-total" role="status">
               {many(tree.nodes.length, 'node')}, {many(tree.changes.length, 'change')}
+            </span>
+            <span className="dim nowrap">
+              made <When time={tree.as_of} />
             </span>
             <Button variant="link" onClick={() => setFolded(folded.size > 0 ? new Set() : new Set(rows.keys()))}>
               {folded.size > 0 ? 'Unfold all' : 'Fold all'}

@@ -83,7 +83,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = AGENTS, env = "GABION_LISTEN_AGENTS")]
     agents: SocketAddr,
 
-    /// A name or address by which browsers and nodes find the hub; may be repeated
+    /// A name or address by which browsers and nodes find the hub; may be repeated. By the first one other hubs find it, so that has to
+    /// lead to this hub alone, not to one of several
     #[arg(long = "name", value_name = "HOST", value_delimiter = ',', env = "GABION_HUB_NAMES")]
     names: Vec<String>,
 

@@ -48,12 +48,16 @@ pub(crate) async fn run(hub: Hub) {
         if matches!(&work.rest, Rest::None(_)) {
             ticks.tick().await;
         }
-        let why = match hub.look_at_database(&mut work).await {
-            Ok(()) => {
+        let why = match hub.lead.while_there(hub.look_at_database(&mut work)).await {
+            Some(Ok(())) => {
                 failing.clear();
                 continue;
             }
-            Err(error) => format!("{error:#}"),
+            Some(Err(error)) => format!("{error:#}"),
+            None => {
+                ticks.tick().await;
+                continue;
+            }
         };
         // It is tried again at once, and told once.
         if why != failing && !hub.lead.is_away() {

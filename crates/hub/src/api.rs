@@ -236,6 +236,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
         .layer(from_fn_with_state(hub.clone(), known));
+    let there = from_fn_with_state(hub.clone(), while_there);
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -248,12 +249,12 @@ pub(crate) fn router(hub: Hub) -> Router {
                 .route("/session/oidc", get(signin::begin))
                 .route("/session/oidc/callback", get(signin::end))
                 .route("/registries/{name}/events", post(hooks::registry_events).layer(from_fn(bounded)))
-                .layer(from_fn_with_state(hub.clone(), while_there))
+                .layer(there.clone())
                 .route("/openapi.json", get(document)),
         )
         .route("/healthz", get(admin::healthy))
         .route("/readyz", get(admin::ready))
-        .route("/metrics", get(admin::metrics))
+        .route("/metrics", get(admin::metrics).layer(there))
         .fallback(get(console::file))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(hub.clone(), causes))
@@ -302,11 +303,7 @@ fn panicked(why: Box<dyn std::any::Any + Send>) -> Response {
 
 /// Nobody waits for a database that is away, nor for one that goes away meanwhile.
 async fn while_there(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Response {
-    tokio::select! {
-        biased;
-        () = hub.lead.until_away() => away(),
-        response = next.run(request) => response,
-    }
+    hub.lead.while_there(next.run(request)).await.unwrap_or_else(away)
 }
 
 /// What broke is told to the operator.

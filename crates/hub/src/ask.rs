@@ -2,6 +2,7 @@
 
 use crate::{
     Hub,
+    agents::AskError,
     error::{Answer, ApiError},
 };
 use serde_json::Value;
@@ -30,7 +31,10 @@ impl Hub {
 
     async fn asked(&self, node: &str, question: &Value, patience: Duration) -> Answer<Value> {
         let answered = self.ask_node(node, question.to_string().into_bytes(), patience).await;
-        let bytes = answered.map_err(|error| ApiError::Unreachable(error.to_string()))?;
+        let bytes = answered.map_err(|error| match error {
+            AskError::NotKnown => ApiError::Away,
+            _ => ApiError::Unreachable(error.to_string()),
+        })?;
         serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::Unreachable(format!("the answer of the node is not understood: {error}"))
         })

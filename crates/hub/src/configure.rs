@@ -119,9 +119,9 @@ impl Hub {
         };
         let (hub, node) = (self.clone(), node.to_owned());
         tokio::spawn(async move {
-            let done = hub.send_configuration(&node, wanted.as_ref()).await;
+            let done = hub.lead.while_there(hub.send_configuration(&node, wanted.as_ref())).await;
             hub.configurations.known().asked.remove(&node);
-            if let Err(error) = done {
+            if let Some(Err(error)) = done {
                 hub.note(&format!("node {node} could not be told what to judge by: {error}"));
             }
         });

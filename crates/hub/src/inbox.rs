@@ -48,6 +48,11 @@ impl Executed {
         }
         seen.extend(programs.into_iter().map(|program| (node.to_owned(), container.to_owned(), program)));
     }
+
+    /// Then the database says what is known.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Unavailable {
@@ -136,6 +141,10 @@ impl Hub {
 }
 
 impl Inbox for Hub {
+    async fn until_away(&self) {
+        self.lead.until_away().await;
+    }
+
     async fn join(&self, secret_hash: [u8; 32], name: &str, now: Timestamp) -> Result<String, JoinRefused> {
         self.is_there()?;
         let id = crate::random_id("n");
@@ -172,9 +181,7 @@ impl Inbox for Hub {
     }
 
     async fn left(&self, node: &str) {
-        if let Err(error) = self.state.node_left(node, &self.together.id).await
-            && !self.lead.is_away()
-        {
+        if let Some(Err(error)) = self.lead.while_there(self.state.node_left(node, &self.together.id)).await {
             self.note(&format!("that node {node} has left could not be kept: {error}"));
         }
         self.live.tell(Topic::Nodes);

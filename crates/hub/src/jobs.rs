@@ -20,11 +20,11 @@ pub(crate) async fn run(hub: Hub) {
     let (mut often, mut seldom) = (every(20), every(600));
     loop {
         let done = tokio::select! {
-            _ = often.tick() => hub.often().await,
-            _ = seldom.tick() => hub.seldom().await,
+            _ = often.tick() => hub.lead.while_there(hub.often()).await,
+            _ = seldom.tick() => hub.lead.while_there(hub.seldom()).await,
         };
         // That it is away is told once, and it is back when it is.
-        if let Err(error) = done
+        if let Some(Err(error)) = done
             && !hub.lead.is_away()
         {
             hub.note(&format!("what is done now and then has failed: {error:#}"));
@@ -54,7 +54,10 @@ impl Hub {
         if !self.lead.leads() {
             return Ok(());
         }
-        self.state.forget_hubs(HUBS, now).await?;
+        // One that is alone tells nobody that it is there.
+        if !self.lead.is_alone() {
+            self.state.forget_hubs(HUBS, now).await?;
+        }
         self.state.forget_sessions(now).await?;
         self.state.forget_notifications(now - notify::KEPT).await?;
         self.state.refresh_reach(now).await?;

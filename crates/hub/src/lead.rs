@@ -24,6 +24,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long an answer may take. With what is between two questions, it is less than a lease.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Why it is away that has not refused.
+const SILENT: &str = "it says nothing";
+
 /// What is known of it.
 #[derive(Debug)]
 pub(crate) struct Lead {
@@ -68,6 +71,15 @@ impl Lead {
         }
     }
 
+    /// Does something that needs the database; not any more once that does not answer: a question that was under way then may never be answered.
+    pub(crate) async fn while_there<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.until_away() => None,
+            done = work => Some(done),
+        }
+    }
+
     fn until(&self) -> Option<Instant> {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,10 +103,16 @@ pub(crate) async fn run(hub: Hub) {
         let asked = Instant::now();
         match timeout(PATIENCE, seat.hold()).await {
             Ok(Ok(true)) => {
-                if before.is_none()
-                    && let Err(error) = hub.state.hub_leads(&hub.together.id, hub.now()).await
-                {
-                    hub.note(&format!("that this hub leads could not be kept: {error}"));
+                if before.is_none() {
+                    let kept = timeout(PATIENCE, hub.state.hub_leads(&hub.together.id, hub.now())).await;
+                    let why = match kept {
+                        Ok(Ok(())) => None,
+                        Ok(Err(error)) => Some(error.to_string()),
+                        Err(_) => Some(SILENT.to_owned()),
+                    };
+                    if let Some(why) = why {
+                        hub.note(&format!("that this hub leads could not be kept: {why}"));
+                    }
                 }
                 hub.lead.set(Some(asked + LEASE), false);
                 if before.is_none() {
@@ -114,7 +132,7 @@ pub(crate) async fn run(hub: Hub) {
                 if !was_away {
                     let why = match failed {
                         Ok(Err(error)) => error.to_string(),
-                        _ => format!("it has said nothing for {PATIENCE:?}"),
+                        _ => SILENT.to_owned(),
                     };
                     hub.note(&format!("the database is away, all waits until it is back: {why}"));
                 }
@@ -122,6 +140,8 @@ pub(crate) async fn run(hub: Hub) {
         }
         if was_away && !hub.lead.is_away() {
             hub.note("the database is back");
+            // What nodes were about to tell may not have come to it, and comes again.
+            hub.executed.forget_all();
             hub.everything_may_have_changed();
         }
         sleep(EVERY).await;

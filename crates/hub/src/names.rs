@@ -53,7 +53,9 @@ impl Names {
         for (address, workload) in &addresses {
             *owners.entry(*address).or_default().entry(workload.clone()).or_default() += 1;
         }
-        containers.insert(node.to_owned(), addresses);
+        if !addresses.is_empty() {
+            containers.insert(node.to_owned(), addresses);
+        }
     }
 
     /// The name service has told that a name is at an address.
@@ -152,7 +154,8 @@ mod tests {
         names.containers("a", Vec::new());
         names.containers("b", Vec::new());
         assert_eq!(names.of("c", ip("10.0.0.2")).kind, PeerKind::Unknown);
-        assert!(names.lock().owners.is_empty());
+        let table = names.lock();
+        assert!(table.owners.is_empty() && table.containers.is_empty());
     }
 
     #[test]

@@ -79,9 +79,12 @@ pub(crate) async fn run(hub: Hub) {
     loop {
         while tasks.try_join_next().is_some() {}
         // One that another hub has made has no place here yet.
-        let placed = hub.state.place_sinks(hub.events.end()).await;
-        match if let Err(error) = placed { Err(error) } else { hub.state.stored_sinks().await } {
-            Ok(stored) => {
+        let asked = hub.lead.while_there(async {
+            hub.state.place_sinks(hub.events.end()).await?;
+            hub.state.stored_sinks().await
+        });
+        match asked.await {
+            Some(Ok(stored)) => {
                 let key = |sink: &StoredSink| (sink.name.clone(), sink.version);
                 workers.retain(|one, worker| {
                     let stays =
@@ -96,8 +99,9 @@ pub(crate) async fn run(hub: Hub) {
                     workers.entry(key).or_insert_with(|| tasks.spawn(async move { work(&hub, sink).await }));
                 }
             }
-            Err(_) if hub.lead.is_away() => {}
-            Err(error) => hub.note(&format!("sinks cannot be looked after: {error}")),
+            None => {}
+            Some(Err(_)) if hub.lead.is_away() => {}
+            Some(Err(error)) => hub.note(&format!("sinks cannot be looked after: {error}")),
         }
         tokio::select! {
             () = hub.sinks.changed.notified() => {}
@@ -184,7 +188,8 @@ async fn work(hub: &Hub, stored: StoredSink) {
     };
     let mut failures = 0;
     loop {
-        match worker.step().await {
+        let step = hub.lead.while_there(worker.step()).await;
+        match step.unwrap_or_else(|| Err(Stop::State(anyhow::anyhow!("the database is away")))) {
             Ok(true) => failures = 0,
             Ok(false) => {
                 failures = 0;

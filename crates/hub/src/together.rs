@@ -33,7 +33,7 @@ use std::{
 };
 use tokio::{
     sync::broadcast::error::RecvError,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 /// How often a hub says that it is there, and looks who else is.
@@ -42,6 +42,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const AWAY: Millis = 20_000;
 /// How long topics are gathered before the others are told.
 const GATHER: Duration = Duration::from_millis(200);
+/// Who listens and does not even hear itself for so long has lost the way.
+const QUIET: Duration = Duration::from_secs(20);
 /// Addresses of containers elsewhere are read again after so many rounds at the earliest.
 const ROUNDS: u32 = 2;
 /// The file with the id of a hub. It is not a part of its identity, which hubs of one database share.
@@ -193,12 +195,25 @@ impl Hub {
                 let hub = self.clone();
                 tokio::spawn(async move {
                     // It is read again every twenty seconds as well.
-                    let _ = hub.bring_all().await;
+                    let _ = hub.lead.while_there(hub.bring_all()).await;
                 });
             }
             _ => {}
         }
         self.live.tell_here(topic);
+    }
+
+    /// The same, if they are others than before.
+    async fn learn_names_if_moved(&self) -> Result<(), StateError> {
+        let is_anybody_there = self.together.others().iter().any(|(_, is_heard)| *is_heard);
+        if !is_anybody_there || !self.together.moved.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let learnt = self.learn_names().await;
+        if learnt.is_err() {
+            self.together.moved.store(true, Ordering::Relaxed);
+        }
+        learnt
     }
 
     /// Names of addresses on nodes of other hubs: who connects to them from here is told by name.
@@ -230,21 +245,14 @@ async fn meet(hub: &Hub) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for round in 0_u32.. {
         ticks.tick().await;
-        if hub.lead.is_away() {
-            continue;
-        }
-        let done = async {
+        let done = hub.lead.while_there(async {
             hub.meet().await?;
+            // So that nobody who listens hears nothing.
+            hub.state.tell(&hub.together.id).await?;
             // Not with each change: it is all of them.
-            let is_due = round % ROUNDS == 0 && hub.together.moved.swap(false, Ordering::Relaxed);
-            if is_due && hub.together.others().iter().any(|(_, is_heard)| *is_heard) {
-                hub.learn_names().await?;
-            }
-            Ok::<_, StateError>(())
-        };
-        if let Err(error) = done.await
-            && !hub.lead.is_away()
-        {
+            if round % ROUNDS == 0 { hub.learn_names_if_moved().await } else { Ok(()) }
+        });
+        if let Some(Err(error)) = done.await {
             hub.note(&format!("other hubs cannot be told that this one is here: {error}"));
         }
     }
@@ -253,29 +261,34 @@ async fn meet(hub: &Hub) {
 /// What other hubs have changed.
 async fn listen(hub: &Hub) {
     loop {
-        if let Ok(Some(mut words)) = hub.state.listen().await {
-            // Whatever was told before is not known.
+        // On a connection on which nothing comes any more it would be listened to for ever.
+        let _ = hub.lead.while_there(hear(hub)).await;
+        sleep(EVERY).await;
+    }
+}
+
+/// Hears them until the way is lost.
+async fn hear(hub: &Hub) {
+    let Ok(Some(mut words)) = hub.state.listen().await else { return };
+    // Whatever was told before is not known.
+    hub.everything_may_have_changed();
+    while let Ok(Ok(word)) = timeout(QUIET, words.next()).await {
+        let Some(word) = word else {
             hub.everything_may_have_changed();
-            while let Ok(word) = words.next().await {
-                let Some(word) = word else {
-                    hub.everything_may_have_changed();
-                    continue;
-                };
-                let mut parts = word.split(' ');
-                if parts.next() == Some(hub.together.id.as_str()) {
-                    continue;
-                }
-                for part in parts {
-                    match Topic::named(part) {
-                        Some(topic) => hub.heard_of(topic),
-                        None if part == SINKS_CHANGED => hub.sinks.changed(),
-                        // A newer hub may tell of what is not known here.
-                        None => {}
-                    }
-                }
+            continue;
+        };
+        let mut parts = word.split(' ');
+        if parts.next() == Some(hub.together.id.as_str()) {
+            continue;
+        }
+        for part in parts {
+            match Topic::named(part) {
+                Some(topic) => hub.heard_of(topic),
+                None if part == SINKS_CHANGED => hub.sinks.changed(),
+                // A newer hub may tell of what is not known here.
+                None => {}
             }
         }
-        sleep(EVERY).await;
     }
 }
 
@@ -295,6 +308,7 @@ async fn tell(hub: &Hub) {
         }
         let names: Vec<&str> = topics.into_iter().map(Topic::as_str).collect();
         // Where the database is away nobody can be told; who comes back to it believes that all has changed.
-        let _ = hub.state.tell(&format!("{} {}", hub.together.id, names.join(" "))).await;
+        let word = format!("{} {}", hub.together.id, names.join(" "));
+        let _ = hub.lead.while_there(hub.state.tell(&word)).await;
     }
 }

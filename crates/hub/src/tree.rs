@@ -1,10 +1,11 @@
 //! The tree of images and what to change in it, made by [`gabion_plan`] from the reports of what runs, and kept until something changes.
 //!
-//! In a large estate something always changes, and a tree takes seconds: then the last one is shown while the next is made.
+//! In a large estate something always changes, and a tree takes seconds: then the last one is shown while the next is made, and whoever looks
+//! is told when that is there. It says as of when it is, and one that is too old is shown no more.
 
 use crate::Hub;
 use gabion_advisory::version::Order;
-use gabion_api::rest::{Counts, Image, ImageTree, PlanChange, TreeImage, TreeNode};
+use gabion_api::rest::{Counts, Image, ImageTree, Millis, PlanChange, Topic, TreeImage, TreeNode};
 use gabion_model::{ScanReport, Severity};
 use gabion_plan::{Action, Claim, Options, Plan, Rules};
 use gabion_store::state::{ImageFilter, Paging, Scope, severity};
@@ -25,9 +26,11 @@ const MOST: usize = 2000;
 pub(crate) struct Trees {
     version: AtomicU64,
     made: Mutex<Vec<Made>>,
+    /// One is made at a time: several who wait for the same make it once.
+    turn: tokio::sync::Mutex<()>,
 }
 
-/// A tree, for which state of the estate and when it was made, and how long that took.
+/// A tree, for which state of the estate and when it was made, how long that took, and when the next may be made.
 #[derive(Clone, Debug)]
 struct Made {
     scope: Scope,
@@ -35,6 +38,7 @@ struct Made {
     tree: Arc<ImageTree>,
     at: Instant,
     took: Duration,
+    next: Instant,
     /// The next is being made.
     is_replaced: bool,
 }
@@ -43,6 +47,14 @@ struct Made {
 const SLOW: Duration = Duration::from_millis(200);
 /// and making them takes at most one part of so many of the time.
 const PART: u32 = 10;
+/// Nobody is shown one that is older than this and not the last any more: then the next is waited for.
+const OLD: Duration = Duration::from_mins(5);
+
+impl Made {
+    fn new(scope: &Scope, version: u64, tree: Arc<ImageTree>, at: Instant, took: Duration) -> Self {
+        Self { scope: scope.clone(), version, tree, at, took, next: at + took * PART, is_replaced: false }
+    }
+}
 
 /// Scopes for which a tree is kept.
 const KEPT: usize = 8;
@@ -53,19 +65,23 @@ impl Trees {
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The tree that is shown, if nobody need wait for another; and whether another is to be made meanwhile.
-    fn known(&self, scope: &Scope, version: u64) -> Option<(Arc<ImageTree>, bool)> {
+    /// The tree that is shown, if nobody need wait for another.
+    fn shown(&self, scope: &Scope) -> Option<Arc<ImageTree>> {
+        let version = self.version.load(Ordering::Relaxed);
+        let made = self.made();
+        let known = made.iter().find(|made| made.scope == *scope)?;
+        let is_good = known.version == version || (known.took >= SLOW && known.at.elapsed() <= OLD);
+        is_good.then(|| Arc::clone(&known.tree))
+    }
+
+    /// Whether the next is to be made while that one is shown. It is said once.
+    fn is_due(&self, scope: &Scope) -> bool {
+        let version = self.version.load(Ordering::Relaxed);
         let mut made = self.made();
-        let known = made.iter_mut().find(|made| made.scope == *scope)?;
-        if known.version == version {
-            return Some((Arc::clone(&known.tree), false));
-        }
-        if known.took < SLOW {
-            return None;
-        }
-        let is_due = !known.is_replaced && known.at.elapsed() >= known.took * PART;
+        let Some(known) = made.iter_mut().find(|made| made.scope == *scope) else { return false };
+        let is_due = known.version != version && !known.is_replaced && Instant::now() >= known.next;
         known.is_replaced |= is_due;
-        Some((Arc::clone(&known.tree), is_due))
+        is_due
     }
 
     fn keep(&self, new: Made) {
@@ -78,7 +94,7 @@ impl Trees {
     /// The next could not be made.
     fn give_up(&self, scope: &Scope) {
         for made in self.made().iter_mut().filter(|made| made.scope == *scope) {
-            (made.is_replaced, made.at) = (false, Instant::now());
+            (made.is_replaced, made.next) = (false, Instant::now() + made.took * PART);
         }
     }
 
@@ -90,25 +106,37 @@ impl Trees {
 impl Hub {
     /// The tree of what somebody may see.
     pub(crate) async fn tree(&self, scope: &Scope) -> anyhow::Result<Arc<ImageTree>> {
-        let version = self.trees.version.load(Ordering::Relaxed);
-        match self.trees.known(scope, version) {
-            Some((tree, false)) => Ok(tree),
-            Some((tree, true)) => {
+        if let Some(tree) = self.trees.shown(scope) {
+            if self.trees.is_due(scope) {
                 let (hub, scope) = (self.clone(), scope.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = hub.make_tree(&scope, version).await {
-                        hub.note(&format!("the tree of images could not be made: {error:#}"));
-                        hub.trees.give_up(&scope);
-                    }
-                });
-                Ok(tree)
+                tokio::spawn(async move { hub.replace_tree(&scope).await });
             }
-            None => self.make_tree(scope, version).await,
+            return Ok(tree);
+        }
+        let _turn = self.trees.turn.lock().await;
+        match self.trees.shown(scope) {
+            Some(tree) => Ok(tree),
+            None => self.make_tree(scope).await,
         }
     }
 
-    async fn make_tree(&self, scope: &Scope, version: u64) -> anyhow::Result<Arc<ImageTree>> {
-        let begun = Instant::now();
+    async fn replace_tree(&self, scope: &Scope) {
+        let made = self.lead.while_there(async {
+            let _turn = self.trees.turn.lock().await;
+            self.make_tree(scope).await
+        });
+        match made.await {
+            // Who looks has the one before. Other hubs have trees of their own, which this one does not change.
+            Some(Ok(_)) => return self.live.tell_here(Topic::Findings),
+            Some(Err(error)) => self.note(&format!("the tree of images could not be made: {error:#}")),
+            None => {}
+        }
+        self.trees.give_up(scope);
+    }
+
+    async fn make_tree(&self, scope: &Scope) -> anyhow::Result<Arc<ImageTree>> {
+        let version = self.trees.version.load(Ordering::Relaxed);
+        let (begun, as_of) = (Instant::now(), self.now());
         // What runs is what is to be mended; where nothing does, what is known.
         let mut images = self.scanned_images(scope, Some(true)).await?;
         if images.is_empty() {
@@ -130,7 +158,7 @@ impl Hub {
             let rules = Rules { owner: &owner, compare: &compare, ..Rules::default() };
             let plan =
                 gabion_plan::plan(&scans, &rules, &Options { max_changes: Some(50), ..Options::default() });
-            told(&plan, &reports)
+            told(&plan, &reports, as_of)
         })
         .await?;
         let mut tree = tree;
@@ -138,10 +166,7 @@ impl Hub {
             tree.gaps.push(format!("{more} images more run: the tree is of the {MOST} most urgent"));
         }
         let tree = Arc::new(tree);
-        let (at, took) = (Instant::now(), begun.elapsed());
-        let made =
-            Made { scope: scope.clone(), version, tree: Arc::clone(&tree), at, took, is_replaced: false };
-        self.trees.keep(made);
+        self.trees.keep(Made::new(scope, version, Arc::clone(&tree), Instant::now(), begun.elapsed()));
         Ok(tree)
     }
 }
@@ -198,7 +223,7 @@ fn in_one(all: Counts, images: u64) -> Counts {
     }
 }
 
-fn told(plan: &Plan, reports: &Reports) -> ImageTree {
+fn told(plan: &Plan, reports: &Reports, as_of: Millis) -> ImageTree {
     // A summary has one of the names of an image; several of our images may be one there, as equal content is one.
     let named = |name: &str| reports.iter().find(|(image, _)| image.name == name);
     let image = |index: &usize| {
@@ -258,7 +283,7 @@ fn told(plan: &Plan, reports: &Reports) -> ImageTree {
         .gaps
         .iter()
         .map(|gap| format!("{} images: {} {}: {}", gap.images.len(), gap.aspect, gap.status, gap.reason));
-    ImageTree { changes: changes.collect(), gaps: gaps.collect(), nodes }
+    ImageTree { as_of, changes: changes.collect(), gaps: gaps.collect(), nodes }
 }
 
 /// Two versions by the order that a finding names.
@@ -282,27 +307,35 @@ fn updates(change: &gabion_plan::Change) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn made(trees: &Trees, version: u64, took: Duration) {
-        let tree =
-            Arc::new(ImageTree { changes: Vec::new(), gaps: vec![version.to_string()], nodes: Vec::new() });
-        let at = Instant::now().checked_sub(took * PART).expect("the machine was started before");
-        trees.keep(Made { scope: Scope::all(), version, tree, at, took, is_replaced: false });
+    fn made(trees: &Trees, version: u64, took: Duration, age: Duration) {
+        let gaps = vec![version.to_string()];
+        let tree = Arc::new(ImageTree { as_of: 0, changes: Vec::new(), gaps, nodes: Vec::new() });
+        let at = Instant::now().checked_sub(age).expect("the machine was started before");
+        trees.keep(Made::new(&Scope::all(), version, tree, at, took));
     }
 
     #[test]
     fn a_tree_that_takes_long_is_shown_until_the_next_is_there() {
         let (trees, all) = (Trees::default(), Scope::all());
-        let known = |version| trees.known(&all, version).map(|(tree, is_due)| (tree.gaps[0].clone(), is_due));
+        let known = |version| {
+            trees.version.store(version, Ordering::Relaxed);
+            trees.shown(&all).map(|tree| (tree.gaps[0].clone(), trees.is_due(&all)))
+        };
         assert_eq!(known(1), None);
-        made(&trees, 1, Duration::from_millis(1));
+        made(&trees, 1, Duration::from_millis(1), Duration::ZERO);
         assert_eq!(known(1), Some(("1".to_owned(), false)));
         assert_eq!(known(2), None, "one that is made quickly is never old");
-        made(&trees, 2, SLOW);
+        made(&trees, 2, SLOW, SLOW * PART);
         assert_eq!(known(3), Some(("2".to_owned(), true)));
         assert_eq!(known(4), Some(("2".to_owned(), false)), "it is being made");
         trees.give_up(&all);
         assert_eq!(known(4), Some(("2".to_owned(), false)), "not again at once");
-        made(&trees, 4, SLOW);
+        made(&trees, 4, SLOW, SLOW * PART);
         assert_eq!(known(5), Some(("4".to_owned(), true)));
+        made(&trees, 5, SLOW, OLD + Duration::from_secs(1));
+        assert_eq!(known(5), Some(("5".to_owned(), false)), "nothing has changed since");
+        assert_eq!(known(6), None, "the next is waited for");
+        trees.give_up(&all);
+        assert_eq!(known(6), None, "also after it could not be made");
     }
 }

@@ -72,7 +72,7 @@ pub use weekly::Week;
 pub use workloads::{DRIFT, WorkloadFilter};
 
 use gabion_api::rest::Millis;
-use sqlx::{AnyConnection, AnyPool, Executor, any::AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, any::AnyPoolOptions};
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 /// Which database it is.
@@ -185,18 +185,19 @@ impl State {
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(Duration::from_secs(10))
+            // Asked below, and not for ever.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(answers(connection)))
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    if kind == Kind::Sqlite {
-                        // An acknowledged alert is on the disk: FULL.
-                        connection
-                            .execute(
-                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
-                                 PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY",
-                            )
-                            .await?;
-                    }
-                    Ok(())
+                    connection
+                        .execute(match kind {
+                            Kind::Sqlite => ON_SQLITE,
+                            Kind::Postgres => ON_POSTGRES,
+                        })
+                        .await
+                        .map(drop)
                 })
             })
             .connect(&url)
@@ -233,7 +234,8 @@ impl State {
             Kind::Postgres => {
                 let mut tx = self.pool.begin().await?;
                 // Given back at the end of the transaction. Other hubs wait, too.
-                sql::q("SELECT CAST(pg_advisory_xact_lock(?) AS TEXT) AS taken")
+                sql::q("SELECT set_config('lock_timeout', ?, true) AS patience, CAST(pg_advisory_xact_lock(?) AS TEXT) AS taken")
+                    .bind(TURN)
                     .bind(WRITING)
                     .one(&mut *tx)
                     .await?;
@@ -243,10 +245,28 @@ impl State {
     }
 }
 
+/// An acknowledged alert is on the disk: FULL.
+const ON_SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
+     PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY";
+/// Whoever writes holds a lock that all hubs wait for. A hub that stands still meanwhile, or is gone without a word, loses it within 15 s.
+const ON_POSTGRES: &str = "SET idle_in_transaction_session_timeout = '15s'; SET tcp_user_timeout = '15s'; \
+     SET tcp_keepalives_idle = 6; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3";
+/// A connection that says nothing for so long is given up.
+const ANSWERS: Duration = Duration::from_secs(3);
 /// The advisory lock of whoever writes what belongs together: `write`, in bytes.
 const WRITING: i64 = 0x77_7269_7465;
+/// How long it is waited for: twice as long as one that stands still may hold it. What was about to be written then comes again.
+const TURN: &str = "30s";
 /// Connections to the database. Nodes are given a few of them at a time, so that whoever looks at something gets one.
 const CONNECTIONS: u32 = 12;
+
+/// Whether a connection can be used. One on which nothing comes back any more would be waited for as long as TCP tries: a quarter of an hour.
+async fn answers(connection: &mut AnyConnection) -> std::result::Result<bool, sqlx::Error> {
+    match tokio::time::timeout(ANSWERS, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
 
 /// A connection within a transaction.
 type Tx<'a> = &'a mut AnyConnection;

@@ -21,6 +21,7 @@ const node = (id: number, parent: number | undefined, name: string, images: Tree
 })
 
 const TREE = {
+  as_of: 0,
   nodes: [
     node(0, undefined, 'debian'),
     node(1, 0, 'base', [], 7),

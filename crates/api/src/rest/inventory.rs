@@ -318,6 +318,8 @@ pub struct TreeNode {
 /// All images by what they are built on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageTree {
+    /// When it was made: in a large estate the last one is shown while the next is made, for some minutes.
+    pub as_of: Millis,
     /// Its nodes, parents before children.
     pub nodes: Vec<TreeNode>,
     /// What to change, the most useful first.

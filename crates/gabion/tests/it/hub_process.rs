@@ -10,40 +10,66 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// It ends with this value. Its clock is that of the desk's commands, and stands still.
+/// It is killed with this value.
 pub(crate) struct Hub {
     child: Child,
     pub(crate) url: String,
     address: String,
+    /// Where agents are heard.
+    pub(crate) agents: String,
     /// Of the first admin.
     pub(crate) token: String,
     pub(crate) state: PathBuf,
     pub(crate) notes: PathBuf,
 }
 
+/// How one is started.
+pub(crate) struct Options<'a> {
+    /// The directory of its state.
+    pub(crate) name: &'a str,
+    /// Where its console is.
+    pub(crate) listen: &'a str,
+    /// Where agents are heard.
+    pub(crate) agents: &'a str,
+    /// The URL of a database, if it is no file.
+    pub(crate) database: Option<&'a str>,
+    /// The clock that stands still; otherwise it is that of everybody else.
+    pub(crate) time: Option<&'a str>,
+}
+
 impl Hub {
     /// Starts one with the database `db` of a desk; `listen` is where its console is.
     pub(crate) fn start(desk: &Desk, listen: &str) -> Self {
-        let (state, told, notes) = (desk.at("hub"), desk.at("told"), desk.at("notes"));
+        // Where it has a certificate, that must be good at the time that it is.
+        let time = listen.starts_with("127.").then_some("1760000000");
+        Self::start_with(desk, &Options { name: "hub", listen, agents: "127.0.0.1:0", database: None, time })
+    }
+
+    pub(crate) fn start_with(desk: &Desk, options: &Options<'_>) -> Self {
+        let Options { name, listen, agents, database, time } = options;
+        let (state, told, notes) =
+            (desk.at(name), desk.at(&format!("{name}.told")), desk.at(&format!("{name}.notes")));
+        // Of one that was here before.
+        let _ = fs::remove_file(&told);
         let child = Command::new(env!("CARGO_BIN_EXE_gabion"))
-            .args(["hub", "--listen", listen, "--agents", "127.0.0.1:0", "--state"])
+            .args(["hub", "--listen", listen, "--agents", agents, "--state"])
             .arg(&state)
             .arg("--db")
             .arg(desk.at("db"))
             .arg("--tell")
             .arg(&told)
+            .args(database.iter().flat_map(|database| ["--database", database]))
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("HOME", desk.at(""))
-            // Where it has a certificate, that must be good at the time that it is.
-            .envs(listen.starts_with("127.").then_some(("SOURCE_DATE_EPOCH", "1760000000")))
+            .envs(time.map(|time| ("SOURCE_DATE_EPOCH", time)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&notes).expect("a file"))
             .spawn()
             .expect("starts");
-        let mut hub =
-            Self { child, url: String::new(), address: String::new(), token: String::new(), state, notes };
+        let (url, address, agents, token) = Default::default();
+        let mut hub = Self { child, url, address, agents, token, state, notes };
         wait_for("the hub to start", || {
             assert!(hub.child.try_wait().expect("asked").is_none(), "{}", hub.noted());
             told.exists()
@@ -52,6 +78,7 @@ impl Hub {
         let text = |name: &str| told[name].as_str().expect("a text").to_owned();
         hub.url = text("url");
         hub.address = text("listen");
+        hub.agents = text("agents");
         hub.token = fs::read_to_string(text("token_file")).expect("a token");
         hub
     }

@@ -227,17 +227,17 @@ fn authority() -> Arc<Authority> {
 }
 
 /// The link of an agent that is not there: this test answers at its socket, and writes its files.
-struct Linked {
+pub(crate) struct Linked {
     child: Child,
     notes: PathBuf,
 }
 
 impl Linked {
     fn start(home: &Path, hub: &Hub, token: Option<&str>) -> Self {
-        Self::start_for(home, &[hub], token)
+        Self::start_for(home, &[hub.address.to_string()], token)
     }
 
-    fn start_for(home: &Path, hubs: &[&Hub], token: Option<&str>) -> Self {
+    pub(crate) fn start_for(home: &Path, hubs: &[String], token: Option<&str>) -> Self {
         let notes = home.join("notes");
         let mut child = Command::new(env!("CARGO_BIN_EXE_gabion"))
             .arg("__link")
@@ -246,7 +246,7 @@ impl Linked {
             .spawn()
             .expect("starts");
         let options = json!({
-            "hubs": hubs.iter().map(|hub| hub.address.to_string()).collect::<Vec<_>>(), "join": token, "name": "a node", "state": home, "socket": home.join("agent.sock"),
+            "hubs": hubs, "join": token, "name": "a node", "state": home, "socket": home.join("agent.sock"),
             "quiet": false, "agent": std::process::id(),
         });
         child.stdin.take().expect("an input").write_all(options.to_string().as_bytes()).expect("is told");
@@ -272,7 +272,7 @@ impl Drop for Linked {
 }
 
 /// Answers at the socket of an agent: one container runs, two events happen.
-fn agent(home: &Path) {
+pub(crate) fn agent(home: &Path) {
     fs::create_dir_all(home.join("incidents")).expect("makes");
     let listener = UnixListener::bind(home.join("agent.sock")).expect("listens");
     std::thread::spawn(move || {
@@ -325,7 +325,8 @@ fn an_agent_of_several_hubs_goes_to_one_that_answers() {
     let one = Hub::start(DAY);
     let two = one.beside();
     let token = one.token();
-    let _link = Linked::start_for(state, &[&one, &two], Some(&token));
+    let hubs = [one.address.to_string(), two.address.to_string()];
+    let _link = Linked::start_for(state, &hubs, Some(&token));
     one.until("alerts", |kept| kept.alerts.len() == 3);
     // Where it begins is chance.
     let (mut first, mut second) = if one.desk.connected().is_empty() { (two, one) } else { (one, two) };

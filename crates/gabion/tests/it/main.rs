@@ -19,6 +19,7 @@ mod feeds;
 mod hub_cli;
 mod hub_process;
 mod intrusion;
+mod killed;
 mod link;
 #[path = "../../../image/tests/it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of image")]
@@ -31,6 +32,8 @@ mod replay;
 mod rules;
 mod running;
 mod scan_hub;
+#[path = "../../../store/src/state/tests/server.rs"]
+mod server_of_state;
 mod support;
 mod symbols;
 mod tampering;

@@ -31,6 +31,9 @@ pub enum AskError {
     /// It is connected to another hub, which does not answer.
     #[error("the hub that the agent is connected to does not answer")]
     HubAway,
+    /// Which hub it is connected to could not be read.
+    #[error("it cannot be read which hub the agent is connected to")]
+    NotKnown,
 }
 
 /// The agents that are connected. Clones are the same desk.

@@ -19,8 +19,25 @@ pub enum JoinRefused {
 #[error("the hub cannot keep it now: {0}")]
 pub struct Unavailable(pub String);
 
+/// Does something with an inbox, and gives it up when nothing can be kept any more: an answer may never come, and others wait for their turn.
+pub(super) async fn unless_away<I: Inbox, T, E: From<Unavailable>>(
+    inbox: &I,
+    work: impl Future<Output = Result<T, E>> + Send,
+) -> Result<T, E> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = inbox.until_away() => Err(Unavailable("the database is away".to_owned()).into()),
+    }
+}
+
 /// Takes what agents send. What it has answered with `Ok` is on disk. The same may come twice, as an answer may be lost.
 pub trait Inbox: Send + Sync + 'static {
+    /// Waits until nothing can be kept: whoever waits for an answer then need not any more.
+    fn until_away(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// A node shows the secret of a token and wants to join. Checks that the token is good, counts its use, and makes the id of the node:
     /// a segment of a SPIFFE ID.
     fn join(

@@ -1,6 +1,9 @@
 //! The three calls: join, renew, session.
 
-use super::{Desk, Inbox, JoinRefused, Settings, Unavailable, accept::Peer, desk, reports::Budget, session};
+use super::{
+    Desk, Inbox, JoinRefused, Settings, Unavailable, accept::Peer, desk, inbox::unless_away, reports::Budget,
+    session,
+};
 use gabion_api::agent::{FromAgent, JoinAnswer, JoinRequest, RenewRequest, ToAgent, agents_server::Agents};
 use gabion_identity::{JoinToken, NodeRequest};
 use std::sync::Arc;
@@ -33,7 +36,11 @@ impl<I: Inbox> Service<I> {
         let Some(Peer::Node(node)) = request.extensions().get::<Peer>().cloned() else {
             return Err(Status::unauthenticated("without a certificate a node can only join"));
         };
-        if self.inbox.is_allowed(&node).await? { Ok(node) } else { Err(shut_out()) }
+        if unless_away(&*self.inbox, self.inbox.is_allowed(&node)).await? {
+            Ok(node)
+        } else {
+            Err(shut_out())
+        }
     }
 
     fn sign(&self, request: &NodeRequest, node: String) -> Result<Response<JoinAnswer>, Status> {
@@ -67,7 +74,8 @@ impl<I: Inbox> Agents for Service<I> {
         // Before the token is used up.
         let request = read(&request)?;
         let _turn = self.turn().await?;
-        let node = self.inbox.join(JoinToken::hash_of(&secret), &name, self.settings.now()).await?;
+        let joining = self.inbox.join(JoinToken::hash_of(&secret), &name, self.settings.now());
+        let node = unless_away(&*self.inbox, joining).await?;
         self.sign(&request, node)
     }
 

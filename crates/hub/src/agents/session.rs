@@ -3,6 +3,7 @@
 use super::{
     Inbox,
     desk::{Place, kept},
+    inbox::unless_away,
     reports::{Budget, Parts, inflate},
     service::shut_out,
 };
@@ -54,7 +55,7 @@ impl<I: Inbox> Session<I> {
         let Some(FromAgent { message: Some(Message::Hello(hello)) }) = first? else {
             return Err(Status::invalid_argument("a session begins with hello"));
         };
-        self.inbox.hello(&self.node, hello).await?;
+        unless_away(&*self.inbox, self.inbox.hello(&self.node, hello)).await?;
         let mut parts = Parts::new(Arc::clone(&self.budget));
         let mut incidents = 0;
         let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
@@ -63,7 +64,9 @@ impl<I: Inbox> Session<I> {
         loop {
             tokio::select! {
                 message = incoming.message() => match message? {
-                    Some(FromAgent { message: Some(message) }) => self.take(message, &mut parts, &mut incidents).await?,
+                    Some(FromAgent { message: Some(message) }) => {
+                        unless_away(&*self.inbox, self.take(message, &mut parts, &mut incidents)).await?;
+                    }
                     // A newer agent says something that is not known here.
                     Some(FromAgent { message: None }) => {}
                     None => return Ok(()),
@@ -72,7 +75,7 @@ impl<I: Inbox> Session<I> {
                     return Err(Status::deadline_exceeded("the agent was silent for too long"));
                 }
                 _ = recheck.tick() => {
-                    if !self.inbox.is_allowed(&self.node).await? {
+                    if !unless_away(&*self.inbox, self.inbox.is_allowed(&self.node)).await? {
                         return Err(shut_out());
                     }
                     continue;

@@ -188,24 +188,19 @@ pub(crate) async fn healthy() -> &'static str {
 /// The hub can answer: its database does.
 #[utoipa::path(get, path = "/readyz", tag = "hub", security(()), responses((status = 200), (status = 503, body = Problem)))]
 pub(crate) async fn ready(Extract(hub): Extract<Hub>) -> Response {
-    if hub.lead.is_away() {
-        return away();
-    }
-    match hub.state.ping().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => {
+    match hub.lead.while_there(hub.state.ping()).await {
+        Some(Ok(())) => "ok\n".into_response(),
+        Some(Err(error)) => {
             hub.note(&format!("not ready: {error}"));
             away()
         }
+        None => away(),
     }
 }
 
 /// Metrics in the text format of Prometheus. Counts only: no name of anything.
 #[utoipa::path(get, path = "/metrics", tag = "hub", security(()), responses((status = 200, content_type = "text/plain")))]
 pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoResponse> {
-    if hub.lead.is_away() {
-        return Err(ApiError::Away);
-    }
     let numbers = hub.state.numbers(&Scope::all(), hub.now()).await?;
     let events = std::sync::Arc::clone(&hub.events);
     let stats = tokio::task::spawn_blocking(move || events.stats())

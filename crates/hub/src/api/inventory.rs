@@ -279,6 +279,10 @@ pub(crate) async fn remove_node(
     asker.needs_all(Role::Admin)?;
     hub.state.remove_node(&id, hub.now()).await?;
     hub.disconnect(&id).await;
+    // What ran there has ended.
+    hub.names.containers(&id, Vec::new());
+    hub.trees.stale();
+    hub.live.tell(Topic::Workloads);
     hub.audit(&asker, "node.remove", &id, "").await?;
     hub.live.tell(Topic::Nodes);
     Ok(StatusCode::NO_CONTENT)

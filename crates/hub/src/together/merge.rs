@@ -211,6 +211,7 @@ mod tests {
             let expected: HashSet<String> = hubs.iter().flatten().map(|(id, _)| format!("n/{id}")).collect();
             let ids: HashSet<String> = told.iter().map(|event| event.id.clone()).collect();
             prop_assert_eq!(&ids, &expected);
+            prop_assert_eq!(told.len(), expected.len(), "once");
         }
     }
 

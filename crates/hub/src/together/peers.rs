@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service, ServiceExt};
 
+/// Which hub is asked. Where two are behind one name, another may answer, or the one that asks.
+pub(super) const WANTED: &str = "gabion-hub";
 /// A hub that cannot be connected to within this is away.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How often a silent hub is asked whether it is there.
@@ -57,7 +59,12 @@ impl Peers {
         now: Timestamp,
     ) -> Result<A, Silent> {
         let channel = self.kept(&hub.hub.address, now)?;
-        asked(channel, path, question, patience).await
+        let answer = asked(channel, &hub.hub.id, path, question, patience).await;
+        if answer.is_err() {
+            // By the next time its name may lead to another.
+            self.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(&hub.hub.address);
+        }
+        answer
     }
 
     /// Asks over a connection of its own.
@@ -69,7 +76,7 @@ impl Peers {
         patience: Duration,
         now: Timestamp,
     ) -> Result<A, Silent> {
-        asked(self.connect(&hub.hub.address, now)?, path, question, patience).await
+        asked(self.connect(&hub.hub.address, now)?, &hub.hub.id, path, question, patience).await
     }
 
     fn kept(&self, address: &str, now: Timestamp) -> Result<Channel, Silent> {
@@ -105,6 +112,7 @@ impl Peers {
 
 async fn asked<A: DeserializeOwned>(
     mut channel: Channel,
+    hub: &str,
     path: &str,
     question: &impl Serialize,
     patience: Duration,
@@ -113,6 +121,7 @@ async fn asked<A: DeserializeOwned>(
     let body = serde_json::to_vec(question).map_err(|error| said(&error))?;
     let request = Request::post(format!("http://hub{path}"))
         .header(header::CONTENT_TYPE, "application/json")
+        .header(WANTED, hub)
         .body(tonic::body::Body::new(Body::from(body)))
         .map_err(|error| said(&error))?;
     let answer = async {

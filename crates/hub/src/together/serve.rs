@@ -2,7 +2,7 @@
 
 use super::{
     merge::{self, Cursor},
-    peers::Silent,
+    peers::{Silent, WANTED},
 };
 use crate::{
     Hub,
@@ -13,7 +13,7 @@ use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State as Extract},
     http::StatusCode,
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -81,15 +81,23 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route(SCAN, post(scan))
         .route(DISCONNECT, post(disconnect))
         .layer(DefaultBodyLimit::max(MAX_QUESTION))
-        .layer(from_fn(only_hubs))
+        .layer(from_fn_with_state(hub.clone(), only_hubs))
         .with_state(hub)
 }
 
-async fn only_hubs(request: Request, next: Next) -> Response {
-    if is_hub(request.extensions()) {
-        return next.run(request).await;
+async fn only_hubs(Extract(hub): Extract<Hub>, request: Request, next: Next) -> Response {
+    if !is_hub(request.extensions()) {
+        return (StatusCode::FORBIDDEN, "only hubs may ask that").into_response();
     }
-    (StatusCode::FORBIDDEN, "only hubs may ask that").into_response()
+    let wanted = request.headers().get(WANTED).map(http::HeaderValue::as_bytes);
+    if wanted != Some(hub.together.id.as_bytes()) {
+        let why = format!(
+            "at its address the hub {} answers: the first --name of a hub has to lead to that hub alone",
+            hub.together.own.name
+        );
+        return (StatusCode::MISDIRECTED_REQUEST, why).into_response();
+    }
+    next.run(request).await
 }
 
 async fn search(Extract(hub): Extract<Hub>, Json(query): Json<Query>) -> Answer<Json<Placed>> {
@@ -119,7 +127,7 @@ async fn ask(Extract(hub): Extract<Hub>, Json(asked): Json<Asked>) -> Json<Answe
         },
         Err(AskError::Busy) => Answered::Busy,
         Err(AskError::TimedOut) => Answered::TimedOut,
-        Err(AskError::NotConnected | AskError::HubAway) => Answered::NotConnected,
+        Err(AskError::NotConnected | AskError::HubAway | AskError::NotKnown) => Answered::NotConnected,
     })
 }
 
@@ -239,12 +247,18 @@ impl Hub {
     }
 
     /// The hub that a node is connected to, if it is another than this.
-    async fn elsewhere(&self, node: &str) -> Option<Result<StoredHub, AskError>> {
+    async fn elsewhere(&self, node: &str) -> Result<Option<StoredHub>, AskError> {
         if self.lead.is_alone() {
-            return None;
+            return Ok(None);
         }
-        let id = self.state.hub_of(node).await.ok().flatten().filter(|id| *id != self.together.id)?;
-        Some(self.together.heard(&id).ok_or(AskError::HubAway))
+        let found = self.state.hub_of(node).await.map_err(|error| {
+            self.note(&format!("which hub has the node {node} could not be read: {error}"));
+            AskError::NotKnown
+        })?;
+        match found.filter(|id| *id != self.together.id) {
+            Some(id) => self.together.heard(&id).ok_or(AskError::HubAway).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Asks the agent of a node what its socket takes, whichever hub it is connected to.
@@ -254,10 +268,9 @@ impl Hub {
         question: Vec<u8>,
         patience: Duration,
     ) -> Result<Vec<u8>, AskError> {
-        let Some(other) = self.elsewhere(node).await else {
+        let Some(other) = self.elsewhere(node).await? else {
             return self.desk.ask(node, question, patience).await;
         };
-        let other = other?;
         let asked = Asked {
             node: node.to_owned(),
             question: serde_json::from_slice(&question).unwrap_or_default(),
@@ -283,9 +296,9 @@ impl Hub {
     /// Asks a node to scan something, whichever hub it is connected to. Whether it was asked.
     pub(crate) async fn scan_on(&self, node: &str, image: &str, target: &str) -> bool {
         match self.elsewhere(node).await {
-            None => self.desk.scan(node, image, target).is_ok(),
-            Some(Err(_)) => false,
-            Some(Ok(other)) => {
+            Ok(None) => self.desk.scan(node, image, target).is_ok(),
+            Err(_) => false,
+            Ok(Some(other)) => {
                 let scan =
                     Scanned { node: node.to_owned(), image: image.to_owned(), target: target.to_owned() };
                 self.together.peers.ask(&other, SCAN, &scan, SHORT, self.timestamp()).await.unwrap_or(false)
@@ -297,7 +310,7 @@ impl Hub {
     pub(crate) async fn disconnect(&self, node: &str) {
         let other = self.elsewhere(node).await;
         self.desk.disconnect(node);
-        if let Some(Ok(other)) = other {
+        if let Ok(Some(other)) = other {
             let _: Result<(), _> =
                 self.together.peers.ask(&other, DISCONNECT, &node, SHORT, self.timestamp()).await;
         }

@@ -123,7 +123,7 @@ impl Hub {
         &self.directory
     }
 
-    /// Ends it without a word to anybody.
+    /// Ends it without a word to anybody, as far as that can be done within one process; `killed.rs` of the program's own tests kills processes.
     pub(crate) fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

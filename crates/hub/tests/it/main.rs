@@ -23,5 +23,6 @@ mod scopes;
 mod server;
 #[path = "../../../store/src/state/tests/server.rs"]
 mod server_of_state;
+mod silent;
 mod sinks;
 mod together;

@@ -5,12 +5,14 @@ use crate::{
     hub::{Hub, present, runtime, until},
     server_of_state::{Postgres, database, present as is_there},
 };
+use gabion_api::agent::{Inventory, from_agent::Message};
+use gabion_store::state::{NewHub, State};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, process::Stdio, time::Duration};
 
 /// What `docs/hub.md` says: all of `identity`, and nothing else.
-fn copy_identity(from: &Path, to: &Path) {
+pub(crate) fn copy_identity(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("identity")).expect("writes");
     for file in std::fs::read_dir(from.join("identity")).expect("reads").flatten() {
         std::fs::copy(file.path(), to.join("identity").join(file.file_name())).expect("copies");
@@ -160,59 +162,40 @@ fn a_hub_of_another_identity_is_refused_and_told_what_to_do() {
 }
 
 #[test]
-fn no_alert_that_was_acknowledged_is_lost_when_a_hub_is_killed() {
-    const ALL: u64 = 120;
+fn events_of_a_hub_for_which_another_answers_are_missing_and_told_so() {
     let Some(url) = database() else { return };
+    let directory = tempfile::tempdir().expect("a directory");
     runtime().block_on(async {
-        let (one, two) =
-            (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
-        let a = Hub::start_on(one.path(), &url).await;
-        copy_identity(one.path(), two.path());
-        let b = Hub::start_on(two.path(), &url).await;
-        let node = Node::join(&a, "one").await;
-        let (addresses, start) = ([a.agents(), b.agents()], present());
-        let mut a = Some(a);
-        // As an agent does: what is not acknowledged is sent again, to whichever hub answers.
-        let (mut acknowledged, mut calls) = (0, 0);
-        while acknowledged < ALL {
-            let session = node.session(addresses[calls % addresses.len()]).await;
-            calls += 1;
-            let Some(mut session) = session else { continue };
-            for number in acknowledged + 1..=ALL {
-                if number == ALL / 2 + 2
-                    && let Some(a) = a.take()
-                {
-                    // With alerts under way.
-                    a.kill();
-                }
-                if !session.say(alert(number, start)).await {
-                    break;
-                }
-                // Two are under way at a time.
-                if number > acknowledged + 1 {
-                    let Ok(kept) = session.kept().await else { break };
-                    acknowledged = acknowledged.max(kept.alerts);
-                }
-            }
-            while acknowledged < ALL
-                && let Ok(Ok(kept)) = tokio::time::timeout(Duration::from_secs(10), session.kept()).await
-            {
-                acknowledged = acknowledged.max(kept.alerts);
-            }
-        }
-        assert!(calls > 1, "the other hub was needed");
-        let alerts = b.get("/api/v1/alerts?limit=1000").await;
-        let told: BTreeSet<&str> = alerts["items"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter_map(|alert| alert["rule"].as_str())
-            .collect();
-        assert_eq!((told.len() as u64, &alerts["total"]), (ALL, &json!(ALL)), "each is there");
-        let counts =
-            alerts["items"].as_array().expect("a list").iter().filter_map(|alert| alert["count"].as_u64());
-        assert_eq!(counts.sum::<u64>(), ALL, "and was counted once");
-        b.stop().await;
+        let hub = Hub::start_on(directory.path(), &url).await;
+        let node = Node::join(&hub, "one").await;
+        let mut session = node.session(hub.agents()).await.expect("a session");
+        assert!(session.say(events(1..=3, present() - 60_000)).await);
+        assert_eq!(session.kept().await.expect("kept").events, 3);
+        // The name of the other leads to this one.
+        let state = State::open(&url).await.expect("opens");
+        let other = NewHub {
+            id: "h-other".to_owned(),
+            name: "other".to_owned(),
+            address: hub.agents().to_string(),
+            version: "1".to_owned(),
+        };
+        let page = until("its own events, and that others are missing", async || {
+            state.hub_seen(&other, present()).await.expect("kept");
+            let page = hub.get("/api/v1/events?kind=execve").await;
+            (page["total"].as_u64()? > 0 && page["unsearched"].is_array()).then_some(page)
+        })
+        .await;
+        assert_eq!((page["items"].as_array().map(Vec::len), &page["total"]), (Some(3), &json!(3)));
+        let missing = page["unsearched"].to_string();
+        assert!(missing.contains("the events of the hub other") && missing.contains("--name"), "{missing}");
+        let bars = hub.get("/api/v1/events/histogram?kind=execve&buckets=5").await;
+        let counts = bars["buckets"].as_array().expect("bars").iter().filter_map(|bar| bar["count"].as_u64());
+        assert_eq!(
+            (counts.sum::<u64>(), bars["unsearched"].as_array().map(Vec::len)),
+            (3, Some(1)),
+            "{bars}"
+        );
+        hub.stop().await;
     });
 }
 
@@ -221,12 +204,30 @@ fn a_database_that_goes_away_is_told_and_all_goes_on_when_it_is_back() {
     let Some(server) = is_there(Postgres::start(&[])) else { return };
     let directory = tempfile::tempdir().expect("a directory");
     runtime().block_on(async {
-        let hub = Hub::start_on(directory.path(), &server.database()).await;
+        let url = server.database();
+        let name = url.split(['/', '?']).nth(3).expect("a name").to_owned();
+        let hub = Hub::start_on(directory.path(), &url).await;
         let node = Node::join(&hub, "one").await;
         let mut session = node.session(hub.agents()).await.expect("a session");
         assert!(session.say(alert(1, present())).await);
         assert_eq!(session.kept().await.expect("kept").alerts, 1);
         let ask = async |path: &str| hub.by(&hub.token, Method::GET, path).send().await.expect("answers");
+
+        // Which hub has a node may be what cannot be read: that is not taken for an answer.
+        let rename = |from: &str, to: &str| {
+            let statement = format!("ALTER TABLE node RENAME COLUMN {from} TO {to}");
+            let done = server
+                .client("psql")
+                .args(["-q", "-d", &name, "-c", &statement])
+                .stdout(Stdio::null())
+                .status();
+            assert!(done.expect("runs").success());
+        };
+        let baseline = format!("/api/v1/baselines/{}%7Cweb", node.id);
+        assert_eq!(ask("/api/v1/baselines/nobody%7Cweb").await.status(), StatusCode::BAD_GATEWAY);
+        rename("hub", "another");
+        assert_eq!(ask(&baseline).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        rename("another", "hub");
 
         server.stop();
         until("that it is known", async || {
@@ -289,6 +290,20 @@ fn who_connects_to_a_node_of_another_hub_is_told_by_name() {
             flows
                 .iter()
                 .any(|flow| flow["from"] == "shop/10.1.0.8" && flow["to"] == "shop/10.1.0.7")
+                .then_some(())
+        })
+        .await;
+        // Nothing runs there any more: whoever has the address next is another.
+        assert!(at_b.say(Message::Inventory(Inventory { time: 2, containers: Vec::new() })).await);
+        let later = present() + 60_000;
+        until("that the name is forgotten", async || {
+            number += 1;
+            assert!(at_a.say(crate::agent::connection(number, "10.1.0.7", later)).await);
+            let map = a.get("/api/v1/service-map").await;
+            let flows = map["flows"].as_array()?;
+            flows
+                .iter()
+                .any(|flow| flow["to"] == "10.1.0.7" && flow["last"].as_i64() >= Some(later))
                 .then_some(())
         })
         .await;

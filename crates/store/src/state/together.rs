@@ -147,10 +147,10 @@ impl State {
         Ok(())
     }
 
-    /// Hubs that were not heard for so long are forgotten.
+    /// Hubs that were not heard for so long are forgotten; never this one, whatever was heard of it.
     pub async fn forget_hubs(&self, age: Millis, now: Millis) -> Result<()> {
         for hub in self.hubs(now).await? {
-            if hub.age > age {
+            if hub.age > age && *hub.hub.id != *self.hub {
                 self.remove_hub(&hub.hub.id).await?;
             }
         }
@@ -218,11 +218,15 @@ impl State {
         rows.iter().map(|row| Ok((row.text("id")?, row.text("hub")?))).collect()
     }
 
-    /// Addresses of containers that run on nodes of other hubs: node, addresses, workload.
+    /// Addresses of containers that run on nodes of other hubs: node, addresses, workload. A node that has none any more is told, too: without
+    /// addresses, as is one that was removed.
     pub async fn addresses_elsewhere(&self, hub: &str) -> Result<Vec<(String, Vec<String>, String)>> {
-        let rows = q("SELECT container.node AS node, container.addresses AS addresses, container.workload AS workload FROM container \
-             JOIN node ON node.id = container.node WHERE container.ended IS NULL AND container.addresses <> '[]' AND node.removed IS NULL \
-             AND node.hub IS NOT NULL AND node.hub <> ?").bind(hub).all(&self.pool).await?;
+        let rows = q("SELECT node.id AS node, COALESCE(container.addresses, '[]') AS addresses, COALESCE(container.workload, '') AS workload \
+             FROM node LEFT JOIN container ON container.node = node.id AND container.ended IS NULL AND container.addresses <> '[]' \
+             AND node.removed IS NULL WHERE node.removed IS NOT NULL OR (node.hub IS NOT NULL AND node.hub <> ?)")
+            .bind(hub)
+            .all(&self.pool)
+            .await?;
         rows.iter()
             .map(|row| Ok((row.text("node")?, row.json("addresses")?, row.text("workload")?)))
             .collect()

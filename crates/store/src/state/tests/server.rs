@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -66,6 +67,8 @@ impl Postgres {
         let directory = tempfile::tempdir().expect("a directory");
         let owned = Command::new("chown").arg(USER).arg(directory.path()).status();
         assert!(owned.expect("runs").success());
+        // A hub that is a process of its own has no privilege to look into what is another's.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("may");
         let made = as_user(&programs.join("initdb"))
             .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
             .arg(directory.path().join("data"))

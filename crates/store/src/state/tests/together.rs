@@ -54,6 +54,48 @@ fn hubs_are_heard_lead_end_and_go() {
 }
 
 #[test]
+fn hubs_that_were_not_heard_are_forgotten_but_never_by_themselves() {
+    on_both(async |state| {
+        let state = state.of_hub("a");
+        for id in ["a", "b"] {
+            state.hub_seen(&hub(id), T0).await.expect("kept");
+        }
+        node(&state, "n1").await;
+        state.node_at("n1", "a").await.expect("kept");
+        // As if all were silent for longer than that: one that is alone says only once that it is there.
+        state.forget_hubs(-1, T0 + 31 * DAY).await.expect("forgets");
+        let left = state.hubs(T0 + 31 * DAY).await.expect("asked");
+        assert_eq!(left.iter().map(|hub| hub.hub.id.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(state.hub_of("n1").await.expect("asked").as_deref(), Some("a"));
+    });
+}
+
+#[test]
+fn a_node_elsewhere_is_told_also_when_nothing_runs_on_it_any_more() {
+    on_both(async |state| {
+        let at = |address: &str| NewContainer {
+            addresses: vec![address.to_owned()],
+            ..container("c1", "shop/web", "", "shop/web:1")
+        };
+        for (id, address) in [("n1", "10.1.0.1"), ("n2", "10.1.0.2"), ("n3", "10.1.0.3"), ("n4", "10.1.0.4")]
+        {
+            node(&state, id).await;
+            state.node_at(id, if id == "n1" { "a" } else { "b" }).await.expect("kept");
+            state.inventory(id, &[at(address)], T0).await.expect("kept");
+        }
+        state.inventory("n3", &[], T0 + 1).await.expect("kept");
+        state.remove_node("n4", T0 + 1).await.expect("removed");
+        let mut told = state.addresses_elsewhere("a").await.expect("asked");
+        told.sort();
+        let of = |node: &str, addresses: &[&str], workload: &str| {
+            let addresses = addresses.iter().map(|&address| address.to_owned()).collect::<Vec<_>>();
+            (node.to_owned(), addresses, workload.to_owned())
+        };
+        assert_eq!(told, [of("n2", &["10.1.0.2"], "shop/web"), of("n3", &[], ""), of("n4", &[], "")]);
+    });
+}
+
+#[test]
 fn a_sink_has_a_place_in_the_events_of_each_hub() {
     on_both(async |state| {
         let (a, b) = (state.clone().of_hub("a"), state.clone().of_hub("b"));
@@ -111,6 +153,25 @@ fn one_hub_leads_and_another_when_its_session_is_over() {
             }
         };
         tokio::time::timeout(Duration::from_secs(30), taken).await.expect("it is taken");
+    });
+}
+
+#[test]
+fn a_hub_that_stands_still_in_the_middle_of_a_change_stops_nobody_for_long() {
+    let Some(url) = server::database() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (a, b) = (State::open(&url).await.expect("opens"), State::open(&url).await.expect("opens"));
+        node(&a, "n1").await;
+        let mut standing = a.begin().await.expect("begins");
+        // The server ends it.
+        b.inventory("n1", &[], T0).await.expect("is kept");
+        assert!(
+            q("SELECT 1 AS one").one(&mut *standing).await.is_err(),
+            "what it was about to change is given up"
+        );
+        drop(standing);
+        a.inventory("n1", &[], T0 + 1).await.expect("it goes on with another connection");
     });
 }
 
