@@ -3218,6 +3218,57 @@ export interface components {
              */
             pid?: number;
         };
+        /** @description What is kept for how long. Findings and their life, and the audit log, are kept for good. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Days that alerts are kept after they came last. Incidents are kept for good.
+             */
+            alert_days: number;
+            /**
+             * Format: int32
+             * @description Days that containers are kept after they ended.
+             */
+            container_days: number;
+            /**
+             * Format: int64
+             * @description What events of each hub take on its disk at most, in bytes: before that the oldest go.
+             */
+            event_bytes: number;
+            /**
+             * Format: int32
+             * @description Days that each hub keeps its events.
+             */
+            event_days: number;
+            /**
+             * Format: int32
+             * @description Days that it is kept who talked to whom.
+             */
+            flow_days: number;
+        };
+        /** @description What is kept for how long, and what there is. */
+        RetentionDetail: {
+            /**
+             * Format: int64
+             * @description What they take on its disk.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Events that this hub has.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description What is left on that disk; absent: it cannot be told.
+             */
+            free?: number;
+            /** @description What is kept. */
+            kept: components["schemas"]["Retention"];
+            oldest?: components["schemas"]["i64"];
+            /** @description What is kept where nobody has said anything. */
+            usual: components["schemas"]["Retention"];
+        };
         /**
          * @description What somebody may do; each may also do what those before may.
          * @enum {string}

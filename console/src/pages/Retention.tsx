@@ -43,7 +43,12 @@ export function Component() {
                 <Facts
                   facts={[
                     ['Events', <Kept value={kept.event_days} usual={usual.event_days} unit="day" />],
-                    ['Events of each hub take', <>at most <Kept value={kept.event_bytes / GIB} usual={usual.event_bytes / GIB} unit="GiB" /></>],
+                    [
+                      'Events of each hub take',
+                      <>
+                        at most <Kept value={kept.event_bytes / GIB} usual={usual.event_bytes / GIB} unit="GiB" />
+                      </>,
+                    ],
                     ['Alerts', <Kept value={kept.alert_days} usual={usual.alert_days} unit="day" />],
                     ['Containers that have ended', <Kept value={kept.container_days} usual={usual.container_days} unit="day" />],
                     ['Who talked to whom', <Kept value={kept.flow_days} usual={usual.flow_days} unit="day" />],

@@ -229,7 +229,8 @@ fn frames(parts: &[ToldPart], links: &[IncidentLink]) -> String {
             out,
             "<path d=\"M{left} {start}H{x}V{end}H{left}\" fill=\"none\" stroke=\"#c9190b\" stroke-width=\"1.5\" marker-end=\"url(#a)\"/><text x=\"{}\" y=\"{}\" fill=\"#a30000\" font-size=\"11\">{}</text>",
             left,
-            to - 26 + 12 * ((lane - 1) % 2),
+            // There is no room above the first frame.
+            (to + 12 * ((lane - 1) % 2)).saturating_sub(26).max(11),
             escaped(&format!(
                 "{} connected to {}: {} → {}",
                 link.program, link.to_program, link.client, link.accepted_by

@@ -135,8 +135,9 @@ impl StateError {
 fn is_passing(code: &str) -> bool {
     if code.len() == 5 {
         // SQLSTATE: the connection, a transaction that others were in the way of, room and memory, somebody who ends the server, its disk; and a
-        // server that only reads, as one that is about to lead.
-        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006";
+        // server that only reads, as one that is about to lead; a lock that did not come in time, and a transaction that stood still for too long.
+        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            || ["25006", "25P03", "55P03"].contains(&code);
     }
     // SQLite: busy, locked, out of memory, its disk (with what more it says in the upper bytes), full, cannot be opened.
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))

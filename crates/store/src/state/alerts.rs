@@ -3,6 +3,7 @@
 use super::{
     Paging, Result, Scope, State,
     findings::{rank, severity_of},
+    incidents,
     list::{Key, List, containing},
     sql::{Columns, Query, q, word_of},
     to_json,
@@ -135,7 +136,7 @@ impl State {
         let mut arrived = super::sinks::arrive(&mut tx, alerts.len() as u64).await?;
         let mark = q("SELECT kept FROM alert_mark WHERE node = ?").bind(node).first(&mut *tx).await?;
         let mut kept = mark.map(|row| row.count("kept")).transpose()?.unwrap_or(0);
-        let mut workloads = BTreeSet::new();
+        let (mut workloads, mut parts) = (BTreeSet::new(), BTreeSet::new());
         for alert in alerts {
             if alert.number <= kept {
                 continue;
@@ -153,6 +154,10 @@ impl State {
                 }
                 None => (alert.workload.clone(), None, None),
             };
+            let part = alert.incident.map(|number| incident_id(node, number));
+            if owner.is_some() || namespace.is_some() {
+                parts.extend(part.clone());
+            }
             let level = rank(severity(&alert.priority));
             let container = Some(alert.container_name.clone()).filter(|name| !name.is_empty());
             // One that came before its container was told of is called after no workload, and the same one all the same.
@@ -164,7 +169,7 @@ impl State {
                state = CASE WHEN alert.state = 'seen' THEN 'new' ELSE alert.state END")
                 .bind(alert.id(node, "")).bind(workload.clone()).bind(alert.id(node, workload.as_deref().unwrap_or_default())).bind(alert.time).bind(alert.time).bind(&alert.rule)
                 .bind(&alert.priority).bind(level).bind(&alert.message).bind(node).bind(container).bind(workload.clone())
-                .bind(alert.incident.map(|number| incident_id(node, number))).bind(to_json(&alert.techniques))
+                .bind(part).bind(to_json(&alert.techniques))
                 .bind(to_json(&alert.fields)).bind(owner).bind(namespace).bind(arrived)
                 .run(&mut *tx).await?;
             arrived += 1;
@@ -172,6 +177,9 @@ impl State {
         }
         q("INSERT INTO alert_mark (node, kept) VALUES (?, ?) ON CONFLICT (node) DO UPDATE SET kept = excluded.kept")
             .bind(node).bind(kept).run(&mut *tx).await?;
+        // An incident may have been told before the alerts that say whose it is.
+        let parts = incidents::unowned(&mut tx, &parts).await?;
+        incidents::adopted(&mut tx, &parts).await?;
         for workload in &workloads {
             self.refresh_workload(&mut tx, workload, now).await?;
         }

@@ -249,6 +249,33 @@ async fn whose(tx: Tx<'_>, part: &str) -> Result<(Option<String>, Option<String>
     }
 }
 
+/// It has become known whose a workload is: so are its alerts until now, and what they are part of.
+pub(super) async fn owned(tx: Tx<'_>, workload: &str) -> Result<()> {
+    q("UPDATE alert SET owner = COALESCE(owner, (SELECT workload.owner FROM workload WHERE workload.name = alert.workload)), \
+       namespace = COALESCE(namespace, (SELECT workload.namespace FROM workload WHERE workload.name = alert.workload)) \
+       WHERE workload = ? AND (owner IS NULL OR namespace IS NULL)")
+        .bind(workload)
+        .run(&mut *tx)
+        .await?;
+    let rows = q("SELECT id FROM incident_part WHERE owner IS NULL AND namespace IS NULL AND id IN \
+         (SELECT incident FROM alert WHERE workload = ? AND incident IS NOT NULL)")
+    .bind(workload)
+    .all(&mut *tx)
+    .await?;
+    adopted(tx, &rows.iter().map(|row| row.text("id")).collect::<Result<_>>()?).await
+}
+
+/// Those of these parts of which it is not known whose they are.
+pub(super) async fn unowned(tx: Tx<'_>, parts: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    if parts.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let query =
+        q("SELECT id FROM incident_part WHERE owner IS NULL AND namespace IS NULL AND id IN ").list(parts);
+    let rows = query.all(tx).await?;
+    rows.iter().map(|row| row.text("id")).collect()
+}
+
 /// Alerts of these parts have got their workload: whoever answers for that sees the parts from now on, and is told of what they are part of.
 pub(super) async fn adopted(tx: Tx<'_>, parts: &BTreeSet<String>) -> Result<()> {
     for part in parts {

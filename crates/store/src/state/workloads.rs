@@ -7,6 +7,7 @@ use super::{
     alerts::AlertFilter,
     findings::{FindingFilter, rank, severity_of},
     images::counts,
+    incidents,
     list::{Key, List, containing},
     sql::{Columns, Query, q, word, word_of},
     to_json,
@@ -208,6 +209,14 @@ impl State {
             // It ended; what is left of it is its name.
             coverage = CoverageState::NotEvaluated;
         }
+        let row =
+            q("SELECT owner, namespace FROM workload WHERE name = ?").bind(name).first(&mut *tx).await?;
+        let before = match row {
+            Some(row) => (row.maybe_text("owner")?, row.maybe_text("namespace")?),
+            None => (None, None),
+        };
+        let is_told_whose =
+            (before.0.is_none() && owner.is_some()) || (before.1.is_none() && namespace.is_some());
         q("INSERT INTO workload (name, namespace, owner, first_seen, running, nodes, images, critical, high, medium, low, risk, factors, \
            alerts, incidents, coverage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
            ON CONFLICT (name) DO UPDATE SET namespace = COALESCE(excluded.namespace, workload.namespace), \
@@ -218,7 +227,8 @@ impl State {
             .bind(facts.open.critical).bind(facts.open.high).bind(facts.open.medium).bind(facts.open.low)
             .bind((risk * 100.0).round() as i64).bind(to_json(&factors)).bind(facts.alerts).bind(facts.incidents.len() as u64)
             .bind(word_of(coverage))
-            .run(tx).await.map(drop)
+            .run(&mut *tx).await?;
+        if is_told_whose { incidents::owned(tx, name).await } else { Ok(()) }
     }
 
     /// Workloads.

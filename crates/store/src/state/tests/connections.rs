@@ -163,6 +163,35 @@ fn an_incident_that_came_before_its_container_is_its_owner_s_as_soon_as_that_is_
 }
 
 #[test]
+fn an_incident_is_its_owner_s_whenever_it_becomes_known_whose_it_is() {
+    on_both(|state| async move {
+        nodes(&state).await;
+        let [(_, a), ..] = chain();
+        let seen_by = async |scope: &Scope| {
+            state.incidents("", &[], &[], scope, &Paging::default()).await.expect("a page").total
+        };
+        // Told of before the alerts that say where it is,
+        state.inventory("a", &[of_shop("w1")], T0).await.expect("kept");
+        state.keep_incident("a", &a, T0).await.expect("kept");
+        assert_eq!(seen_by(&shop()).await, 0);
+        state.keep_alerts("a", &[shell(1, 1, "w1")], T0).await.expect("kept");
+        assert_eq!(seen_by(&shop()).await, 1);
+        // and where only the scan of the image says whose that is.
+        let scanned = report("bank:1", 9, "3.0.1", Vec::new());
+        let id = image_id(&scanned);
+        state.inventory("b", &[container("w2", "bank/late", &id, "bank:1")], T0).await.expect("kept");
+        state.keep_alerts("b", &[shell(1, 7, "w2")], T0).await.expect("kept");
+        state.keep_incident("b", &NewIncident { number: 7, ends: None, ..a }, T0).await.expect("kept");
+        let owner = Scope { owners: vec!["bank".to_owned()], namespaces: Vec::new() };
+        assert_eq!(seen_by(&owner).await, 0);
+        state.keep_report(&id, "bank:1", &scanned, Some("bank"), T0).await.expect("kept");
+        assert_eq!(seen_by(&owner).await, 1);
+        let alerts = state.alerts(&AlertFilter::default(), &owner, &Paging::default()).await.expect("a page");
+        assert_eq!(alerts.total, 1);
+    });
+}
+
+#[test]
 fn of_what_nobody_may_see_no_response_and_no_link_is_told() {
     on_both(|state| async move {
         nodes(&state).await;

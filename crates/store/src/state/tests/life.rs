@@ -324,7 +324,7 @@ fn alerts_are_kept_once_and_counted() {
         };
         state.keep_incident("n", &incident, T0 + 10).await.expect("kept");
         let workload = state.workload("shop/web", &ALL, T0 + 10).await.expect("is there").workload;
-        assert_eq!((workload.incidents, workload.alerts), (1, 3));
+        assert_eq!((workload.incidents, workload.alerts), (1, 4));
         assert!(
             workload.factors.iter().any(|factor| factor.name == "incident" && factor.evidence == ["a shell"])
         );
