@@ -56,7 +56,10 @@ impl IntoResponse for ApiError {
             Self::Forbidden(why) => (StatusCode::FORBIDDEN, why.to_owned(), None),
             Self::Bad(why) => (StatusCode::BAD_REQUEST, why, None),
             Self::Often => {
-                (StatusCode::TOO_MANY_REQUESTS, "too many requests".to_owned(), Some("wait a minute"))
+                let mut response =
+                    told(StatusCode::TOO_MANY_REQUESTS, "too many requests", Some("wait a minute"));
+                response.headers_mut().insert(header::RETRY_AFTER, A_MINUTE);
+                return response;
             }
             Self::Partial(why) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -96,6 +99,8 @@ fn failed() -> Response {
 
 /// After how many seconds a request may come again that the database did not answer.
 const AGAIN: HeaderValue = HeaderValue::from_static("5");
+/// And after how many one of somebody who has asked too often.
+const A_MINUTE: HeaderValue = HeaderValue::from_static("60");
 
 /// The database does not answer.
 pub(crate) fn away() -> Response {

@@ -118,7 +118,15 @@ impl Up {
 }
 
 impl Drop for Up {
+    #[expect(clippy::print_stderr, reason = "whoever reads why the test failed")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What was there when it failed is gone after this.
+            for path in ["/containers", "/images", "/findings?limit=20"] {
+                eprintln!("{path}: {:?}", self.answer("GET", path, &Value::Null));
+            }
+            eprintln!("{}", fs::read_to_string(self.0.join("up.log")).unwrap_or_default());
+        }
         let _ = self.gabion(&["down", "--demo", "--purge", "--state"]).arg(&self.0).output();
     }
 }

@@ -179,6 +179,29 @@ fn whoever_guesses_is_slowed_down() {
 }
 
 #[test]
+fn whoever_asks_without_end_waits_and_nobody_else_does() {
+    with(async |hub| {
+        let (loud, quiet) = (hub.token("viewer", &[]).await, hub.token("operator", &[]).await);
+        let ask =
+            async |token: &str| hub.by(token, Method::GET, "/api/v1/session").send().await.expect("answers");
+        let mut answered = 0;
+        let refused = loop {
+            let answer = ask(&loud).await;
+            if answer.status() != StatusCode::OK {
+                break answer;
+            }
+            answered += 1;
+            assert!(answered < 5_000, "there is no end");
+        };
+        assert_eq!((answered, refused.status()), (1_200, StatusCode::TOO_MANY_REQUESTS));
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "60");
+        assert_eq!(ask(&quiet).await.status(), StatusCode::OK);
+        hub.pass(60_000);
+        assert_eq!(ask(&loud).await.status(), StatusCode::OK);
+    });
+}
+
+#[test]
 fn a_token_can_do_what_its_role_may_until_it_expires() {
     with(async |hub| {
         let viewer = hub.token("viewer", &[]).await;
