@@ -9,14 +9,7 @@ const PASSWORD: &str = "correct horse battery";
 #[test]
 fn nobody_is_told_anything() {
     with(async |hub| {
-        let document: Value = hub
-            .bare(Method::GET, "/api/v1/openapi.json")
-            .send()
-            .await
-            .expect("answers")
-            .json()
-            .await
-            .expect("JSON");
+        let document = hub.document().await;
         let mut asked = 0;
         for (path, methods) in document["paths"].as_object().expect("paths") {
             for (method, what) in methods.as_object().expect("methods") {

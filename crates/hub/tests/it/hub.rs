@@ -167,6 +167,12 @@ impl Hub {
         response.json().await.expect("JSON")
     }
 
+    /// The description of the API.
+    pub(crate) async fn document(&self) -> Value {
+        let answer = self.bare(Method::GET, "/api/v1/openapi.json").send().await.expect("answers");
+        answer.json().await.expect("JSON")
+    }
+
     /// What the first admin sends.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
         self.by(&self.token, Method::POST, path).json(&body).send().await.expect("answers")

@@ -8,7 +8,7 @@ use gabion_model::{
 };
 use gabion_store::state::{NewAlert, NewContainer, NewEntry, NewFlow, NewIncident, State};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 const T0: i64 = 1_764_000_000_000;
@@ -185,14 +185,7 @@ async fn said(hub: &Hub, of: &str) {
 
 /// The addresses of all pages, with what this owner has in them.
 async fn pages(hub: &Hub, of: &str) -> Vec<(String, String)> {
-    let document: Value = hub
-        .bare(Method::GET, "/api/v1/openapi.json")
-        .send()
-        .await
-        .expect("answers")
-        .json()
-        .await
-        .expect("JSON");
+    let document = hub.document().await;
     let id = async |list: &str| {
         let all = hub.get(&format!("/api/v1/{list}")).await;
         let items = all["items"].as_array().expect("a list");

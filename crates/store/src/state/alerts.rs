@@ -178,7 +178,6 @@ impl State {
         q("INSERT INTO alert_mark (node, kept) VALUES (?, ?) ON CONFLICT (node) DO UPDATE SET kept = excluded.kept")
             .bind(node).bind(kept).run(&mut *tx).await?;
         // An incident may have been told before the alerts that say whose it is.
-        let parts = incidents::unowned(&mut tx, &parts).await?;
         incidents::adopted(&mut tx, &parts).await?;
         for workload in &workloads {
             self.refresh_workload(&mut tx, workload, now).await?;

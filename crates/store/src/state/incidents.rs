@@ -257,38 +257,35 @@ pub(super) async fn owned(tx: Tx<'_>, workload: &str) -> Result<()> {
         .bind(workload)
         .run(&mut *tx)
         .await?;
-    let rows = q("SELECT id FROM incident_part WHERE owner IS NULL AND namespace IS NULL AND id IN \
-         (SELECT incident FROM alert WHERE workload = ? AND incident IS NOT NULL)")
-    .bind(workload)
-    .all(&mut *tx)
-    .await?;
-    adopted(tx, &rows.iter().map(|row| row.text("id")).collect::<Result<_>>()?).await
+    let rows = q("SELECT DISTINCT incident FROM alert WHERE workload = ? AND incident IS NOT NULL")
+        .bind(workload)
+        .all(&mut *tx)
+        .await?;
+    adopted(tx, &rows.iter().map(|row| row.text("incident")).collect::<Result<_>>()?).await
 }
 
-/// Those of these parts of which it is not known whose they are.
-pub(super) async fn unowned(tx: Tx<'_>, parts: &BTreeSet<String>) -> Result<BTreeSet<String>> {
-    if parts.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let query =
-        q("SELECT id FROM incident_part WHERE owner IS NULL AND namespace IS NULL AND id IN ").list(parts);
-    let rows = query.all(tx).await?;
-    rows.iter().map(|row| row.text("id")).collect()
-}
-
-/// Alerts of these parts have got their workload: whoever answers for that sees the parts from now on, and is told of what they are part of.
+/// More may be known of whose these parts are: whoever answers for one sees it from now on, and is told of what it is part of.
 pub(super) async fn adopted(tx: Tx<'_>, parts: &BTreeSet<String>) -> Result<()> {
     for part in parts {
+        let row =
+            q("SELECT owner, namespace FROM incident_part WHERE id = ?").bind(part).first(&mut *tx).await?;
+        let Some(row) = row else { continue };
+        let before = (row.maybe_text("owner")?, row.maybe_text("namespace")?);
         let (owner, namespace) = whose(&mut *tx, part).await?;
-        let changed = q("UPDATE incident_part SET owner = COALESCE(?, owner), namespace = COALESCE(?, namespace) WHERE id = ?")
-            .bind(owner).bind(namespace).bind(part)
-            .run(&mut *tx).await?;
-        if changed > 0 {
-            let arrived = super::sinks::arrive(&mut *tx, 1).await?;
-            q("UPDATE incident SET arrived = ? WHERE id = (SELECT part.incident FROM incident_part AS part WHERE part.id = ?)")
-                .bind(arrived).bind(part)
-                .run(&mut *tx).await?;
+        let now = (before.0.clone().or(owner), before.1.clone().or(namespace));
+        if now == before {
+            continue;
         }
+        q("UPDATE incident_part SET owner = ?, namespace = ? WHERE id = ?")
+            .bind(now.0)
+            .bind(now.1)
+            .bind(part)
+            .run(&mut *tx)
+            .await?;
+        let arrived = super::sinks::arrive(&mut *tx, 1).await?;
+        q("UPDATE incident SET arrived = ? WHERE id = (SELECT part.incident FROM incident_part AS part WHERE part.id = ?)")
+            .bind(arrived).bind(part)
+            .run(&mut *tx).await?;
     }
     Ok(())
 }

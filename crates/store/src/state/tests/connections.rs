@@ -179,11 +179,15 @@ fn an_incident_is_its_owner_s_whenever_it_becomes_known_whose_it_is() {
         // and where only the scan of the image says whose that is.
         let scanned = report("bank:1", 9, "3.0.1", Vec::new());
         let id = image_id(&scanned);
-        state.inventory("b", &[container("w2", "bank/late", &id, "bank:1")], T0).await.expect("kept");
+        let late = NewContainer {
+            namespace: Some("vault".to_owned()),
+            ..container("w2", "bank/late", &id, "bank:1")
+        };
+        state.inventory("b", &[late], T0).await.expect("kept");
         state.keep_alerts("b", &[shell(1, 7, "w2")], T0).await.expect("kept");
         state.keep_incident("b", &NewIncident { number: 7, ends: None, ..a }, T0).await.expect("kept");
         let owner = Scope { owners: vec!["bank".to_owned()], namespaces: Vec::new() };
-        assert_eq!(seen_by(&owner).await, 0);
+        assert_eq!(seen_by(&owner).await, 0, "only its namespace is known");
         state.keep_report(&id, "bank:1", &scanned, Some("bank"), T0).await.expect("kept");
         assert_eq!(seen_by(&owner).await, 1);
         let alerts = state.alerts(&AlertFilter::default(), &owner, &Paging::default()).await.expect("a page");
