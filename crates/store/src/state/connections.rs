@@ -107,22 +107,15 @@ async fn new_ends<'a>(
         })
         .collect();
     for chunk in new.chunks(BATCH) {
-        let mut query = q(
-            "INSERT INTO incident_end (part, node, way, client, server, time, at, program, container) VALUES ",
-        );
-        for (index, end) in chunk.iter().enumerate() {
-            query = query.push(if index == 0 {
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            } else {
-                ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            });
+        let mut query = q("INSERT INTO incident_end (part, node, way, client, server, time, at, program, container) VALUES ")
+            .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?)", chunk.len());
+        for end in chunk {
             query = query
                 .bind(id)
                 .bind(node)
                 .bind(way(end.begun))
                 .bind(end.client.to_string())
-                .bind(end.server.to_string());
-            query = query
+                .bind(end.server.to_string())
                 .bind(end.time)
                 .bind(end.time.saturating_add(shift))
                 .bind(&end.program)

@@ -315,10 +315,13 @@ async fn keep(tx: Tx<'_>, node: &str, container: &NewContainer, now: Millis) -> 
        ON CONFLICT (node, id) DO UPDATE SET name = excluded.name, workload = excluded.workload, image = excluded.image, \
        runtime = excluded.runtime, namespace = excluded.namespace, pod = excluded.pod, \
        image_name = excluded.image_name, privileged = excluded.privileged, addresses = excluded.addresses, labels = excluded.labels, \
-       listens = excluded.listens, target = excluded.target, unknown = excluded.unknown, ended = NULL")
+       listens = excluded.listens, target = excluded.target, unknown = excluded.unknown, ended = NULL, \
+       started = CASE WHEN ? > 0 THEN excluded.started ELSE container.started END")
         .bind(&container.id).bind(&container.name).bind(node).bind(&container.workload).bind(image).bind(&container.image_name)
         .bind(&container.runtime).bind(container.namespace.clone()).bind(container.pod.clone())
         .bind(container.privileged.map(i64::from)).bind(to_json(&container.addresses)).bind(to_json(&container.labels))
         .bind(to_json(&container.listens)).bind(&container.target).bind(started).bind(to_json(&container.unknown))
+        // Whoever starts one again under the same id, as runc does, says when.
+        .bind(container.started)
         .run(tx).await.map(drop)
 }

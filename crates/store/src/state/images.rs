@@ -515,15 +515,11 @@ async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
     for (batch, chunk) in report.packages.chunks(BATCH).enumerate() {
         let mut query = q(
             "INSERT INTO package (image, number, kind, name, version, purl, layer, path, findings) VALUES ",
-        );
+        )
+        .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?)", chunk.len());
         for (index, package) in chunk.iter().enumerate() {
             let name = listed(&package.name);
             let open = findings.get(&(package.kind.as_str(), name, &package.version)).copied().unwrap_or(0);
-            query = query.push(if index == 0 {
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            } else {
-                ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            });
             query = query
                 .bind(id)
                 .bind((batch * BATCH + index) as u64)

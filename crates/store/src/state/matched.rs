@@ -44,9 +44,9 @@ impl State {
         let mut tx = self.begin().await?;
         q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
         for chunk in names.into_iter().collect::<Vec<_>>().chunks(BATCH) {
-            let mut query = q("INSERT INTO known_as (image, ecosystem, name) VALUES ");
-            for (index, (ecosystem, name)) in chunk.iter().enumerate() {
-                query = query.push(if index == 0 { "(?, ?, ?)" } else { ", (?, ?, ?)" });
+            let mut query =
+                q("INSERT INTO known_as (image, ecosystem, name) VALUES ").rows("(?, ?, ?)", chunk.len());
+            for (ecosystem, name) in chunk {
                 query = query.bind(image).bind(i64::from(*ecosystem)).bind(name);
             }
             query.run(&mut *tx).await?;

@@ -40,6 +40,12 @@ impl Query {
         self
     }
 
+    /// So many rows of values, each like this one: `(?, ?)`.
+    pub(super) fn rows(mut self, row: &'static str, many: usize) -> Self {
+        self.text.push_str(&vec![row; many].join(", "));
+        self
+    }
+
     /// As many `?` as there are values, for `IN (...)`; of none there is no row.
     pub(super) fn list<T: Into<Value>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         let before = self.values.len();

@@ -180,6 +180,12 @@ fn what_comes_late_of_a_container_is_taken() {
         let workload = state.workload("w", &ALL, T0 + 2).await.expect("is there").workload;
         assert_eq!(workload.owner.as_deref(), Some("shop"));
         assert!(workload.factors.iter().any(|factor| factor.name == "privileged"));
+        // Stopped, and started again under the same id.
+        let again = NewContainer { started: T0 + 50, image_name: "w:2".to_owned(), ..one };
+        state.inventory("n", &[again], T0 + 60).await.expect("kept");
+        let [told] =
+            state.workload("w", &ALL, T0).await.expect("is there").containers.try_into().expect("one");
+        assert_eq!((told.started, told.ended), (T0 + 50, None));
     });
 }
 
