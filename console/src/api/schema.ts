@@ -202,6 +202,8 @@ export interface components {
             items: number;
             /** @description The node. */
             node: string;
+            /** @description The version of a configuration that has brought it; absent: it was learnt there. */
+            rolled_out?: string;
             /** @description Since when it is learnt. */
             since: components["schemas"]["i64"];
             /** @description Whether it is known. */
@@ -223,6 +225,8 @@ export interface components {
                     boolean
                 ][];
             };
+            /** @description What belongs to it as a line of JSON, as configurations take it. */
+            exported: string;
         };
         /**
          * @description Whether a baseline is known.
@@ -305,7 +309,7 @@ export interface components {
             created: components["schemas"]["i64"];
             /** @description For nodes whose name fits one of these patterns; empty: for all. */
             nodes: string[];
-            /** @description What is in it: `rules`, `policy`, `responses`. */
+            /** @description What is in it: `rules`, `policy`, `responses`, `baselines`. */
             parts: string[];
             /** @description Why. */
             reason: string;
@@ -349,6 +353,8 @@ export interface components {
         };
         /** @description All of a version. */
         ConfigurationDetail: components["schemas"]["Configuration"] & {
+            /** @description What workloads do, whatever nodes have learnt. */
+            baselines: string;
             /** @description The nodes that are to have it. */
             on: components["schemas"]["ConfiguredNode"][];
             /** @description What containers may do. */
@@ -1056,6 +1062,8 @@ export interface components {
         };
         /** @description What is to be rolled out. */
         NewConfiguration: {
+            /** @description Baselines, each a line of JSON, as `gabion baseline export` prints them. */
+            baselines?: string;
             /** @description For nodes whose name fits one of these patterns; empty: for all. */
             nodes?: string[];
             /** @description A policy in YAML, as `gabion agent --policy` takes it. */
@@ -1710,6 +1718,8 @@ export interface components {
                 items: number;
                 /** @description The node. */
                 node: string;
+                /** @description The version of a configuration that has brought it; absent: it was learnt there. */
+                rolled_out?: string;
                 /** @description Since when it is learnt. */
                 since: components["schemas"]["i64"];
                 /** @description Whether it is known. */
@@ -1745,7 +1755,7 @@ export interface components {
                 created: components["schemas"]["i64"];
                 /** @description For nodes whose name fits one of these patterns; empty: for all. */
                 nodes: string[];
-                /** @description What is in it: `rules`, `policy`, `responses`. */
+                /** @description What is in it: `rules`, `policy`, `responses`, `baselines`. */
                 parts: string[];
                 /** @description Why. */
                 reason: string;

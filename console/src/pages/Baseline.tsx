@@ -1,7 +1,7 @@
 // A baseline, and what is new in it: to be made a part of it, or to be looked into.
 import { Badge } from '@patternfly/react-core'
 import { useState } from 'react'
-import { useParams } from 'react-router'
+import { Link, useNavigate, useParams } from 'react-router'
 import { useChange, useGet } from '../api/query'
 import type { BaselineDetail } from '../api/types'
 import { Take } from '../list/Take'
@@ -30,6 +30,7 @@ export function Component() {
     done: (_, { only }) => (only === null ? 'All that waited is a part of it now' : `“${only}” is a part of it now`),
     then: () => setAll(false),
   })
+  const navigate = useNavigate()
   const baseline = answer.data
   return (
     <>
@@ -42,6 +43,12 @@ export function Component() {
             <>
               Of <WorkloadLink id={baseline.workload} /> with {imageOf(baseline.image)} on <NodeLink id={baseline.node} />, learnt since{' '}
               <When time={baseline.since} />.
+              {baseline.rolled_out && (
+                <>
+                  {' '}
+                  Rolled out by <Link to={`/configurations/${numberOf(baseline.rolled_out)}`}>v{numberOf(baseline.rolled_out)}</Link>.
+                </>
+              )}
             </>
           )
         }
@@ -50,6 +57,15 @@ export function Component() {
             {baseline && (baseline.waiting > 0 || baseline.state !== 'locked') && (
               <Guarded need="operator" onClick={() => setAll(true)}>
                 {baseline.waiting > 0 ? `Approve all ${baseline.waiting} and lock` : 'Lock'}
+              </Guarded>
+            )}
+            {baseline?.state === 'locked' && baseline.items > 0 && (
+              <Guarded
+                need="operator"
+                variant="secondary"
+                onClick={() => void navigate(`/configurations/new?baseline=${encodeURIComponent(id)}`)}
+              >
+                Roll out to other nodes…
               </Guarded>
             )}
             <Take path={path} params={{}} name="baseline" />
@@ -75,6 +91,11 @@ export function Component() {
       </Body>
     </>
   )
+}
+
+/** `v3-1a2b3c4d` is version 3. */
+function numberOf(name: string) {
+  return name.slice(1).split('-')[0]
 }
 
 interface ViewProps {

@@ -139,6 +139,7 @@ function View({ found }: { found: ConfigurationDetail }) {
     ['Rules', found.rules],
     ['Policy', found.policy],
     ['Responses', found.responses],
+    ['Baselines', found.baselines],
   ] as const
   return (
     <div className="stack">

@@ -3,13 +3,14 @@ import { Alert, Button, Form } from '@patternfly/react-core'
 import { type FormEvent, useState } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
 import { useChange, useGet } from '../api/query'
-import type { ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
+import type { BaselineDetail, ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
 import { LongField, TextField } from '../shell/fields'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
 import { Panel } from '../show/parts'
 import { Answer, sentence } from '../show/states'
 import { many } from '../show/words'
+import { withBaseline } from './configuration/baselines'
 import { patternsOf } from './configuration/patterns'
 
 const RULE = `- rule: Package manager in a container
@@ -24,7 +25,9 @@ const RESPONSE = `- rules: [Program executed from memory]
   action: freeze
   for: 30m`
 
-const NONE = { rules: '', policy: '', responses: '' }
+const BASELINE = `{"workload": "shop/web", "image": "sha256:…", "items": [{"kind": "listens", "transport": "tcp", "port": 80, "first": 1, "last": 1, "count": 1}]}`
+
+const NONE = { rules: '', policy: '', responses: '', baselines: '' }
 
 export function Component() {
   const [params] = useSearchParams()
@@ -33,6 +36,8 @@ export function Component() {
   const asked = params.get('from') ?? newest.data?.items.find(({ withdrawn }) => !withdrawn)?.version
   const from = useGet<ConfigurationDetail>([], asked === undefined ? undefined : `/configurations/${asked}`)
   const add = params.get('add') ?? ''
+  const of = params.get('baseline')
+  const baseline = useGet<BaselineDetail>([], of === null ? undefined : `/baselines/${encodeURIComponent(of)}`)
   return (
     <>
       <Header
@@ -42,15 +47,22 @@ export function Component() {
       />
       <Body>
         <Answer of={newest} lines={12}>
-          {() =>
-            asked === undefined ? (
-              <Editor from={NONE} add={add} />
-            ) : (
+          {() => {
+            const editor = (from: Texts) =>
+              of === null ? (
+                <Editor key={asked} from={from} add={add} baseline={undefined} />
+              ) : (
+                <Answer of={baseline} lines={12}>
+                  {(baseline) => <Editor key={asked} from={from} add={add} baseline={baseline} />}
+                </Answer>
+              )
+            if (asked === undefined) return editor(NONE)
+            return (
               <Answer of={from} lines={12}>
-                {(detail) => <Editor key={asked} from={detail} add={add} />}
+                {editor}
               </Answer>
             )
-          }
+          }}
         </Answer>
       </Body>
     </>
@@ -61,16 +73,18 @@ interface Texts {
   rules: string
   policy: string
   responses: string
+  baselines: string
 }
 
-function Editor({ from, add }: { from: Texts; add: string }) {
+function Editor({ from, add, baseline }: { from: Texts; add: string; baseline: BaselineDetail | undefined }) {
   const navigate = useNavigate()
   const [rules, setRules] = useState(add === '' ? from.rules : `${from.rules.trimEnd()}\n${add}\n`.trimStart())
   const [policy, setPolicy] = useState(from.policy)
   const [responses, setResponses] = useState(from.responses)
+  const [baselines, setBaselines] = useState(baseline ? withBaseline(from.baselines, baseline.exported) : from.baselines)
   const [nodes, setNodes] = useState('')
-  const [reason, setReason] = useState('')
-  const wish: NewConfiguration = { rules, policy, responses, nodes: patternsOf(nodes), reason }
+  const [reason, setReason] = useState(baseline ? `Baseline of ${baseline.workload}` : '')
+  const wish: NewConfiguration = { rules, policy, responses, baselines, nodes: patternsOf(nodes), reason }
   const check = useChange<NewConfiguration, ConfigurationCheck>({ method: 'POST', path: '/configurations/check' })
   const rollOut = useChange<NewConfiguration, ConfigurationDetail>({
     method: 'POST',
@@ -127,6 +141,18 @@ function Editor({ from, add }: { from: Texts; add: string }) {
               </>
             }
           />
+          <LongField
+            label="Baselines"
+            value={baselines}
+            set={setBaselines}
+            code={BASELINE}
+            hint={
+              <>
+                What workloads do, a line each as <code>gabion baseline export</code> prints it, or from the page of a baseline. Nodes judge
+                by it, whatever they have learnt; taken back, they go on with that.
+              </>
+            }
+          />
         </div>
       </Panel>
       <Panel title="To whom">
@@ -174,7 +200,7 @@ function Verdict({ of: { problems, refused_by, read_by, rules } }: { of: Configu
   if (read_by.length === 0) {
     return (
       <Alert isInline isLiveRegion variant="warning" title={`The hub could read the rules: a node would judge by ${many(rules, 'rule')}`}>
-        No node that it is for is connected, so nobody has read the policy and the responses.
+        The baselines, too. No node that it is for is connected, so nobody has read the policy and the responses.
       </Alert>
     )
   }

@@ -13,12 +13,14 @@
 //! How much a deviation matters is a sum of named reasons: first that it is new at all, then how rare it is that this
 //! parent starts anything like it ([`score`]). Nothing here reads a clock or an image: times and `in_image` come with the events.
 
+mod export;
 mod item;
 mod learn;
 mod score;
 mod shape;
 
-pub use item::{Baseline, Item, Seen, State, Subject};
+pub use export::read_exports;
+pub use item::{Baseline, Item, RolledOut, Seen, State, Subject};
 pub use learn::{Baselines, Observation, Settings, items};
 pub use score::{Deviation, Grade, Reason};
 pub use shape::{argument_shape, directory_shape};

@@ -122,12 +122,18 @@ pub(crate) struct Configuration {
     pub(crate) policy: String,
     /// What alerts cause, as in `gabion agent --respond`.
     pub(crate) responses: String,
+    /// What workloads do, as `gabion baseline export` prints it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) baselines: String,
 }
 
 impl Configuration {
     /// Whether nothing is rolled out.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.policy.is_empty() && self.responses.is_empty()
+        self.rules.is_empty()
+            && self.policy.is_empty()
+            && self.responses.is_empty()
+            && self.baselines.is_empty()
     }
 }
 

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
 use gabion_model::{Finding, ScanReport};
+use gabion_store::state::StateError;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -141,6 +142,22 @@ impl Hub {
         if changed {
             self.trees.stale();
             self.live.tell(Topic::Findings);
+        }
+        Ok(())
+    }
+
+    /// An image runs elsewhere than before: it may be somebody else's.
+    pub(crate) async fn find_owner(&self, image: &str) -> Result<(), StateError> {
+        match self.match_one(image).await {
+            Ok(true) => {
+                self.trees.stale();
+                self.live.tell(Topic::Findings);
+            }
+            Ok(false) => {}
+            Err(error) => match error.downcast::<StateError>() {
+                Ok(error) => return Err(error),
+                Err(error) => self.note(&format!("whose {image} is could not be found out: {error:#}")),
+            },
         }
         Ok(())
     }

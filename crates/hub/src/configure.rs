@@ -132,7 +132,7 @@ impl Hub {
         let name = wanted.map_or("", |wanted| wanted.name.as_str());
         let texts = match wanted {
             Some(wanted) => self.state.configuration_texts(wanted.version).await?,
-            None => Texts { rules: String::new(), policy: String::new(), responses: String::new() },
+            None => Texts::default(),
         };
         let question = question(name, &texts, false).to_string().into_bytes();
         // Whoever does not answer is asked again when it is heard of.
@@ -211,13 +211,15 @@ fn judged(answers: impl Iterator<Item = (String, Vec<u8>)>) -> ConfigurationChec
     check
 }
 
-fn question(name: &str, texts: &Texts, dry_run: bool) -> Value {
-    let Texts { rules, policy, responses } = texts;
-    json!({
-        "ask": "configure",
-        "configuration": {"name": name, "rules": rules, "policy": policy, "responses": responses},
-        "dry-run": dry_run,
-    })
+/// What a node is asked to judge by, or to read only.
+pub(crate) fn question(name: &str, texts: &Texts, dry_run: bool) -> Value {
+    let Texts { rules, policy, responses, baselines } = texts;
+    let mut configuration = json!({"name": name, "rules": rules, "policy": policy, "responses": responses});
+    // Older agents know of none here, and can do with all else.
+    if !baselines.is_empty() {
+        configuration["baselines"] = json!(baselines);
+    }
+    json!({"ask": "configure", "configuration": configuration, "dry-run": dry_run})
 }
 
 /// Why an agent has refused; none if it has not.
@@ -227,8 +229,13 @@ fn refusal(answer: &[u8]) -> Option<String> {
         Err(error) => return Some(format!("its answer is not understood: {error}")),
     };
     let why = answer.get("error")?.as_str().unwrap_or("it gives no reason");
-    if why.contains("unknown variant `configure`") {
-        return Some("its agent is older than roll-outs: upgrade it".to_owned());
+    for (unknown, of) in [
+        ("unknown variant `configure`", "roll-outs"),
+        ("unknown field `baselines`", "roll-outs of baselines"),
+    ] {
+        if why.contains(unknown) {
+            return Some(format!("its agent is older than {of}: upgrade it"));
+        }
     }
     Some(why.char_indices().take_while(|(at, _)| *at < MAX_WHY).map(|(_, c)| c).collect())
 }
@@ -261,6 +268,9 @@ mod tests {
     fn an_agent_of_an_older_version_says_so() {
         let answer = br#"{"error":"unknown variant `configure`, expected one of `status`"}"#;
         assert!(refusal(answer).is_some_and(|why| why.contains("older")));
+        let answer =
+            br#"{"error":"the question is not understood: unknown field `baselines`, expected one of"}"#;
+        assert!(refusal(answer).is_some_and(|why| why.contains("older than roll-outs of baselines")));
         assert_eq!(refusal(br#"{"error":7}"#).as_deref(), Some("it gives no reason"));
     }
 }

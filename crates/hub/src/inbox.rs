@@ -230,6 +230,9 @@ impl Inbox for Hub {
             self.live.tell(Topic::Workloads);
             self.live.tell(Topic::Findings);
         }
+        for image in &seen.moved {
+            self.find_owner(image).await.map_err(unavailable)?;
+        }
         self.ask_scans(node, &seen);
         Ok(())
     }

@@ -22,7 +22,7 @@ use std::{
 pub(crate) struct Matcher {
     directory: PathBuf,
     /// None: there is no file of owners.
-    owners: Option<Owners>,
+    owners: Option<Arc<Owners>>,
     current: RwLock<Arc<Current>>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Current {
 
 impl Matcher {
     /// Opens the database, or the starter where there is none.
-    pub(crate) fn open(directory: PathBuf, owners: Option<Owners>) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: PathBuf, owners: Option<Arc<Owners>>) -> anyhow::Result<Self> {
         let current = load(&directory)?;
         Ok(Self { directory, owners, current: RwLock::new(Arc::new(current)) })
     }
@@ -73,14 +73,19 @@ impl Matcher {
     }
 
     /// Who answers for what; none if nobody has said so.
-    pub(crate) const fn owners(&self) -> Option<&Owners> {
-        self.owners.as_ref()
+    pub(crate) fn owners(&self) -> Option<&Owners> {
+        self.owners.as_deref()
     }
 
-    /// Who answers for an image.
-    pub(crate) fn owner(&self, names: &[String], labels: &BTreeMap<String, String>) -> Option<String> {
+    /// Who answers for an image that runs in these namespaces.
+    pub(crate) fn owner(
+        &self,
+        names: &[String],
+        labels: &BTreeMap<String, String>,
+        namespaces: &[String],
+    ) -> Option<String> {
         let all = names_of(names.iter().map(String::as_str));
-        let told = self.owners.as_ref().and_then(|owners| owners.owner_of(&all, labels));
+        let told = self.owners.as_ref().and_then(|owners| owners.owner_in(&all, labels, namespaces));
         told.map(str::to_owned).or_else(|| {
             let label = ["gabion.owner", "owner", "team"].iter().find_map(|name| labels.get(*name));
             label.filter(|owner| !owner.is_empty()).cloned()

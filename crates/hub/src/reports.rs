@@ -26,7 +26,8 @@ impl Hub {
         let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
         let empty = BTreeMap::new();
         let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
-        let owner = self.matcher.owner(std::slice::from_ref(&name), labels);
+        let namespaces = self.state.namespaces_of(image).await?;
+        let owner = self.matcher.owner(std::slice::from_ref(&name), labels, &namespaces);
         Ok((name, owner))
     }
 

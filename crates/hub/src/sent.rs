@@ -111,7 +111,8 @@ impl Hub {
             report.target.image.as_ref().map(|image| image.tags.clone()).unwrap_or_default();
         let name = names.first().cloned().unwrap_or_else(|| reference.clone());
         let labels = report.config.as_ref().map(|config| config.labels.clone()).unwrap_or_default();
-        let owner = self.matcher.owner(std::slice::from_ref(&name), &labels);
+        let namespaces = self.state.namespaces_of(&image).await?;
+        let owner = self.matcher.owner(std::slice::from_ref(&name), &labels, &namespaces);
         let scope = asker.scope();
         if !scope.is_all() && owner.as_ref().is_none_or(|owner| !scope.owners.contains(owner)) {
             return Err(ApiError::Forbidden("the image belongs to nobody whose images this token is for"));

@@ -32,6 +32,7 @@ use hyper_util::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use sha2::{Digest, Sha256};
 use std::{fs, net::SocketAddr, path::Path, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -87,11 +88,13 @@ impl Running {
         let directory = settings.directory.clone();
         fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let now = timestamp(&settings.clock)?;
+        let mut mark = String::new();
         let owners = match &settings.owners {
             Some(path) => {
                 let text =
                     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                Some(Owners::parse(&path.display().to_string(), &text)?)
+                mark = hex(&Sha256::digest(text.as_bytes()));
+                Some(Arc::new(Owners::parse(&path.display().to_string(), &text)?))
             }
             None => None,
         };
@@ -100,7 +103,7 @@ impl Running {
             None => State::in_directory(&directory).await?,
         };
         let id = together::own_id(&directory)?;
-        let state = state.of_hub(&id);
+        let state = state.of_hub(&id).with_owners(owners.clone());
         let console = TcpListener::bind(settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -131,6 +134,9 @@ impl Running {
             .await??;
         for problem in events.stats().problems {
             (settings.notes)(&problem);
+        }
+        if state.owners_are(&mark).await? {
+            (settings.notes)("the file of owners is another: whose each image is is found out again");
         }
         let matcher = Matcher::open(settings.advisories.clone(), owners)?;
         let lead = Lead::new(state.kind());

@@ -10,7 +10,7 @@ use gabion_model::{ScanReport, Severity};
 use gabion_plan::{Action, Claim, Options, Plan, Rules};
 use gabion_store::state::{ImageFilter, Paging, Scope, severity};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -154,7 +154,15 @@ impl Hub {
         let hub = self.clone();
         let tree = tokio::task::spawn_blocking(move || {
             let scans: Vec<&ScanReport> = reports.iter().map(|(_, report)| report).collect();
-            let owner = |claim: &Claim<'_>| hub.matcher.owner(&[claim.name.to_owned()], claim.labels);
+            let owners: HashMap<&str, &String> = reports
+                .iter()
+                .filter_map(|(image, _)| Some((image.name.as_str(), image.owner.as_ref()?)))
+                .collect();
+            // Whose what runs is may depend on where; a base that is not known by itself runs nowhere.
+            let owner = |claim: &Claim<'_>| {
+                let known = owners.get(claim.name).map(|owner| (*owner).clone());
+                known.or_else(|| hub.matcher.owner(&[claim.name.to_owned()], claim.labels, &[]))
+            };
             let rules = Rules { owner: &owner, compare: &compare, ..Rules::default() };
             let plan =
                 gabion_plan::plan(&scans, &rules, &Options { max_changes: Some(50), ..Options::default() });

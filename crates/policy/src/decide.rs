@@ -146,6 +146,9 @@ impl<'a> Bench<'a> {
             None => {
                 Holds::Unknown("whose the image is is not known without a file of owners (--owners)".into())
             }
+            Some(owners) if owners.ask_where(names, config.unwrap_or(&BTreeMap::new())) => Holds::Unknown(
+                "whose the image is depends on where it runs, which a scan does not know".into(),
+            ),
             Some(owners) => match (owners.owner_of(names, config.unwrap_or(&BTreeMap::new())), config) {
                 (Some(is), _) => pattern::any(owner, [is]).into(),
                 (None, Some(_)) => Holds::No,

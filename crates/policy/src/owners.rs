@@ -1,4 +1,4 @@
-//! Whose an image is: names and labels to a team.
+//! Whose an image is: names, labels and namespaces to a team.
 //!
 //! ```yaml
 //! version: 1
@@ -9,9 +9,12 @@
 //!     images: ["registry.example/shop/**"]
 //!   - owner: payments
 //!     labels: { team: payments }
+//!   - owner: search
+//!     namespaces: ["search-*"]
 //! ```
 //!
-//! The last entry that matches wins, as in a CODEOWNERS file: the general first, the special after it.
+//! The last entry that matches wins, as in a CODEOWNERS file: the general first, the special after it. Namespaces
+//! are of what runs: an image is theirs if it runs nowhere else, and a scan that does not know where it runs cannot tell.
 
 use crate::{
     error::{DocumentError, Place},
@@ -38,6 +41,7 @@ struct Entry {
     owner: String,
     images: Vec<Pattern>,
     labels: BTreeMap<String, Pattern>,
+    namespaces: Vec<Pattern>,
 }
 
 impl Owners {
@@ -53,31 +57,63 @@ impl Owners {
             return Err(error(owners.referenced, format!("more than {MAX_ENTRIES} owners")));
         }
         let read = |Spanned { value, referenced: at, .. }: Spanned<EntryDocument>| {
-            let EntryDocument { owner, images, labels } = value;
+            let EntryDocument { owner, images, labels, namespaces } = value;
             if owner.trim().is_empty() {
                 Err(error(at, "the owner is empty".into()))
-            } else if images.is_empty() && labels.is_empty() {
-                Err(error(at, format!("{owner:?} owns nothing: give images or labels")))
+            } else if images.is_empty() && labels.is_empty() && namespaces.is_empty() {
+                Err(error(at, format!("{owner:?} owns nothing: give images, labels or namespaces")))
             } else {
-                Ok(Entry { place: yaml::place(at), owner, images, labels })
+                Ok(Entry { place: yaml::place(at), owner, images, labels, namespaces })
             }
         };
         let entries = owners.value.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { file: file.to_owned(), entries })
     }
 
-    /// Whose an image is, by all names that it has (see [`crate::image_names`]) and its labels. An entry with both
-    /// images and labels asks for both.
+    /// Whose an image is, by all names that it has (see [`crate::image_names`]) and its labels, wherever it runs. An entry
+    /// with both images and labels asks for both.
     pub fn owner_of(&self, names: &[String], labels: &BTreeMap<String, String>) -> Option<&str> {
-        let entry = self.entries.iter().rev().find(|entry| entry.matches(names, labels));
+        self.owner_in(names, labels, &[])
+    }
+
+    /// Whose an image is that runs in these namespaces, and nowhere else; what runs in none is in `""`.
+    pub fn owner_in(
+        &self,
+        names: &[String],
+        labels: &BTreeMap<String, String>,
+        namespaces: &[String],
+    ) -> Option<&str> {
+        let entry = self.entries.iter().rev().find(|entry| entry.matches(names, labels, namespaces));
         entry.map(|entry| entry.owner.as_str())
+    }
+
+    /// Whose what runs in a namespace is, if an entry about namespaces says so.
+    pub fn owner_there(
+        &self,
+        names: &[String],
+        labels: &BTreeMap<String, String>,
+        namespace: &str,
+    ) -> Option<&str> {
+        let there = [namespace.to_owned()];
+        let mut entries = self.entries.iter().rev().filter(|entry| !entry.namespaces.is_empty());
+        entries.find(|entry| entry.matches(names, labels, &there)).map(|entry| entry.owner.as_str())
+    }
+
+    /// Whether any entry is about namespaces.
+    pub fn are_about_namespaces(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.namespaces.is_empty())
+    }
+
+    /// Whether it depends on where it runs whose such an image is.
+    pub fn ask_where(&self, names: &[String], labels: &BTreeMap<String, String>) -> bool {
+        self.entries.iter().any(|entry| !entry.namespaces.is_empty() && entry.is_about(names, labels))
     }
 
     /// What in the file no image meets, where it stands and what it is: it may be a typing error. An entry that a later one
     /// overrules is met all the same.
     pub fn unmet(&self, images: &[(Vec<String>, &BTreeMap<String, String>)]) -> Vec<DocumentError> {
         let mut unmet = Vec::new();
-        for entry @ Entry { place, owner, images: patterns, labels: wanted } in &self.entries {
+        for entry @ Entry { place, owner, images: patterns, labels: wanted, .. } in &self.entries {
             let told = unmet.len();
             let mut tell = |problem: String| unmet.push(DocumentError::new(&self.file, *place, problem));
             for pattern in patterns {
@@ -92,7 +128,7 @@ impl Owners {
                     ));
                 }
             }
-            let met = images.iter().any(|(names, labels)| entry.matches(names, labels));
+            let met = images.iter().any(|(names, labels)| entry.is_about(names, labels));
             if !met && unmet.len() == told {
                 let problem =
                     format!("no image has both a name and the labels that this entry of {owner:?} asks for");
@@ -104,7 +140,16 @@ impl Owners {
 }
 
 impl Entry {
-    fn matches(&self, names: &[String], labels: &BTreeMap<String, String>) -> bool {
+    /// All of what runs in these namespaces is meant.
+    fn matches(&self, names: &[String], labels: &BTreeMap<String, String>, namespaces: &[String]) -> bool {
+        let is_there = |namespace: &String| pattern::any(&self.namespaces, [namespace.as_str()]);
+        let where_ =
+            self.namespaces.is_empty() || (!namespaces.is_empty() && namespaces.iter().all(is_there));
+        where_ && self.is_about(names, labels)
+    }
+
+    /// It is such an image, wherever it runs.
+    fn is_about(&self, names: &[String], labels: &BTreeMap<String, String>) -> bool {
         (self.images.is_empty() || pattern::any(&self.images, names.iter().map(String::as_str)))
             && self.labels.iter().all(|(label, value)| has(labels, label, value))
     }
@@ -131,4 +176,6 @@ struct EntryDocument {
     images: Vec<Pattern>,
     #[serde(default)]
     labels: BTreeMap<String, Pattern>,
+    #[serde(default)]
+    namespaces: Vec<Pattern>,
 }

@@ -72,6 +72,7 @@ pub use weekly::Week;
 pub use workloads::{DRIFT, WorkloadFilter};
 
 use gabion_api::rest::Millis;
+use gabion_policy::Owners;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor, any::AnyPoolOptions};
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
@@ -154,6 +155,8 @@ pub struct State {
     url: Url,
     /// The hub that it is the state of: events, and how far sinks have got with them, are each hub's own.
     hub: Arc<str>,
+    /// Who answers for what.
+    owners: Option<Arc<Owners>>,
 }
 
 /// The URL of the database, which may hold a password.
@@ -203,7 +206,7 @@ impl State {
             })
             .connect(&url)
             .await?;
-        Ok(Self { pool, kind, url: Url(url.into()), hub: "".into() })
+        Ok(Self { pool, kind, url: Url(url.into()), hub: "".into(), owners: None })
     }
 
     /// In a file of a directory.
@@ -215,6 +218,12 @@ impl State {
     #[must_use]
     pub fn of_hub(self, id: &str) -> Self {
         Self { hub: id.into(), ..self }
+    }
+
+    /// The same, where a file says who answers for what runs in which namespace.
+    #[must_use]
+    pub fn with_owners(self, owners: Option<Arc<Owners>>) -> Self {
+        Self { owners, ..self }
     }
 
     /// Which database it is.

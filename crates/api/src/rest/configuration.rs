@@ -23,7 +23,7 @@ pub struct Configuration {
     /// By whom it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn_by: Option<String>,
-    /// What is in it: `rules`, `policy`, `responses`.
+    /// What is in it: `rules`, `policy`, `responses`, `baselines`.
     pub parts: Vec<String>,
     /// Nodes that are to have it and do.
     pub applied: u64,
@@ -45,6 +45,8 @@ pub struct ConfigurationDetail {
     pub policy: String,
     /// What alerts cause.
     pub responses: String,
+    /// What workloads do, whatever nodes have learnt.
+    pub baselines: String,
     /// The nodes that are to have it.
     pub on: Vec<ConfiguredNode>,
 }
@@ -90,6 +92,9 @@ pub struct NewConfiguration {
     /// Responses in YAML, as `gabion agent --respond` takes them.
     #[serde(default)]
     pub responses: String,
+    /// Baselines, each a line of JSON, as `gabion baseline export` prints them.
+    #[serde(default)]
+    pub baselines: String,
     /// For nodes whose name fits one of these patterns; empty: for all.
     #[serde(default)]
     pub nodes: Vec<String>,

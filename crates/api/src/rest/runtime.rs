@@ -426,6 +426,9 @@ pub struct Baseline {
     pub waiting: u64,
     /// Since when it is learnt.
     pub since: Millis,
+    /// The version of a configuration that has brought it; absent: it was learnt there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_out: Option<String>,
 }
 
 /// A baseline with what is in it.
@@ -436,6 +439,8 @@ pub struct BaselineDetail {
     pub baseline: Baseline,
     /// By kind (`programs`, `listens`, `peers`, `writes`, `capabilities`): what, and whether it waits to be looked at.
     pub contents: BTreeMap<String, Vec<(String, bool)>>,
+    /// What belongs to it as a line of JSON, as configurations take it.
+    pub exported: String,
 }
 
 /// What takes part in the network.

@@ -173,6 +173,26 @@ pub struct Baseline {
     pub pending: BTreeMap<Item, Seen>,
     /// How often something new was seen when it was full already; it is judged as new each time.
     pub left_out: u64,
+    /// Somebody has rolled it out, instead of what was learnt here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_out: Option<RolledOut>,
+}
+
+/// What a baseline that was rolled out comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledOut {
+    /// The version that brought it.
+    pub version: String,
+    /// What was learnt here until then; none if nothing was.
+    pub(super) aside: Option<Aside>,
+}
+
+/// What was learnt of a workload before another baseline was rolled out to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Aside {
+    pub(super) state: State,
+    #[serde(with = "pairs")]
+    pub(super) items: BTreeMap<Item, Seen>,
 }
 
 impl Baseline {
@@ -185,6 +205,7 @@ impl Baseline {
             items: BTreeMap::new(),
             pending: BTreeMap::new(),
             left_out: 0,
+            rolled_out: None,
         }
     }
 
@@ -201,7 +222,7 @@ impl Baseline {
 }
 
 /// A map as a list, as JSON knows only text for keys.
-mod pairs {
+pub(super) mod pairs {
     use super::{Item, Seen};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
@@ -214,14 +235,14 @@ mod pairs {
         seen: Seen,
     }
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::baseline) fn serialize<S: Serializer>(
         map: &BTreeMap<Item, Seen>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map.iter().map(|(item, &seen)| Pair { item, seen }))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::baseline) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<Item, Seen>, D::Error> {
         let pairs = Vec::<Pair<Item>>::deserialize(deserializer)?;

@@ -80,7 +80,9 @@ pub enum Observation<'a> {
 #[derive(Debug, Default)]
 pub struct Baselines {
     settings: Settings,
-    of: BTreeMap<Subject, Baseline>,
+    pub(super) of: BTreeMap<Subject, Baseline>,
+    /// What was rolled out, also of what does not run here.
+    pub(super) given: BTreeMap<Subject, Baseline>,
     /// Of containers in which something was new lately.
     lately: HashMap<String, Lately>,
     /// Baselines that were forgotten for want of room.
@@ -140,7 +142,8 @@ impl Baselines {
     pub fn take(&mut self, subject: &Subject, container: &str, time: u64, item: Item) -> Option<Deviation> {
         if !self.of.contains_key(subject) {
             self.make_room();
-            self.of.insert(subject.clone(), Baseline::new(subject.clone(), time));
+            let given = self.given.get(subject).cloned();
+            self.of.insert(subject.clone(), given.unwrap_or_else(|| Baseline::new(subject.clone(), time)));
         }
         self.one(subject, container, time, item)
     }

@@ -228,6 +228,18 @@ impl Habits {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// Judges by what was rolled out as a version, and by what was learnt here where nothing was.
+    pub(super) fn roll_out(&mut self, version: &str, given: Vec<Baseline>, time: u64) -> anyhow::Result<()> {
+        for subject in self.baselines.roll_out(version, given, time) {
+            if self.baselines.get(&subject).is_some() {
+                self.changed.insert(subject);
+            } else {
+                self.remove(&subject)?;
+            }
+        }
+        Ok(())
+    }
+
     /// All.
     pub(super) fn all(&self) -> impl Iterator<Item = &Baseline> {
         self.baselines.iter()
@@ -264,17 +276,21 @@ impl Habits {
     pub(super) fn forget(&mut self, of: &str) -> anyhow::Result<String> {
         let subject = self.one(of)?;
         self.baselines.forget(&subject);
-        self.changed.remove(&subject);
-        if let Some(number) = self.files.remove(&subject) {
-            let path = self.directory.join(format!("{number}.json"));
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-                }
-                _ => {}
-            }
-        }
+        self.remove(&subject)?;
         Ok(name(&subject))
+    }
+
+    /// Removes what was written of one that is no more.
+    fn remove(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        self.changed.remove(subject);
+        let Some(number) = self.files.remove(subject) else { return Ok(()) };
+        let path = self.directory.join(format!("{number}.json"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The one baseline whose name has this in it.

@@ -14,8 +14,11 @@ use super::{
     enforce::{self, PolicyFile},
 };
 use crate::{control::Configuration, rules};
-use anyhow::{Context, bail};
-use gabion_detect::rules::{RuleFile, RuleSet};
+use anyhow::{Context, anyhow, bail};
+use gabion_detect::{
+    baseline::{self, Baseline, Settings},
+    rules::{RuleFile, RuleSet},
+};
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
@@ -33,6 +36,8 @@ pub(super) struct Sources {
     pub(super) causes: Vec<Cause>,
     /// None if nobody gives any.
     pub(super) policies: Option<PolicyFile>,
+    /// What workloads do, whatever was learnt here.
+    pub(super) baselines: Vec<Baseline>,
 }
 
 impl Sources {
@@ -57,7 +62,10 @@ impl Sources {
             (None, false) => Some(enforce::parse(&of_hub("policy"), &hub.policy)?),
             (None, true) => None,
         };
-        Ok(Self { rules, causes, policies })
+        let Settings { baselines, items, .. } = Settings::default();
+        let baselines = baseline::read_exports(&hub.baselines, baselines, items)
+            .map_err(|why| anyhow!("the baselines of the hub: {why}"))?;
+        Ok(Self { rules, causes, policies, baselines })
     }
 }
 
@@ -141,7 +149,7 @@ mod tests {
 
     fn hub(rules: &str, policy: &str, responses: &str) -> Configuration {
         let [rules, policy, responses] = [rules, policy, responses].map(str::to_owned);
-        Configuration { name: "v1".to_owned(), rules, policy, responses }
+        Configuration { name: "v1".to_owned(), rules, policy, responses, baselines: String::new() }
     }
 
     #[test]
@@ -165,6 +173,7 @@ mod tests {
             ),
             (hub("", "default: {mode: nothing}\n", ""), "the policy of the hub"),
             (hub("", "", responses), "there is no rule"),
+            (Configuration { baselines: "{}".to_owned(), ..hub("", "", "") }, "the baselines of the hub"),
         ] {
             let error = format!("{:#}", Sources::read(&args, &wrong).expect_err(why));
             assert!(error.contains(why), "{error}");

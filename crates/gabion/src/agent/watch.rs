@@ -124,7 +124,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
 impl<'a> Watch<'a> {
     fn start(args: &'a AgentArgs) -> anyhow::Result<Self> {
         let mut from_hub = FromHub::open(args)?;
-        let Sources { rules, causes, policies } = from_hub.begin(args)?;
+        let Sources { rules, causes, policies, baselines } = from_hub.begin(args)?;
         let sinks = Sinks::open(args.format, &args.output)?;
         let news = News::default();
         let since = now()?;
@@ -134,6 +134,7 @@ impl<'a> Watch<'a> {
         let settings = Settings { learn: span(args.learn), settle: span(args.settle), ..Settings::default() };
         let mut judge = Judge::new(&rules, matching, &args.state, settings, sinks, clock::booted()?)?;
         judge.causes = causes;
+        judge.habits.roll_out(&from_hub.now.name, baselines, since)?;
         let signals = (1..=31).filter(|signal| !UNTOLD.contains(signal)).collect();
         let sensor = Sensor::open(Config { without: args.without.clone(), signals, ..Config::default() })?;
         // Loading takes a second, and what was made meanwhile was told by nobody.
@@ -341,6 +342,7 @@ impl<'a> Watch<'a> {
         self.judge.causes = sources.causes;
         self.enforcement.replace(sources.policies, &self.names)?;
         self.rules_since = now()?;
+        self.judge.habits.roll_out(&self.from_hub.now.name, sources.baselines, self.rules_since)?;
         self.demand()?;
         Ok(self.judge.rules())
     }
@@ -522,6 +524,7 @@ fn summary(baseline: &gabion_detect::baseline::Baseline) -> Value {
         "since": baseline.since,
         "changed": baseline.changed,
         "left_out": baseline.left_out,
+        "rolled_out": baseline.rolled_out.as_ref().map(|by| &by.version),
     })
 }
 

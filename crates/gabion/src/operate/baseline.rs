@@ -41,6 +41,11 @@ enum BaselineCommand {
         /// A part of the workload's or the image's name
         name: String,
     },
+    /// Print what belongs to each as a line of JSON, as the hub rolls it out to other nodes
+    Export {
+        /// A part of the workload's or the image's name; without it, all that are locked
+        name: Option<String>,
+    },
     /// Make what waits a part of it, and lock it: from then on what is new is told
     Approve {
         /// A part of the workload's or the image's name
@@ -77,6 +82,17 @@ pub(crate) fn run(args: &BaselineArgs) -> anyhow::Result<ExitCode> {
         BaselineCommand::Diff { name } => {
             for baseline in named(args, name)? {
                 output::line(&diff(&baseline))?;
+            }
+        }
+        BaselineCommand::Export { name } => {
+            let is_wanted = |one: &Baseline| name.is_some() || one.state == State::Locked;
+            let all = named(args, name.as_deref().unwrap_or_default())?;
+            let wanted: Vec<_> = all.iter().filter(|one| is_wanted(one) && !one.items.is_empty()).collect();
+            if wanted.is_empty() {
+                anyhow::bail!("no baseline is locked\nhint: gabion baseline list, gabion baseline approve");
+            }
+            for one in wanted {
+                output::line(&one.export()?)?;
             }
         }
         BaselineCommand::Approve { name, only } => {
@@ -156,12 +172,15 @@ fn diff(baseline: &Baseline) -> String {
 }
 
 fn head(baseline: &Baseline) -> String {
+    let by = baseline.rolled_out.as_ref().map_or_else(String::new, |by| {
+        format!(", rolled out by {} of the hub", output::printable(&by.version))
+    });
     let left = match baseline.left_out {
         0 => String::new(),
         left => format!(", {left} times something new had no room"),
     };
     format!(
-        "{}, {}: {}, {} since {} UTC{left}",
+        "{}, {}: {}, {} since {} UTC{by}{left}",
         output::printable(&baseline.subject.workload),
         output::printable(&baseline.subject.image),
         baseline.state.as_str(),

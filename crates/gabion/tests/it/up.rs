@@ -1,7 +1,10 @@
 //! What a new user does: `gabion up --demo`, the incident to its origin, a response, one base image from its finding to verified in
 //! production by containers that are really rebuilt and restarted, and the hub killed in between.
 
-use crate::support::{can_run, directory, run, wait_for};
+use crate::{
+    running::Running,
+    support::{can_run, directory, run, wait_for},
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -291,4 +294,50 @@ fn what_is_rolled_out_is_judged_by_and_can_be_taken_back() {
     for action in ["configuration.create", "configuration.change", "configuration.withdraw"] {
         assert!(actions.contains(&json!(action)), "{action}");
     }
+}
+
+#[test]
+fn a_baseline_that_is_rolled_out_judges_what_runs_and_can_be_taken_back() {
+    if !can_run("a_baseline_that_is_rolled_out_judges_what_runs_and_can_be_taken_back", &["runc", "busybox"])
+    {
+        return;
+    }
+    let home = directory();
+    let up = Up::start(&home.path().join("state"), &[]);
+    let name = format!("gabion-given-{}", std::process::id());
+    let script = "/bin/cp /bin/busybox /tmp/tool; while :; do /tmp/tool true; /bin/busybox sleep 0.1; done";
+    let _running = Running::start(home.path(), &name, script);
+    let mine = || up.items(&format!("/baselines?q={name}")).into_iter().next().unwrap_or_default();
+    let detail = || {
+        let id =
+            mine()["id"].as_str().expect("an id").replace('|', "%7C").replace('/', "%2F").replace(' ', "%20");
+        up.ask("GET", &format!("/baselines/{id}"), &Value::Null).expect("answers")
+    };
+    up.until("it is learnt", || !mine().is_null() && detail()["exported"].to_string().contains("/tmp/tool"));
+    assert_eq!((&mine()["state"], &mine()["rolled_out"]), (&json!("learning"), &Value::Null));
+
+    // Somebody rolls it out without the tool, which is told from then on: also here, where it was learnt.
+    let exported = detail()["exported"].as_str().expect("a text").to_owned();
+    let mut given: Value = serde_json::from_str(&exported).expect("JSON");
+    given["items"].as_array_mut().expect("a list").retain(|item| !item.to_string().contains("/tmp/tool"));
+    let twice = json!({"baselines": format!("{exported}\n{exported}")});
+    let (status, said) = up.answer("POST", "/configurations", &twice).expect("answers");
+    assert!(status == 400 && said.to_string().contains("two baselines"), "{said}");
+    up.ask("POST", "/configurations", &json!({"baselines": given.to_string(), "reason": "no tools"}));
+    up.until("it is applied", || !mine()["rolled_out"].is_null());
+    assert_eq!(mine()["state"], "locked");
+    let told = || {
+        let alerts = up.items("/alerts?limit=1000");
+        let is_it = |alert: &Value| {
+            alert["rule"] == "Departure from the baseline" && alert.to_string().contains("/tmp/tool")
+        };
+        alerts.iter().any(is_it)
+    };
+    up.until("the tool is told", told);
+    assert!(detail()["contents"].to_string().contains("/tmp/tool"), "it waits to be approved");
+
+    up.ask("DELETE", "/configurations/1", &Value::Null);
+    up.until("what was learnt is in force again", || mine()["rolled_out"].is_null());
+    assert_eq!(mine()["state"], "learning");
+    assert!(detail()["exported"].to_string().contains("/tmp/tool"));
 }

@@ -1,4 +1,4 @@
-//! What nodes judge by: versions of rules, policies and responses, rolled out, and taken back.
+//! What nodes judge by: versions of rules, policies, responses and baselines, rolled out, and taken back.
 
 use super::{
     detection::with_own,
@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Hub,
     access::Asker,
+    configure::question,
     error::{Answer, ApiError},
     hex,
 };
@@ -20,12 +21,15 @@ use gabion_api::rest::{
     Configuration, ConfigurationChange, ConfigurationCheck, ConfigurationDetail, NewConfiguration, Page,
     Problem, Role,
 };
+use gabion_detect::baseline::{Settings, read_exports};
 use gabion_policy::Pattern;
 use gabion_store::state::Texts;
 use sha2::{Digest, Sha256};
 
 /// No part of a version is longer, in bytes.
 const MAX_PART: usize = 1 << 20;
+/// Nor is all of it, as agents are told it: they take messages of 4 MiB.
+const MAX_QUESTION: usize = (4 << 20) - (64 << 10);
 
 /// List versions, with how far each has come.
 #[utoipa::path(get, path = "/api/v1/configurations", tag = "configurations", params(TextQuery), responses((status = 200, body = Page<Configuration>)))]
@@ -113,7 +117,7 @@ pub(crate) async fn withdraw_configuration(
 /// Tells the content of a version from that of others, also of another hub.
 fn mark(new: &NewConfiguration) -> String {
     let mut hash = Sha256::new();
-    for part in [&new.rules, &new.policy, &new.responses] {
+    for part in [&new.rules, &new.policy, &new.responses, &new.baselines] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
@@ -121,25 +125,36 @@ fn mark(new: &NewConfiguration) -> String {
 }
 
 async fn checked(hub: &Hub, new: &NewConfiguration) -> Answer<ConfigurationCheck> {
-    for (part, text) in [("rules", &new.rules), ("policy", &new.policy), ("responses", &new.responses)] {
+    let NewConfiguration { rules, policy, responses, baselines, .. } = new.clone();
+    for (part, text) in
+        [("rules", &rules), ("policy", &policy), ("responses", &responses), ("baselines", &baselines)]
+    {
         if text.len() > MAX_PART {
             return Err(ApiError::Bad(format!("{part}: it is longer than {MAX_PART} bytes")));
         }
+    }
+    let texts = Texts { rules, policy, responses, baselines };
+    if question("", &texts, false).to_string().len() > MAX_QUESTION {
+        return Err(ApiError::Bad(format!("all of it together is longer than {MAX_QUESTION} bytes")));
     }
     let pattern = |text: &String| {
         text.parse::<Pattern>().map_err(|error| ApiError::Bad(format!("nodes: {text:?}: {error}")))
     };
     let nodes: Vec<Pattern> = new.nodes.iter().map(pattern).collect::<Answer<_>>()?;
-    let rules = new.rules.clone();
-    let (problems, of_hub) = tokio::task::spawn_blocking(move || read_rules(rules))
-        .await
-        .map_err(|error| ApiError::Broken(error.to_string()))?;
+    let (rules, baselines) = (texts.rules.clone(), texts.baselines.clone());
+    let read = move || {
+        let (mut problems, rules) = read_rules(rules);
+        let Settings { baselines: many, items, .. } = Settings::default();
+        let wrong = read_exports(&baselines, many, items).err();
+        problems.extend(wrong.map(|why| format!("baselines: {why}")));
+        (problems, rules)
+    };
+    let (problems, of_hub) =
+        tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::Broken(error.to_string()))?;
     if !problems.is_empty() {
         // Agents would say the same.
         return Ok(ConfigurationCheck { problems, rules: of_hub, ..ConfigurationCheck::default() });
     }
-    let texts =
-        Texts { rules: new.rules.clone(), policy: new.policy.clone(), responses: new.responses.clone() };
     let is_for = |name: &str| nodes.is_empty() || nodes.iter().any(|pattern| pattern.matches(name));
     let check = hub.try_configuration(&texts, is_for).await?;
     let rules = if check.read_by.is_empty() { of_hub } else { check.rules };

@@ -164,6 +164,8 @@ struct Listed {
     items: u64,
     pending: u64,
     since: u64,
+    #[serde(default)]
+    rolled_out: Option<String>,
 }
 
 /// An id of a baseline: node, workload and image, which are needed to find it again.
@@ -218,6 +220,7 @@ pub(crate) async fn baselines(
             items: listed.items,
             waiting: listed.pending,
             since: (listed.since / 1_000_000).cast_signed(),
+            rolled_out: listed.rolled_out,
         }));
     }
     items.retain(|baseline| {
@@ -260,6 +263,7 @@ pub(crate) async fn baseline(
     let state = serde_json::to_value(learnt.state)
         .and_then(serde_json::from_value)
         .map_err(|error| ApiError::Broken(error.to_string()))?;
+    let exported = learnt.export().map_err(|error| ApiError::Broken(error.to_string()))?;
     Ok(Json(BaselineDetail {
         baseline: Baseline {
             id: id.clone(),
@@ -270,8 +274,10 @@ pub(crate) async fn baseline(
             items: learnt.items.len() as u64,
             waiting: learnt.pending.len() as u64,
             since: (learnt.since / 1_000_000).cast_signed(),
+            rolled_out: learnt.rolled_out.map(|by| by.version),
         },
         contents,
+        exported,
     }))
 }
 

@@ -36,6 +36,11 @@ impl Hub {
         Self::start_at(directory, 1_764_000_000_000).await
     }
 
+    /// Starts one in the time of everybody else.
+    pub(crate) async fn start_present(directory: &Path) -> Self {
+        Self::start_at(directory, present()).await
+    }
+
     /// Starts one on a database, in the time of everybody else.
     pub(crate) async fn start_on(directory: &Path, database: &str) -> Self {
         Self::try_start(directory, present(), Some(database)).await.expect("starts")
@@ -68,7 +73,7 @@ impl Hub {
             names: Vec::new(),
             certificate: None,
             advisories: directory.join("db"),
-            owners: None,
+            owners: Some(directory.join("owners.yaml")).filter(|file| file.exists()),
             program: None,
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
             notes: Arc::new(move |note| {

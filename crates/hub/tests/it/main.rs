@@ -12,6 +12,7 @@ mod lists;
 mod notifications;
 mod oidc;
 mod opensearch;
+mod owners;
 mod pages;
 mod policies;
 mod registries;

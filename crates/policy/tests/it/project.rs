@@ -54,6 +54,20 @@ owners:
     assert_eq!(owner("registry.example/shop/api", &[("area", "payments")]).as_deref(), Some("payments"));
     assert_eq!(owner("registry.example/base/x", &[("area", "payments")]).as_deref(), Some("platform"));
     assert_eq!(owner("elsewhere/x", &[]), None);
+    let text = format!("{text}  - {{ owner: search, namespaces: ['search-*'] }}\n");
+    let owners = Owners::parse("owners.yaml", &text).expect("valid");
+    let api = ["registry.example/shop/api".to_owned()];
+    let runs = |namespaces: &[&str]| {
+        let namespaces: Vec<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
+        owners.owner_in(&api, &BTreeMap::new(), &namespaces)
+    };
+    assert_eq!(runs(&["search-a", "search-b"]), Some("search"));
+    assert_eq!(runs(&["search-a", "shop"]), Some("shop"), "it runs elsewhere, too");
+    assert_eq!(runs(&["search-a", ""]), Some("shop"));
+    assert_eq!(runs(&[]), Some("shop"), "nobody knows where");
+    assert!(owners.ask_where(&api, &BTreeMap::new()));
+    assert_eq!(owners.owner_there(&api, &BTreeMap::new(), "search-a"), Some("search"));
+    assert_eq!(owners.owner_there(&api, &BTreeMap::new(), "shop"), None, "only what is said of namespaces");
     for (text, expected) in [
         ("version: 1\nowners:\n  - { owner: x }", "o.yaml:3:5: \"x\" owns nothing"),
         ("version: 1\nowners:\n  - { owner: '', images: [a] }", "the owner is empty"),

@@ -36,6 +36,8 @@ use tantivy::{
 
 /// At most so many events at once.
 const PAGE: usize = 1000;
+/// Beyond so many, events are read on several threads.
+const FEW: usize = 100;
 
 /// An event that was found, and where.
 struct Hit {
@@ -87,8 +89,11 @@ pub(super) fn search(shared: &Shared, query: &Query) -> Result<Placed, EventStor
     hits.truncate(limit);
     let next = hits.last().filter(|_| more).map(|last| cursor(last.key));
     let (mut items, mut cursors) = (Vec::with_capacity(hits.len()), Vec::with_capacity(hits.len()));
-    for hit in hits {
-        match guarded(&hit.split, || event(shared, &hit.searcher, hit.address)) {
+    let read = |hit: &Hit| guarded(&hit.split, || event(shared, &hit.searcher, hit.address));
+    // What a screen shows is read before a thread would have started.
+    let events = if hits.len() > FEW { each(&hits, read) } else { hits.iter().map(read).collect() };
+    for (event, hit) in events.into_iter().zip(&hits) {
+        match event {
             Ok(event) => {
                 items.push(event);
                 cursors.push(cursor(hit.key));

@@ -41,7 +41,7 @@ impl InForce {
 }
 
 /// What a version says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     /// See there.
     pub rules: String,
@@ -49,11 +49,14 @@ pub struct Texts {
     pub policy: String,
     /// See there.
     pub responses: String,
+    /// See there.
+    pub baselines: String,
 }
 
 const LIST: List = List {
     columns: "version, created, created_by, reason, nodes, withdrawn, withdrawn_by, name, \
-              LENGTH(rules) AS of_rules, LENGTH(policy) AS of_policy, LENGTH(responses) AS of_responses",
+              LENGTH(rules) AS of_rules, LENGTH(policy) AS of_policy, LENGTH(responses) AS of_responses, \
+              LENGTH(baselines) AS of_baselines",
     from: "configuration",
     id: "configuration.name",
     keys: &[Key { name: "version", column: "configuration.version", text: false }],
@@ -62,7 +65,12 @@ const LIST: List = List {
 
 fn read(row: &AnyRow) -> Result<Configuration> {
     let mut parts = Vec::new();
-    for (part, column) in [("rules", "of_rules"), ("policy", "of_policy"), ("responses", "of_responses")] {
+    for (part, column) in [
+        ("rules", "of_rules"),
+        ("policy", "of_policy"),
+        ("responses", "of_responses"),
+        ("baselines", "of_baselines"),
+    ] {
         if row.count(column)? > 0 {
             parts.push(part.to_owned());
         }
@@ -109,9 +117,10 @@ impl State {
         let row =
             q("SELECT COALESCE(MAX(version), 0) + 1 AS version FROM configuration").one(&mut *tx).await?;
         let version = row.count("version")?;
-        q("INSERT INTO configuration (version, name, created, created_by, reason, nodes, rules, policy, responses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        q("INSERT INTO configuration (version, name, created, created_by, reason, nodes, rules, policy, responses, baselines) \
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(version).bind(format!("v{version}-{mark}")).bind(now).bind(by).bind(&new.reason).bind(super::to_json(&new.nodes))
-            .bind(&new.rules).bind(&new.policy).bind(&new.responses).run(&mut *tx).await?;
+            .bind(&new.rules).bind(&new.policy).bind(&new.responses).bind(&new.baselines).run(&mut *tx).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -162,7 +171,7 @@ impl State {
 
     /// What a version says.
     pub async fn configuration_texts(&self, version: u64) -> Result<Texts> {
-        let row = q("SELECT rules, policy, responses FROM configuration WHERE version = ?")
+        let row = q("SELECT rules, policy, responses, baselines FROM configuration WHERE version = ?")
             .bind(version)
             .first(&self.pool)
             .await?;
@@ -171,6 +180,7 @@ impl State {
             rules: row.text("rules")?,
             policy: row.text("policy")?,
             responses: row.text("responses")?,
+            baselines: row.text("baselines")?,
         })
     }
 
@@ -229,8 +239,8 @@ impl State {
         let mut configuration = read(&row)?;
         let on = self.nodes_by_version().await?.remove(&version).unwrap_or_default();
         count(&mut configuration, &on);
-        let Texts { rules, policy, responses } = self.configuration_texts(version).await?;
-        Ok(ConfigurationDetail { configuration, rules, policy, responses, on })
+        let Texts { rules, policy, responses, baselines } = self.configuration_texts(version).await?;
+        Ok(ConfigurationDetail { configuration, rules, policy, responses, baselines, on })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Paging, Result, Scope, State, Tx, connections, incidents,
     list::{Key, List, containing},
+    matched,
     sql::{Columns, Query, q},
     to_json,
 };
@@ -54,6 +55,8 @@ pub struct Seen {
     pub changed: bool,
     /// Images that nobody has scanned, and where that can be done on this node: it is asked for by now.
     pub scan: Vec<(String, String)>,
+    /// Images that run in other namespaces than before, so that they may be somebody else's.
+    pub moved: Vec<String>,
 }
 
 /// A scan that was asked for and did not come is asked for again after so long.
@@ -92,6 +95,24 @@ fn read(row: &AnyRow) -> Result<Container> {
         ended: row.maybe_int("ended")?,
         unknown: row.json("unknown")?,
     })
+}
+
+/// Those of these images that run in other namespaces than before, which is kept.
+async fn moved(tx: Tx<'_>, images: &BTreeSet<String>) -> Result<Vec<String>> {
+    let mut moved = Vec::new();
+    for image in images {
+        let namespaces = to_json(&matched::namespaces(&mut *tx, image).await?);
+        let changed = q("UPDATE image SET namespaces = ? WHERE id = ? AND namespaces <> ?")
+            .bind(&namespaces)
+            .bind(image)
+            .bind(&namespaces)
+            .run(&mut *tx)
+            .await?;
+        if changed > 0 {
+            moved.push(image.clone());
+        }
+    }
+    Ok(moved)
 }
 
 impl State {
@@ -149,6 +170,9 @@ impl State {
         if seen.changed {
             self.refresh(&mut tx, &images, &workloads, now).await?;
         }
+        if self.owners.as_ref().is_some_and(|owners| owners.are_about_namespaces()) {
+            seen.moved = moved(&mut tx, &images).await?;
+        }
         if adopted > 0 {
             // Whose they are is known as soon as the workload is.
             q("UPDATE alert SET owner = (SELECT workload.owner FROM workload WHERE workload.name = alert.workload), \
@@ -166,9 +190,10 @@ impl State {
             // What somebody has sent of an image that runs now is looked at where it runs.
             // What failed elsewhere may be there where a new container runs.
             let after = if images.contains(&container.image) { now } else { now - AFTER_FAILURE };
-            let asked = q("UPDATE image SET asked = ? WHERE id = ? AND (scanned IS NULL OR sent = 1) AND (asked IS NULL \
+            let asked = q("UPDATE image SET asked = ?, asked_of = ? WHERE id = ? AND (scanned IS NULL OR sent = 1) AND (asked IS NULL \
                  OR (failed IS NULL AND asked < ?) OR (failed IS NOT NULL AND asked < ?))")
             .bind(now)
+            .bind(node)
             .bind(&container.image)
             .bind(now - AGAIN)
             .bind(after)

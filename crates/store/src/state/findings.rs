@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// Rows that one statement writes.
+const BATCH: usize = 100;
 /// Findings that one plan is for.
 const MAX_PLANNED: usize = 10_000;
 
@@ -182,6 +184,63 @@ fn usual_due(severity: Severity, exploited: bool, first_seen: Millis) -> Option<
     Some(first_seen + days * DAY)
 }
 
+/// Writes findings of an image, by id and place.
+async fn write_findings(
+    tx: Tx<'_>,
+    image: &str,
+    repository: &str,
+    findings: &[(String, String, &Reported)],
+    owner: Option<&str>,
+    now: Millis,
+) -> Result<()> {
+    let mut query = q(
+        "INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
+         state, fixed, running, first_seen, since, due, owner, words) VALUES ",
+    )
+    .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, ?)", findings.len());
+    let mut links =
+        q("INSERT INTO image_finding (image, finding, stable) VALUES ").rows("(?, ?, ?)", findings.len());
+    for (id, place, finding) in findings {
+        let vulnerability = finding.vulnerability.as_deref();
+        let level = severity(finding.severity);
+        let exploited = vulnerability.is_some_and(|vulnerability| vulnerability.exploited.is_some());
+        let epss =
+            vulnerability.and_then(|v| v.epss.as_ref()).map(|epss| f64::from(epss.probability.0) / 1e6);
+        query = query
+            .bind(id)
+            .bind(word_of(kind(finding.kind)))
+            .bind(&finding.rule)
+            .bind(&finding.title)
+            .bind(rank(level))
+            .bind(i64::from(urgency(finding)))
+            .bind(repository)
+            .bind(image)
+            .bind(place)
+            .bind(vulnerability.and_then(|v| v.fixed_version.clone()))
+            .bind(exploited)
+            .bind(epss)
+            .bind(now)
+            .bind(now)
+            .bind(usual_due(level, exploited, now))
+            .bind(owner.map(str::to_owned))
+            .bind(words([&finding.rule, &finding.title, place, repository]));
+        links = links.bind(image).bind(id).bind(&finding.id);
+    }
+    query
+        .push(
+            " ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, priority = excluded.priority, \
+             image = excluded.image, place = excluded.place, fixed_version = excluded.fixed_version, exploited = excluded.exploited, \
+             epss = excluded.epss, owner = excluded.owner, words = excluded.words",
+        )
+        .run(&mut *tx)
+        .await?;
+    links
+        .push(" ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable")
+        .run(&mut *tx)
+        .await
+        .map(drop)
+}
+
 impl State {
     /// The findings of an image are these. Those that are in `known` as they are now stand there already.
     pub(super) async fn keep_findings(
@@ -202,6 +261,7 @@ impl State {
         let known: HashMap<&str, &Reported> =
             known.iter().map(|finding| (finding.id.as_str(), finding)).collect();
         let mut told = HashSet::new();
+        let mut new = Vec::new();
         for finding in &report.findings {
             let (key, place) = place(finding);
             let id = id(&repository, finding, &key);
@@ -209,37 +269,18 @@ impl State {
                 continue;
             }
             let same = known.get(finding.id.as_str()).is_some_and(|before| *before == finding);
-            if same && stand.get(&id) == Some(&finding.id) {
-                continue;
+            if !same || stand.get(&id) != Some(&finding.id) {
+                new.push((id, place, finding));
             }
-            let vulnerability = finding.vulnerability.as_deref();
-            let level = severity(finding.severity);
-            let exploited = vulnerability.is_some_and(|vulnerability| vulnerability.exploited.is_some());
-            let epss =
-                vulnerability.and_then(|v| v.epss.as_ref()).map(|epss| f64::from(epss.probability.0) / 1e6);
-            let words = words([&finding.rule, &finding.title, &place, &repository]);
-            q("INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
-               state, fixed, running, first_seen, since, due, owner, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, ?) \
-               ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, priority = excluded.priority, \
-               image = excluded.image, place = excluded.place, fixed_version = excluded.fixed_version, exploited = excluded.exploited, \
-               epss = excluded.epss, owner = excluded.owner, words = excluded.words")
-                .bind(&id).bind(word_of(kind(finding.kind))).bind(&finding.rule).bind(&finding.title).bind(rank(level))
-                .bind(i64::from(urgency(finding))).bind(&repository).bind(image).bind(place)
-                .bind(vulnerability.and_then(|v| v.fixed_version.clone())).bind(exploited).bind(epss)
-                .bind(now).bind(now).bind(usual_due(level, exploited, now)).bind(owner.clone()).bind(words)
-                .run(&mut *tx).await?;
-            q("INSERT INTO image_finding (image, finding, stable) VALUES (?, ?, ?) \
-               ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable")
-            .bind(image)
-            .bind(&id)
-            .bind(&finding.id)
-            .run(&mut *tx)
-            .await?;
         }
-        for gone in stand.keys().filter(|id| !told.contains(*id)) {
-            q("DELETE FROM image_finding WHERE image = ? AND finding = ?")
+        for chunk in new.chunks(BATCH) {
+            write_findings(&mut *tx, image, &repository, chunk, owner.as_deref(), now).await?;
+        }
+        let gone: Vec<&String> = stand.keys().filter(|id| !told.contains(*id)).collect();
+        for chunk in gone.chunks(BATCH) {
+            q("DELETE FROM image_finding WHERE image = ? AND finding IN ")
                 .bind(image)
-                .bind(gone)
+                .list(chunk.iter().copied())
                 .run(&mut *tx)
                 .await?;
         }

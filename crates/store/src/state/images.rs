@@ -494,9 +494,9 @@ fn listed(name: &str) -> &str {
 }
 
 /// How many findings there are about each package: kind, name as lists have it, version.
-pub(super) fn findings_by_package(report: &ScanReport) -> HashMap<(&str, &str, &str), u64> {
+pub(super) fn findings_by_package(of: &[Finding]) -> HashMap<(&str, &str, &str), u64> {
     let mut findings: HashMap<(&str, &str, &str), u64> = HashMap::new();
-    for finding in &report.findings {
+    for finding in of {
         for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
             let key = (package.kind.as_str(), listed(&package.name), package.version.as_str());
             *findings.entry(key).or_default() += 1;
@@ -506,7 +506,7 @@ pub(super) fn findings_by_package(report: &ScanReport) -> HashMap<(&str, &str, &
 }
 
 async fn packages(tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
-    let findings = findings_by_package(report);
+    let findings = findings_by_package(&report.findings);
     q("UPDATE package_count SET images = images - 1 WHERE (kind, name) IN (SELECT DISTINCT kind, name FROM package WHERE image = ?)")
         .bind(id)
         .run(&mut *tx)

@@ -17,10 +17,14 @@
 use super::{
     Result, State, Tx,
     findings::severity_of,
+    images::counts,
     sql::{Columns, q, word, word_of},
 };
 use gabion_api::rest::{Counts, CoverageState, Millis, Rollout, State as Life};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+/// Rows that one statement writes.
+const BATCH: usize = 100;
 
 /// What of a repository runs.
 #[derive(Debug, Default)]
@@ -40,16 +44,44 @@ struct Scanned {
     gap: u8,
 }
 
+/// What a finding is from now on.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Becomes {
+    state: String,
+    fixed: u64,
+    running: u64,
+    /// Why it does not count: kind and id.
+    exception: Option<(String, String)>,
+    image: String,
+}
+
+impl Becomes {
+    async fn write(&self, tx: Tx<'_>, ids: &[String], now: Millis) -> Result<()> {
+        let (exception, exception_id) = self.exception.clone().unzip();
+        let is_verified = self.state == word_of(Life::Verified);
+        // What is mended is news when it comes again, however soon that is. All that is read here is what was before.
+        q("UPDATE finding SET noted = CASE WHEN noted = 2 AND ? = 1 THEN 1 ELSE noted END, \
+           verified = CASE WHEN ? = 1 AND state <> ? THEN ? ELSE verified END, since = CASE WHEN state <> ? THEN ? ELSE since END, \
+           state = ?, fixed = ?, running = ?, exception = ?, exception_id = ?, image = ? WHERE id IN ")
+            .bind(is_verified).bind(is_verified).bind(&self.state).bind(now).bind(&self.state).bind(now)
+            .bind(&self.state).bind(self.fixed).bind(self.running).bind(exception).bind(exception_id).bind(&self.image)
+            .list(ids).run(tx).await.map(drop)
+    }
+}
+
 impl State {
     /// What the findings of a repository are in, after something of it has changed; and what its images count.
     pub(super) async fn refresh_repository(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
         let exceptions = self.exceptions_in_force(&mut *tx, now).await?;
         let mut estate = Estate::default();
         let rows = q("SELECT image.id AS id, image.scanned AS scanned, COALESCE(image.created, image.first_seen) AS made, image.coverage AS coverage, \
+             image.critical, image.high, image.medium, image.low, image.running AS runs, image.urgency AS urgency, \
              (SELECT COUNT(*) FROM container WHERE container.image = image.id AND container.ended IS NULL) AS many \
              FROM image WHERE repository = ?").bind(repository).all(&mut *tx).await?;
+        let mut stands = HashMap::new();
         for row in &rows {
             let id = row.text("id")?;
+            stands.insert(id.clone(), (counts(row)?, row.count("runs")?, row.int("urgency")?));
             if row.maybe_int("scanned")?.is_some() {
                 let gap = match row.word("coverage")? {
                     CoverageState::Full => 0,
@@ -71,6 +103,9 @@ impl State {
             has.entry(row.text("finding")?).or_default().push(row.text("image")?);
         }
         let mut open: HashMap<String, (Counts, i64)> = HashMap::new();
+        // Most findings of a repository become the same, so that a statement is enough for many.
+        let mut becoming: BTreeMap<Becomes, Vec<String>> = BTreeMap::new();
+        let mut changes = Vec::new();
         let rows = q("SELECT * FROM finding WHERE repository = ?").bind(repository).all(&mut *tx).await?;
         for row in &rows {
             let id = row.text("id")?;
@@ -78,8 +113,8 @@ impl State {
             let before = row.text("state")?;
             let was: Option<Life> = word(&before);
             let planned = row.maybe_text("planned_by")?.is_some();
-            let verified = row.maybe_int("verified")?;
-            let (state, rollout) = estate.judge(affected, was, planned, verified.is_some());
+            let verified = row.maybe_int("verified")?.is_some();
+            let (state, rollout) = estate.judge(affected, was, planned, verified);
             let rule = row.text("rule")?;
             let covered = exceptions.iter().find(|exception| exception.covers(&rule, repository));
             let exception = covered.map(|covered| (covered.kind.as_str().to_owned(), covered.id.clone()));
@@ -96,14 +131,7 @@ impl State {
                 .max_by_key(|image| (estate.scanned.get(*image).map(|scanned| scanned.made), image.as_str()));
             let changed = Some(state) != was;
             if changed {
-                let why = why(state, rollout);
-                q("INSERT INTO finding_change (finding, time, state, why) VALUES (?, ?, ?, ?)")
-                    .bind(&id)
-                    .bind(now)
-                    .bind(word_of(state))
-                    .bind(why)
-                    .run(&mut *tx)
-                    .await?;
+                changes.push((id.clone(), word_of(state), why(state, rollout)));
             }
             let same = !changed
                 && row.count("fixed")? == rollout.fixed
@@ -113,22 +141,33 @@ impl State {
             if same {
                 continue;
             }
-            let (exception, exception_id) = exception.unzip();
-            // What is mended is news when it comes again, however soon that is.
-            q("UPDATE finding SET state = ?, noted = CASE WHEN noted = 2 AND ? = 1 THEN 1 ELSE noted END, fixed = ?, running = ?, since = ?, \
-               exception = ?, exception_id = ?, verified = ?, image = ? WHERE id = ?")
-                .bind(word_of(state)).bind(state == Life::Verified).bind(rollout.fixed).bind(rollout.running)
-                .bind(if changed { now } else { row.int("since")? })
-                .bind(exception).bind(exception_id)
-                .bind(if state == Life::Verified && changed { Some(now) } else { verified })
-                .bind(newest.cloned().unwrap_or(row.text("image")?))
-                .bind(&id).run(&mut *tx).await?;
+            let image = newest.cloned().map_or_else(|| row.text("image"), Ok)?;
+            let Rollout { fixed, running } = rollout;
+            let becomes = Becomes { state: word_of(state), fixed, running, exception, image };
+            becoming.entry(becomes).or_default().push(id);
+        }
+        for chunk in changes.chunks(BATCH) {
+            let mut query = q("INSERT INTO finding_change (finding, time, state, why) VALUES ")
+                .rows("(?, ?, ?, ?)", chunk.len());
+            for (id, state, why) in chunk {
+                query = query.bind(id).bind(now).bind(state).bind(why);
+            }
+            query.run(&mut *tx).await?;
+        }
+        for (becomes, ids) in &becoming {
+            for chunk in ids.chunks(BATCH) {
+                becomes.write(&mut *tx, chunk, now).await?;
+            }
         }
         for (image, running) in &estate.running {
             let (counts, urgency) = open.get(image).copied().unwrap_or_default();
+            let urgency = urgency * 10 + i64::from(*running > 0) * 1000;
+            if stands.get(image) == Some(&(counts, *running, urgency)) {
+                continue;
+            }
             q("UPDATE image SET critical = ?, high = ?, medium = ?, low = ?, running = ?, urgency = ? WHERE id = ?")
                 .bind(counts.critical).bind(counts.high).bind(counts.medium).bind(counts.low).bind(*running)
-                .bind(urgency * 10 + i64::from(*running > 0) * 1000).bind(image)
+                .bind(urgency).bind(image)
                 .run(&mut *tx).await?;
         }
         Ok(())

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Files of one image in one workload; beyond, the first stay.
 const MAX_FILES: usize = 5000;
+/// Rows that one statement writes.
+const BATCH: usize = 100;
 /// Workloads that are told of one finding.
 const MAX_TOLD: u64 = 100;
 /// What the agent calls a file of a package that can be executed or mapped.
@@ -38,6 +40,27 @@ fn owners(report: &ScanReport) -> HashMap<&str, Vec<(&str, &str)>> {
         }
     }
     owners
+}
+
+/// By finding, as reports call it, and workload: the file by which it is seen.
+async fn keep_loaded(tx: Tx<'_>, image: &str, loaded: &BTreeMap<(&str, &String), &String>) -> Result<()> {
+    let rows =
+        q("SELECT finding, stable FROM image_finding WHERE image = ?").bind(image).all(&mut *tx).await?;
+    let ids: HashMap<String, String> =
+        rows.iter().map(|row| Ok((row.text("stable")?, row.text("finding")?))).collect::<Result<_>>()?;
+    let rows: Vec<_> = loaded
+        .iter()
+        .filter_map(|((stable, workload), path)| Some((ids.get(*stable)?, *workload, *path)))
+        .collect();
+    for chunk in rows.chunks(BATCH) {
+        let mut query = q("INSERT INTO loaded_finding (finding, image, workload, path) VALUES ")
+            .rows("(?, ?, ?, ?)", chunk.len());
+        for (finding, workload, path) in chunk {
+            query = query.bind(*finding).bind(image).bind(*workload).bind(*path);
+        }
+        query.push(" ON CONFLICT DO NOTHING").run(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 impl State {
@@ -65,14 +88,13 @@ impl State {
         let known: BTreeSet<String> = known.iter().map(|row| row.text("path")).collect::<Result<_>>()?;
         let room = MAX_FILES.saturating_sub(known.len());
         let new: Vec<&String> = files.difference(&known).take(room).collect();
-        for path in &new {
-            q("INSERT INTO loaded (image, workload, path, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-                .bind(&image)
-                .bind(&workload)
-                .bind(*path)
-                .bind(now)
-                .run(&mut *tx)
-                .await?;
+        for chunk in new.chunks(BATCH) {
+            let mut query = q("INSERT INTO loaded (image, workload, path, since) VALUES ")
+                .rows("(?, ?, ?, ?)", chunk.len());
+            for path in chunk {
+                query = query.bind(&image).bind(&workload).bind(*path).bind(now);
+            }
+            query.push(" ON CONFLICT DO NOTHING").run(&mut *tx).await?;
         }
         if !new.is_empty()
             && let Some(report) = self.report_in(&mut tx, &image).await?
@@ -100,22 +122,22 @@ impl State {
                 packages.entry(*package).or_default().entry(workload.clone()).or_insert_with(|| path.clone());
             }
         }
+        let mut loaded: BTreeMap<(&str, &String), &String> = BTreeMap::new();
         for finding in &report.findings {
-            let Some(vulnerability) = &finding.vulnerability else { continue };
-            let mut by: BTreeMap<&String, &String> = BTreeMap::new();
-            for package in &vulnerability.packages {
-                by.extend(
-                    packages.get(&(package.kind.as_str(), package.name.as_str())).into_iter().flatten(),
+            for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
+                let by = packages.get(&(package.kind.as_str(), package.name.as_str()));
+                loaded.extend(
+                    by.into_iter().flatten().map(|(workload, path)| ((finding.id.as_str(), workload), path)),
                 );
             }
-            for (workload, path) in by {
-                q("INSERT INTO loaded_finding (finding, image, workload, path) \
-                   SELECT finding, image, ?, ? FROM image_finding WHERE image = ? AND stable = ? ON CONFLICT DO NOTHING")
-                    .bind(workload).bind(path).bind(image).bind(&finding.id).run(&mut *tx).await?;
-            }
         }
-        q("UPDATE finding SET loaded = CASE WHEN EXISTS (SELECT 1 FROM loaded_finding WHERE loaded_finding.finding = finding.id) THEN 1 ELSE 0 END \
-           WHERE id IN (SELECT finding FROM image_finding WHERE image = ?)").bind(image).run(tx).await.map(drop)
+        if !loaded.is_empty() {
+            keep_loaded(&mut *tx, image, &loaded).await?;
+        }
+        // Only those that become another.
+        q("UPDATE finding SET loaded = 1 - loaded WHERE id IN (SELECT finding FROM image_finding WHERE image = ?) AND loaded <> \
+           CASE WHEN EXISTS (SELECT 1 FROM loaded_finding WHERE loaded_finding.finding = finding.id) THEN 1 ELSE 0 END")
+            .bind(image).run(tx).await.map(drop)
     }
 
     /// By whom the package of a finding is loaded.

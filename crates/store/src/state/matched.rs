@@ -11,6 +11,8 @@ use gabion_model::{DataSource, Digest, Finding, ScanReport};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The setting that tells which owners are in force.
+const OWNERS: &str = "owners";
 /// Names that one statement asks about, or inserts.
 const BATCH: usize = 100;
 
@@ -24,6 +26,13 @@ pub fn version_of(sources: &[DataSource]) -> String {
         hash.update([0]);
     }
     Digest::sha256(hash.finalize().into()).hex()
+}
+
+/// In which namespaces an image runs.
+pub(super) async fn namespaces(tx: Tx<'_>, image: &str) -> Result<Vec<String>> {
+    let rows = q("SELECT DISTINCT COALESCE(namespace, '') AS namespace FROM container WHERE image = ? AND ended IS NULL ORDER BY 1")
+        .bind(image).all(tx).await?;
+    rows.iter().map(|row| row.text("namespace")).collect()
 }
 
 impl State {
@@ -86,6 +95,24 @@ impl State {
         Ok(found.into_iter().map(|(_, image)| image).collect())
     }
 
+    /// In which namespaces an image runs; what is in none is in `""`.
+    pub async fn namespaces_of(&self, image: &str) -> Result<Vec<String>> {
+        namespaces(&mut *self.pool.acquire().await?, image).await
+    }
+
+    /// By which file owners are told, as `mark` tells it from others: if that is another than until now, all images are looked at again.
+    pub async fn owners_are(&self, mark: &str) -> Result<bool> {
+        let before = self.setting(OWNERS).await?.unwrap_or_default();
+        if before == mark {
+            return Ok(false);
+        }
+        let mut tx = self.begin().await?;
+        q("UPDATE image SET matched = NULL").run(&mut *tx).await?;
+        tx.commit().await?;
+        self.set(OWNERS, mark).await?;
+        Ok(true)
+    }
+
     /// Images whose report was matched against another version of the database than this: the next ones, by id.
     pub async fn behind(&self, version: &str, after: &str, most: u64) -> Result<Vec<String>> {
         let rows = q("SELECT image.id AS id FROM image JOIN report ON report.image = image.id \
@@ -98,21 +125,25 @@ impl State {
         rows.iter().map(|row| row.text("id")).collect()
     }
 
-    /// How many findings there are about each package of an image.
-    async fn count_findings(&self, tx: Tx<'_>, id: &str, report: &ScanReport) -> Result<()> {
-        let counts = findings_by_package(report);
-        let rows = q("SELECT number, kind, name, version, findings FROM package WHERE image = ?")
-            .bind(id)
-            .all(&mut *tx)
-            .await?;
-        for row in &rows {
-            let (kind, name, version) = (row.text("kind")?, row.text("name")?, row.text("version")?);
-            let many = counts.get(&(kind.as_str(), name.as_str(), version.as_str())).copied().unwrap_or(0);
-            if row.count("findings")? != many {
-                q("UPDATE package SET findings = ? WHERE image = ? AND number = ?")
+    /// How many findings there are about each package of an image, where that was another number before.
+    async fn count_findings(
+        &self,
+        tx: Tx<'_>,
+        id: &str,
+        before: &[Finding],
+        report: &ScanReport,
+    ) -> Result<()> {
+        let (before, counts) = (findings_by_package(before), findings_by_package(&report.findings));
+        for key in before.keys().chain(counts.keys()).collect::<BTreeSet<_>>() {
+            let many = counts.get(key).copied().unwrap_or(0);
+            if before.get(key).copied().unwrap_or(0) != many {
+                let (kind, name, version) = *key;
+                q("UPDATE package SET findings = ? WHERE image = ? AND kind = ? AND name = ? AND version = ?")
                     .bind(many)
                     .bind(id)
-                    .bind(row.int("number")?)
+                    .bind(kind)
+                    .bind(name)
+                    .bind(version)
                     .run(&mut *tx)
                     .await?;
             }
@@ -133,8 +164,10 @@ impl State {
     ) -> Result<bool> {
         let body = packed(report)?;
         let mut tx = self.begin().await?;
-        let row =
-            q("SELECT repository, owner, coverage FROM image WHERE id = ?").bind(id).first(&mut *tx).await?;
+        let row = q("SELECT repository, owner, coverage, matched FROM image WHERE id = ?")
+            .bind(id)
+            .first(&mut *tx)
+            .await?;
         let row = row.ok_or_else(|| absent(id))?;
         let kept = q(
             "UPDATE report SET time = ?, body = ?, revision = revision + 1 WHERE image = ? AND revision = ?",
@@ -163,9 +196,12 @@ impl State {
             // Whose they are stands with each of them.
             let known = if same_owner { before } else { &[] };
             self.keep_findings(&mut tx, id, known, report, owner.map(str::to_owned), now).await?;
-            self.count_findings(&mut tx, id, report).await?;
+            self.count_findings(&mut tx, id, before, report).await?;
             self.mark_loaded(&mut tx, id, report).await?;
             self.refresh_repository(&mut tx, &repository, now).await?;
+        }
+        // Whose what runs is may depend on where it runs.
+        if changed || row.maybe_text("matched")?.is_none() {
             let rows = q("SELECT DISTINCT workload FROM container WHERE image = ? AND ended IS NULL")
                 .bind(id)
                 .all(&mut *tx)

@@ -143,6 +143,11 @@ impl State {
             .bind(now)
             .bind(id)
             .run(&self.pool)
+            .await?;
+        // What it was scanning when its last session ended it may have told to nobody: it is asked again.
+        q("UPDATE image SET asked = NULL, asked_of = NULL WHERE asked_of = ? AND failed IS NULL AND (scanned IS NULL OR sent = 1)")
+            .bind(id)
+            .run(&self.pool)
             .await
             .map(drop)
     }

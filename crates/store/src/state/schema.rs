@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 14] = [
+const STEPS: [(&str, &str); 16] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -20,6 +20,8 @@ const STEPS: [(&str, &str); 14] = [
     ("what can be reached", REACH),
     ("hubs", HUBS),
     ("large estates", LARGE),
+    ("baselines", BASELINES),
+    ("asked of whom, and where it runs", ASKED),
 ];
 
 const FIRST: &str = "
@@ -355,6 +357,18 @@ CREATE INDEX finding_exploited ON finding (exploited, priority);
 CREATE INDEX finding_loaded ON finding (loaded, priority);
 CREATE TABLE package_count (kind TEXT NOT NULL, name TEXT NOT NULL, images BIGINT NOT NULL, PRIMARY KEY (kind, name));
 INSERT INTO package_count (kind, name, images) SELECT kind, name, COUNT(DISTINCT image) FROM package GROUP BY kind, name;
+";
+
+/// Baselines are rolled out, too.
+const BASELINES: &str = "
+ALTER TABLE configuration ADD COLUMN baselines TEXT NOT NULL DEFAULT '';
+";
+
+/// Which node was asked to scan an image, and in which namespaces it runs.
+const ASKED: &str = "
+ALTER TABLE image ADD COLUMN asked_of TEXT;
+ALTER TABLE image ADD COLUMN namespaces TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX image_asked_of ON image (asked_of);
 ";
 
 /// The number of the last step.

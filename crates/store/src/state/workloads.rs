@@ -142,7 +142,14 @@ impl State {
             let labels: std::collections::BTreeMap<String, String> = row.json("labels")?;
             let label =
                 labels.get("gabion.owner").or_else(|| labels.get("owner")).or_else(|| labels.get("team"));
-            owner = owner.or(label.cloned()).or(row.maybe_text("owner")?);
+            let there = match (&self.owners, &namespace) {
+                (Some(owners), Some(namespace)) => {
+                    let names = gabion_policy::names_of([row.text("image_name")?.as_str()]);
+                    owners.owner_there(&names, &labels, namespace).map(str::to_owned)
+                }
+                _ => None,
+            };
+            owner = owner.or(label.cloned()).or(there).or(row.maybe_text("owner")?);
             if row.maybe_int("ended")?.is_some() {
                 continue;
             }
@@ -163,16 +170,21 @@ impl State {
             facts.listens.extend(row.json::<Vec<String>>("listens")?);
         }
         for image in &images {
+            let rows = q("SELECT finding.severity AS severity, COUNT(*) AS many FROM finding JOIN image_finding ON image_finding.finding = finding.id \
+                 WHERE image_finding.image = ? AND finding.exception IS NULL GROUP BY finding.severity").bind(image).all(&mut *tx).await?;
+            for row in &rows {
+                facts.open.add(severity_of(row.int("severity")?), row.count("many")?);
+            }
             let rows = q("SELECT finding.kind AS kind, finding.rule AS rule, finding.severity AS severity, finding.exploited AS exploited \
                  FROM finding JOIN image_finding ON image_finding.finding = finding.id \
-                 WHERE image_finding.image = ? AND finding.exception IS NULL").bind(image).all(&mut *tx).await?;
+                 WHERE image_finding.image = ? AND finding.exception IS NULL AND (finding.exploited = 1 OR finding.kind = 'secret')")
+                .bind(image).all(&mut *tx).await?;
             for row in &rows {
-                let severity = severity_of(row.int("severity")?);
-                facts.open.add(severity, 1);
                 if row.flag("exploited")? {
                     facts.exploited.insert(row.text("rule")?);
                 }
-                if row.word::<FindingKind>("kind")? == FindingKind::Secret && severity >= Severity::High {
+                let is_severe = severity_of(row.int("severity")?) >= Severity::High;
+                if row.word::<FindingKind>("kind")? == FindingKind::Secret && is_severe {
                     facts.secrets.insert(row.text("rule")?);
                 }
             }

@@ -231,6 +231,28 @@ fn a_scan_that_failed_is_tried_again_later_and_where_a_new_container_runs() {
 }
 
 #[test]
+fn what_a_node_was_asked_to_scan_when_its_session_ended_is_asked_for_again() {
+    on_both(|state| async move {
+        node(&state, "n").await;
+        node(&state, "m").await;
+        let runs = [container("a", "w", "sha256:aa", "w:1")];
+        let asked = async |now| state.inventory("n", &runs, now).await.expect("kept").scan.len();
+        let connects = async |node: &str, now| {
+            let about = NewNode { name: node.to_owned(), ..NewNode::default() };
+            state.node_connected(node, &about, now).await.expect("kept");
+        };
+        assert_eq!(asked(T0).await, 1);
+        connects("m", T0 + 1).await;
+        assert_eq!(asked(T0 + 2).await, 0, "n is at it");
+        connects("n", T0 + 3).await;
+        assert_eq!(asked(T0 + 4).await, 1, "nobody knows what became of it");
+        state.scan_failed("sha256:aa", "it cannot be read").await.expect("kept");
+        connects("n", T0 + 5).await;
+        assert_eq!(asked(T0 + 6).await, 0, "it has answered");
+    });
+}
+
+#[test]
 fn an_exception_suppresses_until_it_expires() {
     on_both(|state| async move {
         let one = format!("{WEB}:1");
