@@ -1,22 +1,19 @@
 // A new version: written, tried on nodes that are connected, and rolled out to some or to all.
 import { Alert, Button, Form } from '@patternfly/react-core'
 import { type FormEvent, useState } from 'react'
-import { useNavigate, useSearchParams } from 'react-router'
-import { useChange, useGet } from '../api/query'
-import type { ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
+import { useLocation, useNavigate, useSearchParams } from 'react-router'
+import { useChange } from '../api/query'
+import type { ConfigurationCheck, ConfigurationDetail, NewConfiguration } from '../api/types'
 import { LongField, TextField } from '../shell/fields'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
 import { Panel } from '../show/parts'
-import { Answer, sentence } from '../show/states'
+import { sentence } from '../show/states'
 import { many } from '../show/words'
 import { patternsOf } from './configuration/patterns'
+import { RULE, StartingPoint, useStartingPoint } from './configuration/StartingPoint'
+import { Tester } from './rules/Tester'
 
-const RULE = `- rule: Package manager in a container
-  desc: Images are built, not changed while they run
-  condition: evt.type = execve and container.id != host and proc.name in (apt, apk, dnf, pip, npm)
-  output: "%proc.cmdline in %container.name"
-  priority: WARNING`
 const POLICY = `workloads:
   - name: "web-*"
     policy: {mode: observe, exec: {deny: [/bin/sh]}}`
@@ -24,34 +21,25 @@ const RESPONSE = `- rules: [Program executed from memory]
   action: freeze
   for: 30m`
 
-const NONE = { rules: '', policy: '', responses: '' }
-
 export function Component() {
   const [params] = useSearchParams()
-  const newest = useGet<Page<Configuration>>(['configurations'], '/configurations', { limit: 20 })
-  // One starts from what is in force, so that what somebody else has added is not lost.
-  const asked = params.get('from') ?? newest.data?.items.find(({ withdrawn }) => !withdrawn)?.version
-  const from = useGet<ConfigurationDetail>([], asked === undefined ? undefined : `/configurations/${asked}`)
+  // Rules that were tried before.
+  const { state } = useLocation() as { state: { rules?: string } | null }
+  const start = useStartingPoint(params.get('from'))
   const add = params.get('add') ?? ''
   return (
     <>
       <Header
         title="Roll out a version"
         above={[['Configuration', '/configurations']]}
-        about={asked === undefined ? 'The first one.' : `It begins with what v${asked} says.`}
+        about={start.version === undefined ? 'The first one.' : `It begins with what v${start.version} says.`}
       />
       <Body>
-        <Answer of={newest} lines={12}>
-          {() =>
-            asked === undefined ? (
-              <Editor from={NONE} add={add} />
-            ) : (
-              <Answer of={from} lines={12}>
-                {(detail) => <Editor key={asked} from={detail} add={add} />}
-              </Answer>
-            )
-          }
-        </Answer>
+        <StartingPoint of={start}>
+          {(from, version) => (
+            <Editor key={version} from={{ ...from, ...(state?.rules !== undefined && { rules: state.rules }) }} add={add} />
+          )}
+        </StartingPoint>
       </Body>
     </>
   )
@@ -129,6 +117,7 @@ function Editor({ from, add }: { from: Texts; add: string }) {
           />
         </div>
       </Panel>
+      <Tester rules={rules} />
       <Panel title="To whom">
         <div className="columns">
           <TextField

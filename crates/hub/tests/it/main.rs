@@ -14,6 +14,7 @@ mod oidc;
 mod opensearch;
 mod pages;
 mod policies;
+mod recorded;
 mod registries;
 mod reports;
 mod schemathesis;
