@@ -38,7 +38,7 @@ pub(crate) struct ReplayArgs {
     #[arg(short, long, num_args = 0.., value_name = "FILE", group = "what")]
     rules: Vec<PathBuf>,
     /// Judge by Gabion's own rules, too, which come before those of the files, as on an agent
-    #[arg(long, requires = "rules")]
+    #[arg(long, requires = "rules", conflicts_with_all = ["events", "convert"])]
     own: bool,
     /// Print the events
     #[arg(short, long, group = "what")]

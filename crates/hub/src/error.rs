@@ -71,9 +71,11 @@ impl IntoResponse for ApiError {
                 response.headers_mut().insert(header::RETRY_AFTER, AGAIN);
                 return response;
             }
-            Self::TooLarge(what, limit) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, format!("{what} is larger than {} MiB", limit >> 20), None)
-            }
+            Self::TooLarge(what, limit) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("{what} is larger than {} MiB", limit >> 20),
+                Some("gabion replay on a machine of your own takes more"),
+            ),
             Self::Partial(why) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 why,

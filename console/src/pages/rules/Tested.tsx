@@ -1,5 +1,6 @@
 // What rules say of recorded events: by rule, the first alerts, and what was not looked at.
 import { Alert, Label } from '@patternfly/react-core'
+import { useEffect, useRef } from 'react'
 import type { RuleTest, TestedAlert, TestedRule } from '../../api/types'
 import type { Column } from '../../list/List'
 import { Grid } from '../../show/Grid'
@@ -34,7 +35,18 @@ const ALERTS: readonly Column<TestedAlert>[] = [
   { title: 'Says', width: 50, cell: ({ output }) => <span className="break">{output}</span> },
 ]
 
+/** It is beneath what was asked, most often out of sight. */
 export function Tested({ of }: { of: RuleTest }) {
+  const place = useRef<HTMLDivElement>(null)
+  useEffect(() => place.current?.scrollIntoView({ block: 'start' }), [of])
+  return (
+    <div ref={place} className="stack">
+      <Says of={of} />
+    </div>
+  )
+}
+
+function Says({ of }: { of: RuleTest }) {
   if (of.problems.length > 0) {
     return (
       <Alert isInline isLiveRegion variant="danger" title="These rules cannot be used">

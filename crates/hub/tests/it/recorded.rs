@@ -174,7 +174,7 @@ fn what_is_too_large_is_refused() {
             (status, &answer["error"]),
             (StatusCode::PAYLOAD_TOO_LARGE, &json!("the recording is larger than 64 MiB"))
         );
-        let rules = &large[..(1 << 20) + 1];
+        let rules = &large[..=1 << 20];
         let (status, answer) = sent(hub, &hub.token, "", &[("recording", b""), ("rules", rules)]).await;
         assert_eq!(
             (status, &answer["error"]),
