@@ -57,6 +57,7 @@ export const routes: RouteObject[] = [
           { path: '/attack', lazy: () => import('./pages/Attack') },
           { path: '/responses', lazy: () => import('./pages/Responses') },
           { path: '/rules', lazy: () => import('./pages/Rules') },
+          { path: '/rules/test', lazy: () => import('./pages/RuleTest') },
           { path: '/rules/:name', element: <RuleByName /> },
           { path: '/configurations', lazy: () => import('./pages/Configurations') },
           { path: '/configurations/new', lazy: () => import('./pages/NewConfiguration') },

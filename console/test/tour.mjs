@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { launch } from './browser.mjs'
+import { recording } from './recording.mjs'
 
 const [base = 'http://127.0.0.1:8420', token = '', out = 'tour', what = ''] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -39,6 +40,7 @@ const PAGES = [
   ['attack', '/attack', '.technique', 'technique'],
   ['responses', '/responses'],
   ['rules', '/rules'],
+  ['rules-test', '/rules/test'],
   ['configurations', '/configurations', 'td a[href^="/configurations/"]', 'configuration'],
   ['new-configuration', '/configurations/new'],
   ['baselines', '/baselines', 'a[href^="/baselines/"]', 'baseline'],
@@ -147,6 +149,37 @@ for (const [name, path, follow, next, tabs = []] of PAGES) {
   for (const tab of tabs) await visit(`${next}-${tab}`, `${here.pathname}/${tab}`)
 }
 
+at = 'rules-tested'
+console.log(at)
+await page.goto(`${base}/rules`)
+await page.getByRole('button', { name: 'Test on recorded events', exact: true }).click()
+await page.getByLabel('Rules', { exact: true }).fill(`- rule: Something is closed
+  desc: As all things are
+  condition: evt.type = close
+  output: "closed with %evt.res"
+  priority: NOTICE`)
+await page.getByLabel('Recording').setInputFiles({
+  name: 'node.scap',
+  mimeType: 'application/octet-stream',
+  buffer: recording(Date.parse('2026-11-27T10:00:00Z')),
+})
+await page.getByLabel('Together with Gabion’s own rules').uncheck()
+await page.getByRole('button', { name: 'Test', exact: true }).click()
+await page.getByText('1 alert in 1 event').waitFor({ timeout: 15_000 })
+await page.getByText('closed with SUCCESS').waitFor()
+await check(at)
+await page.getByRole('button', { name: 'As a command', exact: true }).click()
+await page.getByText("gabion replay 'node.scap' --rules rules.yaml").waitFor()
+await check('rules-test-command')
+await page.keyboard.press('Escape')
+await page.getByLabel('Rules', { exact: true }).fill('- rule: 1')
+await page.getByRole('button', { name: 'Test', exact: true }).click()
+await page.getByText('These rules cannot be used').waitFor({ timeout: 15_000 })
+await check('rules-test-problems')
+await page.getByRole('button', { name: 'Roll it out…', exact: true }).click()
+await page.waitForURL('**/configurations/new')
+if ((await page.getByLabel('Rules', { exact: true }).inputValue()) !== '- rule: 1') wrong('what was tried is not what would be rolled out')
+
 at = 'search'
 console.log(at)
 await page.goto(base)
@@ -164,6 +197,7 @@ for (const [name, path] of [
   ['home-dark', '/'],
   ['findings-dark', '/findings'],
   ['service-map-dark', '/service-map'],
+  ['rules-test-dark', '/rules/test'],
   ['attack-dark', '/attack'],
 ]) {
   await visit(name, path)

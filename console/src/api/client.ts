@@ -40,7 +40,9 @@ export function curl(path: string, params: Params, origin = location.origin): st
 
 async function ask<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' }
-  if (body !== undefined) headers['content-type'] = 'application/json'
+  // A form says by itself what is between its parts.
+  const isForm = body instanceof FormData
+  if (body !== undefined && !isForm) headers['content-type'] = 'application/json'
   if (method !== 'GET' && csrf) headers['x-csrf-token'] = csrf
   let response: globalThis.Response
   try {
@@ -48,7 +50,7 @@ async function ask<T>(method: string, url: string, body?: unknown, signal?: Abor
       method,
       headers,
       credentials: 'same-origin',
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     })
   } catch (error) {

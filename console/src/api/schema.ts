@@ -1242,6 +1242,16 @@ export interface components {
             /** @description To whom. */
             target: components["schemas"]["ResponseTarget"];
         };
+        /** @description What is sent: a form of parts, as `curl -F` and browsers send files. */
+        NewRuleTest: {
+            /**
+             * Format: binary
+             * @description The recording: a `.scap` file of Falco or sysdig, or one of Gabion, compressed or not; up to 64 MiB.
+             */
+            recording: string;
+            /** @description Rules in Falco's language, up to 1 MiB. Absent: only Gabion's own are judged by. */
+            rules?: string;
+        };
         /** @description A scan that was made elsewhere. */
         NewScan: {
             /** @description Where it comes from. */
@@ -3331,6 +3341,43 @@ export interface components {
             /** @description The rule. */
             rule: string;
         };
+        /** @description What rules say of recorded events. Nothing is kept. */
+        RuleTest: {
+            /**
+             * Format: int64
+             * @description Alerts that there would have been.
+             */
+            alerts: number;
+            /** @description By rule, those with the most alerts first: at most a thousand. Rules that were sent are there without alerts, too. */
+            by_rule: components["schemas"]["TestedRule"][];
+            /**
+             * Format: int64
+             * @description Events that were judged.
+             */
+            events: number;
+            /** @description The first alerts: at most a hundred. */
+            first: components["schemas"]["TestedAlert"][];
+            from?: components["schemas"]["i64"];
+            /** @description Of which kinds they were, the most frequent first. */
+            kinds: components["schemas"]["TestedKind"][];
+            /** @description The name of the node whose events they are; empty if the recording does not say. */
+            node: string;
+            /** @description What is wrong with the rules; then nothing was judged. */
+            problems: string[];
+            /**
+             * Format: int64
+             * @description By how many rules it was judged.
+             */
+            rules: number;
+            /**
+             * Format: int64
+             * @description Of those, how many said nothing.
+             */
+            silent: number;
+            to?: components["schemas"]["i64"];
+            /** @description What was not read or not judged, and why; empty: all of the recording was. */
+            unread: string[];
+        };
         /** @description What the hub makes of a scan. */
         ScanAnswer: {
             /** @description What the hub's policies say; empty where it has none. */
@@ -3586,6 +3633,51 @@ export interface components {
             id: string;
             /** @description Rules that look for it. */
             rules: string[];
+        };
+        /** @description An alert that there would have been. */
+        TestedAlert: {
+            /**
+             * Format: int64
+             * @description The number of the event in the recording, as `evt.num` says it.
+             */
+            event: number;
+            /** @description What the rule says; long ones end with `...`. */
+            output: string;
+            /** @description How bad it is. */
+            priority: string;
+            /** @description The rule. */
+            rule: string;
+            /** @description When. */
+            time: components["schemas"]["i64"];
+        };
+        /** @description Events of one kind. */
+        TestedKind: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            events: number;
+            /** @description As `evt.type` says it. */
+            kind: string;
+        };
+        /** @description What a rule says of recorded events. */
+        TestedRule: {
+            /**
+             * Format: int64
+             * @description Alerts of it.
+             */
+            alerts: number;
+            /**
+             * Format: int64
+             * @description Events of the kinds that it can match. None: the recording cannot tell whether the rule works.
+             */
+            events: number;
+            /** @description How bad what it finds is. */
+            priority: string;
+            /** @description Its name. */
+            rule: string;
+            /** @description Where it is from: `Gabion`, or `rules` for what was sent. */
+            source: string;
         };
         /** @description A token of the API, for programs. */
         Token: {

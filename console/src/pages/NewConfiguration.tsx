@@ -1,9 +1,9 @@
 // A new version: written, tried on nodes that are connected, and rolled out to some or to all.
 import { Alert, Button, Form } from '@patternfly/react-core'
 import { type FormEvent, useState } from 'react'
-import { useNavigate, useSearchParams } from 'react-router'
+import { useLocation, useNavigate, useSearchParams } from 'react-router'
 import { useChange, useGet } from '../api/query'
-import type { BaselineDetail, ConfigurationCheck, ConfigurationDetail, Configuration, NewConfiguration, Page } from '../api/types'
+import type { BaselineDetail, ConfigurationCheck, ConfigurationDetail, NewConfiguration } from '../api/types'
 import { LongField, TextField } from '../shell/fields'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
@@ -12,12 +12,9 @@ import { Answer, sentence } from '../show/states'
 import { many } from '../show/words'
 import { withBaseline } from './configuration/baselines'
 import { patternsOf } from './configuration/patterns'
+import { RULE, StartingPoint, useStartingPoint } from './configuration/StartingPoint'
+import { Tester } from './rules/Tester'
 
-const RULE = `- rule: Package manager in a container
-  desc: Images are built, not changed while they run
-  condition: evt.type = execve and container.id != host and proc.name in (apt, apk, dnf, pip, npm)
-  output: "%proc.cmdline in %container.name"
-  priority: WARNING`
 const POLICY = `workloads:
   - name: "web-*"
     policy: {mode: observe, exec: {deny: [/bin/sh]}}`
@@ -27,14 +24,11 @@ const RESPONSE = `- rules: [Program executed from memory]
 
 const BASELINE = `{"workload": "shop/web", "image": "sha256:…", "items": [{"kind": "listens", "transport": "tcp", "port": 80, "first": 1, "last": 1, "count": 1}]}`
 
-const NONE = { rules: '', policy: '', responses: '', baselines: '' }
-
 export function Component() {
   const [params] = useSearchParams()
-  const newest = useGet<Page<Configuration>>(['configurations'], '/configurations', { limit: 20 })
-  // One starts from what is in force, so that what somebody else has added is not lost.
-  const asked = params.get('from') ?? newest.data?.items.find(({ withdrawn }) => !withdrawn)?.version
-  const from = useGet<ConfigurationDetail>([], asked === undefined ? undefined : `/configurations/${asked}`)
+  // Rules that were tried before.
+  const { state } = useLocation() as { state: { rules?: string } | null }
+  const start = useStartingPoint(params.get('from'))
   const add = params.get('add') ?? ''
   const of = params.get('baseline')
   const baseline = useGet<BaselineDetail>([], of === null ? undefined : `/baselines/${encodeURIComponent(of)}`)
@@ -43,27 +37,27 @@ export function Component() {
       <Header
         title="Roll out a version"
         above={[['Configuration', '/configurations']]}
-        about={asked === undefined ? 'The first one.' : `It begins with what v${asked} says.`}
+        about={start.version === undefined ? 'The first one.' : `It begins with what v${start.version} says.`}
       />
       <Body>
-        <Answer of={newest} lines={12}>
-          {() => {
-            const editor = (from: Texts) =>
-              of === null ? (
-                <Editor key={asked} from={from} add={add} baseline={undefined} />
-              ) : (
-                <Answer of={baseline} lines={12}>
-                  {(baseline) => <Editor key={asked} from={from} add={add} baseline={baseline} />}
-                </Answer>
-              )
-            if (asked === undefined) return editor(NONE)
+        <StartingPoint of={start}>
+          {(from, version) => {
+            const editor = (baseline?: BaselineDetail) => (
+              <Editor
+                key={version}
+                from={{ ...from, ...(state?.rules !== undefined && { rules: state.rules }) }}
+                add={add}
+                baseline={baseline}
+              />
+            )
+            if (of === null) return editor()
             return (
-              <Answer of={from} lines={12}>
+              <Answer of={baseline} lines={12}>
                 {editor}
               </Answer>
             )
           }}
-        </Answer>
+        </StartingPoint>
       </Body>
     </>
   )
@@ -155,6 +149,7 @@ function Editor({ from, add, baseline }: { from: Texts; add: string; baseline: B
           />
         </div>
       </Panel>
+      <Tester rules={rules} />
       <Panel title="To whom">
         <div className="columns">
           <TextField

@@ -73,9 +73,14 @@ export function Component() {
         title="Rules"
         about="By these the agents judge what happens. They are in Falco's language."
         actions={
-          <Guarded need="operator" onClick={() => void navigate('/configurations/new')}>
-            Add rules
-          </Guarded>
+          <>
+            <Guarded need="operator" onClick={() => void navigate('/configurations/new')}>
+              Add rules
+            </Guarded>
+            <Guarded need="operator" variant="secondary" onClick={() => void navigate('/rules/test')}>
+              Test on recorded events
+            </Guarded>
+          </>
         }
       />
       <Body>

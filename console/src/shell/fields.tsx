@@ -88,6 +88,16 @@ export function LongField({ value, set, code, ...common }: LongProps) {
   )
 }
 
+/** A file of this machine. */
+export function FileField({ set, accept, ...common }: Common & { set: (file: File | undefined) => void; accept?: string }) {
+  const id = useId()
+  return (
+    <Group id={id} {...common}>
+      <input id={id} type="file" className="file-field" accept={accept} onChange={({ target }) => set(target.files?.[0])} />
+    </Group>
+  )
+}
+
 interface ChoiceProps<T extends string> extends Common {
   value: T
   set: (value: T) => void

@@ -17,6 +17,7 @@ mod inventory;
 mod notify;
 mod overview;
 mod policies;
+mod recorded;
 mod registries;
 mod retention;
 mod runtime;
@@ -53,6 +54,7 @@ pub use policies::{
     NewPolicy, Policy, PolicyBreach, PolicyDetail, PolicyRuleTrial, PolicySays, PolicyTrial, PolicyVersion,
     PolicyWish,
 };
+pub use recorded::{NewRuleTest, RuleTest, TestedAlert, TestedKind, TestedRule};
 pub use registries::{
     CiFacts, ImagePlace, NewRegistry, NewScan, Registry, RegistryChange, RegistryCheck, RegistryHook,
     RegistryNumbers, RegistryRepository, RegistryState, RegistryTag, ScanAnswer, ScanGate, SentScan,

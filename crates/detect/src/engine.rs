@@ -197,6 +197,11 @@ impl Engine {
         self.rules.len()
     }
 
+    /// Their names, by their numbers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()

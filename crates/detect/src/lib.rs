@@ -17,6 +17,7 @@ pub mod field;
 pub mod incident;
 pub mod output;
 pub mod recording;
+pub mod replay;
 pub mod rules;
 pub mod state;
 pub mod tune;

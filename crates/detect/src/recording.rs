@@ -3,7 +3,7 @@
 //! ```text
 //!   Falco, sysdig ──► .scap ──► scap::Scap ──┐
 //!                                            ├──► Source ──► Event ──► rules
-//!   gabion agent ──► .gabion ─► own::Reader ─┘
+//!   own::Writer ───► .gabion ─► own::Reader ─┘
 //! ```
 //!
 //! Recordings are hostile input: each length is capped, and what is broken is an error that names the offset. All events
@@ -39,6 +39,36 @@ pub struct Node {
     pub name: String,
     /// When it started, in nanoseconds since 1970: starts of processes count from then. 0 if not known.
     pub boot: u64,
+}
+
+/// How much of a recording is read: what is above is an error. Recordings are hostile, and whoever reads one has other things to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Bytes that come out of what is compressed.
+    pub inflated: u64,
+    /// Bytes of a block, after decompression.
+    pub block: u64,
+    /// Processes and threads at a time.
+    pub processes: usize,
+    /// Open descriptors at a time.
+    pub files: usize,
+    /// Bytes of all that a `.scap` file tells of containers.
+    pub containers: u64,
+}
+
+impl Caps {
+    /// For whoever has a machine to themselves: a day of a busy node.
+    pub const WIDE: Self =
+        Self { inflated: 1 << 40, block: 256 << 20, processes: 1 << 20, files: 1 << 22, containers: 1 << 30 };
+
+    /// For a service that does other things, too: some hundred megabytes of memory, whatever is in the recording.
+    pub const NARROW: Self = Self {
+        inflated: 256 << 20,
+        block: 8 << 20,
+        processes: 1 << 16,
+        files: 1 << 19,
+        containers: 16 << 20,
+    };
 }
 
 /// What a source could not tell.
@@ -104,15 +134,16 @@ pub enum RecordingError {
     },
 }
 
-/// Recognises the format by its first bytes, and opens it. `limit` is how many bytes a compressed recording may become.
-pub fn open<'r>(input: impl Read + 'r, limit: u64) -> Result<Box<dyn Source + 'r>, RecordingError> {
+/// Recognises the format by its first bytes, and opens it.
+pub fn open<'r>(input: impl Read + 'r, caps: Caps) -> Result<Box<dyn Source + 'r>, RecordingError> {
     let mut input = peek(Box::new(input))?;
     if input.0.starts_with(&GZIP) {
-        input = peek(Box::new(gabion_caps::gunzip(BufReader::new(input.1), "the recording", limit)))?;
+        let inflated = gabion_caps::gunzip(BufReader::new(input.1), "the recording", caps.inflated);
+        input = peek(Box::new(inflated))?;
     }
     match input {
-        (head, input) if head.starts_with(&scap::MAGIC) => Ok(Box::new(scap::Scap::open(input)?)),
-        (head, input) if head == own::MAGIC => Ok(Box::new(own::Reader::open(input)?)),
+        (head, input) if head.starts_with(&scap::MAGIC) => Ok(Box::new(scap::Scap::open(input, caps)?)),
+        (head, input) if head == own::MAGIC => Ok(Box::new(own::Reader::open(input, caps)?)),
         _ => Err(RecordingError::Unknown),
     }
 }

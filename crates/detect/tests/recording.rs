@@ -12,12 +12,12 @@ mod own;
 #[path = "recording/scap.rs"]
 mod scap;
 
-use gabion_detect::recording::{self, Gaps, RecordingError};
+use gabion_detect::recording::{self, Caps, Gaps, RecordingError};
 
 /// All events as text, what was left out, and how it ended.
 fn read(bytes: &[u8]) -> (Vec<String>, Gaps, Option<RecordingError>) {
     let mut events = Vec::new();
-    let mut source = match recording::open(bytes, 1 << 30) {
+    let mut source = match recording::open(bytes, Caps::WIDE) {
         Ok(source) => source,
         Err(error) => return (events, Gaps::default(), Some(error)),
     };

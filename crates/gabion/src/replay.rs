@@ -13,19 +13,16 @@ use clap::Args;
 use gabion_detect::{
     alert::Alert,
     engine::{Engine, Matching},
-    recording::{self, Source, own::Writer},
-    state::{Limits, Slot, State},
+    recording::{self, Caps, Source, own::Writer},
+    replay::{Take, each},
+    state::{Limits, State},
 };
-use gabion_model::event::Event;
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
-
-/// How many bytes a compressed recording may become: a day of a busy node.
-const MAX_INFLATED: u64 = 1 << 40;
 
 /// What a line of `--events` says.
 pub(crate) const LINE: &str =
@@ -36,9 +33,13 @@ pub(crate) const LINE: &str =
 pub(crate) struct ReplayArgs {
     /// The recording: a .scap file of Falco or sysdig, or one of Gabion, compressed or not
     file: PathBuf,
-    /// Judge the events by the rules of these files, in the order in which they change each other, or of directories of them
-    #[arg(short, long, num_args = 1.., value_name = "FILE", group = "what")]
+    /// Judge the events by the rules of these files, in the order in which they change each other, or of directories of them; without
+    /// any, by Gabion's own
+    #[arg(short, long, num_args = 0.., value_name = "FILE", group = "what")]
     rules: Vec<PathBuf>,
+    /// Judge by Gabion's own rules, too, which come before those of the files, as on an agent
+    #[arg(long, requires = "rules", conflicts_with_all = ["events", "convert"])]
+    own: bool,
     /// Print the events
     #[arg(short, long, group = "what")]
     events: bool,
@@ -62,7 +63,7 @@ pub(crate) struct ReplayArgs {
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let told = || format!("cannot read {}", output::printable(&args.file.display().to_string()));
     let file = File::open(&args.file).with_context(told)?;
-    let mut source = recording::open(file, MAX_INFLATED).with_context(told)?;
+    let mut source = recording::open(file, Caps::WIDE).with_context(told)?;
     let replayed = match &args.convert {
         Some(path) => convert(&mut *source, path)?,
         None => judge(&mut *source, args)?,
@@ -90,7 +91,7 @@ fn judge(source: &mut dyn Source, args: &ReplayArgs) -> anyhow::Result<Replayed>
         filter = None;
         rules::single("the filter or the output", &args.filter.clone().unwrap_or_else(always), &args.print)?
     } else {
-        let loaded = rules::usable(&args.rules)?;
+        let loaded = rules::for_agent(&args.rules, args.own || args.rules.is_empty(), None)?;
         let matching = if args.all { Matching::All } else { Matching::First };
         Engine::new(&loaded.rules, matching).map_err(|error| anyhow!(error))?
     };
@@ -99,7 +100,7 @@ fn judge(source: &mut dyn Source, args: &ReplayArgs) -> anyhow::Result<Replayed>
     let mut alerts = 0_u64;
     output::stream(|out| {
         let mut matched = Vec::new();
-        replayed = each(source, &mut |event, state, slot| {
+        replayed = pass(source, &mut |event, state, slot| {
             events += 1;
             if filter.as_mut().is_some_and(|filter| filter.judge(event, state, slot).is_empty()) {
                 return Ok(());
@@ -134,27 +135,10 @@ fn write_alert(out: &mut dyn Write, alert: &Alert, args: &ReplayArgs) -> io::Res
     writeln!(out, "{}", alert::line(alert, args.format))
 }
 
-/// Takes an event, with what is known of it.
-type Take<'a> = dyn FnMut(&Event<'_>, &State, Option<Slot>) -> io::Result<()> + 'a;
-
-/// Gives each event of a recording, once the state has taken it in. Who was found running is taken in only.
-fn each(source: &mut dyn Source, take: &mut Take<'_>) -> io::Result<Replayed> {
+/// All events, however large: this machine is whoever's who asks.
+fn pass(source: &mut dyn Source, take: &mut Take<'_, io::Error>) -> io::Result<Replayed> {
     let mut state = State::new(Limits::default(), &source.node().name, source.node().boot);
-    loop {
-        let mut taken = Ok(());
-        let more = source.read(&mut |event| {
-            let slot = state.apply(event);
-            if event.number > 0 && taken.is_ok() {
-                taken = take(event, &state, slot);
-            }
-        });
-        taken?;
-        match more {
-            Ok(true) => {}
-            Ok(false) => return Ok(Ok(())),
-            Err(error) => return Ok(Err(error)),
-        }
-    }
+    each(source, &mut state, usize::MAX, take).map(|pass| pass.read)
 }
 
 /// Writes the recording as one of Gabion's own, which appears whole or not at all.
@@ -173,7 +157,7 @@ fn write_own(source: &mut dyn Source, out: impl Write) -> io::Result<Replayed> {
     let node = source.node().clone();
     let mut out = Some(out);
     let mut writer = None;
-    let replayed = each(source, &mut |event, state, _| {
+    let replayed = pass(source, &mut |event, state, _| {
         if let Some(out) = out.take() {
             // Who was found running is known by now: the first checkpoint tells them.
             writer = Some(Writer::new(out, &node, state, event.time)?);

@@ -117,11 +117,6 @@ pub(crate) fn for_agent(paths: &[PathBuf], own: bool, more: Option<RuleFile>) ->
     loaded(&files)
 }
 
-/// The rules of files in which nothing is wrong that makes them unusable.
-pub(crate) fn usable(paths: &[PathBuf]) -> anyhow::Result<Loaded> {
-    loaded(&read(paths)?)
-}
-
 /// An engine with one rule: whoever filters events has a condition, whoever prints them an output.
 pub(crate) fn single(what: &str, condition: &str, output: &str) -> anyhow::Result<Engine> {
     // JSON is YAML, so nothing in the texts can leave its place.

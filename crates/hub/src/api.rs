@@ -18,6 +18,7 @@ mod list;
 mod notifications;
 mod overview;
 mod policies;
+mod recorded;
 mod registries;
 mod reports;
 mod responses;
@@ -73,7 +74,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         inventory::remove_node, inventory::join_token,
         incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident, incidents::part_incidents,
         responses::responses, responses::respond, responses::undo, events::events, events::histogram, export::export, events::service_map, detection::attack,
-        detection::rules, detection::baselines, detection::baseline, detection::approve,
+        detection::rules, recorded::test_rules, detection::baselines, detection::baseline, detection::approve,
         configurations::configurations, configurations::configuration, configurations::check, configurations::add_configuration,
         configurations::change_configuration, configurations::withdraw_configuration,
         policies::policies, policies::policy, policies::keep_policy, policies::remove_policy, policies::try_policy,
@@ -235,6 +236,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/scans", post(hooks::send_scan))
         .layer(from_fn(bounded))
         .route("/live", get(overview::live))
+        // An upload may take longer than an answer.
+        .route("/rules/test", post(recorded::test_rules).layer(DefaultBodyLimit::max(recorded::MAX_BODY)))
         .layer(from_fn_with_state(hub.clone(), known));
     let there = from_fn_with_state(hub.clone(), while_there);
     let header = |name: &'static str, value: &'static str| {

@@ -21,6 +21,10 @@ pub(crate) enum ApiError {
     Bad(String),
     /// Too often.
     Often,
+    /// Only so many at a time.
+    Busy(&'static str),
+    /// Something that was sent is larger than this, in bytes.
+    TooLarge(&'static str, usize),
     /// The node is not there, or does not answer.
     Unreachable(String),
     /// The database is away.
@@ -61,6 +65,17 @@ impl IntoResponse for ApiError {
                 response.headers_mut().insert(header::RETRY_AFTER, A_MINUTE);
                 return response;
             }
+            Self::Busy(why) => {
+                let hint = Some("try again when it has ended");
+                let mut response = told(StatusCode::TOO_MANY_REQUESTS, why, hint);
+                response.headers_mut().insert(header::RETRY_AFTER, AGAIN);
+                return response;
+            }
+            Self::TooLarge(what, limit) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("{what} is larger than {} MiB", limit >> 20),
+                Some("gabion replay on a machine of your own takes more"),
+            ),
             Self::Partial(why) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 why,
@@ -97,7 +112,7 @@ fn failed() -> Response {
     told(StatusCode::INTERNAL_SERVER_ERROR, "the hub failed", Some("see the log of the hub"))
 }
 
-/// After how many seconds a request may come again that the database did not answer.
+/// After how many seconds a request may come again that the database did not answer, or that others are in the way of.
 const AGAIN: HeaderValue = HeaderValue::from_static("5");
 /// And after how many one of somebody who has asked too often.
 const A_MINUTE: HeaderValue = HeaderValue::from_static("60");

@@ -35,6 +35,7 @@ mod names;
 mod notify;
 mod oidc;
 mod policies;
+mod recorded;
 mod registries;
 mod reports;
 mod retention;
@@ -121,6 +122,8 @@ pub(crate) struct Inner {
     pub(crate) exporting: Arc<tokio::sync::Semaphore>,
     /// Trials of policies at a time.
     pub(crate) trying: Arc<tokio::sync::Semaphore>,
+    /// Rules that are tried on recordings at a time: each holds a recording.
+    pub(crate) judging: Arc<tokio::sync::Semaphore>,
     /// What nodes tell is written a few at a time: a thousand may come at once, and whoever looks at something must not wait for all of them.
     pub(crate) taking: tokio::sync::Semaphore,
     /// Scans that are taken at a time: each is a whole report.

@@ -53,6 +53,8 @@ const SEARCHES: usize = 4;
 const EXPORTS: usize = 2;
 /// Policies that are tried at a time: each takes a processor.
 const TRIALS: usize = 1;
+/// Rules that are tried on recordings at a time: each holds a recording, and takes a processor.
+const JUDGING: usize = 1;
 /// Nodes that are written for at a time.
 const TAKING: usize = 4;
 /// How long a browser may take to say what it wants.
@@ -163,6 +165,7 @@ impl Running {
             searches: Semaphore::new(SEARCHES),
             exporting: Arc::new(Semaphore::new(EXPORTS)),
             trying: Arc::new(Semaphore::new(TRIALS)),
+            judging: Arc::new(Semaphore::new(JUDGING)),
             taking: Semaphore::new(TAKING),
             sending: Semaphore::new(sent::AT_ONCE),
             settings,

@@ -20,7 +20,7 @@ mod texts;
 mod writer;
 
 use gabion_detect::{
-    recording::{self, own::Writer},
+    recording::{self, Caps, own::Writer},
     state::{Limits, State},
 };
 use gabion_model::{FileIndex, FileKind, NewFile};
@@ -43,7 +43,7 @@ fn main() -> Result<(), Error> {
 /// The same events as a .scap file and as a recording of Gabion.
 fn recordings() -> Result<Vec<Vec<u8>>, Error> {
     let scap = scenario::recording();
-    let mut source = recording::open(&scap[..], 1 << 20)?;
+    let mut source = recording::open(&scap[..], Caps::NARROW)?;
     let state = State::new(Limits::default(), "node-1", scenario::BOOT);
     let mut writer = Writer::new(Vec::new(), source.node(), &state, scenario::START)?;
     let mut written = Ok(());

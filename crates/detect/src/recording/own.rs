@@ -19,7 +19,7 @@ mod event;
 mod subject;
 mod wire;
 
-use super::{Gaps, Input, Node, RecordingError, Source};
+use super::{Caps, Gaps, Input, Node, RecordingError, Source};
 use crate::state::State;
 use event::Before;
 use gabion_model::event::{Event, EventKind, Process, Subject, Task, Value, Verdict};
@@ -47,8 +47,8 @@ const FULL: usize = 256 << 10;
 /// Longest block, inflated. One event can be large: arguments and environment of a process.
 const MAX_BLOCK: usize = 16 << 20;
 
-/// Most bytes of the texts of one list, such as the arguments of a process.
-const MAX_LISTED: usize = 16 << 20;
+/// Most bytes in memory of one list of texts, such as the arguments of a process.
+const MAX_LISTED: usize = 64 << 20;
 
 /// Most bytes that are summed up in the search for whole blocks, so that it has an end.
 const MAX_WASTED: u64 = 4 << 30;
@@ -179,11 +179,15 @@ fn checksum(head: &[u8], stored: &[u8]) -> u32 {
 /// Reads a recording.
 pub struct Reader<'r> {
     input: Input<'r>,
+    caps: Caps,
     node: Node,
-    /// What was read and not used yet: a block that may begin somewhere in it.
+    /// What was read, and from `begin` on not used yet: a block that may begin somewhere in it.
     window: Vec<u8>,
-    /// Where the window begins.
+    begin: usize,
+    /// Where in the recording that is.
     offset: u64,
+    /// Bytes that came out of blocks.
+    inflated: u64,
     /// Nothing of what runs was told yet, or some of it may have been missed.
     missed: bool,
     /// A checkpoint is being told.
@@ -197,7 +201,7 @@ pub struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     /// Reads the header.
-    pub(super) fn open(mut input: Input<'r>) -> Result<Self, RecordingError> {
+    pub(super) fn open(mut input: Input<'r>, caps: Caps) -> Result<Self, RecordingError> {
         let mut head = [0; 18];
         let io = |source| RecordingError::Io { offset: 0, source };
         let cut = |source: io::Error| match source.kind() {
@@ -228,9 +232,12 @@ impl<'r> Reader<'r> {
         let offset = 18 + u64::from(length);
         Ok(Self {
             input,
+            caps,
             node,
             window: Vec::new(),
+            begin: 0,
             offset,
+            inflated: 0,
             missed: true,
             restating: false,
             damaged: 0,
@@ -240,9 +247,13 @@ impl<'r> Reader<'r> {
         })
     }
 
-    /// Reads until the window has so many bytes. False if there are no more.
+    fn ahead(&self) -> &[u8] {
+        &self.window[self.begin..]
+    }
+
+    /// Reads until so many bytes are ahead. False if there are no more.
     fn fill(&mut self, count: usize) -> Result<bool, RecordingError> {
-        let missing = count.saturating_sub(self.window.len());
+        let missing = count.saturating_sub(self.ahead().len());
         let read = self.input.by_ref().take(missing as u64).read_to_end(&mut self.window);
         match read {
             Ok(read) => Ok(read == missing),
@@ -252,9 +263,14 @@ impl<'r> Reader<'r> {
         }
     }
 
+    /// What was used is moved away when it is as much as what was not, so that each byte is moved once, however short the steps are.
     fn drop_front(&mut self, count: usize) {
-        self.window.drain(..count);
+        self.begin += count;
         self.offset += count as u64;
+        if self.begin >= self.ahead().len() {
+            self.window.drain(..self.begin);
+            self.begin = 0;
+        }
     }
 
     /// The next block that is whole: what it is, and its content.
@@ -262,18 +278,20 @@ impl<'r> Reader<'r> {
         let mut searching = false;
         loop {
             if !self.fill(BLOCK_HEAD)? {
-                self.cut = !searching && !self.window.is_empty();
+                self.cut = !searching && !self.ahead().is_empty();
                 return Ok(None);
             }
-            if let Some((what, length, plain, sum)) = head(&self.window) {
+            if let Some((what, length, plain, sum)) = head(self.ahead(), self.caps.block) {
                 let whole = BLOCK_HEAD + length;
                 if self.fill(whole)? {
-                    let stored = &self.window[BLOCK_HEAD..whole];
-                    if checksum(&self.window[..BLOCK_HEAD - 4], stored) == sum
-                        && let Some(content) = inflate(stored, plain)
-                    {
-                        self.drop_front(whole);
-                        return Ok(Some((what, content)));
+                    let (head, stored) = self.ahead()[..whole].split_at(BLOCK_HEAD);
+                    if checksum(&head[..BLOCK_HEAD - 4], stored) == sum {
+                        let content = inflate(stored, plain);
+                        self.count_inflated(plain)?;
+                        if let Some(content) = content {
+                            self.drop_front(whole);
+                            return Ok(Some((what, content)));
+                        }
                     }
                     self.wasted += length as u64;
                 } else if !searching && self.next_block().is_none() {
@@ -290,13 +308,22 @@ impl<'r> Reader<'r> {
                 return Err(RecordingError::Damaged { offset: self.offset, what });
             }
             // The last three bytes may be the beginning of one.
-            self.drop_front(self.next_block().unwrap_or(self.window.len() - 3));
+            self.drop_front(self.next_block().unwrap_or(self.ahead().len() - 3));
         }
     }
 
-    /// Where in the window the next block may begin.
+    fn count_inflated(&mut self, plain: usize) -> Result<(), RecordingError> {
+        self.inflated += plain as u64;
+        let (offset, length, limit) = (self.offset, self.inflated, self.caps.inflated);
+        if length > limit {
+            return Err(RecordingError::TooMuch { offset, what: "all of it, inflated,", length, limit });
+        }
+        Ok(())
+    }
+
+    /// How far ahead the next block may begin.
     fn next_block(&self) -> Option<usize> {
-        self.window[1..].windows(4).position(|four| four == BLOCK_MAGIC).map(|place| place + 1)
+        self.ahead()[1..].windows(4).position(|four| four == BLOCK_MAGIC).map(|place| place + 1)
     }
 
     fn skipped(&mut self) {
@@ -306,12 +333,13 @@ impl<'r> Reader<'r> {
 }
 
 /// What, length, length inflated and checksum; `None` if there is no head of a block.
-fn head(window: &[u8]) -> Option<(u8, usize, usize, u32)> {
-    let window = window.strip_prefix(&BLOCK_MAGIC)?;
-    let (&what, rest) = window.split_first()?;
+fn head(ahead: &[u8], longest: u64) -> Option<(u8, usize, usize, u32)> {
+    let ahead = ahead.strip_prefix(&BLOCK_MAGIC)?;
+    let (&what, rest) = ahead.split_first()?;
+    let longest = MAX_BLOCK.min(usize::try_from(longest).unwrap_or(MAX_BLOCK));
     let word = |at: usize| rest.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
     let (length, plain, sum) = (word(0)? as usize, word(4)? as usize, word(8)?);
-    (what <= CHECKPOINT && length <= MAX_BLOCK && plain <= MAX_BLOCK).then_some((what, length, plain, sum))
+    (what <= CHECKPOINT && length <= longest && plain <= longest).then_some((what, length, plain, sum))
 }
 
 fn inflate(stored: &[u8], plain: usize) -> Option<Vec<u8>> {

@@ -24,7 +24,7 @@ mod table;
 mod values;
 mod world;
 
-use super::{Gaps, Input, Node, RecordingError, Source};
+use super::{Caps, Gaps, Input, Node, RecordingError, Source};
 use block::{Blocks, Head, damaged};
 use event::{Call, Header, Layout};
 use gabion_model::event::Event;
@@ -41,8 +41,12 @@ const MACHINE: u32 = 0x201;
 /// Most bytes of calls that have begun and not ended: some hundred thousand threads.
 const MAX_BEGUN: u64 = 128 << 20;
 
+/// Most types of blocks that nobody here knows.
+const MAX_UNKNOWN: usize = 256;
+
 /// Reads a `.scap` file.
 pub struct Scap<'r> {
+    caps: Caps,
     blocks: Blocks<'r>,
     body: Vec<u8>,
     /// A block that is in `body` already.
@@ -68,8 +72,8 @@ type Take<'t> = dyn FnMut(&Event<'_>) + 't;
 
 impl<'r> Scap<'r> {
     /// Takes an input that is not compressed, and reads as far as the machine, which comes first.
-    pub(super) fn open(input: Input<'r>) -> Result<Self, RecordingError> {
-        let mut blocks = Blocks::new(input);
+    pub(super) fn open(input: Input<'r>, caps: Caps) -> Result<Self, RecordingError> {
+        let mut blocks = Blocks::new(input, caps.block);
         let mut body = Vec::new();
         match blocks.next(&mut body)? {
             Some(Head { kind: SECTION, .. }) => {}
@@ -77,10 +81,11 @@ impl<'r> Scap<'r> {
         }
         let ahead = blocks.next(&mut body)?;
         let mut scap = Self {
+            caps,
             blocks,
             body: Vec::new(),
             ahead: None,
-            world: World::default(),
+            world: World::new(caps),
             begun: HashMap::new(),
             begun_bytes: 0,
             number: 0,
@@ -120,7 +125,7 @@ impl<'r> Scap<'r> {
         match kind {
             SECTION => {
                 // A merged file: another machine, or the same one again.
-                self.world = World::default();
+                self.world = World::new(self.caps);
                 self.begun.clear();
                 self.begun_bytes = 0;
                 self.started = false;
@@ -141,7 +146,14 @@ impl<'r> Scap<'r> {
             0x208 => self.event(offset, layout(true, false), body, take)?,
             0x216 | 0x221 => self.event(offset, layout(false, true), body, take)?,
             0x217 | 0x222 => self.event(offset, layout(true, true), body, take)?,
-            _ => *self.unknown_blocks.entry(kind).or_default() += 1,
+            _ => {
+                *self.unknown_blocks.entry(kind).or_default() += 1;
+                let (length, limit) = (self.unknown_blocks.len() as u64, MAX_UNKNOWN as u64);
+                if length > limit {
+                    let what = "the number of unknown types of blocks";
+                    return Err(RecordingError::TooMuch { offset, what, length, limit });
+                }
+            }
         }
         Ok(())
     }
@@ -196,14 +208,15 @@ impl<'r> Scap<'r> {
         if let Some(before) = self.begun.insert(header.tid, begun) {
             self.begun_bytes -= before.body.len() as u64;
         }
-        if self.begun_bytes > MAX_BEGUN {
-            let (length, limit) = (self.begun_bytes, MAX_BEGUN);
-            return Err(RecordingError::TooMuch {
-                offset,
-                what: "all calls that have not ended",
-                length,
-                limit,
-            });
+        let what = "all calls that have not ended";
+        let limits = [
+            (what, self.begun_bytes, MAX_BEGUN),
+            ("the number of calls that have not ended", self.begun.len() as u64, self.caps.processes as u64),
+        ];
+        for (what, length, limit) in limits {
+            if length > limit {
+                return Err(RecordingError::TooMuch { offset, what, length, limit });
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::{arbitrary, read, scenario};
 use gabion_detect::{
-    recording::{self, Node, own::Writer},
+    recording::{self, Caps, Node, own::Writer},
     state::{Limits, State},
 };
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ fn convert(times: u32) -> (Vec<u8>, Vec<String>, u64) {
     let mut events = Vec::new();
     for _ in 0..times {
         let bytes = scenario::recording();
-        let mut source = recording::open(&bytes[..], 1 << 30).expect("opens");
+        let mut source = recording::open(&bytes[..], Caps::WIDE).expect("opens");
         let mut more = |event: &gabion_model::event::Event<'_>| {
             state.apply(event);
             if event.number == 0 {
@@ -83,6 +83,42 @@ fn a_damaged_block_is_passed_over_and_counted() {
     let back = stream(&back);
     assert!(back.len() < events.len() && back.len() * blocks.len() >= events.len() * (blocks.len() - 3));
     assert_eq!(back.last(), events.last());
+}
+
+/// Were each beginning looked at by moving what comes after it, this would take an hour.
+#[test]
+fn a_damaged_block_full_of_beginnings_of_blocks_is_passed_over() {
+    let (bytes, events, _) = convert(1);
+    let first = bytes.windows(4).position(|four| four == b"GBLK").expect("a block");
+    let content = b"GBLK".repeat(4 << 20);
+    let length = u32::try_from(content.len()).expect("short").to_le_bytes();
+    let wrong = [b"GBLK", &[0][..], &length, &length, &[0; 4], &content].concat();
+    let (back, gaps, error) = read(&[&bytes[..first], &wrong, &bytes[first..]].concat());
+    assert!(error.is_none() && gaps.damaged == 1, "{error:?} {gaps:?}");
+    assert_eq!(stream(&back), events);
+}
+
+#[test]
+fn no_more_is_read_than_may_be() {
+    let (bytes, events, _) = convert(100);
+    let read = |caps| {
+        let (mut seen, mut source) = (0, recording::open(&bytes[..], caps).expect("opens"));
+        let end = loop {
+            match source.read(&mut |event| seen += usize::from(event.number > 0)) {
+                Ok(true) => {}
+                end => break end,
+            }
+        };
+        (seen, end.map_err(|error| error.to_string()), source.gaps().damaged)
+    };
+    let (all, end, _) = read(Caps::NARROW);
+    assert!(all == events.len() && end.is_ok(), "{end:?}");
+    let (seen, end, _) = read(Caps { inflated: 100_000, ..Caps::NARROW });
+    assert!((1..all).contains(&seen), "{seen}");
+    assert!(end.as_ref().is_err_and(|error| error.contains("the limit 100000")), "{end:?}");
+    // A block that is too long is none that can be used.
+    let (seen, _, damaged) = read(Caps { block: 100, ..Caps::NARROW });
+    assert!(seen == 0 && damaged > 0, "{seen} {damaged}");
 }
 
 proptest! {

@@ -2,13 +2,13 @@
 
 use crate::{read, scenario, writer::P, writer::Scap};
 use flate2::{Compression, write::GzEncoder};
-use gabion_detect::recording::{self, RecordingError};
+use gabion_detect::recording::{self, Caps, RecordingError};
 use gabion_model::event::{EventKind, Fd, FdKind, Subject};
 use proptest::prelude::*;
 use std::io::Write as _;
 
 fn events(bytes: &[u8], mut look: impl FnMut(&gabion_model::event::Event<'_>)) {
-    let mut source = recording::open(bytes, 1 << 30).expect("opens");
+    let mut source = recording::open(bytes, Caps::WIDE).expect("opens");
     while source.read(&mut |event| look(event)).expect("reads") {}
 }
 
@@ -78,7 +78,7 @@ fn compressed_files_are_the_same() {
     let (some, _, error) = read(&packed[..packed.len() / 2]);
     assert!(read(&whole).0.starts_with(&some));
     assert!(matches!(error, Some(RecordingError::Cut { .. })), "{error:?}");
-    let tight = recording::open(&packed[..], 500).and_then(|mut source| {
+    let tight = recording::open(&packed[..], Caps { inflated: 500, ..Caps::WIDE }).and_then(|mut source| {
         while source.read(&mut |_| {})? {}
         Ok(())
     });
@@ -106,6 +106,29 @@ fn what_cannot_be_read_is_refused_with_the_reason() {
     let last = lying.len() - 4;
     lying[last] ^= 1;
     assert!(error(&lying).contains("differ in the block at byte"), "{}", error(&lying));
+}
+
+#[test]
+fn what_is_more_than_may_be_is_refused_with_the_limit() {
+    let bytes = scenario::recording();
+    let mut unknown = Scap::new(0);
+    for kind in 0x9000..0x9101 {
+        unknown.block(kind, b"");
+    }
+    for (what, bytes, caps) in [
+        ("the length", &bytes, Caps { block: 200, ..Caps::NARROW }),
+        ("the number of processes", &bytes, Caps { processes: 2, ..Caps::NARROW }),
+        ("the number of open descriptors", &bytes, Caps { files: 1, ..Caps::NARROW }),
+        ("all that is told of containers", &bytes, Caps { containers: 10, ..Caps::NARROW }),
+        ("the number of unknown types of blocks", &unknown.0, Caps::NARROW),
+    ] {
+        let ended = recording::open(&bytes[..], caps).and_then(|mut source| {
+            while source.read(&mut |_| {})? {}
+            Ok(())
+        });
+        let told = ended.expect_err(what).to_string();
+        assert!(told.contains(what) && told.contains("the limit"), "{what}: {told}");
+    }
 }
 
 #[test]

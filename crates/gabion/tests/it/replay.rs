@@ -63,6 +63,23 @@ fn rules_are_run_over_a_recording() {
 }
 
 #[test]
+fn gabions_own_rules_come_before_those_of_files() {
+    let desk = desk();
+    let told = |arguments: &[&str]| {
+        let ran = ran(&desk, &[&["s.scap", "--all"], arguments].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (own, files) = (told(&["--rules"]), told(&["--rules", "rules.yaml"]));
+    let both = told(&["--rules", "rules.yaml", "--own"]);
+    assert!(!own.is_empty() && !files.is_empty(), "{own:?} {files:?}");
+    assert_eq!(both.len(), own.len() + files.len());
+    assert!(own.iter().chain(&files).all(|line| both.contains(line)), "{both:?}");
+    let alone = ran(&desk, &["s.scap", "--events", "--own"]);
+    assert_eq!(alone.code, 2, "it is about rules");
+}
+
+#[test]
 fn a_converted_recording_gives_the_same() {
     let desk = desk();
     insta::assert_snapshot!("replay_convert", whole(&ran(&desk, &["s.scap", "--convert", "s.gabion"])));

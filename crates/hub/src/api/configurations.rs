@@ -1,7 +1,7 @@
 //! What nodes judge by: versions of rules, policies, responses and baselines, rolled out, and taken back.
 
 use super::{
-    detection::with_own,
+    detection::{problems, with_own},
     list::{TextQuery, answer, paging},
 };
 use crate::{
@@ -27,7 +27,7 @@ use gabion_store::state::Texts;
 use sha2::{Digest, Sha256};
 
 /// No part of a version is longer, in bytes.
-const MAX_PART: usize = 1 << 20;
+pub(super) const MAX_PART: usize = 1 << 20;
 /// Nor is all of it, as agents are told it: they take messages of 4 MiB.
 const MAX_QUESTION: usize = (4 << 20) - (64 << 10);
 
@@ -165,8 +165,6 @@ async fn checked(hub: &Hub, new: &NewConfiguration) -> Answer<ConfigurationCheck
 fn read_rules(rules: String) -> (Vec<String>, u64) {
     let more = (!rules.trim().is_empty()).then(|| ("rules".to_owned(), rules));
     let loaded = with_own(more);
-    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-    let problems = errors.map(|error| format!("{}: {}", error.position(), error.message)).collect();
     let rules = loaded.rules.rules.iter().filter(|rule| rule.enabled).count();
-    (problems, rules as u64)
+    (problems(&loaded), rules as u64)
 }

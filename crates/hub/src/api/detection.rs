@@ -30,7 +30,7 @@ use utoipa::{IntoParams, ToSchema};
 /// How long an agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Where rules are from that come with Gabion.
-const OWN: &str = "Gabion";
+pub(super) const OWN: &str = "Gabion";
 
 /// Gabion's own rules, and those of the newest version that is rolled out to all nodes.
 pub(super) async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
@@ -50,10 +50,20 @@ pub(super) async fn known_rules(hub: &Hub) -> Answer<Vec<Rule>> {
 
 /// Gabion's own rules, and more under a name.
 pub(super) fn with_own(more: Option<(String, String)>) -> Loaded {
-    let own = RuleFile { name: OWN.to_owned(), content: Ok(DEFAULT.as_bytes().to_vec()) };
-    let more = more.map(|(name, text)| RuleFile { name, content: Ok(text.into_bytes()) });
-    let files: Vec<RuleFile> = [own].into_iter().chain(more).collect();
-    load(&files, &Fields)
+    let own = (OWN.to_owned(), DEFAULT.to_owned());
+    loaded([own].into_iter().chain(more))
+}
+
+/// Rules under names, in the order in which they change each other.
+pub(super) fn loaded(rules: impl IntoIterator<Item = (String, String)>) -> Loaded {
+    let file = |(name, text): (String, String)| RuleFile { name, content: Ok(text.into_bytes()) };
+    load(&rules.into_iter().map(file).collect::<Vec<_>>(), &Fields)
+}
+
+/// What is wrong with rules, and where.
+pub(super) fn problems(loaded: &Loaded) -> Vec<String> {
+    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    errors.map(|error| format!("{}: {}", error.position(), error.message)).collect()
 }
 
 fn read_rules(more: Option<(String, String)>) -> Vec<Rule> {

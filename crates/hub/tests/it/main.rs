@@ -15,6 +15,7 @@ mod opensearch;
 mod owners;
 mod pages;
 mod policies;
+mod recorded;
 mod registries;
 mod reports;
 mod schemathesis;

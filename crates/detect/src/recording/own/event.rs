@@ -100,10 +100,7 @@ pub(super) fn read(input: &mut In<'_>, before: &mut Before, take: &mut dyn FnMut
     let container = if has(SAME_CONTAINER) { before.container } else { ContainerKey(input.uint()?) };
     let result = input.int()?;
     let fd = if has(HAS_FD) { Some(read_fd(input)?) } else { None };
-    let args = input.list(read_value)?;
-    if args.len() > kind.args().len() {
-        return None;
-    }
+    let args = input.list(kind.args().len(), read_value)?;
     let (process, told);
     let subject = match if has(HAS_SUBJECT) { input.byte()? } else { 0 } {
         0 if !has(HAS_SUBJECT) => Subject::None,

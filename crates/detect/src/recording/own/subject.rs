@@ -139,9 +139,9 @@ fn write_pairs(out: &mut Out, pairs: &[(String, String)]) {
 
 fn read_pairs(input: &mut In<'_>) -> Option<Vec<(String, String)>> {
     let mut left = super::MAX_LISTED;
-    input.list(|input| {
+    input.list(usize::MAX, |input| {
         let pair = (input.string()?, input.string()?);
-        left = left.checked_sub(pair.0.len() + pair.1.len())?;
+        left = left.checked_sub(pair.0.len() + pair.1.len() + size_of::<(String, String)>())?;
         Some(pair)
     })
 }
@@ -222,7 +222,7 @@ pub(super) fn read_container(input: &mut In<'_>) -> Option<Container> {
             _ => return None,
         },
         created: input.uint()?,
-        addresses: input.list(|input| read_address(input)?)?,
+        addresses: input.list(usize::MAX, |input| read_address(input)?)?,
         late: input.flag()?,
         unknown: read_unknown(input)?,
     })
@@ -247,7 +247,7 @@ fn read_pod(input: &mut In<'_>) -> Option<Pod> {
 
 fn read_mounts(input: &mut In<'_>) -> Option<Vec<Mount>> {
     let mut left = super::MAX_LISTED;
-    input.list(|input| {
+    input.list(usize::MAX, |input| {
         let mount = Mount {
             source: input.string()?,
             destination: input.string()?,
@@ -255,11 +255,9 @@ fn read_mounts(input: &mut In<'_>) -> Option<Vec<Mount>> {
             propagation: input.string()?,
             writable: input.flag()?,
         };
-        let length = [&mount.source, &mount.destination, &mount.mode, &mount.propagation]
-            .map(String::len)
-            .iter()
-            .sum();
-        left = left.checked_sub(length)?;
+        let texts = [&mount.source, &mount.destination, &mount.mode, &mount.propagation];
+        let length: usize = texts.iter().map(|text| text.len()).sum();
+        left = left.checked_sub(length + size_of::<Mount>())?;
         Some(mount)
     })
 }

@@ -151,10 +151,14 @@ impl<'a> In<'a> {
         Some(text)
     }
 
-    /// A list whose elements have at least a byte each, so that its length is no lie about memory.
-    pub(super) fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    /// A list whose elements have at least a byte each, and of which there are no more than `most`: its length is no lie about memory.
+    pub(super) fn list<T>(
+        &mut self,
+        most: usize,
+        mut one: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let count: usize = self.uint()?;
-        if count > self.left.len() {
+        if count > self.left.len().min(most) {
             return None;
         }
         (0..count).map(|_| one(self)).collect()
@@ -163,9 +167,9 @@ impl<'a> In<'a> {
     pub(super) fn texts(&mut self) -> Option<Vec<Vec<u8>>> {
         // A text that is told by its place alone takes a byte here and more in memory.
         let mut left = super::MAX_LISTED;
-        self.list(|input| {
+        self.list(usize::MAX, |input| {
             let text = input.text()?;
-            left = left.checked_sub(text.len())?;
+            left = left.checked_sub(text.len() + size_of::<Vec<u8>>())?;
             Some(text.to_vec())
         })
     }

@@ -7,9 +7,6 @@
 use super::super::{Input, RecordingError};
 use std::io::{self, Read};
 
-/// Longest block: the list of all processes of a large node is one.
-const MAX_BLOCK: u64 = 256 << 20;
-
 /// The head of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
@@ -23,11 +20,13 @@ pub(super) struct Head {
 pub(super) struct Blocks<'r> {
     input: Input<'r>,
     offset: u64,
+    /// Longest block: the list of all processes of a large node is one.
+    longest: u64,
 }
 
 impl<'r> Blocks<'r> {
-    pub(super) const fn new(input: Input<'r>) -> Self {
-        Self { input, offset: 0 }
+    pub(super) const fn new(input: Input<'r>, longest: u64) -> Self {
+        Self { input, offset: 0, longest }
     }
 
     /// Reads a block; its body replaces what is in `body`. `None` where the file ends between two.
@@ -43,8 +42,9 @@ impl<'r> Blocks<'r> {
         let (kind, length) = (fields.u32(), fields.u32());
         let (Some(kind), Some(length)) = (kind, length) else { return Err(RecordingError::Cut { offset }) };
         let length = u64::from(length);
-        if kind != super::SECTION && length > MAX_BLOCK {
-            return Err(RecordingError::TooMuch { offset, what: "the length", length, limit: MAX_BLOCK });
+        if kind != super::SECTION && length > self.longest {
+            let limit = self.longest;
+            return Err(RecordingError::TooMuch { offset, what: "the length", length, limit });
         }
         if kind == super::SECTION {
             // The byte order is told in it: before that, its length means nothing.
@@ -73,7 +73,7 @@ impl<'r> Blocks<'r> {
         if major > 1 {
             return Err(RecordingError::Version(major));
         }
-        let Some(rest) = length.checked_sub(16).filter(|&rest| (12..=MAX_BLOCK).contains(&rest)) else {
+        let Some(rest) = length.checked_sub(16).filter(|&rest| (12..=self.longest).contains(&rest)) else {
             return Err(damaged(offset, "the length of the section header is wrong"));
         };
         self.rest(offset, rest, length, body)?;

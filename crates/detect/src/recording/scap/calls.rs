@@ -53,7 +53,9 @@ impl World {
         };
         let of = call.of.name;
         if of == "container" || (of == "asyncevent" && call.text("name") == Some(b"container")) {
-            if let Some(container) = self.containers.told(call).and_then(|key| self.containers.get(key)) {
+            let told = self.containers.told(call);
+            self.check(offset)?;
+            if let Some(container) = told.and_then(|key| self.containers.get(key)) {
                 take(&Event { container: container.key, subject: Subject::Container(container), ..base });
             }
             return Ok(());

@@ -21,6 +21,8 @@ pub(super) struct Found<'a> {
 pub(super) struct Containers {
     all: Vec<Container>,
     keys: HashMap<String, ContainerKey>,
+    /// Bytes of what was told of them.
+    pub(super) told: u64,
 }
 
 /// Finds the container in control groups: `cpu=/docker/ID`, each ended by NUL. The id is 64 hexadecimal digits, which the
@@ -87,6 +89,7 @@ impl Containers {
     pub(super) fn told(&mut self, call: Call<'_, '_>) -> Option<ContainerKey> {
         let mut told = match call.raw("json").or_else(|| call.raw("data")) {
             Some(json) => {
+                self.told += json.len() as u64;
                 let Told { container } = serde_json::from_slice(until_nul(json)).ok()?;
                 Container::from(container)
             }

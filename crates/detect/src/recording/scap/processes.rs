@@ -38,12 +38,15 @@ pub(super) enum Birth {
     Child,
 }
 
-/// What it executes; shared with those that it forks.
+/// What it executes; shared with those that it forks. Texts stay as the file has them, ended by NUL each: a file of NULs would become
+/// many times as large.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
     comm: Vec<u8>,
-    args: Vec<Vec<u8>>,
-    env: Vec<Vec<u8>>,
+    /// What it was called as; none if nothing was told yet.
+    called: Option<Vec<u8>>,
+    args: Vec<u8>,
+    env: Vec<u8>,
     exe: Executable,
     exec_time: u64,
     found: bool,
@@ -67,8 +70,6 @@ impl Running {
 
     /// One that ran before the recording began.
     pub(super) fn found(from: &lists::Thread<'_>, container: ContainerKey) -> Self {
-        let mut args = vec![from.exe.to_vec()];
-        args.extend(split(from.args));
         let host = from.vpid == from.pid;
         Self {
             task: Task { pid: narrow(from.pid), tid: narrow(from.pid), start: 0 },
@@ -83,8 +84,9 @@ impl Running {
             credentials: from.credentials,
             program: Arc::new(Program {
                 comm: from.comm.to_vec(),
-                args,
-                env: split(from.env).collect(),
+                called: Some(from.exe.to_vec()),
+                args: from.args.to_vec(),
+                env: from.env.to_vec(),
                 exe: Executable {
                     path: from.exe_path.to_vec(),
                     ino: from.exe_ino,
@@ -123,7 +125,7 @@ impl Running {
         if let Some(gid) = call.uint32("gid") {
             self.credentials.gid = gid;
         }
-        if self.program.args.is_empty() {
+        if self.program.called.is_none() {
             // Its parent was never seen.
             self.program = Arc::new(Program { found: true, ..Program::told(call, 0) });
             self.cwd = call.text("cwd").unwrap_or_default().into();
@@ -197,7 +199,7 @@ impl Running {
 
     /// As events tell it.
     pub(super) fn tell(&self) -> Process {
-        let Program { comm, args, env, exe, exec_time, found } = &*self.program;
+        let Program { comm, called, args, env, exe, exec_time, found } = &*self.program;
         Process {
             parent: self.parent,
             vpid: self.vpid,
@@ -206,9 +208,9 @@ impl Running {
             sid: self.sid,
             pgid: self.pgid,
             comm: comm.clone(),
-            args: args.clone(),
+            args: called.iter().cloned().chain(split(args)).collect(),
             args_cut: 0,
-            env: env.clone(),
+            env: split(env).collect(),
             env_cut: 0,
             cwd: self.cwd.to_vec(),
             tty: self.tty,
@@ -224,16 +226,15 @@ impl Program {
     /// What `clone` and `execve` tell of it.
     fn told(call: Call<'_, '_>, time: u64) -> Self {
         let exe = call.text("exe").unwrap_or_default();
-        let mut args = vec![exe.to_vec()];
-        args.extend(call.raw("args").into_iter().flat_map(split));
         // The first programs did not tell the name of the thread.
         let comm = call.text("comm").map_or_else(|| short_name(exe), <[u8]>::to_vec);
         let flags = call.uint("exe_flags").unwrap_or_default();
         let number = |name| call.uint(name).unwrap_or_default();
         Self {
             comm,
-            args,
-            env: call.raw("env").into_iter().flat_map(split).collect(),
+            called: Some(exe.to_vec()),
+            args: call.raw("args").unwrap_or_default().to_vec(),
+            env: call.raw("env").unwrap_or_default().to_vec(),
             exe: Executable {
                 ino: number("exe_ino"),
                 ctime: number("exe_ino_ctime"),

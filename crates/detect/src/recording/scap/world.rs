@@ -1,6 +1,6 @@
 //! What the recording knows at each moment: processes, their descriptors, containers.
 
-use super::super::{Node, RecordingError};
+use super::super::{Caps, Node, RecordingError};
 use super::containers::{Containers, Found};
 use super::files::{self, File};
 use super::processes::{Running, narrow};
@@ -9,15 +9,10 @@ use gabion_model::event::{Event, EventKind, Subject, Task, Value, Verdict};
 use gabion_model::workload::ContainerKey;
 use std::collections::{HashMap, HashSet};
 
-/// Most processes and threads at a time.
-const MAX_PROCESSES: usize = 1 << 20;
-
-/// Most descriptors of all processes.
-const MAX_FILES: usize = 1 << 22;
-
 /// Processes, their threads and their containers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct World {
+    caps: Caps,
     pub(super) node: Node,
     /// By number; a thread whose process is not known is one by itself.
     pub(super) processes: HashMap<u64, Running>,
@@ -30,11 +25,23 @@ pub(super) struct World {
 }
 
 impl World {
+    pub(super) fn new(caps: Caps) -> Self {
+        Self {
+            caps,
+            node: Node::default(),
+            processes: HashMap::new(),
+            threads: HashMap::new(),
+            containers: Containers::default(),
+            files: 0,
+            found: Vec::new(),
+        }
+    }
+
     /// Takes a list of processes.
     pub(super) fn processes(&mut self, offset: u64, version: u8, body: &[u8]) -> Result<(), RecordingError> {
         for thread in lists::processes(offset, version, body)? {
             if thread.tid != thread.pid {
-                self.threads.insert(thread.tid, thread.pid);
+                self.add_thread(offset, thread.tid, thread.pid)?;
                 continue;
             }
             let container = containers::find(thread.cgroups).map(|found| self.container(found));
@@ -164,12 +171,16 @@ impl World {
 
     pub(super) fn check(&self, offset: u64) -> Result<(), RecordingError> {
         let limits = [
-            ("the number of processes", self.processes.len() + self.threads.len(), MAX_PROCESSES),
-            ("the number of open descriptors", self.files, MAX_FILES),
+            (
+                "the number of processes",
+                (self.processes.len() + self.threads.len()) as u64,
+                self.caps.processes as u64,
+            ),
+            ("the number of open descriptors", self.files as u64, self.caps.files as u64),
+            ("all that is told of containers", self.containers.told, self.caps.containers),
         ];
         for (what, length, limit) in limits {
             if length > limit {
-                let (length, limit) = (length as u64, limit as u64);
                 return Err(RecordingError::TooMuch { offset, what, length, limit });
             }
         }
