@@ -3,6 +3,7 @@
 mod access;
 mod agent;
 mod agents;
+mod changes;
 mod database;
 mod export;
 mod hub;
@@ -16,6 +17,7 @@ mod pages;
 mod policies;
 mod registries;
 mod reports;
+mod roles;
 mod schemathesis;
 mod scopes;
 #[path = "../../../image/tests/it/server.rs"]
