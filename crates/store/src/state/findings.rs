@@ -165,9 +165,9 @@ fn urgency(finding: &Reported) -> u8 {
     )
 }
 
-/// What is looked for in a finding: small letters, and a line for each text, so that nothing is found that stands in none of them.
+/// What is looked for in a finding, by the database in its small letters: a line for each text, so that nothing is found that stands in none.
 fn words(texts: [&str; 4]) -> String {
-    texts.join("\n").to_lowercase()
+    texts.join("\n")
 }
 
 /// By when a finding is to be mended where nobody has said anything else.
@@ -219,7 +219,7 @@ impl State {
                 vulnerability.and_then(|v| v.epss.as_ref()).map(|epss| f64::from(epss.probability.0) / 1e6);
             let words = words([&finding.rule, &finding.title, &place, &repository]);
             q("INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
-               state, fixed, running, first_seen, since, due, owner, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, ?) \
+               state, fixed, running, first_seen, since, due, owner, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, LOWER(?)) \
                ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, priority = excluded.priority, \
                image = excluded.image, place = excluded.place, fixed_version = excluded.fixed_version, exploited = excluded.exploited, \
                epss = excluded.epss, owner = excluded.owner, words = excluded.words")
@@ -277,7 +277,7 @@ impl State {
         let filter = |mut query: Query| {
             if !text.is_empty() {
                 let pattern = containing(text);
-                query = query.push(" AND (LOWER(advisory.rule) LIKE ? ESCAPE '!' OR LOWER(advisory.title) LIKE ? ESCAPE '!')").bind(&pattern).bind(pattern);
+                query = query.push(" AND (LOWER(advisory.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(advisory.title) LIKE LOWER(?) ESCAPE '!')").bind(&pattern).bind(pattern);
             }
             if scope.is_all() {
                 return query;
@@ -461,7 +461,7 @@ impl FindingFilter {
     fn limit(&self, mut query: Query, now: Millis) -> Query {
         if !self.text.is_empty() {
             let pattern = containing(&self.text);
-            query = query.push(" AND finding.words LIKE ? ESCAPE '!'").bind(pattern);
+            query = query.push(" AND finding.words LIKE LOWER(?) ESCAPE '!'").bind(pattern);
         }
         if !self.kinds.is_empty() {
             query = query.push(" AND finding.kind IN ").list(self.kinds.iter().map(word_of));
