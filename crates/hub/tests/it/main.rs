@@ -6,6 +6,7 @@ mod agents;
 mod changes;
 mod database;
 mod export;
+mod full;
 mod hostile;
 mod hub;
 mod inbox;

@@ -4,6 +4,7 @@ mod access;
 mod away;
 mod configurations;
 mod connections;
+mod full;
 mod life;
 mod lists;
 mod loaded;
