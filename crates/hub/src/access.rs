@@ -22,7 +22,7 @@ use axum::{
 };
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use gabion_api::rest::{AuditEntry, Millis, Role};
-use gabion_store::state::{Caller, NewSession, Scope, StoredUser};
+use gabion_store::state::{Caller, Kind, NewSession, Scope, StoredUser};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -361,6 +361,14 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     }
 }
 
+/// Whether a request may take room. To go, and to say what is kept for how long, may be done on a full disk.
+fn changes(request: &Request) -> bool {
+    let path = request.uri().path();
+    !matches!(*request.method(), Method::GET | Method::HEAD)
+        && !path.ends_with("/session")
+        && !path.ends_with("/retention")
+}
+
 /// Lets nobody pass whom it does not know.
 pub(crate) async fn known(
     Extract(hub): Extract<Hub>,
@@ -372,6 +380,9 @@ pub(crate) async fn known(
         // Most of what is told needs no role, but that of somebody who looks.
         Ok(caller) if caller.role == Role::Scanner && !request.uri().path().ends_with("/scans") => {
             ApiError::Forbidden("this token may send scans, and do nothing else").into_response()
+        }
+        Ok(_) if changes(&request) && hub.state.kind() == Kind::Sqlite && !hub.has_room() => {
+            ApiError::Full.into_response()
         }
         Ok(caller) => {
             request.extensions_mut().insert(Asker { caller, from });

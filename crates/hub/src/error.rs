@@ -29,6 +29,8 @@ pub(crate) enum ApiError {
     Unreachable(String),
     /// The database is away.
     Away,
+    /// The disk has no room.
+    Full,
     /// The state refuses.
     State(StateError),
     /// What was asked for is not all there now, and a part of it would be taken for all.
@@ -85,6 +87,7 @@ impl IntoResponse for ApiError {
             ),
             Self::Unreachable(why) => (StatusCode::BAD_GATEWAY, why, Some("see the page of the node")),
             Self::Away => return away(),
+            Self::Full => return full(),
             Self::State(error) => match error {
                 StateError::Absent { .. } => (StatusCode::NOT_FOUND, error.to_string(), None),
                 StateError::Refused(_) | StateError::Cursor => {
@@ -92,7 +95,11 @@ impl IntoResponse for ApiError {
                 }
                 // What the database says may hold what belongs to others.
                 StateError::Database(_) | StateError::Schema(_) | StateError::Row(_) | StateError::Url(_) => {
-                    let mut response = if error.is_away() { away() } else { failed() };
+                    let mut response = match &error {
+                        error if error.is_full() => full(),
+                        error if error.is_away() => away(),
+                        _ => failed(),
+                    };
                     response.extensions_mut().insert(Cause(error.to_string()));
                     return response;
                 }
@@ -122,6 +129,15 @@ pub(crate) fn away() -> Response {
     let hint = "try again in a moment; see /readyz and the log of the hub";
     let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "the hub cannot reach its database", Some(hint));
     response.headers_mut().insert(header::RETRY_AFTER, AGAIN);
+    response
+}
+
+/// The database answers, and takes nothing.
+fn full() -> Response {
+    let hint = "make room on it; until then agents hold back what they see";
+    let mut response =
+        told(StatusCode::SERVICE_UNAVAILABLE, "the disk of the hub's database is full", Some(hint));
+    response.headers_mut().insert(header::RETRY_AFTER, A_MINUTE);
     response
 }
 

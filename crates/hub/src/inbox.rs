@@ -120,7 +120,7 @@ impl Hub {
                     // It has spoken before it was told of.
                     format!("container {}", event.container.as_deref().unwrap_or("unknown"))
                 }),
-                target: to.name,
+                target: told::name(to.name),
                 kind: to.kind,
                 port,
                 protocol: field("fd.l4proto").unwrap_or("tcp").to_owned(),
@@ -172,7 +172,7 @@ impl Inbox for Hub {
         let agent::Hello { version, name, kernel, os, arch, features: _, time } = hello;
         self.skews.began(node);
         self.skews.told(node, time, self.now());
-        let new = NewNode { name, version, kernel, os, arch };
+        let new = NewNode { name: told::name(name), version, kernel, os, arch };
         self.state.node_connected(node, &new, self.now()).await.map_err(unavailable)?;
         self.state.node_at(node, &self.together.id).await.map_err(unavailable)?;
         self.configurations.began(node);
@@ -196,7 +196,7 @@ impl Inbox for Hub {
     }
 
     async fn inventory(&self, node: &str, inventory: agent::Inventory) -> Result<(), Unavailable> {
-        let _turn = self.turn().await?;
+        let _turn = self.room().await?;
         let now = self.now();
         let name = self.state.node_name(node).await.map_err(unavailable)?.unwrap_or_else(|| node.to_owned());
         let mut addresses = Vec::new();
@@ -238,7 +238,7 @@ impl Inbox for Hub {
     }
 
     async fn loaded(&self, node: &str, loaded: agent::Loaded) -> Result<(), Unavailable> {
-        let _turn = self.turn().await?;
+        let _turn = self.room().await?;
         let agent::Loaded { container, paths } = loaded;
         let is_path = |path: &String| !path.is_empty() && path.len() <= MAX_PATH;
         let files = paths.into_iter().take(MAX_LOADED).filter(is_path).collect();
@@ -257,7 +257,7 @@ impl Inbox for Hub {
                     .note(&format!("an alert of {node} is not understood and left out: number {}", alert.id)),
             }
         }
-        let turn = self.turn().await?;
+        let turn = self.room().await?;
         let host = self.host(node).await.map_err(unavailable)?;
         for alert in parsed.iter_mut().filter(|alert| alert.container.is_empty()) {
             alert.workload = Some(host.clone());
@@ -271,7 +271,7 @@ impl Inbox for Hub {
     }
 
     async fn incident(&self, node: &str, told: agent::Incident) -> Result<(), Unavailable> {
-        let _turn = self.turn().await?;
+        let _turn = self.room().await?;
         let text = String::from_utf8_lossy(&told.json).into_owned();
         let Ok(story) = serde_json::from_str::<Story>(&text) else {
             self.note(&format!("an incident of {node} is not understood and left out: number {}", told.id));
@@ -286,7 +286,7 @@ impl Inbox for Hub {
     async fn events(&self, node: &str, events: Vec<agent::Event>) -> Result<u64, Unavailable> {
         let Some(last) = events.last().map(|event| event.number) else { return Ok(self.events.last(node)) };
         let mut known: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
-        let turn = self.turn().await?;
+        let turn = self.room().await?;
         let host = self.host(node).await.map_err(unavailable)?;
         let mut stored = Vec::with_capacity(events.len());
         let mut executed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -341,7 +341,7 @@ impl Inbox for Hub {
         image: &str,
         report: Result<Vec<u8>, String>,
     ) -> Result<(), Unavailable> {
-        let _turn = self.turn().await?;
+        let _turn = self.room().await?;
         let result = match report {
             Ok(json) => match self.evaluated(json).await {
                 Ok(report) => self.keep_report(image, &report).await,
@@ -367,6 +367,11 @@ impl Inbox for Hub {
 }
 
 impl Hub {
+    /// The same for what takes room: what there is none for waits with its node.
+    async fn room(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Unavailable> {
+        if self.has_room() { self.turn().await } else { Err(unavailable("the disk of the hub is full")) }
+    }
+
     /// Waits until this is written for, and no more than a few beside it.
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Unavailable> {
         self.is_there()?;

@@ -18,7 +18,16 @@ pub(crate) async fn run(hub: Hub) {
         ticks
     };
     let (mut often, mut seldom) = (every(20), every(600));
+    let mut has_little_room = false;
     loop {
+        if let Some(free) = hub.little_room().filter(|_| !has_little_room) {
+            let directory = hub.settings.directory.display();
+            hub.note(&format!(
+                "the disk of {directory} has {} MB left: soon nothing more can be kept",
+                free >> 20
+            ));
+        }
+        has_little_room = hub.little_room().is_some();
         let done = tokio::select! {
             _ = often.tick() => hub.lead.while_there(hub.often()).await,
             _ = seldom.tick() => hub.lead.while_there(hub.seldom()).await,

@@ -12,6 +12,11 @@ use std::time::Duration;
 const SETTING: &str = "retention";
 /// Nothing is kept for more days.
 const MOST_DAYS: u32 = 3_650;
+/// With less left on its disk a hub says so.
+const LITTLE: u64 = 200 << 20;
+/// So much is left for what makes room: to log in, to say that less is to be kept; and for the end of what has begun, so that nothing is
+/// changed of which the audit log has no place to tell.
+const RESERVE: u64 = 8 << 20;
 /// Events take at least and at most so many bytes.
 const BYTES: [u64; 2] = [1 << 30, 1 << 50];
 
@@ -46,6 +51,16 @@ impl Hub {
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         let space = rustix::fs::statvfs(&self.settings.directory).ok()?;
         Some(space.f_bavail.saturating_mul(space.f_frsize))
+    }
+
+    /// What is left on the disk of the hub, if that is little.
+    pub(crate) fn little_room(&self) -> Option<u64> {
+        self.free_bytes().filter(|free| *free < LITTLE)
+    }
+
+    /// Whether more can be kept on the disk of the hub.
+    pub(crate) fn has_room(&self) -> bool {
+        self.free_bytes().is_none_or(|free| free >= RESERVE)
     }
 
     /// What is too old or too much goes: events of each hub, and of the state what all have, where `all` is said.

@@ -130,6 +130,13 @@ impl StateError {
             _ => false,
         }
     }
+
+    /// Whether the disk of the database is full: it answers, and takes nothing.
+    pub fn is_full(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        // PostgreSQL: disk full; SQLite: full.
+        error.code().is_some_and(|code| matches!(code.as_ref(), "53100" | "13"))
+    }
 }
 
 /// Whether a code of a database says that the same may do later.
@@ -271,9 +278,10 @@ const TURN: &str = "30s";
 const CONNECTIONS: u32 = 12;
 
 /// Whether a connection can be used. One on which nothing comes back any more would be waited for as long as TCP tries: a quarter of an hour.
+/// One on which SQLite has ended a transaction by itself, as the disk was full, is for ever within that to whoever counts them.
 async fn answers(connection: &mut AnyConnection) -> std::result::Result<bool, sqlx::Error> {
     match tokio::time::timeout(ANSWERS, connection.ping()).await {
-        Ok(answer) => answer.map(|()| true),
+        Ok(answer) => answer.map(|()| !connection.is_in_transaction()),
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }

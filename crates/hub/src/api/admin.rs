@@ -189,7 +189,11 @@ pub(crate) async fn healthy() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "hub", security(()), responses((status = 200), (status = 503, body = Problem)))]
 pub(crate) async fn ready(Extract(hub): Extract<Hub>) -> Response {
     match hub.lead.while_there(hub.state.ping()).await {
-        Some(Ok(())) => "ok\n".into_response(),
+        Some(Ok(())) => match hub.little_room() {
+            None => "ok\n".into_response(),
+            // It can still be looked at, which is needed to find out what to do.
+            Some(free) => format!("ok, but the hub's disk has {} MB left\n", free >> 20).into_response(),
+        },
         Some(Err(error)) => {
             hub.note(&format!("not ready: {error}"));
             away()
@@ -243,6 +247,9 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
     add("events_kept", "Events that can be searched.", &one(stats.events));
     add("events_bytes", "Bytes of the event store on disk.", &one(stats.bytes));
     add("events_waiting", "Events that wait to be indexed.", &one(stats.waiting));
+    if let Some(free) = hub.free_bytes() {
+        add("disk_free_bytes", "Bytes that are left on the disk of the hub.", &one(free));
+    }
     let dropped: Vec<(&str, u64)> = stats.dropped.iter().map(|(reason, many)| (*reason, *many)).collect();
     add(
         "events_dropped",

@@ -75,15 +75,19 @@ pub(crate) async fn alerts(
 }
 
 /// Say what has become of alerts.
-#[utoipa::path(patch, path = "/api/v1/alerts", tag = "alerts", request_body = AlertChange, responses((status = 204), (status = 403, body = Problem)))]
+#[utoipa::path(patch, path = "/api/v1/alerts", tag = "alerts", request_body = AlertChange, responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn change_alerts(
     Extract(hub): Extract<Hub>,
     asker: Asker,
     Json(change): Json<AlertChange>,
 ) -> Answer<StatusCode> {
     asker.needs(Role::Triager)?;
-    hub.state.change_alerts(&change, asker.scope()).await?;
-    hub.audit(&asker, "alert.change", &change.ids.join(" "), &format!("{:?}", change.state)).await?;
+    let changed = hub.state.change_alerts(&change, asker.scope()).await?;
+    if changed.is_empty() && !change.ids.is_empty() {
+        // Else the audit log would say that they have changed what is not theirs.
+        return Err(StateError::Absent { what: "alert", id: change.ids.join(" ") }.into());
+    }
+    hub.audit(&asker, "alert.change", &changed.join(" "), &format!("{:?}", change.state)).await?;
     hub.live.tell(Topic::Alerts);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -114,10 +114,13 @@ fn csv(items: &[Value]) -> String {
     text
 }
 
+/// What a cell begins with that spreadsheets take for a formula: OWASP, CSV Injection. The wide ones are for those in Chinese and Japanese.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
 /// A cell. What a spreadsheet would take for a formula gets a `'` in front.
 fn cell(text: &str) -> String {
     let is_number = text.parse::<f64>().is_ok();
-    let guard = if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if !is_number && text.starts_with(FORMULA) { "'" } else { "" };
     if guard.is_empty() && !text.contains(['"', ',', '\n', '\r']) {
         return text.to_owned();
     }

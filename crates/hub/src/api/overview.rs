@@ -192,6 +192,10 @@ async fn blind(hub: &Hub, asker: &Asker, numbers: &Numbers, now: Millis) -> Answ
         let what = if count == 1 { one } else { many };
         blind.push(Blind { what: what.to_owned(), count, fix: fix.to_owned(), link: link.to_owned() });
     };
+    if let Some(free) = hub.little_room().filter(|_| asker.scope().is_all()) {
+        let what = "MB left on the hub's disk: soon nothing more can be kept";
+        add(free >> 20, what, what, "Make room on it, or keep less.", "/settings/retention");
+    }
     let mut some = |count: u64, one: &str, many: &str, fix: &str, link: &str| {
         if count > 0 {
             add(count, one, many, fix, link);

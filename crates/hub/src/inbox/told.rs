@@ -5,11 +5,24 @@ use gabion_detect::incident::{self, Connection, Way};
 use gabion_model::Digest;
 use gabion_store::state::{NewAlert, NewContainer, NewEnd, NewIncident, severity_of_priority};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nanoseconds as milliseconds.
 pub(super) const fn millis(nanos: u64) -> Millis {
     (nanos / 1_000_000).cast_signed()
+}
+
+/// A name is not longer, in bytes: a database has names in indexes, and PostgreSQL takes no more than 2704 bytes of a row there.
+const LONGEST: usize = 512;
+
+/// A name that can be kept. One that is too long is its beginning and, so that others that begin so are others, a hash of it.
+pub(super) fn name(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let hash = crate::hex(&Sha256::digest(&text)[..8]);
+    format!("{}~{hash}", &text[..text.floor_char_boundary(LONGEST - 17)])
 }
 
 pub(super) fn some(text: String) -> Option<String> {
@@ -57,7 +70,7 @@ impl From<Kept> for NewAlert {
             // A container that is known by name only is looked up by it.
             container: container.cloned().or_else(|| kept.container.clone()).unwrap_or_default(),
             container_name: kept.container.unwrap_or_default(),
-            rule: kept.rule,
+            rule: name(kept.rule),
             priority: kept.priority,
             incident: kept.incident,
             workload: None,
@@ -140,6 +153,8 @@ pub(super) fn container(node: &str, name: &str, told: agent::Container) -> NewCo
         target,
         listens,
     } = told;
+    let [own, image_name, pod, namespace, workload] =
+        [own, image_name, pod, namespace, workload].map(self::name);
     // The configuration's digest names an image wherever it is; else its manifest's; a container of which neither is known stands for
     // itself, by its workload, so that the next one of the same name is the same image. What is no digest names nothing: a node
     // could call an image what another node is called.

@@ -5,14 +5,14 @@ use reqwest::{Method, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 /// What the hub's clock shows, in nanoseconds.
-const NOW: u64 = 1_764_000_000 * SECOND;
+pub(crate) const NOW: u64 = 1_764_000_000 * SECOND;
 /// The clock of the second node is two minutes behind.
 const BEHIND: u64 = 120 * SECOND;
 
 /// A story as an agent writes it.
-fn story(title: &str, container: &str, at: u64, connections: Option<Value>) -> Value {
+pub(crate) fn story(title: &str, container: &str, at: u64, connections: Option<Value>) -> Value {
     let mut story = json!({
         "id": 1, "title": title, "priority": "Critical", "began": at, "updated": at + 5 * SECOND,
         "origin": [format!("It came in to {container}.")], "extent": [format!("2 processes in {container}.")],
@@ -30,7 +30,7 @@ fn story(title: &str, container: &str, at: u64, connections: Option<Value>) -> V
     story
 }
 
-fn connection(way: &str, time: u64, container: &str, program: &str) -> Value {
+pub(crate) fn connection(way: &str, time: u64, container: &str, program: &str) -> Value {
     json!([{"time": time, "way": way, "client": "10.0.1.5:50200", "server": "10.0.2.7:80", "container": container, "program": program, "pid": 7}])
 }
 

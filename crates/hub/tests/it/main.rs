@@ -3,8 +3,11 @@
 mod access;
 mod agent;
 mod agents;
+mod changes;
 mod database;
 mod export;
+mod full;
+mod hostile;
 mod hub;
 mod inbox;
 mod incidents;
@@ -18,6 +21,7 @@ mod policies;
 mod recorded;
 mod registries;
 mod reports;
+mod roles;
 mod schemathesis;
 mod scopes;
 #[path = "../../../image/tests/it/server.rs"]

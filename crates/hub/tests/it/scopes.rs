@@ -11,11 +11,11 @@ use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-const T0: i64 = 1_764_000_000_000;
+pub(crate) const T0: i64 = 1_764_000_000_000;
 /// Stands in all that is the others', and nowhere else.
-const THEIRS: &str = "zqx";
+pub(crate) const THEIRS: &str = "zqx";
 /// The same for what whoever asks may see.
-const OURS: &str = "shop";
+pub(crate) const OURS: &str = "shop";
 
 /// Pages that tell of it.
 const TOLD_ON: [&str; 26] = [
@@ -96,7 +96,7 @@ fn report(of: &str, number: u8) -> (String, ScanReport) {
 }
 
 /// One image of an owner runs on a node of its own; it is vulnerable, spoken to and attacked.
-async fn estate(state: &State, of: &str, number: u8) {
+pub(crate) async fn estate(state: &State, of: &str, number: u8) {
     let (node, workload) = (format!("node-{number}"), format!("{of}/web"));
     state.add_join_token(&node, "test", 1, i64::MAX, T0).await.expect("a token");
     state.join(&node, &node, &node, T0).await.expect("joins");

@@ -250,7 +250,7 @@ impl State {
         let Some(row) = row else { return Ok(None) };
         // Not with each request: it is a write.
         if now - row.int("used")? > 60_000 {
-            q("UPDATE session SET used = ? WHERE hash = ?").bind(now).bind(hash).run(&self.pool).await?;
+            seen(q("UPDATE session SET used = ? WHERE hash = ?").bind(now).bind(hash).run(&self.pool).await)?;
         }
         let user = user(&row)?;
         let scope = Scope { owners: user.owners, namespaces: user.namespaces };
@@ -279,7 +279,9 @@ impl State {
         let Some(row) = row else { return Ok(None) };
         let token = token(&row)?;
         if now - token.used.unwrap_or_default() > 60_000 {
-            q("UPDATE token SET used = ? WHERE id = ?").bind(now).bind(&token.id).run(&self.pool).await?;
+            seen(
+                q("UPDATE token SET used = ? WHERE id = ?").bind(now).bind(&token.id).run(&self.pool).await,
+            )?;
         }
         let scope = Scope { owners: token.owners, namespaces: token.namespaces };
         Ok(Some(Caller { name: format!("token {}", token.name), role: token.role, scope, csrf: None }))
@@ -316,7 +318,7 @@ impl State {
                 return query;
             }
             let pattern = containing(text);
-            query.push(" AND (LOWER(audit.created_by) LIKE ? ESCAPE '!' OR LOWER(audit.action) LIKE ? ESCAPE '!' OR LOWER(audit.target) LIKE ? ESCAPE '!')")
+            query.push(" AND (LOWER(audit.created_by) LIKE LOWER(?) ESCAPE '!' OR LOWER(audit.action) LIKE LOWER(?) ESCAPE '!' OR LOWER(audit.target) LIKE LOWER(?) ESCAPE '!')")
                 .bind(&pattern).bind(&pattern).bind(pattern)
         };
         self.page(AUDIT, paging, filter, entry).await
@@ -342,6 +344,14 @@ impl State {
 }
 
 /// Admins of a provider do not count: it may be away, or say otherwise tomorrow.
+/// When somebody was last seen is not worth that they are refused: on a full disk they look for what is wrong.
+fn seen(kept: Result<u64>) -> Result<()> {
+    match kept {
+        Err(error) if !error.is_full() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn is_admin(user: &User) -> bool {
     user.role == Role::Admin && !user.disabled && user.issuer.is_none()
 }

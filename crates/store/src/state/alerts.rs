@@ -199,15 +199,18 @@ impl State {
     }
 
     /// Alerts become what somebody says; how many.
-    pub async fn change_alerts(&self, change: &AlertChange, scope: &Scope) -> Result<u64> {
+    pub async fn change_alerts(&self, change: &AlertChange, scope: &Scope) -> Result<Vec<String>> {
         if change.ids.len() > MAX_CHANGED {
             return Err(super::StateError::Refused(format!("at most {MAX_CHANGED} alerts at a time")));
         }
-        let mut changed = 0;
+        let mut changed = Vec::new();
         let mut tx = self.begin().await?;
         for chunk in change.ids.chunks(500) {
             let query = q("UPDATE alert SET state = ? WHERE id IN ").bind(word_of(change.state)).list(chunk);
-            changed += scope.limit(query, "owner", Some("namespace")).run(&mut *tx).await?;
+            let query = scope.limit(query, "owner", Some("namespace")).push(" RETURNING id");
+            for row in query.all(&mut *tx).await? {
+                changed.push(row.text("id")?);
+            }
         }
         tx.commit().await?;
         Ok(changed)
@@ -259,7 +262,7 @@ impl AlertFilter {
         if !self.text.is_empty() {
             let pattern = containing(&self.text);
             query = query
-                .push(" AND (LOWER(alert.rule) LIKE ? ESCAPE '!' OR LOWER(alert.message) LIKE ? ESCAPE '!')")
+                .push(" AND (LOWER(alert.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(alert.message) LIKE LOWER(?) ESCAPE '!')")
                 .bind(&pattern)
                 .bind(pattern);
         }

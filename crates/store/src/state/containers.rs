@@ -243,7 +243,7 @@ impl State {
             if !text.is_empty() {
                 let pattern = containing(text);
                 query = query
-                    .push(" AND (LOWER(container.name) LIKE ? ESCAPE '!' OR LOWER(container.image_name) LIKE ? ESCAPE '!' OR container.id LIKE ? ESCAPE '!')")
+                    .push(" AND (LOWER(container.name) LIKE LOWER(?) ESCAPE '!' OR LOWER(container.image_name) LIKE LOWER(?) ESCAPE '!' OR container.id LIKE LOWER(?) ESCAPE '!')")
                     .bind(&pattern).bind(&pattern).bind(pattern);
             }
             query = match running {

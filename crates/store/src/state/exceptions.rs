@@ -180,7 +180,7 @@ impl State {
                 query
             } else {
                 let pattern = containing(text);
-                query.push(" AND (LOWER(exception.rule) LIKE ? ESCAPE '!' OR LOWER(exception.reason) LIKE ? ESCAPE '!' OR LOWER(exception.repository) LIKE ? ESCAPE '!')")
+                query.push(" AND (LOWER(exception.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(exception.reason) LIKE LOWER(?) ESCAPE '!' OR LOWER(exception.repository) LIKE LOWER(?) ESCAPE '!')")
                     .bind(&pattern).bind(&pattern).bind(pattern)
             };
             scope.limit(query, "exception.owner", None)

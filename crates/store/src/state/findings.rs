@@ -167,9 +167,9 @@ fn urgency(finding: &Reported) -> u8 {
     )
 }
 
-/// What is looked for in a finding: small letters, and a line for each text, so that nothing is found that stands in none of them.
+/// What is looked for in a finding, by the database in its small letters: a line for each text, so that nothing is found that stands in none.
 fn words(texts: [&str; 4]) -> String {
-    texts.join("\n").to_lowercase()
+    texts.join("\n")
 }
 
 /// By when a finding is to be mended where nobody has said anything else.
@@ -197,7 +197,7 @@ async fn write_findings(
         "INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
          state, fixed, running, first_seen, since, due, owner, words) VALUES ",
     )
-    .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, ?)", findings.len());
+    .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, LOWER(?))", findings.len());
     let mut links =
         q("INSERT INTO image_finding (image, finding, stable) VALUES ").rows("(?, ?, ?)", findings.len());
     for (id, place, finding) in findings {
@@ -318,7 +318,7 @@ impl State {
         let filter = |mut query: Query| {
             if !text.is_empty() {
                 let pattern = containing(text);
-                query = query.push(" AND (LOWER(advisory.rule) LIKE ? ESCAPE '!' OR LOWER(advisory.title) LIKE ? ESCAPE '!')").bind(&pattern).bind(pattern);
+                query = query.push(" AND (LOWER(advisory.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(advisory.title) LIKE LOWER(?) ESCAPE '!')").bind(&pattern).bind(pattern);
             }
             if scope.is_all() {
                 return query;
@@ -502,7 +502,7 @@ impl FindingFilter {
     fn limit(&self, mut query: Query, now: Millis) -> Query {
         if !self.text.is_empty() {
             let pattern = containing(&self.text);
-            query = query.push(" AND finding.words LIKE ? ESCAPE '!'").bind(pattern);
+            query = query.push(" AND finding.words LIKE LOWER(?) ESCAPE '!'").bind(pattern);
         }
         if !self.kinds.is_empty() {
             query = query.push(" AND finding.kind IN ").list(self.kinds.iter().map(word_of));

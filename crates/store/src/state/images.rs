@@ -308,7 +308,7 @@ impl State {
             if !wanted.text.is_empty() {
                 let pattern = containing(&wanted.text);
                 query = query
-                    .push(" AND (LOWER(image.name) LIKE ? ESCAPE '!' OR image.id LIKE ? ESCAPE '!' OR LOWER(COALESCE(image.owner, '')) LIKE ? ESCAPE '!')")
+                    .push(" AND (LOWER(image.name) LIKE LOWER(?) ESCAPE '!' OR image.id LIKE LOWER(?) ESCAPE '!' OR LOWER(COALESCE(image.owner, '')) LIKE LOWER(?) ESCAPE '!')")
                     .bind(&pattern).bind(&pattern).bind(pattern);
             }
             query = match wanted.running {
@@ -390,7 +390,7 @@ impl State {
             if text.is_empty() {
                 return query;
             }
-            query.push(" AND LOWER(package.name) LIKE ? ESCAPE '!'").bind(containing(text))
+            query.push(" AND LOWER(package.name) LIKE LOWER(?) ESCAPE '!'").bind(containing(text))
         };
         self.page(PACKAGES, paging, filter, |row| {
             Ok(ImagePackage {
@@ -415,11 +415,11 @@ impl State {
     /// Packages by name, wherever they are: at most so many.
     pub async fn packages(&self, text: &str, most: u64, scope: &Scope) -> Result<Vec<Package>> {
         let query = if scope.is_all() {
-            q("SELECT kind, name, images AS many FROM package_count WHERE LOWER(name) LIKE ? ESCAPE '!'")
+            q("SELECT kind, name, images AS many FROM package_count WHERE LOWER(name) LIKE LOWER(?) ESCAPE '!'")
                 .bind(containing(text))
         } else {
             // All of it is in one index, in this order.
-            let query = q("SELECT kind, name, COUNT(DISTINCT image) AS many FROM package WHERE LOWER(name) LIKE ? ESCAPE '!'")
+            let query = q("SELECT kind, name, COUNT(DISTINCT image) AS many FROM package WHERE LOWER(name) LIKE LOWER(?) ESCAPE '!'")
                 .bind(containing(text))
                 .push(" AND image IN (SELECT id FROM image WHERE 1 = 1");
             scope.limit(query, "image.owner", None).push(") GROUP BY name, kind")

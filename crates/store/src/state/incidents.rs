@@ -184,7 +184,7 @@ impl State {
         let filter = |mut query: Query| {
             if !text.is_empty() {
                 let pattern = containing(text);
-                query = query.push(" AND (LOWER(incident.title) LIKE ? ESCAPE '!' OR LOWER(incident.containers) LIKE ? ESCAPE '!')").bind(&pattern).bind(pattern);
+                query = query.push(" AND (LOWER(incident.title) LIKE LOWER(?) ESCAPE '!' OR LOWER(incident.containers) LIKE LOWER(?) ESCAPE '!')").bind(&pattern).bind(pattern);
             }
             if !states.is_empty() {
                 query = query.push(" AND incident.state IN ").list(states.iter().map(word_of));

@@ -171,10 +171,11 @@ fn decode(text: &str) -> Option<Cursor> {
     serde_json::from_slice(&Base64UrlSafeNoPadding::decode_to_vec(text, None).ok()?).ok()
 }
 
-/// What somebody typed, as a pattern of `LIKE ... ESCAPE '!'`: that it is somewhere in it, whatever the case.
+/// What somebody typed, as a pattern of `LIKE LOWER(?) ESCAPE '!'`: that it is somewhere in it, whatever the case. The database makes both
+/// small, as each knows other letters: SQLite those of ASCII only.
 pub(super) fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars() {
+    for c in text.chars() {
         if matches!(c, '%' | '_' | '!') {
             pattern.push('!');
         }

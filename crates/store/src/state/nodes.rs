@@ -187,8 +187,9 @@ impl State {
     ) -> Result<Page<Node>> {
         let filter = |mut query: super::sql::Query| {
             if !text.is_empty() {
-                query =
-                    query.push(" AND LOWER(node.name) LIKE ? ESCAPE '!'").bind(super::list::containing(text));
+                query = query
+                    .push(" AND LOWER(node.name) LIKE LOWER(?) ESCAPE '!'")
+                    .bind(super::list::containing(text));
             }
             if removed { query } else { query.push(" AND node.removed IS NULL") }
         };

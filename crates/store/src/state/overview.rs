@@ -149,26 +149,26 @@ impl State {
         let mut hits = Vec::new();
         let both = |query: Query| query.bind(&pattern).bind(&pattern);
         let image = both(q(
-            "SELECT image.id AS id, image.name AS title, COALESCE(image.os, '') AS detail FROM image WHERE (LOWER(image.name) LIKE ? ESCAPE '!' OR image.id LIKE ? ESCAPE '!')",
+            "SELECT image.id AS id, image.name AS title, COALESCE(image.os, '') AS detail FROM image WHERE (LOWER(image.name) LIKE LOWER(?) ESCAPE '!' OR image.id LIKE LOWER(?) ESCAPE '!')",
         ));
         let image = scope.limit(image, "image.owner", None).push(" ORDER BY image.running DESC LIMIT ?");
         let workload = both(q(
-            "SELECT workload.name AS id, workload.name AS title, COALESCE(workload.namespace, '') AS detail FROM workload WHERE (LOWER(workload.name) LIKE ? ESCAPE '!' OR LOWER(workload.images) LIKE ? ESCAPE '!')",
+            "SELECT workload.name AS id, workload.name AS title, COALESCE(workload.namespace, '') AS detail FROM workload WHERE (LOWER(workload.name) LIKE LOWER(?) ESCAPE '!' OR LOWER(workload.images) LIKE LOWER(?) ESCAPE '!')",
         ));
         let workload = scope
             .limit(workload, "workload.owner", Some("workload.namespace"))
             .push(" ORDER BY workload.risk DESC LIMIT ?");
         // Most have it nowhere, which one text tells.
         let rule = both(q(
-            "SELECT finding.rule AS id, finding.rule AS title, MIN(finding.title) AS detail FROM finding WHERE finding.kind = 'vulnerability' AND finding.words LIKE ? ESCAPE '!'",
-        ).bind(&pattern).push(" AND (LOWER(finding.rule) LIKE ? ESCAPE '!' OR LOWER(finding.title) LIKE ? ESCAPE '!')"));
+            "SELECT finding.rule AS id, finding.rule AS title, MIN(finding.title) AS detail FROM finding WHERE finding.kind = 'vulnerability' AND finding.words LIKE LOWER(?) ESCAPE '!'",
+        ).bind(&pattern).push(" AND (LOWER(finding.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(finding.title) LIKE LOWER(?) ESCAPE '!')"));
         let rule = scope
             .limit(rule, "finding.owner", None)
             .push(" GROUP BY finding.rule ORDER BY MAX(finding.priority) DESC LIMIT ?");
         let package = self.packages(package_name(text), MOST, scope).await?;
-        let node = both(q("SELECT node.id AS id, node.name AS title, node.kernel AS detail FROM node WHERE node.removed IS NULL AND (LOWER(node.name) LIKE ? ESCAPE '!' OR node.id LIKE ? ESCAPE '!')")).push(" ORDER BY node.name LIMIT ?");
+        let node = both(q("SELECT node.id AS id, node.name AS title, node.kernel AS detail FROM node WHERE node.removed IS NULL AND (LOWER(node.name) LIKE LOWER(?) ESCAPE '!' OR node.id LIKE LOWER(?) ESCAPE '!')")).push(" ORDER BY node.name LIMIT ?");
         let incident = both(q(
-            "SELECT incident.id AS id, incident.title AS title, incident.state AS detail FROM incident WHERE (LOWER(incident.title) LIKE ? ESCAPE '!' OR LOWER(incident.containers) LIKE ? ESCAPE '!')",
+            "SELECT incident.id AS id, incident.title AS title, incident.state AS detail FROM incident WHERE (LOWER(incident.title) LIKE LOWER(?) ESCAPE '!' OR LOWER(incident.containers) LIKE LOWER(?) ESCAPE '!')",
         ));
         let incident =
             super::incidents::within(scope, incident).push(" ORDER BY incident.updated DESC LIMIT ?");
@@ -176,24 +176,24 @@ impl State {
         let container = both(q(
             "SELECT container.workload AS id, container.name AS title, container.workload AS detail FROM container \
              LEFT JOIN workload ON workload.name = container.workload WHERE container.runtime <> 'host' \
-             AND (LOWER(container.name) LIKE ? ESCAPE '!' OR LOWER(container.id) LIKE ? ESCAPE '!')",
+             AND (LOWER(container.name) LIKE LOWER(?) ESCAPE '!' OR LOWER(container.id) LIKE LOWER(?) ESCAPE '!')",
         ));
         let container = scope
             .limit(container, "workload.owner", Some("workload.namespace"))
             .push(" ORDER BY CASE WHEN container.ended IS NULL THEN 0 ELSE 1 END, container.started DESC, container.id LIMIT ?");
         let namespace = q("SELECT workload.namespace AS id, workload.namespace AS title, CASE COUNT(*) WHEN 1 THEN '1 workload' \
-             ELSE COUNT(*) || ' workloads' END AS detail FROM workload WHERE LOWER(workload.namespace) LIKE ? ESCAPE '!'").bind(&pattern);
+             ELSE COUNT(*) || ' workloads' END AS detail FROM workload WHERE LOWER(workload.namespace) LIKE LOWER(?) ESCAPE '!'").bind(&pattern);
         let namespace = scope
             .limit(namespace, "workload.owner", Some("workload.namespace"))
             .push(" GROUP BY workload.namespace ORDER BY COUNT(*) DESC, workload.namespace LIMIT ?");
         let owner = q("SELECT image.owner AS id, image.owner AS title, CASE COUNT(*) WHEN 1 THEN '1 image' ELSE COUNT(*) || ' images' END AS detail \
-             FROM image WHERE LOWER(image.owner) LIKE ? ESCAPE '!'").bind(&pattern);
+             FROM image WHERE LOWER(image.owner) LIKE LOWER(?) ESCAPE '!'").bind(&pattern);
         let owner = scope
             .limit(owner, "image.owner", None)
             .push(" GROUP BY image.owner ORDER BY COUNT(*) DESC, image.owner LIMIT ?");
         let exception = both(q(
             "SELECT exception.rule AS id, exception.rule AS title, exception.reason AS detail FROM exception WHERE exception.ended IS NULL \
-             AND (LOWER(exception.rule) LIKE ? ESCAPE '!' OR LOWER(exception.reason) LIKE ? ESCAPE '!')",
+             AND (LOWER(exception.rule) LIKE LOWER(?) ESCAPE '!' OR LOWER(exception.reason) LIKE LOWER(?) ESCAPE '!')",
         ));
         let exception = scope
             .limit(exception, "exception.owner", None)

@@ -220,7 +220,7 @@ impl State {
             let pattern = containing(text);
             query
                 .push(
-                    " AND (LOWER(registry.name) LIKE ? ESCAPE '!' OR LOWER(registry.url) LIKE ? ESCAPE '!')",
+                    " AND (LOWER(registry.name) LIKE LOWER(?) ESCAPE '!' OR LOWER(registry.url) LIKE LOWER(?) ESCAPE '!')",
                 )
                 .bind(&pattern)
                 .bind(pattern)

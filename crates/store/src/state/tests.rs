@@ -4,6 +4,8 @@ mod access;
 mod away;
 mod configurations;
 mod connections;
+mod filled;
+mod full;
 mod life;
 mod lists;
 mod loaded;

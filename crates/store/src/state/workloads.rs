@@ -253,7 +253,7 @@ impl State {
         let filter = |mut query: Query| {
             if !wanted.text.is_empty() {
                 let pattern = containing(&wanted.text);
-                query = query.push(" AND (LOWER(workload.name) LIKE ? ESCAPE '!' OR LOWER(workload.images) LIKE ? ESCAPE '!')").bind(&pattern).bind(pattern);
+                query = query.push(" AND (LOWER(workload.name) LIKE LOWER(?) ESCAPE '!' OR LOWER(workload.images) LIKE LOWER(?) ESCAPE '!')").bind(&pattern).bind(pattern);
             }
             query = match wanted.running {
                 Some(true) => query.push(" AND workload.running > 0"),

@@ -298,7 +298,7 @@ impl State {
             let mut query = query.push(" AND registry_tag.registry = ?").bind(name);
             if !wanted.text.is_empty() {
                 query = query
-                    .push(" AND LOWER(registry_tag.name) LIKE ? ESCAPE '!'")
+                    .push(" AND LOWER(registry_tag.name) LIKE LOWER(?) ESCAPE '!'")
                     .bind(containing(&wanted.text));
             }
             if !wanted.states.is_empty() {
@@ -324,7 +324,7 @@ impl State {
             if text.is_empty() {
                 return query;
             }
-            query.push(" AND LOWER(registry_repository.name) LIKE ? ESCAPE '!'").bind(containing(text))
+            query.push(" AND LOWER(registry_repository.name) LIKE LOWER(?) ESCAPE '!'").bind(containing(text))
         };
         self.page(REPOSITORIES, paging, filter, |row| {
             Ok(RegistryRepository {
