@@ -12,6 +12,7 @@ use crate::{
     agents::Agent,
     hub::{Hub, present, until, with_present},
     incidents::{NOW, SECOND, connection, story},
+    recorded,
     scopes::{T0, estate},
     server::{Answer, Server},
 };
@@ -244,6 +245,8 @@ impl<'a> Estate<'a> {
             )
             .of("a drill"),
             delete("/api/v1/configurations/{version}", All(Operator), "configuration.withdraw").of("a drill"),
+            // What was recorded is judged, and kept nowhere.
+            post(recorded::PATH, Value::Null, All(Operator), ""),
             // It is held against what is there, and kept nowhere.
             post("/api/v1/policies/try", json!({"text": policy, "all": true}), Part(Triager), ""),
             post(
@@ -376,7 +379,11 @@ pub(crate) async fn logged_in(hub: &Hub, login: &Value) -> (String, String) {
 
 /// A request that says what is to be changed.
 pub(crate) fn with_body(request: RequestBuilder, change: &Change) -> RequestBuilder {
-    if change.body.is_null() { request } else { request.json(&change.body) }
+    match change.path {
+        recorded::PATH => recorded::with_form(request, &[("recording", &recorded::own())]),
+        _ if change.body.is_null() => request,
+        _ => request.json(&change.body),
+    }
 }
 
 #[test]

@@ -11,14 +11,14 @@ use gabion_detect::{
     replay::each,
     state::{Limits, State},
 };
-use reqwest::{Method, StatusCode, header};
+use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use std::{
     io::{self, Write as _},
     net::TcpStream,
 };
 
-const PATH: &str = "/api/v1/rules/test";
+pub(crate) const PATH: &str = "/api/v1/rules/test";
 const RULES: &str = r#"
 - rule: Shell in a container
   desc: A shell runs where a server should
@@ -33,7 +33,7 @@ const RULES: &str = r#"
 "#;
 
 /// The scenario in Gabion's own format, as `gabion replay --convert` makes it.
-fn own() -> Vec<u8> {
+pub(crate) fn own() -> Vec<u8> {
     let scap = scenario::recording();
     let mut source = recording::open(&scap[..], Caps::WIDE).expect("opens");
     let node = source.node().clone();
@@ -48,6 +48,11 @@ fn own() -> Vec<u8> {
     let pass: Result<_, io::Error> = pass;
     pass.expect("memory").read.expect("reads");
     writer.expect("there were events").finish().expect("memory")
+}
+
+/// A request with such a form.
+pub(crate) fn with_form(request: RequestBuilder, parts: &[(&str, &[u8])]) -> RequestBuilder {
+    request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(form(parts))
 }
 
 /// A form, as `curl -F rules=@... -F recording=@...` sends it.
@@ -65,8 +70,7 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 
 async fn sent(hub: &Hub, token: &str, query: &str, parts: &[(&str, &[u8])]) -> (StatusCode, Value) {
     let request = hub.by(token, Method::POST, &format!("{PATH}{query}"));
-    let request = request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(form(parts));
-    let answer = request.send().await.expect("answers");
+    let answer = with_form(request, parts).send().await.expect("answers");
     (answer.status(), answer.json().await.expect("JSON"))
 }
 
