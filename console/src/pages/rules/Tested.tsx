@@ -38,7 +38,10 @@ const ALERTS: readonly Column<TestedAlert>[] = [
 /** It is beneath what was asked, most often out of sight. */
 export function Tested({ of }: { of: RuleTest }) {
   const place = useRef<HTMLDivElement>(null)
-  useEffect(() => place.current?.scrollIntoView({ block: 'start' }), [of])
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is nothing to clean up by.
+    void place.current?.scrollIntoView({ block: 'start' })
+  }, [of])
   return (
     <div ref={place} className="stack">
       <Says of={of} />
