@@ -52,11 +52,6 @@ impl Hub {
         format!("{:#}", started.err().expect("it is refused"))
     }
 
-    /// The same in the time of everybody else.
-    pub(crate) async fn start_present(directory: &Path) -> Self {
-        Self::start_at(directory, present()).await
-    }
-
     async fn start_at(directory: &Path, time: i64) -> Self {
         Self::try_start(directory, time, None).await.expect("starts")
     }

@@ -5,7 +5,7 @@ use super::{
     DAY, Paging, Result, Scope, State, StateError, Tx,
     images::{place, severity},
     list::{Key, List, containing},
-    sql::{Columns, Query, Value, q, word, word_of},
+    sql::{Columns, Query, Value, batch, q, word, word_of},
 };
 use gabion_api::rest::{
     Advisory, AdvisoryDetail, AffectedImage, Counts, Finding, FindingDetail, FindingKind, Millis, NewPlan,
@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Rows that one statement writes.
-const BATCH: usize = 100;
+/// Findings that one statement writes.
+const BATCH: usize = batch(17);
 /// Findings that one plan is for.
 const MAX_PLANNED: usize = 10_000;
 

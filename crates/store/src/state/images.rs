@@ -4,7 +4,7 @@ use super::{
     NewContainer, Paging, Result, Scope, State, StateError, Tx,
     list::{Key, List, containing},
     matched::version_of,
-    sql::{Columns, Query, q, word_of},
+    sql::{Columns, Query, batch, q, word_of},
 };
 use gabion_api::rest::{
     AspectCoverage, Counts, CoverageState, Image, ImageDetail, ImageName, ImagePackage, Layer, Millis,
@@ -22,7 +22,7 @@ const MAX_REPORT: u64 = 256 << 20;
 /// Bytes of the name of a package in lists and indexes, of which PostgreSQL takes rows of 2,704 bytes at most; the report has all of it.
 pub(super) const MAX_NAME: usize = 1024;
 /// Rows that one statement inserts.
-const BATCH: usize = 64;
+const BATCH: usize = batch(9);
 
 /// Which images.
 #[derive(Clone, Debug, Default)]

@@ -18,13 +18,13 @@ use super::{
     Result, State, Tx,
     findings::severity_of,
     images::counts,
-    sql::{Columns, q, word, word_of},
+    sql::{Columns, batch, q, word, word_of},
 };
 use gabion_api::rest::{Counts, CoverageState, Millis, Rollout, State as Life};
 use std::collections::{BTreeMap, HashMap};
 
 /// Rows that one statement writes.
-const BATCH: usize = 100;
+const BATCH: usize = batch(4);
 
 /// What of a repository runs.
 #[derive(Debug, Default)]

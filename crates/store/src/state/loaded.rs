@@ -8,7 +8,7 @@
 
 use super::{
     Result, State, Tx,
-    sql::{Columns, q},
+    sql::{Columns, batch, q},
 };
 use gabion_api::rest::{LoadedBy, Millis};
 use gabion_model::ScanReport;
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Files of one image in one workload; beyond, the first stay.
 const MAX_FILES: usize = 5000;
 /// Rows that one statement writes.
-const BATCH: usize = 100;
+const BATCH: usize = batch(4);
 /// Workloads that are told of one finding.
 const MAX_TOLD: u64 = 100;
 /// What the agent calls a file of a package that can be executed or mapped.

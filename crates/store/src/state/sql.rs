@@ -27,6 +27,12 @@ pub(super) fn q(text: &'static str) -> Query {
     Query { text: text.to_owned(), values: Vec::new() }
 }
 
+/// How many rows of so many values one statement writes: SQLite looks for the name of each value among those of all, so that a statement with
+/// many of them takes longer than several.
+pub(super) const fn batch(values: usize) -> usize {
+    300 / values
+}
+
 impl Query {
     /// More text. Static, so nothing that anybody sent can get into it.
     pub(super) fn push(mut self, text: &'static str) -> Self {
