@@ -105,7 +105,7 @@ impl State {
         let mut open: HashMap<String, (Counts, i64)> = HashMap::new();
         // Most findings of a repository become the same, so that a statement is enough for many.
         let mut becoming: BTreeMap<Becomes, Vec<String>> = BTreeMap::new();
-        let mut changes = Vec::new();
+        let mut news = Vec::new();
         let rows = q("SELECT * FROM finding WHERE repository = ?").bind(repository).all(&mut *tx).await?;
         for row in &rows {
             let id = row.text("id")?;
@@ -131,7 +131,7 @@ impl State {
                 .max_by_key(|image| (estate.scanned.get(*image).map(|scanned| scanned.made), image.as_str()));
             let changed = Some(state) != was;
             if changed {
-                changes.push((id.clone(), word_of(state), why(state, rollout)));
+                news.push((id.clone(), word_of(state), why(state, rollout)));
             }
             let same = !changed
                 && row.count("fixed")? == rollout.fixed
@@ -146,7 +146,7 @@ impl State {
             let becomes = Becomes { state: word_of(state), fixed, running, exception, image };
             becoming.entry(becomes).or_default().push(id);
         }
-        for chunk in changes.chunks(BATCH) {
+        for chunk in news.chunks(BATCH) {
             let mut query = q("INSERT INTO finding_change (finding, time, state, why) VALUES ")
                 .rows("(?, ?, ?, ?)", chunk.len());
             for (id, state, why) in chunk {
