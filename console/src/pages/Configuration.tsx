@@ -12,10 +12,12 @@ import { FormModal } from '../shell/FormModal'
 import { Body, Header } from '../shell/Header'
 import { Guarded } from '../shell/session'
 import { Grid } from '../show/Grid'
-import { Copyable, Panel } from '../show/parts'
+import { Copyable, Panel, WorkloadLink } from '../show/parts'
 import { Answer, Nothing } from '../show/states'
 import { When } from '../show/When'
 import { title } from '../show/words'
+import { imageOf } from './Baselines'
+import { baselinesOf, type RolledOut } from './configuration/baselines'
 import { patternsOf } from './configuration/patterns'
 import { Reach } from './configuration/Reach'
 
@@ -105,6 +107,12 @@ export function Component() {
   )
 }
 
+const BASELINES: readonly Column<RolledOut>[] = [
+  { title: 'Workload', width: 40, cell: ({ workload }) => <WorkloadLink id={workload} /> },
+  { title: 'Image', cell: ({ image }) => <span className="break">{imageOf(image)}</span> },
+  { title: 'Things that are usual', cell: ({ items }) => items },
+]
+
 function NodesForm({ path, now, close }: { path: string; now: readonly string[]; close: () => void }) {
   const [text, setText] = useState(now.join(' '))
   const nodes = patternsOf(text)
@@ -135,11 +143,13 @@ function NodesForm({ path, now, close }: { path: string; now: readonly string[];
 }
 
 function View({ found }: { found: ConfigurationDetail }) {
+  const baselines = baselinesOf(found.baselines)
   const texts = [
     ['Rules', found.rules],
     ['Policy', found.policy],
     ['Responses', found.responses],
-    ['Baselines', found.baselines],
+    // Written by hand over several lines: then as it is.
+    ['Baselines', baselines.length > 0 ? '' : found.baselines],
   ] as const
   return (
     <div className="stack">
@@ -159,6 +169,16 @@ function View({ found }: { found: ConfigurationDetail }) {
             <Copyable text={text} />
           </Panel>
         ))}
+      {baselines.length > 0 && (
+        <Panel title="Baselines" flush>
+          <Grid
+            label="Baselines that nodes judge by"
+            items={baselines}
+            columns={BASELINES}
+            id={({ workload, image }) => `${workload} ${image}`}
+          />
+        </Panel>
+      )}
     </div>
   )
 }

@@ -3,6 +3,22 @@
 interface Named {
   workload?: unknown
   image?: unknown
+  items?: unknown
+}
+
+export interface RolledOut {
+  workload: string
+  image: string
+  items: number
+}
+
+/** Of which workloads and images there are baselines, and how much is in each. */
+export function baselinesOf(text: string): RolledOut[] {
+  return text.split('\n').flatMap((line) => {
+    const { workload, image, items } = named(line) ?? {}
+    if (typeof workload !== 'string' || typeof image !== 'string') return []
+    return [{ workload, image, items: Array.isArray(items) ? items.length : 0 }]
+  })
 }
 
 function named(line: string): Named | undefined {
