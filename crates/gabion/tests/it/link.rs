@@ -184,7 +184,13 @@ impl Hub {
         let authorities = vec![self.authority.certificate().clone()];
         let config = tls::server(chain, &key, &authorities).expect("a configuration");
         let (tls, configs) = watch::channel(Arc::new(config));
-        let listener = self.runtime.block_on(TcpListener::bind(self.address)).expect("listens");
+        // Where it was before; another test may have got the port for a moment.
+        let mut bound = None;
+        wait_for("the address to be free", || {
+            bound = self.runtime.block_on(TcpListener::bind(self.address)).ok();
+            bound.is_some()
+        });
+        let listener = bound.expect("listens");
         self.address = listener.local_addr().expect("an address");
         self.desk = Desk::default();
         let authority = Arc::clone(&self.authority);
