@@ -12,7 +12,6 @@ use anyhow::Context as _;
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
 use gabion_model::{Finding, ScanReport};
-use gabion_store::state::StateError;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -95,7 +94,8 @@ impl Hub {
         };
         // Also if one of them cannot be matched: the others can.
         work.rest = Rest::After(last);
-        self.match_again(&next, &mut work.refused).await
+        self.match_again(&next, &mut work.refused).await;
+        Ok(())
     }
 
     /// What a new database says something new about.
@@ -122,13 +122,13 @@ impl Hub {
             images.len()
         ));
         for some in images.chunks(SOME) {
-            self.match_again(some, refused).await?;
+            self.match_again(some, refused).await;
         }
         Ok(())
     }
 
     /// Matches the reports of some images against the database as it is now.
-    async fn match_again(&self, images: &[String], refused: &mut HashSet<String>) -> anyhow::Result<()> {
+    pub(crate) async fn match_again(&self, images: &[String], refused: &mut HashSet<String>) {
         let mut changed = false;
         for image in images {
             let done =
@@ -143,23 +143,6 @@ impl Hub {
             self.trees.stale();
             self.live.tell(Topic::Findings);
         }
-        Ok(())
-    }
-
-    /// An image runs elsewhere than before: it may be somebody else's.
-    pub(crate) async fn find_owner(&self, image: &str) -> Result<(), StateError> {
-        match self.match_one(image).await {
-            Ok(true) => {
-                self.trees.stale();
-                self.live.tell(Topic::Findings);
-            }
-            Ok(false) => {}
-            Err(error) => match error.downcast::<StateError>() {
-                Ok(error) => return Err(error),
-                Err(error) => self.note(&format!("whose {image} is could not be found out: {error:#}")),
-            },
-        }
-        Ok(())
     }
 
     /// Whether anything is another.

@@ -230,9 +230,8 @@ impl Inbox for Hub {
             self.live.tell(Topic::Workloads);
             self.live.tell(Topic::Findings);
         }
-        for image in &seen.moved {
-            self.find_owner(image).await.map_err(unavailable)?;
-        }
+        // What cannot be found out now is when the hub looks again which images are not matched.
+        self.match_again(&seen.moved, &mut HashSet::new()).await;
         self.ask_scans(node, &seen);
         Ok(())
     }

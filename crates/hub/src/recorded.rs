@@ -21,7 +21,6 @@ use std::{
     cell::Cell,
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
-    error::Error,
     io::{self, Read},
 };
 
@@ -102,11 +101,11 @@ pub(crate) fn judge(
     let matching = if all { Matching::All } else { Matching::First };
     let mut engine = match Engine::new(rules, matching) {
         Ok(engine) => engine,
-        Err(error) => return Ok(RuleTest { problems: vec![chain(&error)], ..RuleTest::default() }),
+        Err(error) => return Ok(RuleTest { problems: vec![chain(error)], ..RuleTest::default() }),
     };
     let deadline = Deadline { is_over, was_met: Cell::new(false) };
     let timed = Timed { input: recording, deadline: &deadline };
-    let mut source = recording::open(timed, Caps::NARROW).map_err(|error| chain(&error))?;
+    let mut source = recording::open(timed, Caps::NARROW).map_err(|error| chain(error))?;
     let mut state = State::new(LIMITS, &source.node().name, source.node().boot);
     let mut test = RuleTest::default();
     let (mut kinds, mut alerts) = ([0_u64; EventKind::COUNT], vec![0_u64; engine.len()]);
@@ -177,7 +176,7 @@ fn unread(pass: Pass, deadline: &Deadline<'_>, source: &dyn Source, state: &Stat
         _ if deadline.was_met.get() => {
             unread.push("the time for it was up: what comes after that was not judged".to_owned());
         }
-        Err(error) => unread.push(format!("{}: what comes after that was not read", chain(&error))),
+        Err(error) => unread.push(format!("{}: what comes after that was not read", chain(error))),
         Ok(()) => {}
     }
     unread.extend(source.gaps().to_string().lines().map(cut));
@@ -218,14 +217,8 @@ fn cut(text: &str) -> String {
 }
 
 /// An error, and what caused it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    cut(&text)
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    cut(&format!("{:#}", error.into()))
 }
 
 #[cfg(test)]

@@ -106,7 +106,8 @@ impl Owners {
 
     /// Whether it depends on where it runs whose such an image is.
     pub fn ask_where(&self, names: &[String], labels: &BTreeMap<String, String>) -> bool {
-        self.entries.iter().any(|entry| !entry.namespaces.is_empty() && entry.is_about(names, labels))
+        let last = self.entries.iter().rev().find(|entry| entry.is_about(names, labels));
+        last.is_some_and(|entry| !entry.namespaces.is_empty())
     }
 
     /// What in the file no image meets, where it stands and what it is: it may be a typing error. An entry that a later one

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{
-    Baseline, Baselines, Item, Seen, State, Subject,
+    Baseline, Baselines, Item, Seen, Settings, State, Subject,
     item::{Aside, RolledOut, pairs},
 };
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,10 @@ impl Baseline {
     }
 }
 
-/// Reads exported baselines, each a JSON object; they are locked. At most so many, of at most so many items each. Says what is wrong, and
+/// Reads exported baselines, each a JSON object; they are locked. No more, and of no more items, than a node keeps. Says what is wrong, and
 /// with which.
-pub fn read_exports(text: &str, baselines: usize, items: usize) -> Result<Vec<Baseline>, String> {
+pub fn read_exports(text: &str, settings: &Settings) -> Result<Vec<Baseline>, String> {
+    let Settings { baselines, items, .. } = *settings;
     let mut read: BTreeMap<Subject, Baseline> = BTreeMap::new();
     for (export, number) in serde_json::Deserializer::from_str(text).into_iter::<Export>().zip(1..) {
         let Export { workload, image, items: told } = export.map_err(|error| error.to_string())?;
@@ -80,7 +81,7 @@ impl Baselines {
                     return true;
                 }
                 Some(given) => {
-                    baseline.take(given);
+                    baseline.lock_to(given);
                     true
                 }
                 None if baseline.rolled_out.is_none() => return true,
@@ -96,7 +97,7 @@ impl Baselines {
 
 impl Baseline {
     /// Is locked to one that was rolled out; what was learnt here is set aside.
-    fn take(&mut self, given: &Self) {
+    fn lock_to(&mut self, given: &Self) {
         let items = std::mem::replace(&mut self.items, given.items.clone());
         let aside = match self.rolled_out.take() {
             Some(by) => by.aside,
@@ -126,7 +127,7 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::{Grade, Observation, Settings};
+    use crate::baseline::{Grade, Observation};
     use gabion_model::event::{InImage, Transport};
 
     fn subject(workload: &str) -> Subject {
@@ -147,7 +148,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Vec<Baseline>, String> {
-        read_exports(text, 10, 10)
+        read_exports(text, &Settings { baselines: 10, items: 10, ..Settings::default() })
     }
 
     fn ports(baselines: &Baselines, workload: &str) -> Vec<String> {

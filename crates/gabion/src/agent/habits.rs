@@ -230,14 +230,11 @@ impl Habits {
 
     /// Judges by what was rolled out as a version, and by what was learnt here where nothing was.
     pub(super) fn roll_out(&mut self, version: &str, given: Vec<Baseline>, time: u64) -> anyhow::Result<()> {
-        for subject in self.baselines.roll_out(version, given, time) {
-            if self.baselines.get(&subject).is_some() {
-                self.changed.insert(subject);
-            } else {
-                self.remove(&subject)?;
-            }
-        }
-        Ok(())
+        let changed = self.baselines.roll_out(version, given, time).into_iter();
+        let (there, gone): (Vec<_>, Vec<_>) =
+            changed.partition(|subject| self.baselines.get(subject).is_some());
+        self.changed.extend(there);
+        gone.iter().try_for_each(|subject| self.remove(subject))
     }
 
     /// All.

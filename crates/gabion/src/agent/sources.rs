@@ -62,8 +62,7 @@ impl Sources {
             (None, false) => Some(enforce::parse(&of_hub("policy"), &hub.policy)?),
             (None, true) => None,
         };
-        let Settings { baselines, items, .. } = Settings::default();
-        let baselines = baseline::read_exports(&hub.baselines, baselines, items)
+        let baselines = baseline::read_exports(&hub.baselines, &Settings::default())
             .map_err(|why| anyhow!("the baselines of the hub: {why}"))?;
         Ok(Self { rules, causes, policies, baselines })
     }

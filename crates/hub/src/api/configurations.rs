@@ -144,8 +144,7 @@ async fn checked(hub: &Hub, new: &NewConfiguration) -> Answer<ConfigurationCheck
     let (rules, baselines) = (texts.rules.clone(), texts.baselines.clone());
     let read = move || {
         let (mut problems, rules) = read_rules(rules);
-        let Settings { baselines: many, items, .. } = Settings::default();
-        let wrong = read_exports(&baselines, many, items).err();
+        let wrong = read_exports(&baselines, &Settings::default()).err();
         problems.extend(wrong.map(|why| format!("baselines: {why}")));
         (problems, rules)
     };

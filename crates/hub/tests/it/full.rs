@@ -3,64 +3,14 @@
 
 use crate::{
     agent::{Node, Session, alert, events},
+    faults::Small,
     hub::{Hub, present, runtime, until},
 };
 use gabion_api::agent::{Container, Inventory, Report, from_agent::Message, to_agent};
 use gabion_model::{Package, PackageKind, ScanReport, Target};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// A small file system, as long as it lives.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn of(size: &str) -> Option<Self> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = format!("size={size},mode=0700");
-        let mut mount = Command::new("mount");
-        let mounted = mount.args(["-t", "tmpfs", "-o", &options, "none"]).arg(directory.path()).output();
-        let mounted = mounted.expect("mount is part of every Linux");
-        if mounted.status.success() {
-            return Some(Self(directory));
-        }
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "no small disk could be made: {mounted:?}");
-        #[expect(clippy::print_stderr, reason = "a test that does not run says so")]
-        {
-            eprintln!("not run: no small disk could be made: {mounted:?}");
-        }
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn free(&self) -> u64 {
-        let space = rustix::fs::statvfs(self.path()).expect("is told");
-        space.f_bavail * space.f_frsize
-    }
-
-    /// Takes what is there, but so much.
-    fn fill(&self, but: u64) -> PathBuf {
-        let path = self.path().join("filler");
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).expect("opens");
-        while self.free() > but && file.write_all(&[7; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
-    }
-}
+use std::{collections::BTreeSet, fs};
 
 /// A policy that is large, so that it needs room.
 fn policy(name: &str) -> Value {

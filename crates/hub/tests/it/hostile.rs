@@ -3,6 +3,7 @@
 
 use crate::{
     agent::Node,
+    faults::noise,
     hub::{Hub, present, runtime, until, with_present},
     server_of_state::database,
 };
@@ -35,16 +36,6 @@ const HOSTILE: [&str; 13] = [
 /// What a name is where it comes out again: no database keeps NUL.
 fn kept(name: &str) -> String {
     name.replace('\0', "\u{fffd}")
-}
-
-/// Too long for an index of PostgreSQL, which compresses what can be compressed.
-fn noise(bytes: usize) -> String {
-    let mut seed = 1_u64;
-    let mut next = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'a' + (seed >> 33) as u8 % 26)
-    };
-    (0..bytes).map(|_| next()).collect()
 }
 
 fn container(number: usize, name: &str) -> Container {

@@ -2,22 +2,13 @@
 
 use crate::{
     agent::{Node, connection},
+    faults::noise,
     hub::{ALONE, Hub, present, runtime, until},
     server_of_state::{Postgres, database, present as is_there},
 };
 use gabion_api::agent::{Container, Event, Events, Inventory, Report, from_agent::Message, to_agent};
 use gabion_model::{Finding, FindingKind, ScanReport, Severity, Target};
 use jiff::Timestamp;
-
-/// What cannot be compressed much, so that no index of PostgreSQL takes it.
-fn noise(bytes: usize) -> String {
-    let mut seed = 1_u64;
-    let mut next = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'a' + (seed >> 33) as u8 % 26)
-    };
-    (0..bytes).map(|_| next()).collect()
-}
 
 #[test]
 fn a_report_that_the_database_never_takes_is_told_as_one_and_ends_no_session() {

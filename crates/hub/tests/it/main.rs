@@ -6,6 +6,8 @@ mod agents;
 mod changes;
 mod database;
 mod export;
+#[path = "../../../store/src/state/tests/faults.rs"]
+mod faults;
 mod full;
 mod hostile;
 mod hub;

@@ -50,7 +50,7 @@ fn report() -> Vec<u8> {
     zstd::bulk::compress(&serde_json::to_vec(&report).expect("JSON"), 1).expect("compresses")
 }
 
-/// Waits until findings, image and workloads are theirs.
+/// Waits until findings, image and workloads are theirs; nobody is called "".
 async fn are_of(hub: &Hub, image: Option<&str>, workloads: &[(&str, &str)]) {
     until("they are whose they are", async || {
         let findings = hub.get("/api/v1/findings?rule=CIS-1").await;
@@ -58,7 +58,7 @@ async fn are_of(hub: &Hub, image: Option<&str>, workloads: &[(&str, &str)]) {
         let by_name = hub.get("/api/v1/workloads?q=api").await;
         let is = |name: &str, owner: &str| {
             let items = by_name["items"].as_array().expect("a list");
-            items.iter().any(|one| one["name"] == *name && one["owner"] == *owner)
+            items.iter().any(|one| one["name"] == *name && one["owner"].as_str().unwrap_or_default() == owner)
         };
         let of = |items: &serde_json::Value| items["items"][0]["owner"].as_str() == image;
         let known = findings["total"] == 1 && of(&findings) && of(&images);
@@ -104,6 +104,12 @@ fn namespaces_say_whose_what_runs_is_wherever_it_moves() {
         let hub = Hub::start_present(directory.path()).await;
         assert!(hub.notes().contains("the file of owners is another"), "{}", hub.notes());
         are_of(&hub, Some("bazaar"), &[("shop-bb/api", "bazaar")]).await;
+        hub.stop().await;
+
+        // Nobody's any more: whoever it was sees it no longer.
+        write(directory.path(), "  - { owner: others, images: ['elsewhere/**'] }\n");
+        let hub = Hub::start_present(directory.path()).await;
+        are_of(&hub, None, &[("shop-bb/api", "")]).await;
         hub.stop().await;
     });
 }

@@ -66,6 +66,9 @@ owners:
     assert_eq!(runs(&["search-a", ""]), Some("shop"));
     assert_eq!(runs(&[]), Some("shop"), "nobody knows where");
     assert!(owners.ask_where(&api, &BTreeMap::new()));
+    let later = format!("{text}  - {{ owner: web, images: ['registry.example/shop/*'] }}\n");
+    let later = Owners::parse("owners.yaml", &later).expect("valid");
+    assert!(!later.ask_where(&api, &BTreeMap::new()), "a later entry says whose it is, wherever it runs");
     assert_eq!(owners.owner_there(&api, &BTreeMap::new(), "search-a"), Some("search"));
     assert_eq!(owners.owner_there(&api, &BTreeMap::new(), "shop"), None, "only what is said of namespaces");
     for (text, expected) in [

@@ -343,7 +343,6 @@ impl State {
     }
 }
 
-/// Admins of a provider do not count: it may be away, or say otherwise tomorrow.
 /// When somebody was last seen is not worth that they are refused: on a full disk they look for what is wrong.
 fn seen(kept: Result<u64>) -> Result<()> {
     match kept {
@@ -352,6 +351,7 @@ fn seen(kept: Result<u64>) -> Result<()> {
     }
 }
 
+/// Admins of a provider do not count: it may be away, or say otherwise tomorrow.
 fn is_admin(user: &User) -> bool {
     user.role == Role::Admin && !user.disabled && user.issuer.is_none()
 }

@@ -198,7 +198,7 @@ impl State {
         self.page(LIST, paging, filter, read).await
     }
 
-    /// Alerts become what somebody says; how many.
+    /// Alerts become what somebody says; which of them, as only those are that somebody may see.
     pub async fn change_alerts(&self, change: &AlertChange, scope: &Scope) -> Result<Vec<String>> {
         if change.ids.len() > MAX_CHANGED {
             return Err(super::StateError::Refused(format!("at most {MAX_CHANGED} alerts at a time")));

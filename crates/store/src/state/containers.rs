@@ -97,12 +97,12 @@ fn read(row: &AnyRow) -> Result<Container> {
     })
 }
 
-/// Those of these images that run in other namespaces than before, which is kept.
+/// Those of these images that run in other namespaces than before. They count as not matched, until somebody has found out whose they are.
 async fn moved(tx: Tx<'_>, images: &BTreeSet<String>) -> Result<Vec<String>> {
     let mut moved = Vec::new();
     for image in images {
         let namespaces = to_json(&matched::namespaces(&mut *tx, image).await?);
-        let changed = q("UPDATE image SET namespaces = ? WHERE id = ? AND namespaces <> ?")
+        let changed = q("UPDATE image SET namespaces = ?, matched = NULL WHERE id = ? AND namespaces <> ?")
             .bind(&namespaces)
             .bind(image)
             .bind(&namespaces)

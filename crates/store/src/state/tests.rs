@@ -4,6 +4,7 @@ mod access;
 mod away;
 mod configurations;
 mod connections;
+mod faults;
 mod filled;
 mod full;
 mod life;

@@ -232,7 +232,7 @@ impl State {
         q("INSERT INTO workload (name, namespace, owner, first_seen, running, nodes, images, critical, high, medium, low, risk, factors, \
            alerts, incidents, coverage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
            ON CONFLICT (name) DO UPDATE SET namespace = COALESCE(excluded.namespace, workload.namespace), \
-           owner = COALESCE(excluded.owner, workload.owner), running = excluded.running, nodes = excluded.nodes, images = excluded.images, \
+           owner = CASE WHEN excluded.running > 0 THEN excluded.owner ELSE COALESCE(excluded.owner, workload.owner) END, running = excluded.running, nodes = excluded.nodes, images = excluded.images, \
            critical = excluded.critical, high = excluded.high, medium = excluded.medium, low = excluded.low, risk = excluded.risk, \
            factors = excluded.factors, alerts = excluded.alerts, incidents = excluded.incidents, coverage = excluded.coverage")
             .bind(name).bind(namespace).bind(owner).bind(now).bind(running).bind(to_json(&nodes)).bind(to_json(&names))

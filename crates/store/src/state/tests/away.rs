@@ -1,17 +1,7 @@
 //! What a database does not take now, and what it never takes.
 
-use super::{super::*, *};
+use super::{super::*, faults::noise, *};
 use std::collections::BTreeSet;
-
-/// What cannot be compressed much.
-fn noise(bytes: usize) -> String {
-    let mut seed = 1_u64;
-    let mut next = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'!' + (seed >> 33) as u8 % 90)
-    };
-    (0..bytes).map(|_| next()).collect()
-}
 
 #[test]
 fn a_long_name_of_a_package_is_kept_and_a_report_that_never_fits_is_no_trouble_of_the_database() {

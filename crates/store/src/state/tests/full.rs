@@ -1,40 +1,8 @@
 //! A SQLite whose disk is full: nothing is taken that is not kept, whoever looks can, and when there is room no connection is worse than before.
 
-use super::{super::*, *};
+use super::{super::*, faults::Small, *};
 use gabion_api::rest::{Role, Token};
-use std::{fs, io::Write, path::Path, process::Command};
-
-/// A small file system, as long as it lives.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn new() -> Option<Self> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut mount = Command::new("mount");
-        let mounted = mount.args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(directory.path()).output();
-        let mounted = mounted.expect("mount is part of every Linux");
-        if mounted.status.success() {
-            return Some(Self(directory));
-        }
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "no small disk could be made: {mounted:?}");
-        #[expect(clippy::print_stderr, reason = "a test that does not run says so")]
-        {
-            eprintln!("not run: no small disk could be made: {mounted:?}");
-        }
-        None
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
-
-fn fill(directory: &Path) {
-    let mut file = fs::File::create(directory.join("filler")).expect("opens");
-    while file.write_all(&[7; 4096]).is_ok() {}
-}
+use std::fs;
 
 /// Keeps policies of this size with several connections at a time until each has failed; the names of those that were kept.
 async fn keep(state: &State, round: u32, text: &str) -> Vec<String> {
@@ -58,10 +26,10 @@ async fn keep(state: &State, round: u32, text: &str) -> Vec<String> {
 
 #[test]
 fn a_full_disk_takes_nothing_and_all_goes_on_when_there_is_room() {
-    let Some(disk) = Small::new() else { return };
+    let Some(disk) = Small::of("8m") else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let directory = disk.0.path();
+        let directory = disk.path();
         let state = State::in_directory(directory).await.expect("opens");
         let token = Token {
             id: "t".to_owned(),
@@ -76,7 +44,7 @@ fn a_full_disk_takes_nothing_and_all_goes_on_when_there_is_room() {
             secret: None,
         };
         state.add_token(&token, "hash").await.expect("kept");
-        fill(directory);
+        let filler = disk.fill(0);
         let mut kept = keep(&state, 0, &"x".repeat(30_000)).await;
         // What is smaller finds more room; then there is none.
         kept.extend(keep(&state, 1, "x").await);
@@ -89,7 +57,7 @@ fn a_full_disk_takes_nothing_and_all_goes_on_when_there_is_room() {
         };
         assert_eq!(there().await, kept.iter().cloned().collect());
 
-        fs::remove_file(directory.join("filler")).expect("removes");
+        fs::remove_file(filler).expect("removes");
         let again = (0..CONNECTIONS * 4).map(|number| {
             let (state, name) = (state.clone(), format!("again-{number}"));
             async move {
