@@ -105,7 +105,7 @@ pub(crate) fn judge(
     };
     let deadline = Deadline { is_over, was_met: Cell::new(false) };
     let timed = Timed { input: recording, deadline: &deadline };
-    let mut source = recording::open(timed, Caps::NARROW).map_err(|error| chain(error))?;
+    let mut source = recording::open(timed, Caps::NARROW).map_err(chain)?;
     let mut state = State::new(LIMITS, &source.node().name, source.node().boot);
     let mut test = RuleTest::default();
     let (mut kinds, mut alerts) = ([0_u64; EventKind::COUNT], vec![0_u64; engine.len()]);
