@@ -385,6 +385,34 @@ fn the_node_is_no_container() {
 }
 
 #[test]
+fn what_a_service_of_the_node_starts_otherwise_is_another_matter() {
+    let mut node = Node::new();
+    let host = ContainerKey::HOST;
+    node.run(1, 10, host, "/usr/sbin/cron");
+    node.run(1, 20, host, "/usr/sbin/atd");
+    node.run(10, 100, host, "/bin/sh -c backup");
+    node.run(100, 101, host, "/usr/bin/tar");
+    node.run(100, 102, host, "/usr/bin/curl");
+    assert_eq!(node.alarm(101, "Sensitive file read", 4, &[]), 1);
+    // Another job, another service, and one that began after all that.
+    node.run(10, 200, host, "/bin/sh -c report");
+    assert_eq!(node.alarm(200, "Sensitive file read", 4, &[]), 2);
+    node.run(20, 300, host, "/bin/sh");
+    assert_eq!(node.alarm(300, "Sensitive file read", 4, &[]), 3);
+    node.run(1, 30, host, "/usr/sbin/unit");
+    node.run(30, 400, host, "/bin/sh");
+    assert_eq!(node.alarm(30, "Sensitive file read", 4, &[]), 4);
+    for id in 1..=4 {
+        node.incidents.show(id);
+    }
+    let told: Vec<_> = node.incidents.iter().map(|incident| pids(&node, incident)).collect();
+    assert_eq!(told, [[10, 100, 101, 102].into(), [10, 200].into(), [20, 300].into(), [1, 30, 400].into()]);
+    let mut origin = |id| node.incidents.story(id).expect("is there").origin;
+    assert_eq!(origin(1), origin(2));
+    assert_eq!(origin(1), ["It began with cron on the node itself."]);
+}
+
+#[test]
 fn a_story_of_an_agent_that_told_no_connections_is_read() {
     let mut node = Node::new();
     servers(&mut node);

@@ -36,7 +36,7 @@ pub enum Origin {
     Entered(NodeId),
     /// It is what the container does from its start on.
     Start(NodeId),
-    /// A process of the node itself.
+    /// A process of the node itself: a service, or one that the graph does not reach back from.
     Node(NodeId),
     /// The graph does not reach back so far.
     Unknown(NodeId),
@@ -264,7 +264,28 @@ fn process(graph: &Graph, id: NodeId, time: u64, trace: &mut Trace, todo: &mut V
         trace.origins.insert(Origin::Start(made.from));
         return;
     }
+    if let Some(service) = service(graph, made.from, id) {
+        // What a service of the node starts otherwise is no part of it.
+        trace.servers.insert(made.from, made.first);
+        trace.origins.insert(Origin::Node(service));
+        return;
+    }
     todo.push((made.from, made.first));
+}
+
+/// The service of the node that a process and its parent belong to, if the parent is one, or starts them: all that runs comes of these, so a walk
+/// that went through them would take in the node.
+fn service(graph: &Graph, parent: NodeId, process: NodeId) -> Option<NodeId> {
+    let is_init = |id: NodeId| {
+        graph.node(id).is_some_and(|node| {
+            node.container == ContainerKey::HOST
+                && matches!(node.kind, NodeKind::Process { task, .. } if task.pid == 1)
+        })
+    };
+    if is_init(parent) {
+        return Some(process);
+    }
+    graph.incoming(parent).any(|edge| edge.kind == EdgeKind::Fork && is_init(edge.from)).then_some(parent)
 }
 
 fn is_brought(graph: &Graph, id: NodeId) -> bool {
