@@ -84,6 +84,8 @@ int BPF_PROG(on_tcp_state, struct sock *sock, int old, int new)
 		owner.by_call = told_by_call(set);
 		bpf_map_update_elem(&owners, &key, &owner, BPF_ANY);
 	} else if (new == TCP_LISTEN) {
+		/* Another socket at this address may have failed to connect, unnoticed by the call that began it. */
+		bpf_map_delete_elem(&owners, &key);
 		struct listener listener = listener_of(sock);
 		own(&owner, (void *)bpf_get_current_task());
 		bpf_map_update_elem(&listeners, &listener, &owner, BPF_ANY);

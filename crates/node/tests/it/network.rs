@@ -125,6 +125,36 @@ except ConnectionRefusedError:
 }
 
 #[test]
+fn who_listens_where_a_connection_has_failed_is_told_with_its_own_port() {
+    // A server that answers nobody any more. The kernel gives the memory of who has given up to the next socket.
+    let program = "
+full = socket.create_server(('127.0.0.1', 0), backlog=0)
+waiting = []
+def begin():
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(full.getsockname())
+    return one
+for _ in range(4):
+    waiting.append(begin())
+for _ in range(50):
+    begin().close()
+    server = socket.socket()
+    server.bind(('127.0.0.1', 0))
+    server.listen(1)
+    server.close()
+";
+    let Some(mut watch) = Watch::new(Config::default(), &[K::Connect, K::Listen]) else { return };
+    let seen = in_namespace(&mut watch, program);
+    let listens: Vec<_> = seen.iter().filter(|seen| seen.kind == K::Listen).collect();
+    assert_eq!(listens.len(), 51);
+    for listen in listens {
+        let (own, other) = ends(listen);
+        assert!(own.starts_with("127.0.0.1:") && !own.ends_with(":0") && other == "?", "{listen:?}");
+    }
+}
+
+#[test]
 fn the_peers_of_udp_are_told_once() {
     let program = "
 there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
