@@ -101,12 +101,14 @@ impl State {
         let key = list.keys.iter().find(|key| key.name == name).ok_or_else(|| {
             StateError::Refused(format!("it cannot be sorted by {name:?}, but by {}", known()))
         })?;
-        let mut total = 0;
-        if !at_once {
+        let counted = async {
+            if at_once {
+                return Ok(0);
+            }
             let counting =
                 super::sql::q("SELECT COUNT(*) AS many FROM ").push(list.from).push(" WHERE 1 = 1");
-            total = filter(counting).one(&self.pool).await?.count("many")?;
-        }
+            filter(counting).one(&self.pool).await?.count("many")
+        };
         let limit = if paging.limit == 0 { USUAL } else { paging.limit.min(MOST) };
         let mut query = super::sql::q("SELECT ").push(list.columns).push(", ").push(key.column);
         query = query.push(" AS sort_key, ").push(list.id).push(" AS sort_id");
@@ -139,7 +141,8 @@ impl State {
             .push(key.column)
             .push(if down { " DESC, " } else { " ASC, " })
             .push(list.id);
-        let rows = query.push(" LIMIT ?").bind(limit + 1).all(&self.pool).await?;
+        let (mut total, rows) =
+            tokio::try_join!(counted, query.push(" LIMIT ?").bind(limit + 1).all(&self.pool))?;
         if let Some(first) = rows.first().filter(|_| at_once) {
             total = first.count("of_all")?;
         }

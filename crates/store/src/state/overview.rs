@@ -8,6 +8,7 @@ use super::{
     sql::{Columns, Query, q},
     told::Telling,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use gabion_api::rest::{Counts, Hit, Millis, Progress, TrendDay};
 use sqlx::any::AnyRow;
 use std::fmt::Write;
@@ -37,11 +38,22 @@ pub struct Numbers {
 
 /// Hits of one kind.
 const MOST: u64 = 6;
+/// Kinds that are looked through at the same time.
+const LANES: usize = 3;
 
 impl State {
-    /// Numbers for the first page.
+    /// Numbers for the first page. They rest on nothing of each other.
     pub async fn numbers(&self, scope: &Scope, now: Millis) -> Result<Numbers> {
-        let mut numbers = Numbers::default();
+        let ((open, progress), numbers, (incidents, alerts)) = tokio::try_join!(
+            self.what_is_open(scope, now),
+            self.what_runs(scope, now),
+            self.what_happens(scope, now)
+        )?;
+        Ok(Numbers { open, progress, incidents, alerts, ..numbers })
+    }
+
+    async fn what_is_open(&self, scope: &Scope, now: Millis) -> Result<(Counts, Progress)> {
+        let (mut open, mut progress) = (Counts::default(), Progress::default());
         let query = q("SELECT finding.severity AS severity, finding.state AS state, CASE WHEN finding.exception IS NULL THEN 0 ELSE 1 END AS off, \
              COUNT(*) AS many, CAST(SUM(CASE WHEN finding.due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late, \
              CAST(SUM(CASE WHEN finding.since > ? THEN 1 ELSE 0 END) AS BIGINT) AS lately FROM finding WHERE 1 = 1")
@@ -50,7 +62,6 @@ impl State {
             .push(" GROUP BY finding.severity, finding.state, CASE WHEN finding.exception IS NULL THEN 0 ELSE 1 END");
         for row in query.all(&self.pool).await? {
             let many = row.count("many")?;
-            let progress = &mut numbers.progress;
             if row.flag("off")? {
                 progress.suppressed += many;
                 continue;
@@ -67,8 +78,13 @@ impl State {
                 _ => continue,
             }
             progress.overdue += row.count("late")?;
-            numbers.open.add(severity_of(row.int("severity")?), many);
+            open.add(severity_of(row.int("severity")?), many);
         }
+        Ok((open, progress))
+    }
+
+    async fn what_runs(&self, scope: &Scope, now: Millis) -> Result<Numbers> {
+        let mut numbers = Numbers::default();
         let row = q("SELECT COUNT(*) AS many, CAST(COALESCE(SUM(CASE WHEN seen > ? THEN 1 ELSE 0 END), 0) AS BIGINT) AS heard FROM node WHERE removed IS NULL")
             .bind(now - 45_000).one(&self.pool).await?;
         numbers.nodes = [row.count("many")?, row.count("heard")?];
@@ -93,15 +109,20 @@ impl State {
             .one(&self.pool)
             .await?
             .count("many")?;
+        Ok(numbers)
+    }
+
+    /// Incidents that are open, and alerts of the last 24 hours.
+    async fn what_happens(&self, scope: &Scope, now: Millis) -> Result<(u64, u64)> {
         let query = q("SELECT COUNT(*) AS many FROM incident WHERE incident.state = 'open'");
-        numbers.incidents = super::incidents::within(scope, query).one(&self.pool).await?.count("many")?;
+        let incidents = super::incidents::within(scope, query).one(&self.pool).await?.count("many")?;
         let query = q("SELECT CAST(COALESCE(SUM(alert.many), 0) AS BIGINT) AS many FROM alert WHERE alert.last > ? AND alert.state <> 'suppressed'").bind(now - DAY);
-        numbers.alerts = scope
+        let alerts = scope
             .limit(query, "alert.owner", Some("alert.namespace"))
             .one(&self.pool)
             .await?
             .count("many")?;
-        Ok(numbers)
+        Ok((incidents, alerts))
     }
 
     /// What was open on a day is kept, once a day and again as it changes.
@@ -165,7 +186,6 @@ impl State {
         let rule = scope
             .limit(rule, "finding.owner", None)
             .push(" GROUP BY finding.rule ORDER BY MAX(finding.priority) DESC LIMIT ?");
-        let package = self.packages(package_name(text), MOST, scope).await?;
         let node = both(q("SELECT node.id AS id, node.name AS title, node.kernel AS detail FROM node WHERE node.removed IS NULL AND (LOWER(node.name) LIKE LOWER(?) ESCAPE '!' OR node.id LIKE LOWER(?) ESCAPE '!')")).push(" ORDER BY node.name LIMIT ?");
         let incident = both(q(
             "SELECT incident.id AS id, incident.title AS title, incident.state AS detail FROM incident WHERE (LOWER(incident.title) LIKE LOWER(?) ESCAPE '!' OR LOWER(incident.containers) LIKE LOWER(?) ESCAPE '!')",
@@ -198,7 +218,7 @@ impl State {
         let exception = scope
             .limit(exception, "exception.owner", None)
             .push(" ORDER BY exception.created DESC, exception.id LIMIT ?");
-        for (kind, page, query) in [
+        let all = [
             ("workload", "/workloads/", workload),
             ("container", "/workloads/", container),
             ("namespace", "/workloads?namespace=", namespace),
@@ -208,8 +228,14 @@ impl State {
             ("incident", "/incidents/", incident),
             ("node", "/nodes/", node),
             ("exception", "/exceptions?q=", exception),
-        ] {
-            for row in query.bind(MOST).all(&self.pool).await? {
+        ];
+        // Most read all that there is of their kind: some at a time, and others may look, too.
+        let kinds = all.each_ref().map(|(kind, page, _)| (*kind, *page));
+        let asked = all.map(|(.., query)| query.bind(MOST).all(&self.pool));
+        let found = stream::iter(asked).buffered(LANES).try_collect::<Vec<_>>();
+        let (found, package) = tokio::try_join!(found, self.packages(package_name(text), MOST, scope))?;
+        for ((kind, page), rows) in kinds.into_iter().zip(found) {
+            for row in rows {
                 let (id, mut title, detail) = (row.text("id")?, row.text("title")?, row.text("detail")?);
                 if kind == "incident" && !scope.is_all() {
                     // What it is called may be of a part that they may not see.
