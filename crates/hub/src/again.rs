@@ -7,20 +7,25 @@
 //!        └─► all others, some at a time                              also after a start: which version an image was matched against is kept
 //! ```
 
-use crate::{Hub, matcher::Current};
-use anyhow::Context as _;
+use crate::{Hub, matcher::Current, reports::known_as};
+use anyhow::anyhow;
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
-use gabion_model::{Finding, ScanReport};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use gabion_store::state::{Matched, ToMatch};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often it is looked whether there is another database.
 const EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked whether a report came in late, of a database that was another already.
 const LATE: Duration = Duration::from_secs(20);
-/// Images that are matched between two looks.
-const SOME: usize = 8;
+/// Images that are matched between two looks, and those that are written at once.
+const MANY: u64 = 64;
+const SOME: usize = 16;
 
 /// What is still to be done.
 struct Work {
@@ -87,7 +92,7 @@ impl Hub {
             Rest::None(_) => String::new(),
         };
         let version = self.matcher.current().version.clone();
-        let next = self.state.behind(&version, &after, SOME as u64).await?;
+        let next = self.state.behind(&version, &after, MANY).await?;
         let Some(last) = next.last().cloned() else {
             work.rest = Rest::None(Instant::now());
             return Ok(());
@@ -121,23 +126,33 @@ impl Hub {
             changes.rules.len(),
             images.len()
         ));
-        for some in images.chunks(SOME) {
-            self.match_again(some, refused).await;
-        }
+        self.match_again(&images, refused).await;
         Ok(())
     }
 
-    /// Matches the reports of some images against the database as it is now.
+    /// Matches the reports of images against the database as it is now: while some are written, the next are looked at.
     pub(crate) async fn match_again(&self, images: &[String], refused: &mut HashSet<String>) {
         let mut changed = false;
-        for image in images {
-            let done =
-                self.match_one(image).await.with_context(|| format!("{image} cannot be matched again"));
-            match done {
-                Ok(another) => changed |= another,
-                Err(error) if refused.insert(image.clone()) => self.note(&format!("{error:#}")),
-                Err(_) => {}
+        let (mut chunks, mut ready) = (images.chunks(SOME), Vec::new());
+        loop {
+            let next = chunks.next();
+            if next.is_none() && ready.is_empty() {
+                break;
             }
+            let written = async {
+                let mut refused = Vec::new();
+                let changed = self.keep_matches(std::mem::take(&mut ready), &mut refused).await;
+                (changed, refused)
+            };
+            let ((another, unkept), matched) =
+                tokio::join!(written, self.match_some(next.unwrap_or_default()));
+            changed |= another;
+            for (image, why) in matched.1.into_iter().chain(unkept) {
+                if refused.insert(image.clone()) {
+                    self.note(&format!("{image} cannot be matched again: {why:#}"));
+                }
+            }
+            ready = matched.0;
         }
         if changed {
             self.trees.stale();
@@ -145,19 +160,63 @@ impl Hub {
         }
     }
 
-    /// Whether anything is another.
-    async fn match_one(&self, image: &str) -> anyhow::Result<bool> {
-        let Some(packed) = self.state.packed_report(image).await? else { return Ok(false) };
-        let (hub, now, revision) = (self.clone(), self.now(), packed.revision);
-        let evaluate = move || -> anyhow::Result<(Vec<Finding>, ScanReport)> {
-            let mut report = packed.unpack()?;
-            let before = report.findings.clone();
-            hub.matcher.evaluate(&mut report, now)?;
-            Ok((before, report))
+    /// What some images are found to have, and those of which that cannot be said, with the reason.
+    async fn match_some(&self, images: &[String]) -> (Vec<Matched>, Vec<Refused>) {
+        let all = match self.state.to_match(images).await {
+            Ok(all) => all,
+            Err(error) => {
+                let why = error.to_string();
+                return (
+                    Vec::new(),
+                    images.iter().map(|image| (image.clone(), anyhow!(why.clone()))).collect(),
+                );
+            }
         };
-        let (before, report) = tokio::task::spawn_blocking(evaluate).await??;
-        let (_, owner) = self.owned(image, &report).await?;
-        self.keep_names(image, &report).await?;
-        Ok(self.state.keep_match(image, revision, &before, &report, owner.as_deref(), self.now()).await?)
+        let (mut matched, mut refused) = (Vec::new(), Vec::new());
+        let tasks: Vec<_> = all
+            .into_iter()
+            .map(|one| {
+                let (hub, image) = (self.clone(), one.image.clone());
+                (image, tokio::task::spawn_blocking(move || hub.match_one(&one)))
+            })
+            .collect();
+        for (image, task) in tasks {
+            match task.await.map_err(anyhow::Error::from).flatten() {
+                Ok((one, names)) => match self.state.keep_known_as(&image, &names).await {
+                    Ok(()) => matched.push(one),
+                    Err(error) => refused.push((image, error.into())),
+                },
+                Err(error) => refused.push((image, error)),
+            }
+        }
+        (matched, refused)
+    }
+
+    /// What an image is found to have, and under which names what is in it is known.
+    fn match_one(&self, one: &ToMatch) -> anyhow::Result<(Matched, BTreeSet<(u8, String)>)> {
+        let mut report = one.report.unpack()?;
+        let before = report.findings.clone();
+        self.matcher.evaluate(&mut report, self.now())?;
+        let owner = self.owner_of(&one.name, &report, &one.namespaces);
+        let names = known_as(&report);
+        Ok((Matched::new(&one.image, one.report.revision, before, report, owner)?, names))
+    }
+
+    /// Keeps what images were found to have; whether anything is another. Where they cannot be kept together, they are one by one.
+    async fn keep_matches(&self, mut matched: Vec<Matched>, refused: &mut Vec<Refused>) -> bool {
+        if let Ok(changed) = self.state.keep_matches(&matched, self.now()).await {
+            return changed;
+        }
+        let mut changed = false;
+        for one in matched.drain(..) {
+            match self.state.keep_matches(std::slice::from_ref(&one), self.now()).await {
+                Ok(another) => changed |= another,
+                Err(error) => refused.push((one.image().to_owned(), error.into())),
+            }
+        }
+        changed
     }
 }
+
+/// An image, and why it cannot be matched.
+type Refused = (String, anyhow::Error);

@@ -70,7 +70,7 @@ impl Hub {
         self.state.forget_sessions(now).await?;
         self.state.forget_notifications(now - notify::KEPT).await?;
         self.state.refresh_reach(now).await?;
-        self.state.refresh_workloads(now).await?;
+        self.state.refresh_troubled(now).await?;
         Ok(())
     }
 }

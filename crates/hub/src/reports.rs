@@ -2,7 +2,7 @@
 
 use crate::Hub;
 use gabion_model::ScanReport;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Hub {
     /// A report as a scan has written it, with its vulnerabilities.
@@ -18,17 +18,18 @@ impl Hub {
     }
 
     /// What an image is called, and who answers for it.
-    pub(crate) async fn owned(
-        &self,
-        image: &str,
-        report: &ScanReport,
-    ) -> anyhow::Result<(String, Option<String>)> {
+    async fn owned(&self, image: &str, report: &ScanReport) -> anyhow::Result<(String, Option<String>)> {
         let name = self.state.image_name(image).await?.unwrap_or_else(|| image.to_owned());
+        let namespaces = self.state.namespaces_of(image).await?;
+        let owner = self.owner_of(&name, report, &namespaces);
+        Ok((name, owner))
+    }
+
+    /// Who answers for an image by this name that runs in these namespaces.
+    pub(crate) fn owner_of(&self, name: &str, report: &ScanReport, namespaces: &[String]) -> Option<String> {
         let empty = BTreeMap::new();
         let labels = report.config.as_ref().map_or(&empty, |config| &config.labels);
-        let namespaces = self.state.namespaces_of(image).await?;
-        let owner = self.matcher.owner(std::slice::from_ref(&name), labels, &namespaces);
-        Ok((name, owner))
+        self.matcher.owner(&[name.to_owned()], labels, namespaces)
     }
 
     /// Keeps an evaluated report of one who has seen the image itself.
@@ -41,8 +42,12 @@ impl Hub {
 
     /// Keeps the names by which what is new in the database finds an image.
     pub(crate) async fn keep_names(&self, image: &str, report: &ScanReport) -> anyhow::Result<()> {
-        let names = gabion_advisory::evaluate::asked(report);
-        let names = names.into_iter().map(|(ecosystem, name)| (ecosystem.number(), name)).collect();
-        Ok(self.state.keep_known_as(image, &names).await?)
+        Ok(self.state.keep_known_as(image, &known_as(report)).await?)
     }
+}
+
+/// By which names advisories know what is in an image: numbers of ecosystems, and names.
+pub(crate) fn known_as(report: &ScanReport) -> BTreeSet<(u8, String)> {
+    let names = gabion_advisory::evaluate::asked(report);
+    names.into_iter().map(|(ecosystem, name)| (ecosystem.number(), name)).collect()
 }

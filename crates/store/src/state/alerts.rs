@@ -1,7 +1,7 @@
 //! Alerts: what nodes tell, each once however often it is sent; equal ones are one with a count.
 
 use super::{
-    Paging, Result, Scope, State,
+    Paging, Result, Scope, State, Tx,
     findings::{rank, severity_of},
     incidents,
     list::{Key, List, containing},
@@ -11,7 +11,7 @@ use super::{
 use gabion_api::rest::{Alert, AlertChange, AlertState, Millis, Page, Severity};
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 /// Alerts that one change is for.
 const MAX_CHANGED: usize = 10_000;
@@ -129,6 +129,30 @@ impl NewAlert {
     }
 }
 
+/// Where an alert is from.
+#[derive(Clone, Default)]
+struct Place {
+    workload: Option<String>,
+    owner: Option<String>,
+    namespace: Option<String>,
+}
+
+/// Where alerts of a container are from, by its id, the beginning of it, or its name.
+async fn place(tx: Tx<'_>, node: &str, of: &str) -> Result<Option<Place>> {
+    let row = q("SELECT container.workload AS workload, workload.owner AS owner, workload.namespace AS namespace FROM container \
+         LEFT JOIN workload ON workload.name = container.workload WHERE container.node = ? AND (container.id = ? \
+         OR (container.id >= ? AND container.id < ?) OR container.name = ?) ORDER BY container.started DESC LIMIT 1")
+        .bind(node).bind(of).bind(of).bind(super::containers::after(of)).bind(of).first(tx).await?;
+    row.map(|row| {
+        Ok(Place {
+            workload: Some(row.text("workload")?),
+            owner: row.maybe_text("owner")?,
+            namespace: row.maybe_text("namespace")?,
+        })
+    })
+    .transpose()
+}
+
 impl State {
     /// Keeps alerts of a node, by growing numbers; those up to the number that is answered need not be sent again.
     pub async fn keep_alerts(&self, node: &str, alerts: &[NewAlert], now: Millis) -> Result<u64> {
@@ -137,6 +161,7 @@ impl State {
         let mark = q("SELECT kept FROM alert_mark WHERE node = ?").bind(node).first(&mut *tx).await?;
         let mut kept = mark.map(|row| row.count("kept")).transpose()?.unwrap_or(0);
         let (mut workloads, mut parts) = (BTreeSet::new(), BTreeSet::new());
+        let mut known = HashMap::new();
         for alert in alerts {
             if alert.number <= kept {
                 continue;
@@ -144,16 +169,16 @@ impl State {
             kept = alert.number;
             let of =
                 if alert.container.is_empty() { format!("host:{node}") } else { alert.container.clone() };
-            let row = q("SELECT container.workload AS workload, workload.owner AS owner, workload.namespace AS namespace FROM container \
-                 LEFT JOIN workload ON workload.name = container.workload WHERE container.node = ? AND (container.id = ? \
-                 OR (container.id >= ? AND container.id < ?) OR container.name = ?) ORDER BY container.started DESC LIMIT 1")
-                .bind(node).bind(&of).bind(&of).bind(super::containers::after(&of)).bind(&of).first(&mut *tx).await?;
-            let (workload, owner, namespace) = match row {
-                Some(row) => {
-                    (Some(row.text("workload")?), row.maybe_text("owner")?, row.maybe_text("namespace")?)
+            let place = match known.entry(of) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let place = place(&mut tx, node, new.key()).await?;
+                    new.insert(place)
                 }
-                None => (alert.workload.clone(), None, None),
             };
+            let Place { workload, owner, namespace } = place
+                .clone()
+                .unwrap_or_else(|| Place { workload: alert.workload.clone(), ..Place::default() });
             let part = alert.incident.map(|number| incident_id(node, number));
             if owner.is_some() || namespace.is_some() {
                 parts.extend(part.clone());
@@ -179,9 +204,7 @@ impl State {
             .bind(node).bind(kept).run(&mut *tx).await?;
         // An incident may have been told before the alerts that say whose it is.
         incidents::adopted(&mut tx, &parts).await?;
-        for workload in &workloads {
-            self.refresh_workload(&mut tx, workload, now).await?;
-        }
+        self.refresh_workloads(&mut tx, &workloads, now).await?;
         tx.commit().await?;
         Ok(kept)
     }

@@ -4,12 +4,12 @@ use super::{
     Paging, Result, Scope, State, Tx, connections, incidents,
     list::{Key, List, containing},
     matched,
-    sql::{Columns, Query, q},
+    sql::{Columns, Query, batch, q},
     to_json,
 };
 use gabion_api::rest::{Container, Millis, Page};
 use sqlx::any::AnyRow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A container, as its node tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,8 @@ fn read(row: &AnyRow) -> Result<Container> {
 async fn moved(tx: Tx<'_>, images: &BTreeSet<String>) -> Result<Vec<String>> {
     let mut moved = Vec::new();
     for image in images {
-        let namespaces = to_json(&matched::namespaces(&mut *tx, image).await?);
+        let by = matched::namespaces(&mut *tx, [image.as_str()]).await?;
+        let namespaces = to_json(&by.into_values().next().unwrap_or_default());
         let changed = q("UPDATE image SET namespaces = ?, matched = NULL WHERE id = ? AND namespaces <> ?")
             .bind(&namespaces)
             .bind(image)
@@ -184,8 +185,10 @@ impl State {
             .await?;
             incidents::adopted(&mut tx, &parts).await?;
         }
-        for container in
-            containers.iter().filter(|container| !container.target.is_empty() && !container.image.is_empty())
+        let unscanned = unscanned(&mut tx, containers).await?;
+        for container in containers
+            .iter()
+            .filter(|container| !container.target.is_empty() && unscanned.contains(&container.image))
         {
             // What somebody has sent of an image that runs now is looked at where it runs.
             // What failed elsewhere may be there where a new container runs.
@@ -216,19 +219,14 @@ impl State {
         now: Millis,
     ) -> Result<()> {
         let mut repositories = BTreeSet::new();
-        for image in images {
-            let row = q("SELECT repository FROM image WHERE id = ?").bind(image).first(&mut *tx).await?;
-            if let Some(row) = row {
+        for chunk in images.iter().collect::<Vec<_>>().chunks(batch(1)) {
+            let query = q("SELECT DISTINCT repository FROM image WHERE id IN ").list(chunk.iter().copied());
+            for row in query.all(&mut *tx).await? {
                 repositories.insert(row.text("repository")?);
             }
         }
-        for repository in &repositories {
-            self.refresh_repository(&mut *tx, repository, now).await?;
-        }
-        for workload in workloads {
-            self.refresh_workload(&mut *tx, workload, now).await?;
-        }
-        Ok(())
+        self.refresh_repositories(&mut *tx, &repositories, now).await?;
+        self.refresh_workloads(tx, workloads, now).await
     }
 
     /// Containers.
@@ -283,6 +281,23 @@ impl State {
     pub async fn forget_containers(&self, before: Millis) -> Result<u64> {
         q("DELETE FROM container WHERE ended < ?").bind(before).run(&self.pool).await
     }
+}
+
+/// Images of these containers that nobody here has scanned, and that can be.
+async fn unscanned(tx: Tx<'_>, containers: &[NewContainer]) -> Result<HashSet<String>> {
+    let images: BTreeSet<&String> = containers
+        .iter()
+        .filter(|container| !container.target.is_empty() && !container.image.is_empty())
+        .map(|container| &container.image)
+        .collect();
+    let mut unscanned = HashSet::new();
+    for chunk in images.into_iter().collect::<Vec<_>>().chunks(batch(1)) {
+        let query = q("SELECT id FROM image WHERE (scanned IS NULL OR sent = 1) AND id IN ");
+        for row in query.list(chunk.iter().copied()).all(&mut *tx).await? {
+            unscanned.insert(row.text("id")?);
+        }
+    }
+    Ok(unscanned)
 }
 
 /// Whether a container is told as it was. Much of one comes later than the container.

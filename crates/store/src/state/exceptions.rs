@@ -3,11 +3,12 @@
 use super::{
     Paging, Result, Scope, State, StateError, Tx,
     list::{Key, List, containing},
-    sql::{Columns, q, word},
+    sql::{Columns, batch, q, word},
 };
 use gabion_api::rest::{Exception, ExceptionKind, Millis, NewException, Page};
 use gabion_policy::Pattern;
 use sqlx::any::AnyRow;
+use std::collections::BTreeSet;
 
 /// The last day that an exception may have is not further away than this.
 const MOST: Millis = 400 * super::DAY;
@@ -215,35 +216,33 @@ impl State {
             .bind(id)
             .all(&mut *tx)
             .await?;
-        for row in rows {
-            self.refresh_all_of(&mut *tx, &row.text("repository")?, now).await?;
-        }
-        Ok(())
+        let repositories = rows.iter().map(|row| row.text("repository")).collect::<Result<_>>()?;
+        self.refresh_all_of(tx, &repositories, now).await
     }
 
     async fn refresh_covered(&self, tx: Tx<'_>, covered: &Covered, now: Millis) -> Result<()> {
         let rows = q("SELECT DISTINCT repository, rule FROM finding").all(&mut *tx).await?;
-        let mut repositories = std::collections::BTreeSet::new();
+        let mut repositories = BTreeSet::new();
         for row in &rows {
             let repository = row.text("repository")?;
             if covered.covers(&row.text("rule")?, &repository) {
                 repositories.insert(repository);
             }
         }
-        for repository in repositories {
-            self.refresh_all_of(&mut *tx, &repository, now).await?;
-        }
-        Ok(())
+        self.refresh_all_of(tx, &repositories, now).await
     }
 
-    /// A repository, and the workloads that run it.
-    async fn refresh_all_of(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
-        self.refresh_repository(&mut *tx, repository, now).await?;
-        let rows = q("SELECT DISTINCT container.workload AS workload FROM container JOIN image ON image.id = container.image \
-             WHERE image.repository = ? AND container.ended IS NULL").bind(repository).all(&mut *tx).await?;
-        for row in rows {
-            self.refresh_workload(&mut *tx, &row.text("workload")?, now).await?;
+    /// Repositories, and the workloads that run them.
+    async fn refresh_all_of(&self, tx: Tx<'_>, repositories: &BTreeSet<String>, now: Millis) -> Result<()> {
+        self.refresh_repositories(&mut *tx, repositories, now).await?;
+        let mut workloads = BTreeSet::new();
+        for chunk in repositories.iter().collect::<Vec<_>>().chunks(batch(1)) {
+            let query = q("SELECT DISTINCT container.workload AS workload FROM container JOIN image ON image.id = container.image \
+                 WHERE container.ended IS NULL AND image.repository IN ").list(chunk.iter().copied());
+            for row in query.all(&mut *tx).await? {
+                workloads.insert(row.text("workload")?);
+            }
         }
-        Ok(())
+        self.refresh_workloads(tx, &workloads, now).await
     }
 }

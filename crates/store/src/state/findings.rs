@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Findings that one statement writes.
+/// Findings that one statement writes, and which images have them.
 const BATCH: usize = batch(17);
+const LINKS: usize = batch(3);
 /// Findings that one plan is for.
 const MAX_PLANNED: usize = 10_000;
 
@@ -184,23 +185,32 @@ fn usual_due(severity: Severity, exploited: bool, first_seen: Millis) -> Option<
     Some(first_seen + days * DAY)
 }
 
-/// Writes findings of an image, by id and place.
-async fn write_findings(
-    tx: Tx<'_>,
-    image: &str,
-    repository: &str,
-    findings: &[(String, String, &Reported)],
-    owner: Option<&str>,
-    now: Millis,
-) -> Result<()> {
+/// What an image was found to have.
+pub(super) struct Found<'a> {
+    pub(super) image: &'a str,
+    pub(super) repository: &'a str,
+    /// What was kept of it until now: what is the same stands there already.
+    pub(super) known: &'a [Reported],
+    pub(super) report: &'a ScanReport,
+    pub(super) owner: Option<&'a str>,
+}
+
+/// A finding that is to be written.
+struct New<'a> {
+    id: String,
+    place: String,
+    finding: &'a Reported,
+    of: &'a Found<'a>,
+}
+
+/// Writes findings, each id once.
+async fn write_findings(tx: Tx<'_>, findings: &[&New<'_>], now: Millis) -> Result<()> {
     let mut query = q(
         "INSERT INTO finding (id, kind, rule, title, severity, priority, repository, image, place, fixed_version, exploited, epss, \
          state, fixed, running, first_seen, since, due, owner, words) VALUES ",
     )
     .rows("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0, ?, ?, ?, ?, LOWER(?))", findings.len());
-    let mut links =
-        q("INSERT INTO image_finding (image, finding, stable) VALUES ").rows("(?, ?, ?)", findings.len());
-    for (id, place, finding) in findings {
+    for New { id, place, finding, of } in findings {
         let vulnerability = finding.vulnerability.as_deref();
         let level = severity(finding.severity);
         let exploited = vulnerability.is_some_and(|vulnerability| vulnerability.exploited.is_some());
@@ -213,8 +223,8 @@ async fn write_findings(
             .bind(&finding.title)
             .bind(rank(level))
             .bind(i64::from(urgency(finding)))
-            .bind(repository)
-            .bind(image)
+            .bind(of.repository)
+            .bind(of.image)
             .bind(place)
             .bind(vulnerability.and_then(|v| v.fixed_version.clone()))
             .bind(exploited)
@@ -222,9 +232,8 @@ async fn write_findings(
             .bind(now)
             .bind(now)
             .bind(usual_due(level, exploited, now))
-            .bind(owner.map(str::to_owned))
-            .bind(words([&finding.rule, &finding.title, place, repository]));
-        links = links.bind(image).bind(id).bind(&finding.id);
+            .bind(of.owner.map(str::to_owned))
+            .bind(words([&finding.rule, &finding.title, place, of.repository]));
     }
     query
         .push(
@@ -232,57 +241,71 @@ async fn write_findings(
              image = excluded.image, place = excluded.place, fixed_version = excluded.fixed_version, exploited = excluded.exploited, \
              epss = excluded.epss, owner = excluded.owner, words = excluded.words",
         )
-        .run(&mut *tx)
-        .await?;
-    links
-        .push(" ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable")
-        .run(&mut *tx)
+        .run(tx)
         .await
         .map(drop)
 }
 
+/// Writes which images have findings.
+async fn write_links(tx: Tx<'_>, findings: &[New<'_>]) -> Result<()> {
+    let mut query =
+        q("INSERT INTO image_finding (image, finding, stable) VALUES ").rows("(?, ?, ?)", findings.len());
+    for New { id, finding, of, .. } in findings {
+        query = query.bind(of.image).bind(id).bind(&finding.id);
+    }
+    query.push(" ON CONFLICT (image, finding) DO UPDATE SET stable = excluded.stable").run(tx).await.map(drop)
+}
+
+/// By image: which findings stand there, and how its report calls them.
+pub(super) async fn stand<'a>(
+    tx: Tx<'_>,
+    images: impl IntoIterator<Item = &'a str>,
+) -> Result<HashMap<String, HashMap<String, String>>> {
+    let rows =
+        q("SELECT image, finding, stable FROM image_finding WHERE image IN ").list(images).all(tx).await?;
+    let mut stand: HashMap<String, HashMap<String, String>> = HashMap::new();
+    for row in &rows {
+        stand.entry(row.text("image")?).or_default().insert(row.text("finding")?, row.text("stable")?);
+    }
+    Ok(stand)
+}
+
 impl State {
-    /// The findings of an image are these. Those that are in `known` as they are now stand there already.
-    pub(super) async fn keep_findings(
-        &self,
-        tx: Tx<'_>,
-        image: &str,
-        known: &[Reported],
-        report: &ScanReport,
-        owner: Option<String>,
-        now: Millis,
-    ) -> Result<()> {
-        let row = q("SELECT repository FROM image WHERE id = ?").bind(image).one(&mut *tx).await?;
-        let repository = row.text("repository")?;
-        let rows =
-            q("SELECT finding, stable FROM image_finding WHERE image = ?").bind(image).all(&mut *tx).await?;
-        let stand: HashMap<String, String> =
-            rows.iter().map(|row| Ok((row.text("finding")?, row.text("stable")?))).collect::<Result<_>>()?;
-        let known: HashMap<&str, &Reported> =
-            known.iter().map(|finding| (finding.id.as_str(), finding)).collect();
-        let mut told = HashSet::new();
+    /// The findings of these images are those of their reports.
+    pub(super) async fn keep_findings(&self, tx: Tx<'_>, all: &[Found<'_>], now: Millis) -> Result<()> {
+        let mut stand = stand(&mut *tx, all.iter().map(|of| of.image)).await?;
         let mut new = Vec::new();
-        for finding in &report.findings {
-            let (key, place) = place(finding);
-            let id = id(&repository, finding, &key);
-            if !told.insert(id.clone()) {
-                continue;
+        for of in all {
+            let mut gone = stand.remove(of.image).unwrap_or_default();
+            let known: HashMap<&str, &Reported> =
+                of.known.iter().map(|finding| (finding.id.as_str(), finding)).collect();
+            let mut told = HashSet::new();
+            for finding in &of.report.findings {
+                let (key, place) = place(finding);
+                let id = id(of.repository, finding, &key);
+                if !told.insert(id.clone()) {
+                    continue;
+                }
+                let same = known.get(finding.id.as_str()).is_some_and(|before| *before == finding);
+                if gone.remove(&id).as_ref() != Some(&finding.id) || !same {
+                    new.push(New { id, place, finding, of });
+                }
             }
-            let same = known.get(finding.id.as_str()).is_some_and(|before| *before == finding);
-            if !same || stand.get(&id) != Some(&finding.id) {
-                new.push((id, place, finding));
+            for chunk in gone.into_keys().collect::<Vec<_>>().chunks(BATCH) {
+                q("DELETE FROM image_finding WHERE image = ? AND finding IN ")
+                    .bind(of.image)
+                    .list(chunk)
+                    .run(&mut *tx)
+                    .await?;
             }
         }
-        for chunk in new.chunks(BATCH) {
-            write_findings(&mut *tx, image, &repository, chunk, owner.as_deref(), now).await?;
+        // What several images have is one finding, as the last of them tells it.
+        let each: BTreeMap<&str, &New<'_>> = new.iter().map(|new| (new.id.as_str(), new)).collect();
+        for chunk in each.into_values().collect::<Vec<_>>().chunks(BATCH) {
+            write_findings(&mut *tx, chunk, now).await?;
         }
-        let gone: Vec<&String> = stand.keys().filter(|id| !told.contains(*id)).collect();
-        for chunk in gone.chunks(BATCH) {
-            q("DELETE FROM image_finding WHERE image = ? AND finding IN ")
-                .bind(image)
-                .list(chunk.iter().copied())
-                .run(&mut *tx)
-                .await?;
+        for chunk in new.chunks(LINKS) {
+            write_links(&mut *tx, chunk).await?;
         }
         Ok(())
     }

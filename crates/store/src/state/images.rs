@@ -2,6 +2,7 @@
 
 use super::{
     NewContainer, Paging, Result, Scope, State, StateError, Tx,
+    findings::Found,
     list::{Key, List, containing},
     matched::version_of,
     sql::{Columns, Query, batch, q, word_of},
@@ -73,6 +74,10 @@ pub struct PackedReport {
 }
 
 impl PackedReport {
+    pub(super) fn read(row: &AnyRow) -> Result<Self> {
+        Ok(Self { body: row.blob("body")?, revision: row.count("revision")? })
+    }
+
     /// The report.
     pub fn unpack(&self) -> Result<ScanReport> {
         unpack(&self.body)
@@ -245,17 +250,14 @@ impl State {
            revision = report.revision + 1")
             .bind(id).bind(now).bind(body).run(&mut *tx).await?;
         packages(&mut tx, id, report).await?;
-        self.keep_findings(&mut tx, id, &[], report, owner, now).await?;
-        self.mark_loaded(&mut tx, id, report).await?;
         let row = q("SELECT repository FROM image WHERE id = ?").bind(id).one(&mut *tx).await?;
-        self.refresh_repository(&mut tx, &row.text("repository")?, now).await?;
-        let rows = q("SELECT DISTINCT workload FROM container WHERE image = ? AND ended IS NULL")
-            .bind(id)
-            .all(&mut *tx)
-            .await?;
-        for row in rows {
-            self.refresh_workload(&mut tx, &row.text("workload")?, now).await?;
-        }
+        let repository = row.text("repository")?;
+        let found = Found { image: id, repository: &repository, known: &[], report, owner: owner.as_deref() };
+        self.keep_findings(&mut tx, &[found], now).await?;
+        self.mark_loaded(&mut tx, &[(id, report)]).await?;
+        self.refresh_repository(&mut tx, &repository, now).await?;
+        let workloads = running(&mut tx, [id]).await?;
+        self.refresh_workloads(&mut tx, &workloads, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -287,8 +289,7 @@ impl State {
     /// The report of an image, to be unpacked where time may be taken.
     pub async fn packed_report(&self, id: &str) -> Result<Option<PackedReport>> {
         let row = q("SELECT body, revision FROM report WHERE image = ?").bind(id).first(&self.pool).await?;
-        row.map(|row| Ok(PackedReport { body: row.blob("body")?, revision: row.count("revision")? }))
-            .transpose()
+        row.as_ref().map(PackedReport::read).transpose()
     }
 
     pub(super) async fn report_in(&self, tx: Tx<'_>, id: &str) -> Result<Option<ScanReport>> {
@@ -469,6 +470,15 @@ impl State {
             places,
         })
     }
+}
+
+/// Workloads that run one of these images.
+pub(super) async fn running<'a>(
+    tx: Tx<'_>,
+    images: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeSet<String>> {
+    let query = q("SELECT DISTINCT workload FROM container WHERE ended IS NULL AND image IN ").list(images);
+    query.all(tx).await?.iter().map(|row| row.text("workload")).collect()
 }
 
 pub(super) fn absent(id: &str) -> StateError {

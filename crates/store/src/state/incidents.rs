@@ -232,10 +232,8 @@ impl State {
             .bind(part)
             .all(&mut *tx)
             .await?;
-        for row in rows {
-            self.refresh_workload(&mut *tx, &row.text("workload")?, now).await?;
-        }
-        Ok(())
+        let workloads = rows.iter().map(|row| row.text("workload")).collect::<Result<_>>()?;
+        self.refresh_workloads(tx, &workloads, now).await
     }
 }
 

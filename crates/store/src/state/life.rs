@@ -16,15 +16,19 @@
 
 use super::{
     Result, State, Tx,
+    exceptions::Covered,
     findings::severity_of,
     images::counts,
     sql::{Columns, batch, q, word, word_of},
 };
 use gabion_api::rest::{Counts, CoverageState, Millis, Rollout, State as Life};
-use std::collections::{BTreeMap, HashMap};
+use sqlx::any::AnyRow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Repositories that are read at once.
+const AT_ONCE: usize = 16;
 /// Rows that one statement writes.
-const BATCH: usize = batch(4);
+const BATCH: usize = batch(7);
 
 /// What of a repository runs.
 #[derive(Debug, Default)]
@@ -33,6 +37,10 @@ struct Estate {
     running: HashMap<String, u64>,
     /// Images that were scanned.
     scanned: HashMap<String, Scanned>,
+    /// What images count, how many containers run them, and how urgent they are, as it stands.
+    stands: HashMap<String, (Counts, u64, i64)>,
+    /// What they count, and the priority of their most urgent finding.
+    open: HashMap<String, (Counts, i64)>,
 }
 
 /// A scanned image.
@@ -52,7 +60,6 @@ struct Becomes {
     running: u64,
     /// Why it does not count: kind and id.
     exception: Option<(String, String)>,
-    image: String,
 }
 
 impl Becomes {
@@ -62,91 +69,89 @@ impl Becomes {
         // What is mended is news when it comes again, however soon that is. All that is read here is what was before.
         q("UPDATE finding SET noted = CASE WHEN noted = 2 AND ? = 1 THEN 1 ELSE noted END, \
            verified = CASE WHEN ? = 1 AND state <> ? THEN ? ELSE verified END, since = CASE WHEN state <> ? THEN ? ELSE since END, \
-           state = ?, fixed = ?, running = ?, exception = ?, exception_id = ?, image = ? WHERE id IN ")
+           state = ?, fixed = ?, running = ?, exception = ?, exception_id = ? WHERE id IN ")
             .bind(is_verified).bind(is_verified).bind(&self.state).bind(now).bind(&self.state).bind(now)
-            .bind(&self.state).bind(self.fixed).bind(self.running).bind(exception).bind(exception_id).bind(&self.image)
+            .bind(&self.state).bind(self.fixed).bind(self.running).bind(exception).bind(exception_id)
             .list(ids).run(tx).await.map(drop)
     }
 }
 
-impl State {
-    /// What the findings of a repository are in, after something of it has changed; and what its images count.
-    pub(super) async fn refresh_repository(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
-        let exceptions = self.exceptions_in_force(&mut *tx, now).await?;
-        let mut estate = Estate::default();
-        let rows = q("SELECT image.id AS id, image.scanned AS scanned, COALESCE(image.created, image.first_seen) AS made, image.coverage AS coverage, \
-             image.critical, image.high, image.medium, image.low, image.running AS runs, image.urgency AS urgency, \
-             (SELECT COUNT(*) FROM container WHERE container.image = image.id AND container.ended IS NULL) AS many \
-             FROM image WHERE repository = ?").bind(repository).all(&mut *tx).await?;
-        let mut stands = HashMap::new();
-        for row in &rows {
-            let id = row.text("id")?;
-            stands.insert(id.clone(), (counts(row)?, row.count("runs")?, row.int("urgency")?));
-            if row.maybe_int("scanned")?.is_some() {
-                let gap = match row.word("coverage")? {
-                    CoverageState::Full => 0,
-                    CoverageState::Partial => 1,
-                    CoverageState::NotEvaluated | CoverageState::Unsupported | CoverageState::Failed => 2,
-                };
-                estate.scanned.insert(id.clone(), Scanned { made: row.int("made")?, gap });
+/// What is another from now on. Most findings become the same, so that a statement is enough for many.
+#[derive(Default)]
+struct Changes {
+    becoming: BTreeMap<Becomes, Vec<String>>,
+    /// The newest image that has them.
+    newest: BTreeMap<String, Vec<String>>,
+    /// Finding, state, and why.
+    news: Vec<(String, String, String)>,
+    /// What images count, how many containers run them, and how urgent they are.
+    images: Vec<(String, Counts, u64, i64)>,
+}
+
+impl Changes {
+    /// What a finding becomes.
+    fn judge(
+        &mut self,
+        row: &AnyRow,
+        affected: &[String],
+        estate: &mut Estate,
+        exceptions: &[Covered],
+    ) -> Result<()> {
+        let id = row.text("id")?;
+        let before = row.text("state")?;
+        let was: Option<Life> = word(&before);
+        let planned = row.flag("planned")?;
+        let verified = row.flag("verified")?;
+        let (state, rollout) = estate.judge(affected, was, planned, verified);
+        let rule = row.text("rule")?;
+        let repository = row.text("repository")?;
+        let covered = exceptions.iter().find(|exception| exception.covers(&rule, &repository));
+        let exception = covered.map(|covered| (covered.kind.as_str().to_owned(), covered.id.clone()));
+        let level = severity_of(row.int("severity")?);
+        if exception.is_none() {
+            for image in affected {
+                let (counts, urgency) = estate.open.entry(image.clone()).or_default();
+                counts.add(level, 1);
+                *urgency = (*urgency).max(row.int("priority")?);
             }
-            estate.running.insert(id, row.count("many")?);
         }
-        let mut has: HashMap<String, Vec<String>> = HashMap::new();
-        let rows =
-            q("SELECT image_finding.finding AS finding, image_finding.image AS image FROM image_finding \
-             JOIN finding ON finding.id = image_finding.finding WHERE finding.repository = ?")
-            .bind(repository)
-            .all(&mut *tx)
-            .await?;
-        for row in &rows {
-            has.entry(row.text("finding")?).or_default().push(row.text("image")?);
+        let newest = affected
+            .iter()
+            .max_by_key(|image| (estate.scanned.get(*image).map(|scanned| scanned.made), image.as_str()));
+        if let Some(newest) = newest
+            && row.text("image")? != *newest
+        {
+            self.newest.entry(newest.clone()).or_default().push(id.clone());
         }
-        let mut open: HashMap<String, (Counts, i64)> = HashMap::new();
-        // Most findings of a repository become the same, so that a statement is enough for many.
-        let mut becoming: BTreeMap<Becomes, Vec<String>> = BTreeMap::new();
-        let mut news = Vec::new();
-        let rows = q("SELECT * FROM finding WHERE repository = ?").bind(repository).all(&mut *tx).await?;
-        for row in &rows {
-            let id = row.text("id")?;
-            let affected = has.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let before = row.text("state")?;
-            let was: Option<Life> = word(&before);
-            let planned = row.maybe_text("planned_by")?.is_some();
-            let verified = row.maybe_int("verified")?.is_some();
-            let (state, rollout) = estate.judge(affected, was, planned, verified);
-            let rule = row.text("rule")?;
-            let covered = exceptions.iter().find(|exception| exception.covers(&rule, repository));
-            let exception = covered.map(|covered| (covered.kind.as_str().to_owned(), covered.id.clone()));
-            let level = severity_of(row.int("severity")?);
-            if exception.is_none() {
-                for image in affected {
-                    let (counts, urgency) = open.entry(image.clone()).or_default();
-                    counts.add(level, 1);
-                    *urgency = (*urgency).max(row.int("priority")?);
-                }
-            }
-            let newest = affected
-                .iter()
-                .max_by_key(|image| (estate.scanned.get(*image).map(|scanned| scanned.made), image.as_str()));
-            let changed = Some(state) != was;
-            if changed {
-                news.push((id.clone(), word_of(state), why(state, rollout)));
-            }
-            let same = !changed
-                && row.count("fixed")? == rollout.fixed
-                && row.count("running")? == rollout.running
-                && row.maybe_text("exception_id")? == exception.as_ref().map(|(_, id)| id.clone())
-                && newest.is_none_or(|newest| row.text("image").is_ok_and(|image| image == *newest));
-            if same {
-                continue;
-            }
-            let image = newest.cloned().map_or_else(|| row.text("image"), Ok)?;
+        let changed = Some(state) != was;
+        if changed {
+            self.news.push((id.clone(), word_of(state), why(state, rollout)));
+        }
+        let same = !changed
+            && row.count("fixed")? == rollout.fixed
+            && row.count("running")? == rollout.running
+            && row.maybe_text("exception_id")? == exception.as_ref().map(|(_, id)| id.clone());
+        if !same {
             let Rollout { fixed, running } = rollout;
-            let becomes = Becomes { state: word_of(state), fixed, running, exception, image };
-            becoming.entry(becomes).or_default().push(id);
+            let becomes = Becomes { state: word_of(state), fixed, running, exception };
+            self.becoming.entry(becomes).or_default().push(id);
         }
-        for chunk in news.chunks(BATCH) {
+        Ok(())
+    }
+
+    /// What images count from now on.
+    fn count(&mut self, estate: &Estate) {
+        for (image, running) in &estate.running {
+            let (counts, urgency) = estate.open.get(image).copied().unwrap_or_default();
+            let urgency = urgency * 10 + i64::from(*running > 0) * 1000;
+            if estate.stands.get(image) != Some(&(counts, *running, urgency)) {
+                self.images.push((image.clone(), counts, *running, urgency));
+            }
+        }
+    }
+
+    async fn write(&self, tx: Tx<'_>, now: Millis) -> Result<()> {
+        for chunk in self.news.chunks(BATCH) {
             let mut query = q("INSERT INTO finding_change (finding, time, state, why) VALUES ")
                 .rows("(?, ?, ?, ?)", chunk.len());
             for (id, state, why) in chunk {
@@ -154,23 +159,100 @@ impl State {
             }
             query.run(&mut *tx).await?;
         }
-        for (becomes, ids) in &becoming {
+        for (becomes, ids) in &self.becoming {
             for chunk in ids.chunks(BATCH) {
                 becomes.write(&mut *tx, chunk, now).await?;
             }
         }
-        for (image, running) in &estate.running {
-            let (counts, urgency) = open.get(image).copied().unwrap_or_default();
-            let urgency = urgency * 10 + i64::from(*running > 0) * 1000;
-            if stands.get(image) == Some(&(counts, *running, urgency)) {
-                continue;
+        for (image, ids) in &self.newest {
+            for chunk in ids.chunks(BATCH) {
+                q("UPDATE finding SET image = ? WHERE id IN ").bind(image).list(chunk).run(&mut *tx).await?;
             }
-            q("UPDATE image SET critical = ?, high = ?, medium = ?, low = ?, running = ?, urgency = ? WHERE id = ?")
-                .bind(counts.critical).bind(counts.high).bind(counts.medium).bind(counts.low).bind(*running)
-                .bind(urgency).bind(image)
-                .run(&mut *tx).await?;
+        }
+        for chunk in self.images.chunks(BATCH) {
+            let mut query = q("UPDATE image SET critical = told.column2, high = told.column3, medium = told.column4, low = told.column5, \
+                 running = told.column6, urgency = told.column7 FROM (VALUES ")
+                .rows(
+                    "(?, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))",
+                    chunk.len(),
+                );
+            for (image, counts, running, urgency) in chunk {
+                let Counts { critical, high, medium, low } = *counts;
+                query = query.bind(image).bind(critical).bind(high).bind(medium).bind(low);
+                query = query.bind(*running).bind(*urgency);
+            }
+            query.push(") AS told WHERE image.id = told.column1").run(&mut *tx).await?;
         }
         Ok(())
+    }
+}
+
+/// What runs of each of these repositories.
+async fn estates(tx: Tx<'_>, repositories: &[&String]) -> Result<HashMap<String, Estate>> {
+    let mut estates: HashMap<String, Estate> = HashMap::new();
+    let rows = q("SELECT image.id AS id, image.repository AS repository, image.scanned AS scanned, \
+         COALESCE(image.created, image.first_seen) AS made, image.coverage AS coverage, image.critical AS critical, image.high AS high, \
+         image.medium AS medium, image.low AS low, image.running AS runs, image.urgency AS urgency, \
+         (SELECT COUNT(*) FROM container WHERE container.image = image.id AND container.ended IS NULL) AS many \
+         FROM image WHERE repository IN ").list(repositories.iter().copied()).all(tx).await?;
+    for row in &rows {
+        let estate = estates.entry(row.text("repository")?).or_default();
+        let id = row.text("id")?;
+        estate.stands.insert(id.clone(), (counts(row)?, row.count("runs")?, row.int("urgency")?));
+        if row.maybe_int("scanned")?.is_some() {
+            let gap = match row.word("coverage")? {
+                CoverageState::Full => 0,
+                CoverageState::Partial => 1,
+                CoverageState::NotEvaluated | CoverageState::Unsupported | CoverageState::Failed => 2,
+            };
+            estate.scanned.insert(id.clone(), Scanned { made: row.int("made")?, gap });
+        }
+        estate.running.insert(id, row.count("many")?);
+    }
+    Ok(estates)
+}
+
+impl State {
+    /// What the findings of repositories are in, after something of them has changed; and what their images count.
+    pub(super) async fn refresh_repositories(
+        &self,
+        tx: Tx<'_>,
+        repositories: &BTreeSet<String>,
+        now: Millis,
+    ) -> Result<()> {
+        let exceptions = self.exceptions_in_force(&mut *tx, now).await?;
+        for some in repositories.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let mut estates = estates(&mut *tx, some).await?;
+            let mut has: HashMap<String, Vec<String>> = HashMap::new();
+            let rows = q(
+                "SELECT image_finding.finding AS finding, image_finding.image AS image FROM image_finding \
+                 JOIN finding ON finding.id = image_finding.finding WHERE finding.repository IN ",
+            )
+            .list(some.iter().copied())
+            .all(&mut *tx)
+            .await?;
+            for row in &rows {
+                has.entry(row.text("finding")?).or_default().push(row.text("image")?);
+            }
+            let rows = q("SELECT id, repository, rule, severity, priority, state, fixed, running, exception_id, image, \
+                 CAST(CASE WHEN planned_by IS NULL THEN 0 ELSE 1 END AS BIGINT) AS planned, \
+                 CAST(CASE WHEN verified IS NULL THEN 0 ELSE 1 END AS BIGINT) AS verified \
+                 FROM finding WHERE repository IN ").list(some.iter().copied()).all(&mut *tx).await?;
+            let mut changes = Changes::default();
+            for row in &rows {
+                let affected = has.get(&row.text("id")?).map(Vec::as_slice).unwrap_or_default();
+                let estate = estates.entry(row.text("repository")?).or_default();
+                changes.judge(row, affected, estate, &exceptions)?;
+            }
+            estates.values().for_each(|estate| changes.count(estate));
+            changes.write(&mut *tx, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for one.
+    pub(super) async fn refresh_repository(&self, tx: Tx<'_>, repository: &str, now: Millis) -> Result<()> {
+        self.refresh_repositories(tx, &BTreeSet::from([repository.to_owned()]), now).await
     }
 }
 

@@ -7,7 +7,7 @@
 //! That something was not seen says nothing: a file that is read, and not mapped, is not seen.
 
 use super::{
-    Result, State, Tx,
+    Result, State, Tx, findings,
     sql::{Columns, batch, q},
 };
 use gabion_api::rest::{LoadedBy, Millis};
@@ -42,23 +42,54 @@ fn owners(report: &ScanReport) -> HashMap<&str, Vec<(&str, &str)>> {
     owners
 }
 
-/// By finding, as reports call it, and workload: the file by which it is seen.
-async fn keep_loaded(tx: Tx<'_>, image: &str, loaded: &BTreeMap<(&str, &String), &String>) -> Result<()> {
-    let rows =
-        q("SELECT finding, stable FROM image_finding WHERE image = ?").bind(image).all(&mut *tx).await?;
-    let ids: HashMap<String, String> =
-        rows.iter().map(|row| Ok((row.text("stable")?, row.text("finding")?))).collect::<Result<_>>()?;
-    let rows: Vec<_> = loaded
-        .iter()
-        .filter_map(|((stable, workload), path)| Some((ids.get(*stable)?, *workload, *path)))
-        .collect();
-    for chunk in rows.chunks(BATCH) {
+/// A finding in an image that a workload has loaded.
+type Loaded = (String, String, String);
+
+/// What of a report is loaded: findings as it calls them, workloads, and the first file by which each is seen.
+fn loaded_of(report: &ScanReport, files: &[(String, String)]) -> BTreeMap<(String, String), String> {
+    let owners = owners(report);
+    let mut packages: HashMap<(&str, &str), BTreeMap<&String, &String>> = HashMap::new();
+    for (workload, path) in files {
+        for package in owners.get(path.as_str()).into_iter().flatten() {
+            packages.entry(*package).or_default().entry(workload).or_insert(path);
+        }
+    }
+    let mut loaded = BTreeMap::new();
+    for finding in &report.findings {
+        for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
+            let by = packages.get(&(package.kind.as_str(), package.name.as_str()));
+            for (workload, path) in by.into_iter().flatten() {
+                loaded.insert((finding.id.clone(), (*workload).clone()), (*path).clone());
+            }
+        }
+    }
+    loaded
+}
+
+/// What is not loaded any more, or by another file.
+async fn unload(tx: Tx<'_>, gone: &[&Loaded]) -> Result<()> {
+    for chunk in gone.chunks(BATCH) {
+        let mut query = q("DELETE FROM loaded_finding WHERE (finding, image, workload) IN (VALUES ")
+            .rows("(?, ?, ?)", chunk.len());
+        for (finding, image, workload) in chunk {
+            query = query.bind(finding).bind(image).bind(workload);
+        }
+        query.push(")").run(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+async fn load(tx: Tx<'_>, new: &[(&Loaded, &String)]) -> Result<()> {
+    for chunk in new.chunks(BATCH) {
         let mut query = q("INSERT INTO loaded_finding (finding, image, workload, path) VALUES ")
             .rows("(?, ?, ?, ?)", chunk.len());
-        for (finding, workload, path) in chunk {
-            query = query.bind(*finding).bind(image).bind(*workload).bind(*path);
+        for ((finding, image, workload), path) in chunk {
+            query = query.bind(finding).bind(image).bind(workload).bind(*path);
         }
-        query.push(" ON CONFLICT DO NOTHING").run(&mut *tx).await?;
+        query
+            .push(" ON CONFLICT (finding, image, workload) DO UPDATE SET path = excluded.path")
+            .run(&mut *tx)
+            .await?;
     }
     Ok(())
 }
@@ -99,45 +130,59 @@ impl State {
         if !new.is_empty()
             && let Some(report) = self.report_in(&mut tx, &image).await?
         {
-            self.mark_loaded(&mut tx, &image, &report).await?;
-            self.refresh_workload(&mut tx, &workload, now).await?;
+            self.mark_loaded(&mut tx, &[(&image, &report)]).await?;
+            self.refresh_workloads(&mut tx, &BTreeSet::from([workload]), now).await?;
         }
         tx.commit().await?;
         Ok(Some(!new.is_empty()))
     }
 
-    /// Which findings of an image are about packages that are loaded, by whom.
-    pub(super) async fn mark_loaded(&self, tx: Tx<'_>, image: &str, report: &ScanReport) -> Result<()> {
-        let rows = q("SELECT workload, path FROM loaded WHERE image = ? ORDER BY path")
-            .bind(image)
+    /// Which findings of these images are about packages that are loaded, by whom.
+    pub(super) async fn mark_loaded(&self, tx: Tx<'_>, all: &[(&str, &ScanReport)]) -> Result<()> {
+        let images = || all.iter().map(|(image, _)| *image);
+        let mut files: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        let rows = q("SELECT image, workload, path FROM loaded WHERE image IN ")
+            .list(images())
+            .push(" ORDER BY path")
             .all(&mut *tx)
             .await?;
-        q("DELETE FROM loaded_finding WHERE image = ?").bind(image).run(&mut *tx).await?;
-        let owners = owners(report);
-        // By package: each workload, and the first file by which it is seen.
-        let mut packages: HashMap<(&str, &str), BTreeMap<String, String>> = HashMap::new();
         for row in &rows {
-            let (workload, path) = (row.text("workload")?, row.text("path")?);
-            for package in owners.get(path.as_str()).into_iter().flatten() {
-                packages.entry(*package).or_default().entry(workload.clone()).or_insert_with(|| path.clone());
+            files.entry(row.text("image")?).or_default().push((row.text("workload")?, row.text("path")?));
+        }
+        let mut stands: BTreeMap<Loaded, String> = BTreeMap::new();
+        let rows = q("SELECT finding, image, workload, path FROM loaded_finding WHERE image IN ")
+            .list(images())
+            .all(&mut *tx)
+            .await?;
+        for row in &rows {
+            let of = (row.text("finding")?, row.text("image")?, row.text("workload")?);
+            stands.insert(of, row.text("path")?);
+        }
+        let mut wanted: BTreeMap<Loaded, String> = BTreeMap::new();
+        let known = findings::stand(&mut *tx, files.keys().map(String::as_str)).await?;
+        for (image, report) in all {
+            let Some((files, known)) = files.get(*image).zip(known.get(*image)) else { continue };
+            let ids: HashMap<&String, &String> =
+                known.iter().map(|(finding, stable)| (stable, finding)).collect();
+            for ((stable, workload), path) in loaded_of(report, files) {
+                if let Some(finding) = ids.get(&stable) {
+                    wanted.insert(((*finding).clone(), (*image).to_owned(), workload), path);
+                }
             }
         }
-        let mut loaded: BTreeMap<(&str, &String), &String> = BTreeMap::new();
-        for finding in &report.findings {
-            for package in finding.vulnerability.iter().flat_map(|vulnerability| &vulnerability.packages) {
-                let by = packages.get(&(package.kind.as_str(), package.name.as_str()));
-                loaded.extend(
-                    by.into_iter().flatten().map(|(workload, path)| ((finding.id.as_str(), workload), path)),
-                );
-            }
+        let gone: Vec<&Loaded> = stands.keys().filter(|of| !wanted.contains_key(*of)).collect();
+        let new: Vec<_> = wanted.iter().filter(|(of, path)| stands.get(*of) != Some(*path)).collect();
+        unload(&mut *tx, &gone).await?;
+        load(&mut *tx, &new).await?;
+        let touched: BTreeSet<&String> =
+            gone.iter().copied().chain(new.iter().map(|(of, _)| *of)).map(|(finding, ..)| finding).collect();
+        for chunk in touched.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+            // Only those that become another.
+            q("UPDATE finding SET loaded = 1 - loaded WHERE loaded <> \
+               CASE WHEN EXISTS (SELECT 1 FROM loaded_finding WHERE loaded_finding.finding = finding.id) THEN 1 ELSE 0 END AND id IN ")
+                .list(chunk.iter().copied()).run(&mut *tx).await?;
         }
-        if !loaded.is_empty() {
-            keep_loaded(&mut *tx, image, &loaded).await?;
-        }
-        // Only those that become another.
-        q("UPDATE finding SET loaded = 1 - loaded WHERE id IN (SELECT finding FROM image_finding WHERE image = ?) AND loaded <> \
-           CASE WHEN EXISTS (SELECT 1 FROM loaded_finding WHERE loaded_finding.finding = finding.id) THEN 1 ELSE 0 END")
-            .bind(image).run(tx).await.map(drop)
+        Ok(())
     }
 
     /// By whom the package of a finding is loaded.

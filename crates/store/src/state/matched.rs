@@ -3,18 +3,22 @@
 
 use super::{
     Result, State, Tx,
-    images::{MAX_NAME, absent, findings_by_package, packed, state},
-    sql::{Columns, q, word_of},
+    findings::Found,
+    images::{MAX_NAME, PackedReport, findings_by_package, packed, running, state},
+    sql::{Columns, batch, q, word_of},
 };
 use gabion_api::rest::{CoverageState, Millis};
 use gabion_model::{DataSource, Digest, Finding, ScanReport};
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use sqlx::any::AnyRow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The setting that tells which owners are in force.
 const OWNERS: &str = "owners";
 /// Names that one statement asks about, or inserts.
-const BATCH: usize = 100;
+const BATCH: usize = batch(3);
+/// Images that one statement writes.
+const TOLD: usize = batch(4);
 
 /// A version of the database, by all that it is made of.
 pub fn version_of(sources: &[DataSource]) -> String {
@@ -28,31 +32,102 @@ pub fn version_of(sources: &[DataSource]) -> String {
     Digest::sha256(hash.finalize().into()).hex()
 }
 
-/// In which namespaces an image runs.
-pub(super) async fn namespaces(tx: Tx<'_>, image: &str) -> Result<Vec<String>> {
-    let rows = q("SELECT DISTINCT COALESCE(namespace, '') AS namespace FROM container WHERE image = ? AND ended IS NULL ORDER BY 1")
-        .bind(image).all(tx).await?;
-    rows.iter().map(|row| row.text("namespace")).collect()
+/// A hash of names.
+fn mark_of(names: &BTreeSet<(u8, String)>) -> String {
+    let mut hash = Sha256::new();
+    for (ecosystem, name) in names {
+        hash.update([*ecosystem]);
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name);
+    }
+    Digest::sha256(hash.finalize().into()).hex()
+}
+
+/// In which namespaces images run.
+pub(super) async fn namespaces<'a>(
+    tx: Tx<'_>,
+    images: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeMap<String, Vec<String>>> {
+    let rows = q("SELECT DISTINCT image, COALESCE(namespace, '') AS namespace FROM container WHERE ended IS NULL AND image IN ")
+        .list(images).push(" ORDER BY 1, 2").all(tx).await?;
+    let mut by: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in &rows {
+        by.entry(row.text("image")?).or_default().push(row.text("namespace")?);
+    }
+    Ok(by)
+}
+
+/// An image whose report is to be matched.
+#[derive(Debug)]
+pub struct ToMatch {
+    /// Its id.
+    pub image: String,
+    /// What it is called.
+    pub name: String,
+    /// In which namespaces it runs; what is in none is in `""`.
+    pub namespaces: Vec<String>,
+    /// What a scan has told.
+    pub report: PackedReport,
+}
+
+/// A report, matched.
+#[derive(Debug)]
+pub struct Matched {
+    image: String,
+    revision: u64,
+    before: Vec<Finding>,
+    report: ScanReport,
+    body: Vec<u8>,
+    owner: Option<String>,
+}
+
+impl Matched {
+    /// The report of an image that was this revision, which has told `before` until now. It takes time: it is packed.
+    pub fn new(
+        image: &str,
+        revision: u64,
+        before: Vec<Finding>,
+        report: ScanReport,
+        owner: Option<String>,
+    ) -> Result<Self> {
+        let body = packed(&report)?;
+        Ok(Self { image: image.to_owned(), revision, before, report, body, owner })
+    }
+
+    /// Its image.
+    pub fn image(&self) -> &str {
+        &self.image
+    }
+
+    fn coverage(&self) -> String {
+        let worst = self.report.coverage.worst();
+        word_of(worst.map_or(CoverageState::NotEvaluated, |(_, status)| state(status)))
+    }
+}
+
+/// What stands of an image that was matched.
+struct Stands {
+    repository: String,
+    same_owner: bool,
+    /// Anything of it is another.
+    changed: bool,
+    /// It was not known whose it is.
+    lost: bool,
 }
 
 impl State {
     /// Under which names advisories know what is in an image: numbers of ecosystems, and names.
     pub async fn keep_known_as(&self, image: &str, names: &BTreeSet<(u8, String)>) -> Result<()> {
-        let rows =
-            q("SELECT ecosystem, name FROM known_as WHERE image = ?").bind(image).all(&self.pool).await?;
-        let stands: BTreeSet<(i64, String)> =
-            rows.iter().map(|row| Ok((row.int("ecosystem")?, row.text("name")?))).collect::<Result<_>>()?;
-        // No advisory has a longer one, and no index.
-        let names: BTreeSet<&(u8, String)> =
-            names.iter().filter(|(_, name)| name.len() <= MAX_NAME).collect();
-        if stands.len() == names.len()
-            && names.iter().all(|(of, name)| stands.contains(&(i64::from(*of), name.clone())))
-        {
+        let mark = mark_of(names);
+        let stands = q("SELECT known FROM image WHERE id = ?").bind(image).first(&self.pool).await?;
+        if stands.map(|row| row.maybe_text("known")).transpose()?.flatten().as_ref() == Some(&mark) {
             return Ok(());
         }
         let mut tx = self.begin().await?;
         q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
-        for chunk in names.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        // No advisory has a longer one, and no index.
+        let short = names.iter().filter(|(_, name)| name.len() <= MAX_NAME);
+        for chunk in short.collect::<Vec<_>>().chunks(BATCH) {
             let mut query =
                 q("INSERT INTO known_as (image, ecosystem, name) VALUES ").rows("(?, ?, ?)", chunk.len());
             for (ecosystem, name) in chunk {
@@ -60,6 +135,7 @@ impl State {
             }
             query.run(&mut *tx).await?;
         }
+        q("UPDATE image SET known = ? WHERE id = ?").bind(mark).bind(image).run(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -97,7 +173,8 @@ impl State {
 
     /// In which namespaces an image runs; what is in none is in `""`.
     pub async fn namespaces_of(&self, image: &str) -> Result<Vec<String>> {
-        namespaces(&mut *self.pool.acquire().await?, image).await
+        let by = namespaces(&mut *self.pool.acquire().await?, [image]).await?;
+        Ok(by.into_values().next().unwrap_or_default())
     }
 
     /// By which file owners are told, as `mark` tells it from others: if that is another than until now, all images are looked at again.
@@ -125,22 +202,35 @@ impl State {
         rows.iter().map(|row| row.text("id")).collect()
     }
 
+    /// What is needed to match these images again; those that have no report are left out.
+    pub async fn to_match(&self, images: &[String]) -> Result<Vec<ToMatch>> {
+        let mut tx = self.pool.acquire().await?;
+        let mut namespaces = namespaces(&mut tx, images.iter().map(String::as_str)).await?;
+        let rows = q("SELECT image.id AS id, image.name AS name, report.body AS body, report.revision AS revision FROM image \
+             JOIN report ON report.image = image.id WHERE image.id IN ").list(images).all(&mut *tx).await?;
+        let read = |row: &AnyRow| {
+            let image = row.text("id")?;
+            Ok(ToMatch {
+                namespaces: namespaces.remove(&image).unwrap_or_default(),
+                name: row.text("name")?,
+                report: PackedReport::read(row)?,
+                image,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
     /// How many findings there are about each package of an image, where that was another number before.
-    async fn count_findings(
-        &self,
-        tx: Tx<'_>,
-        id: &str,
-        before: &[Finding],
-        report: &ScanReport,
-    ) -> Result<()> {
-        let (before, counts) = (findings_by_package(before), findings_by_package(&report.findings));
+    async fn count_findings(&self, tx: Tx<'_>, matched: &Matched) -> Result<()> {
+        let before = findings_by_package(&matched.before);
+        let counts = findings_by_package(&matched.report.findings);
         for key in before.keys().chain(counts.keys()).collect::<BTreeSet<_>>() {
             let many = counts.get(key).copied().unwrap_or(0);
             if before.get(key).copied().unwrap_or(0) != many {
                 let (kind, name, version) = *key;
                 q("UPDATE package SET findings = ? WHERE image = ? AND kind = ? AND name = ? AND version = ?")
                     .bind(many)
-                    .bind(id)
+                    .bind(&matched.image)
                     .bind(kind)
                     .bind(name)
                     .bind(version)
@@ -151,66 +241,86 @@ impl State {
         Ok(())
     }
 
-    /// The report of an image that was this revision was matched again; `before` is what it has told until now. Whether anything of it is another.
-    /// Where another report has come meanwhile, that one counts: it was matched when it came.
-    pub async fn keep_match(
-        &self,
-        id: &str,
-        revision: u64,
-        before: &[Finding],
-        report: &ScanReport,
-        owner: Option<&str>,
-        now: Millis,
-    ) -> Result<bool> {
-        let body = packed(report)?;
+    /// Keeps reports that were matched again; whether anything of them is another. Where another report has come meanwhile, that one counts: it
+    /// was matched when it came.
+    pub async fn keep_matches(&self, all: &[Matched], now: Millis) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let row = q("SELECT repository, owner, coverage, matched FROM image WHERE id = ?")
-            .bind(id)
-            .first(&mut *tx)
-            .await?;
-        let row = row.ok_or_else(|| absent(id))?;
-        let kept = q(
-            "UPDATE report SET time = ?, body = ?, revision = revision + 1 WHERE image = ? AND revision = ?",
-        )
-        .bind(now)
-        .bind(body)
-        .bind(id)
-        .bind(revision)
-        .run(&mut *tx)
-        .await?;
-        if kept == 0 {
-            return Ok(false);
+        let mut kept = Vec::new();
+        for chunk in all.chunks(TOLD) {
+            kept.extend(keep_reports(&mut tx, chunk, now).await?);
         }
-        let worst = report.coverage.worst().map_or(CoverageState::NotEvaluated, |(_, status)| state(status));
-        let repository = row.text("repository")?;
-        let same_owner = row.maybe_text("owner")?.as_deref() == owner;
-        let changed = before != report.findings || !same_owner || row.text("coverage")? != word_of(worst);
-        q("UPDATE image SET matched = ?, coverage = ?, owner = ? WHERE id = ?")
-            .bind(version_of(&report.database))
-            .bind(word_of(worst))
-            .bind(owner.map(str::to_owned))
-            .bind(id)
-            .run(&mut *tx)
-            .await?;
-        if changed {
-            // Whose they are stands with each of them.
-            let known = if same_owner { before } else { &[] };
-            self.keep_findings(&mut tx, id, known, report, owner.map(str::to_owned), now).await?;
-            self.count_findings(&mut tx, id, before, report).await?;
-            self.mark_loaded(&mut tx, id, report).await?;
-            self.refresh_repository(&mut tx, &repository, now).await?;
+        let changed = || kept.iter().filter(|(_, stands)| stands.changed);
+        self.keep_findings(&mut tx, &changed().map(found).collect::<Vec<_>>(), now).await?;
+        for (matched, _) in changed() {
+            self.count_findings(&mut tx, matched).await?;
         }
+        let reports: Vec<_> =
+            changed().map(|(matched, _)| (matched.image.as_str(), &matched.report)).collect();
+        self.mark_loaded(&mut tx, &reports).await?;
+        let repositories = changed().map(|(_, stands)| stands.repository.clone()).collect();
+        self.refresh_repositories(&mut tx, &repositories, now).await?;
         // Whose what runs is may depend on where it runs.
-        if changed || row.maybe_text("matched")?.is_none() {
-            let rows = q("SELECT DISTINCT workload FROM container WHERE image = ? AND ended IS NULL")
-                .bind(id)
-                .all(&mut *tx)
-                .await?;
-            for row in rows {
-                self.refresh_workload(&mut tx, &row.text("workload")?, now).await?;
-            }
-        }
+        let shown = kept.iter().filter(|(_, stands)| stands.changed || stands.lost);
+        let workloads = running(&mut tx, shown.map(|(matched, _)| matched.image.as_str())).await?;
+        self.refresh_workloads(&mut tx, &workloads, now).await?;
         tx.commit().await?;
-        Ok(changed)
+        Ok(!reports.is_empty())
     }
+}
+
+fn found<'a>((matched, stands): &'a (&'a Matched, Stands)) -> Found<'a> {
+    // Whose they are stands with each of them.
+    let known = if stands.same_owner { matched.before.as_slice() } else { &[] };
+    Found {
+        image: &matched.image,
+        repository: &stands.repository,
+        known,
+        report: &matched.report,
+        owner: matched.owner.as_deref(),
+    }
+}
+
+/// The reports of images, where none has come meanwhile, and what stands with their images.
+async fn keep_reports<'a>(tx: Tx<'_>, all: &'a [Matched], now: Millis) -> Result<Vec<(&'a Matched, Stands)>> {
+    let rows = q("SELECT id, repository, owner, coverage, matched FROM image WHERE id IN ")
+        .list(all.iter().map(|matched| &matched.image))
+        .all(&mut *tx)
+        .await?;
+    let rows: HashMap<String, &AnyRow> =
+        rows.iter().map(|row| Ok((row.text("id")?, row))).collect::<Result<_>>()?;
+    let mut kept = Vec::new();
+    for matched in all {
+        let Some(row) = rows.get(&matched.image) else { continue };
+        let changes = q(
+            "UPDATE report SET time = ?, body = ?, revision = revision + 1 WHERE image = ? AND revision = ?",
+        );
+        let changes = changes.bind(now).bind(matched.body.clone()).bind(&matched.image);
+        if changes.bind(matched.revision).run(&mut *tx).await? == 0 {
+            continue;
+        }
+        let same_owner = row.maybe_text("owner")? == matched.owner;
+        let stands = Stands {
+            repository: row.text("repository")?,
+            same_owner,
+            changed: matched.before != matched.report.findings
+                || !same_owner
+                || row.text("coverage")? != matched.coverage(),
+            lost: row.maybe_text("matched")?.is_none(),
+        };
+        kept.push((matched, stands));
+    }
+    if kept.is_empty() {
+        return Ok(kept);
+    }
+    let mut query = q("UPDATE image SET matched = told.column2, coverage = told.column3, owner = told.column4 FROM (VALUES ")
+        .rows("(?, ?, ?, CAST(? AS TEXT))", kept.len());
+    for (matched, _) in &kept {
+        query = query
+            .bind(&matched.image)
+            .bind(version_of(&matched.report.database))
+            .bind(matched.coverage())
+            .bind(matched.owner.clone());
+    }
+    query.push(") AS told WHERE image.id = told.column1").run(tx).await?;
+    Ok(kept)
 }

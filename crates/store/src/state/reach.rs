@@ -11,7 +11,7 @@
 use super::{
     DAY, Result, State, Tx,
     findings::TO_DO,
-    sql::{Columns, q},
+    sql::{Columns, batch, q},
 };
 use gabion_api::rest::Millis;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -140,12 +140,15 @@ impl State {
             q("DELETE FROM reach WHERE workload = ?").bind(workload).run(&mut *tx).await?;
             changed.push(workload);
         }
-        for workload in changed {
-            // An address that nothing here runs at may be called like a workload that once was.
-            if q("SELECT name FROM workload WHERE name = ?").bind(workload).first(&mut *tx).await?.is_some() {
-                self.refresh_workload(&mut tx, workload, now).await?;
+        // An address that nothing here runs at may be called like a workload that once was.
+        let mut there = BTreeSet::new();
+        for chunk in changed.chunks(batch(1)) {
+            let query = q("SELECT name FROM workload WHERE name IN ").list(chunk.iter().copied());
+            for row in query.all(&mut *tx).await? {
+                there.insert(row.text("name")?);
             }
         }
+        self.refresh_workloads(&mut tx, &there, now).await?;
         hurry(&mut tx, now).await?;
         tx.commit().await?;
         Ok(paths.len() as u64)

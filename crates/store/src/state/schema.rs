@@ -5,7 +5,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 /// The steps: a name, and statements in which `{blob}` stands for the type of bytes.
-const STEPS: [(&str, &str); 16] = [
+const STEPS: [(&str, &str); 17] = [
     ("first", FIRST),
     ("configurations", CONFIGURATIONS),
     ("packages", PACKAGES),
@@ -22,6 +22,7 @@ const STEPS: [(&str, &str); 16] = [
     ("large estates", LARGE),
     ("baselines", BASELINES),
     ("asked of whom, and where it runs", ASKED),
+    ("known as what", KNOWN),
 ];
 
 const FIRST: &str = "
@@ -369,6 +370,11 @@ const ASKED: &str = "
 ALTER TABLE image ADD COLUMN asked_of TEXT;
 ALTER TABLE image ADD COLUMN namespaces TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX image_asked_of ON image (asked_of);
+";
+
+/// By a hash of them, which names of an image are kept.
+const KNOWN: &str = "
+ALTER TABLE image ADD COLUMN known TEXT;
 ";
 
 /// The number of the last step.

@@ -405,12 +405,12 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
 
         // Matched again, nothing is new.
         let revision = async || state.packed_report(&id).await.expect("asked").expect("is there").revision;
-        assert!(
-            !state
-                .keep_match(&id, revision().await, &before.findings, &before, Some("shop"), T0 + 1)
-                .await
-                .expect("kept")
-        );
+        let matched = |revision, before: &ScanReport, after: &ScanReport, owner: &str| {
+            let (before, owner) = (before.findings.clone(), Some(owner.to_owned()));
+            [Matched::new(&id, revision, before, after.clone(), owner).expect("packed")]
+        };
+        let same = matched(revision().await, &before, &before, "shop");
+        assert!(!state.keep_matches(&same, T0 + 1).await.expect("kept"));
         let first = finding(&state, "CVE-2024-1", T0).await;
         assert_eq!((first.state, first.first_seen), (Life::Open, T0));
 
@@ -425,12 +425,8 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         }];
         let version = version_of(&after.database);
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), std::slice::from_ref(&id));
-        assert!(
-            state
-                .keep_match(&id, revision().await, &before.findings, &after, Some("shop"), T0 + 2)
-                .await
-                .expect("kept")
-        );
+        let other = matched(revision().await, &before, &after, "shop");
+        assert!(state.keep_matches(&other, T0 + 2).await.expect("kept"));
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), [""; 0]);
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.first_seen, T0);
         assert_eq!(finding(&state, "CVE-2024-2", T0).await.state, Life::Withdrawn);
@@ -440,22 +436,18 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         assert_eq!(workload.workload.open.high, 2);
 
         // Another owner gets all of them.
-        assert!(
-            state
-                .keep_match(&id, revision().await, &after.findings, &after, Some("pay"), T0 + 3)
-                .await
-                .expect("kept")
-        );
+        let others = matched(revision().await, &after, &after, "pay");
+        assert!(state.keep_matches(&others, T0 + 3).await.expect("kept"));
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.owner.as_deref(), Some("pay"));
-        assert!(state.keep_match("sha256:none", 0, &[], &after, None, T0).await.is_err());
+        let gone = Matched::new("sha256:none", 0, Vec::new(), after.clone(), None).expect("packed");
+        assert!(!state.keep_matches(&[gone], T0).await.expect("none is there"));
 
         // It was scanned again while the old report was matched: what came later stays.
         let old = revision().await;
         let again = report(&name, 1, "3.0.9", told(&["CVE-2024-9"]));
         state.keep_report(&id, &name, &again, Some("pay"), T0 + 4).await.expect("kept");
-        assert!(
-            !state.keep_match(&id, old, &after.findings, &after, Some("pay"), T0 + 5).await.expect("kept")
-        );
+        let late = matched(old, &after, &after, "pay");
+        assert!(!state.keep_matches(&late, T0 + 5).await.expect("kept"));
         assert_eq!(state.report(&id).await.expect("asked").expect("is there").findings, again.findings);
         assert_eq!(finding(&state, "CVE-2024-9", T0).await.state, Life::Open);
     });
@@ -487,4 +479,98 @@ fn alerts_that_come_before_their_container_is_told_of_are_its_own() {
         let workload = state.workload("shop/web", &ALL, T0 + 10).await.expect("is there").workload;
         assert_eq!(workload.alerts, 1);
     });
+}
+
+/// All that lists show of images and what is in them.
+async fn shown(state: &State) -> String {
+    let now = T0 + 10;
+    let all = Paging { limit: 1000, ..Paging::default() };
+    let findings = state.findings(&FindingFilter::default(), &ALL, &all, now).await.expect("a page").items;
+    let images = state.images(&ImageFilter::default(), &ALL, &all).await.expect("a page").items;
+    let workloads = state.workloads(&WorkloadFilter::default(), &ALL, &all).await.expect("a page").items;
+    let mut told = vec![
+        to_json(&findings),
+        to_json(&images),
+        to_json(&workloads.iter().map(|workload| (workload, &workload.factors)).collect::<Vec<_>>()),
+    ];
+    for image in &images {
+        let packages = state.packages_of(&image.id, "", &ALL, &all).await.expect("a page").items;
+        let has = FindingFilter { image: Some(image.id.clone()), ..FindingFilter::default() };
+        let has = state.findings(&has, &ALL, &all, now).await.expect("a page").items;
+        let ids: Vec<&String> = has.iter().map(|finding| &finding.id).collect();
+        told.push(to_json(&(packages, ids)));
+    }
+    for finding in &findings {
+        // Not the history: by one after the other some are half way in between.
+        let mut detail = state.finding(&finding.id, &ALL, now).await.expect("is there");
+        detail.images.sort_by(|a, b| a.id.cmp(&b.id));
+        told.push(to_json(&(detail.loaded_by, detail.images)));
+    }
+    told.join("\n")
+}
+
+/// Two images of one name and others, in workloads that share them; files of one are loaded. Then the database says something else of all.
+async fn rematched(state: &State, together: bool) -> String {
+    let loadable = |mut report: ScanReport| {
+        for package in &mut report.packages {
+            package.facts.push(("loadable".to_owned(), format!("usr/lib/{}.so", package.name)));
+        }
+        report
+    };
+    let high = |rule: &str| vulnerability(rule, "openssl", "3.0.1", Severity::High);
+    node(state, "n").await;
+    let mut running = Vec::new();
+    let mut reports = Vec::new();
+    for number in 1..=40_u8 {
+        let name = format!("registry.example/team{}/app:{number}", number / 2);
+        let told = vec![high("CVE-2024-1"), high(&format!("CVE-2023-{number}"))];
+        let report = loadable(report(&name, number, "3.0.1", told));
+        let id = image_id(&report);
+        running.push(container(&format!("{number:064x}"), &format!("w{}", number % 7), &id, &name));
+        reports.push((id, name, report));
+    }
+    state.inventory("n", &running, T0).await.expect("kept");
+    for (id, name, report) in &reports {
+        state.keep_report(id, name, report, Some("shop"), T0 + 1).await.expect("kept");
+    }
+    for number in [2_u8, 3] {
+        let files = BTreeSet::from(["usr/lib/openssl.so".to_owned()]);
+        state.loaded("n", &format!("{number:064x}"), &files, T0 + 2).await.expect("kept");
+    }
+    let mut matched = Vec::new();
+    for (number, (id, _, before)) in (1..).zip(&reports) {
+        let revision = state.packed_report(id).await.expect("asked").expect("is there").revision;
+        let mut after = before.clone();
+        after.findings.retain(|finding| number % 3 > 0 || finding.rule == "CVE-2024-1");
+        after.findings.push(high("CVE-2024-9"));
+        let owner = Some(if number % 5 == 0 { "pay" } else { "shop" }.to_owned());
+        matched.push(Matched::new(id, revision, before.findings.clone(), after, owner).expect("packed"));
+    }
+    if together {
+        assert!(state.keep_matches(&matched, T0 + 3).await.expect("kept"));
+    } else {
+        for one in &matched {
+            assert!(state.keep_matches(std::slice::from_ref(one), T0 + 3).await.expect("kept"));
+        }
+    }
+    shown(state).await
+}
+
+#[test]
+fn images_that_are_matched_together_are_what_they_are_one_by_one() {
+    let told = &std::sync::Mutex::new(Vec::new());
+    for together in [false, true] {
+        on_both(|state| async move {
+            let shown = rematched(&state, together).await;
+            told.lock().expect("not poisoned").push(shown);
+        });
+    }
+    let told = told.lock().expect("not poisoned");
+    assert!(told[0].contains("CVE-2024-9") && told[0].contains("vulnerable and loaded"), "{}", told[0]);
+    for other in &told[1..] {
+        for (one, other) in told[0].lines().zip(other.lines()) {
+            assert_eq!(one, other);
+        }
+        assert_eq!(told[0].len(), other.len());
+    }
 }
