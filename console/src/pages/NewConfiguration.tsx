@@ -194,7 +194,12 @@ function Verdict({ of: { problems, refused_by, read_by, rules } }: { of: Configu
   }
   if (read_by.length === 0) {
     return (
-      <Alert isInline isLiveRegion variant="warning" title={`The hub could read rules and baselines: a node would judge by ${many(rules, 'rule')}`}>
+      <Alert
+        isInline
+        isLiveRegion
+        variant="warning"
+        title={`The hub could read rules and baselines: a node would judge by ${many(rules, 'rule')}`}
+      >
         No node that it is for is connected, so nobody has read the policy and the responses.
       </Alert>
     )
