@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { launch } from './browser.mjs'
+import { recording } from './recording.mjs'
 
 const [base = 'http://127.0.0.1:8420', token = '', out = '../docs/tour'] = process.argv.slice(2)
 const MOST = 80_000
@@ -28,7 +29,9 @@ const finding = pick(
   await ask('/findings?kind=vulnerability&limit=200&sort=-priority'),
   ({ repository, loaded }) => loaded && repository.startsWith('demo/'),
 )
-const image = pick(await ask('/images?limit=100&sort=-urgency'), ({ name }) => name.startsWith('demo/'))
+const images = await ask('/images?limit=100&sort=-urgency')
+const image = pick(images, ({ name }) => name.startsWith('demo/'))
+const profiled = pick(images, ({ name, running }) => name.startsWith('demo/payments') && running > 0)
 const workload = pick(await ask('/workloads?limit=100'), ({ name }) => name === 'demo/shop-web')
 const baseline = pick(await ask('/baselines'), ({ workload, items }) => workload === 'demo/shop-web' && items > 0)
 const node = pick(await ask('/nodes'), () => true)
@@ -48,6 +51,7 @@ const PICTURES = [
   ['advisories', '/vulnerabilities'],
   ['finding', to('findings', finding)],
   ['image', `${to('images', image)}/layers`],
+  ['profile', `${to('images', profiled)}/profile`],
   ['workload', to('workloads', workload)],
   ['node', to('nodes', node)],
   ['incident', to('incidents', incident)],
@@ -56,6 +60,7 @@ const PICTURES = [
   ['events', `/events?workload=${encodeURIComponent(workload?.id ?? '')}`],
   ['service-map', '/service-map'],
   ['attack', '/attack'],
+  ['rules-test', '/rules/test', testRules],
   ['baseline', to('baselines', baseline)],
   ['registry', first('registries', await ask('/registries'))],
   ['configuration', newest(await ask('/configurations'))],
@@ -66,6 +71,7 @@ const PICTURES = [
   ['retention', '/settings/retention'],
   ['sinks', '/settings/sinks'],
   ['sign-in', '/settings/sign-in'],
+  ['hubs', '/settings/hubs'],
   ['reports', '/reports'],
 ]
 
@@ -74,6 +80,20 @@ async function respond(page) {
   await page.getByRole('button', { name: 'Respond', exact: true }).click()
   await page.getByRole('button', { name: 'Dry run', exact: true }).click()
   await page.locator('.form-note').waitFor({ timeout: 60_000 })
+}
+
+/** What a rule would have said of a recording. */
+async function testRules(page) {
+  await page.getByLabel('Rules', { exact: true }).fill(`- rule: Descriptor closed
+  desc: An example
+  condition: evt.type = close
+  output: "closed with %evt.res"
+  priority: NOTICE`)
+  const file = { name: 'node.scap', mimeType: 'application/octet-stream', buffer: recording(Date.now() - 3_600_000) }
+  await page.getByLabel('Recording').setInputFiles(file)
+  await page.getByLabel('Together with Gabion’s own rules').uncheck()
+  await page.getByRole('button', { name: 'Test', exact: true }).click()
+  await page.getByText('1 alert in 1 event').waitFor()
 }
 
 mkdirSync(out, { recursive: true })

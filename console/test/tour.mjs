@@ -3,12 +3,13 @@
 //   node test/tour.mjs http://127.0.0.1:8420 TOKEN OUT_DIR [--demo]
 //
 // Fails on an error in the browser's console, a request that fails, a violation of accessibility rules (axe-core, serious and
-// critical), or a page that says it is broken; in the demo also where a list has nothing to open. Writes a picture of each page to OUT_DIR.
+// critical), a page that says it is broken, or a report that is not fit to be printed; in the demo also where a list has nothing to open. Writes a picture of each page to OUT_DIR.
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { launch } from './browser.mjs'
 import { recording } from './recording.mjs'
+import { print } from './report.mjs'
 
 const [base = 'http://127.0.0.1:8420', token = '', out = 'tour', what = ''] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -26,7 +27,8 @@ const PAGES = [
   ['policies', '/policies', 'td a[href^="/policies/"]', 'policy'],
   ['exceptions', '/exceptions'],
   ['reports', '/reports'],
-  ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'running']],
+  ['images', '/images', 'td a[href^="/images/"]', 'image', ['findings', 'layers', 'packages', 'secrets', 'profile', 'running']],
+  ['images-found', '/images?q=demo%2Fshop-web', 'td a[href^="/images/"]', 'demo-image', ['profile']],
   ['registries', '/registries', 'td a[href^="/registries/"]', 'registry', ['tags', 'repositories']],
   ['packages', '/packages', 'a[href^="/packages/"]', 'package'],
   ['workloads', '/workloads', 'a[href^="/workloads/"]', 'workload', ['findings', 'alerts', 'containers', 'baseline']],
@@ -179,6 +181,15 @@ await check('rules-test-problems')
 await page.getByRole('button', { name: 'Roll it out…', exact: true }).click()
 await page.waitForURL('**/configurations/new')
 if ((await page.getByLabel('Rules', { exact: true }).inputValue()) !== '- rule: 1') wrong('what was tried is not what would be rolled out')
+
+// The weekly reports, read on the screen and on paper.
+const answer = await fetch(`${base}/api/v1/owners`, { headers: { authorization: `Bearer ${token}` } })
+const [owned] = (await answer.json()).filter(({ owner }) => owner)
+for (const owner of [undefined, owned?.owner].filter((one, index) => index === 0 || one)) {
+  const name = owner ? 'report-of-owner' : 'report'
+  await visit(name, `/api/v1/reports/weekly?${new URLSearchParams({ format: 'html', ...(owner && { owner }) })}`)
+  for (const one of await print(page, join(out, `${name}.pdf`), owner ?? 'everything')) wrong(one)
+}
 
 at = 'search'
 console.log(at)

@@ -439,6 +439,31 @@ export interface components {
          * @enum {string}
          */
         CoverageState: "full" | "partial" | "not-evaluated" | "unsupported" | "failed";
+        /** @description What the configuration of an image declares. Values of the environment are not kept, as they may be secrets. */
+        DeclaredProfile: {
+            /** @description What is executed, or the arguments of that, unless somebody says otherwise. */
+            command: string[];
+            /** @description What is always executed. */
+            entrypoint: string[];
+            /** @description Names of environment variables. */
+            environment: string[];
+            /** @description There is a health check. */
+            healthcheck: boolean;
+            /** @description Labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Ports: `8080/tcp`. */
+            ports: string[];
+            /** @description That user is root, by number, by name, or by the accounts of the image. */
+            root: boolean;
+            /** @description The user, as it stands there; empty if there is none. */
+            user: string;
+            /** @description Directories that outlive a container. */
+            volumes: string[];
+            /** @description The working directory; empty if there is none. */
+            working_dir: string;
+        };
         /** @description One thing that happened on a node. */
         Event: {
             /** @description The container, by name; absent on the host. */
@@ -741,6 +766,18 @@ export interface components {
         HubState: "heard" | "ended" | "away";
         /** Format: int64 */
         i64: number;
+        /** @description A package of which no file was seen to be loaded. */
+        IdlePackage: {
+            /**
+             * Format: int64
+             * @description Findings about it, of all versions that are in the image.
+             */
+            findings: number;
+            /** @description `deb`, `npm`, ... */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+        };
         /** @description An image. */
         Image: {
             /** @description The worst of its coverage. */
@@ -843,6 +880,14 @@ export interface components {
             name: string;
             /** @description The name of the registry. */
             registry: string;
+        };
+        /** @description An image: what it declares, what it was seen to do, and in what these differ. */
+        ImageProfile: {
+            /** @description The comparison: what differs first, then what is not known, then what agrees. */
+            comparison: components["schemas"]["ProfileAnswer"][];
+            declared?: components["schemas"]["DeclaredProfile"];
+            /** @description What was seen. */
+            seen: components["schemas"]["SeenProfile"];
         };
         /** @description All images by what they are built on. */
         ImageTree: {
@@ -1592,6 +1637,26 @@ export interface components {
             running: number;
             /** @description The version that it has. */
             version: string;
+        };
+        /** @description How much of what is installed is used. A package counts once, however many versions of it there are. */
+        PackageUse: {
+            /**
+             * Format: int64
+             * @description Of so many none was, though they have some that could be.
+             */
+            idle: number;
+            /**
+             * Format: int64
+             * @description Of so many a file was loaded.
+             */
+            loaded: number;
+            /** @description The first of the idle ones, those with most findings first. */
+            packages: components["schemas"]["IdlePackage"][];
+            /**
+             * Format: int64
+             * @description Of so many it cannot be seen: they have no file that is executed or mapped.
+             */
+            unseen: number;
         };
         /** @description One page of a list. */
         Page_Advisory: {
@@ -2899,6 +2964,81 @@ export interface components {
             /** @description What to do about it. */
             hint?: string;
         };
+        /** @description One line of the comparison. */
+        ProfileAnswer: {
+            /** @description Of which question. */
+            question: components["schemas"]["ProfileQuestion"];
+            /** @description In words. */
+            text: string;
+            /** @description What came out. */
+            verdict: components["schemas"]["ProfileVerdict"];
+        };
+        /** @description Somebody from outside of all networks here who came in. */
+        ProfiledEntry: {
+            /** @description The last address from which. */
+            address: string;
+            /** @description When first. */
+            first: components["schemas"]["i64"];
+            /** @description When last. */
+            last: components["schemas"]["i64"];
+            /**
+             * Format: int32
+             * @description On which port.
+             */
+            port: number;
+            /** @description To which workload. */
+            workload: string;
+        };
+        /** @description A file that was seen to be executed, or mapped in order to execute it. */
+        ProfiledFile: {
+            /** @description The first of them by name. */
+            by: string;
+            /** @description The packages that it is of, or that are in it: `deb/openssl`. */
+            packages: string[];
+            /** @description Its path in the container, without leading slash. */
+            path: string;
+            /** @description When that was seen first. */
+            since: components["schemas"]["i64"];
+            /**
+             * Format: int64
+             * @description How many workloads have loaded it.
+             */
+            workloads: number;
+        };
+        /** @description A port on which workloads with an image were seen to listen. */
+        ProfiledPort: {
+            /** @description The image declares it; absent: it is not known what the image declares. */
+            declared?: boolean;
+            /** @description `8080/tcp`. */
+            port: string;
+            /** @description Who listens. */
+            workloads: string[];
+        };
+        /** @description A workload that runs an image, or ran it. */
+        ProfiledWorkload: {
+            /** @description Its id. */
+            id: string;
+            /** @description Other images that it ran in that time: connections are known of a workload, not of an image in it. */
+            others: string[];
+            /**
+             * Format: int64
+             * @description Its containers that run the image.
+             */
+            running: number;
+            /** @description When the first container with the image, of those that are still known, was started there. */
+            since: components["schemas"]["i64"];
+            until?: components["schemas"]["i64"];
+        };
+        /**
+         * @description What is compared.
+         * @enum {string}
+         */
+        ProfileQuestion: "listens" | "declared" | "user" | "packages" | "drift";
+        /**
+         * @description What came out.
+         * @enum {string}
+         */
+        ProfileVerdict: "differs" | "unknown" | "agrees";
         /** @description What has been brought nearer to its end lately. */
         Progress: {
             /**
@@ -3399,6 +3539,72 @@ export interface components {
             gate: string;
             /** @description Whether it passes. */
             passed: boolean;
+        };
+        /** @description What workloads with an image were seen to do. */
+        SeenProfile: {
+            /** @description Alerts of containers with the image, by rule. */
+            alerts: components["schemas"]["RuleAlerts"][];
+            /** @description What is always done in them, as the nodes that run them know it. */
+            baselines: components["schemas"]["Baseline"][];
+            /** @description Whose baselines are not known, and why. */
+            baselines_unknown: string[];
+            /**
+             * Format: int64
+             * @description Containers that ran it, and have ended; as long as they are known.
+             */
+            ended: number;
+            /** @description Who came in from outside in the last seven days. */
+            entries: components["schemas"]["ProfiledEntry"][];
+            /** @description What they have executed or mapped. */
+            files: components["schemas"]["ProfiledFile"][];
+            /** @description Why not all that they do may be known. */
+            gaps: string[];
+            /**
+             * Format: int64
+             * @description How many more there are that whoever asks may not see. Nothing of them is told here.
+             */
+            hidden: number;
+            /**
+             * Format: int64
+             * @description How many connect to them whom whoever asks may not see.
+             */
+            hidden_incoming: number;
+            /** @description Who connects to them, by name. */
+            incoming: components["schemas"]["Flow"][];
+            /** @description On which ports they listen. */
+            listens: components["schemas"]["ProfiledPort"][];
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more_files: number;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more_incoming: number;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more_outgoing: number;
+            /** @description Whom they connect to, by name. */
+            outgoing: components["schemas"]["Flow"][];
+            packages?: components["schemas"]["PackageUse"];
+            /** @description Why that is not known, where it is not. */
+            packages_unknown?: string;
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Of these, those that were watched from their start on: only of them it is known what they did not do.
+             */
+            watched: number;
+            /** @description Where it runs or ran. */
+            workloads: components["schemas"]["ProfiledWorkload"][];
         };
         /** @description A scan that was sent. */
         SentScan: {

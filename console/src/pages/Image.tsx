@@ -14,8 +14,9 @@ import { ContainerGrid } from './images/ContainerGrid'
 import { Layers } from './images/Layers'
 import { Overview } from './images/Overview'
 import { PackageList } from './images/PackageList'
+import { Profile } from './images/Profile'
 
-const TABS = ['overview', 'findings', 'layers', 'packages', 'secrets', 'running'] as const
+const TABS = ['overview', 'findings', 'layers', 'packages', 'secrets', 'profile', 'running'] as const
 type Tab = (typeof TABS)[number]
 
 export function Component() {
@@ -34,6 +35,7 @@ export function Component() {
     layers: counted('Layers', scanned?.layers.length),
     packages: counted('Packages', scanned?.packages),
     secrets: 'Secrets',
+    profile: 'Profile',
     running: counted('Where it runs', image?.running),
   }
   const to = (one: Tab) => (one === 'overview' ? base : `${base}/${one}`)
@@ -106,6 +108,8 @@ function Content({ image, tab }: { image: ImageDetail; tab: Tab }) {
           clean={<NoneFound image={image} what="secrets" aspect="secrets" />}
         />
       )
+    case 'profile':
+      return <Profile image={image} />
     case 'running':
       return image.containers.length === 0 ? (
         <Nothing title="Nothing runs it">No container on any connected node runs this image.</Nothing>

@@ -17,6 +17,7 @@ mod inventory;
 mod notify;
 mod overview;
 mod policies;
+mod profile;
 mod recorded;
 mod registries;
 mod retention;
@@ -53,6 +54,10 @@ pub use overview::{Blind, FixFirst, Hit, Hits, Overview, TrendDay};
 pub use policies::{
     NewPolicy, Policy, PolicyBreach, PolicyDetail, PolicyRuleTrial, PolicySays, PolicyTrial, PolicyVersion,
     PolicyWish,
+};
+pub use profile::{
+    DeclaredProfile, IdlePackage, ImageProfile, PackageUse, ProfileAnswer, ProfileQuestion, ProfileVerdict,
+    ProfiledEntry, ProfiledFile, ProfiledPort, ProfiledWorkload, SeenProfile,
 };
 pub use recorded::{NewRuleTest, RuleTest, TestedAlert, TestedKind, TestedRule};
 pub use registries::{

@@ -19,8 +19,13 @@ const PROGRAM: &str = "usr/local/bin/gabion";
 /// Where the units go.
 const UNIT: &str = "etc/systemd/system/gabion-agent.service";
 const HUB_UNIT: &str = "etc/systemd/system/gabion-hub.service";
+/// Where the hub looks for the database of vulnerabilities: its user has no home that could hold one.
+const ADVISORIES: &str = "/var/lib/gabion/db";
+/// Where systemd keeps the state of a user that it makes; `/var/lib` has a link to it.
+const PRIVATE: &str = "var/lib/private";
 /// What the agent is told of its hub: the join token is nobody else's to read.
 const ENVIRONMENT: &str = "etc/gabion/agent.env";
+const CONFIGURATION: &str = "etc/gabion";
 
 /// What the agent needs to watch: programs in the kernel and on control groups, `/proc` of all processes, the state of runtimes, signals.
 const TO_WATCH: [&str; 6] =
@@ -166,6 +171,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> anyhow::Result<ExitCode> {
         Uninstall::Agent { root, purge } => (root, purge, UNIT, HUB_UNIT, agent::STATE, "gabion-agent"),
         Uninstall::Hub { root, purge } => (root, purge, HUB_UNIT, UNIT, hub::STATE, "gabion-hub"),
     };
+    let kept = under(state, "/var/lib/");
     let state = root.join(state.trim_start_matches('/'));
     if !root.join(unit).exists() {
         bail!("there is no {}\nhint: --root", root.join(unit).display());
@@ -191,12 +197,35 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> anyhow::Result<ExitCode> {
             _ => {}
         }
     }
-    if *purge && state.exists() {
-        fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
+    if root == Path::new("/") {
+        systemctl(&["daemon-reload"])?;
+    }
+    if *purge {
+        forget(&root.join(PRIVATE).join(kept))?;
+        forget(&state)?;
     } else if state.exists() {
         output::note(&format!("kept: {} (--purge removes it)", state.display()));
     }
+    let runtime = under(control::SOCKET, "/run/").split('/').next().unwrap_or_default();
+    for directory in [root.join(CONFIGURATION), root.join("run").join(runtime)] {
+        // The other service, or somebody else, may have something there.
+        let _ = fs::remove_dir(directory);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes a directory, or a link to one, and what it was in if nothing else is there.
+fn forget(directory: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
+        }
+        _ => {}
+    }
+    if let Some(parent) = directory.parent() {
+        let _ = fs::remove_dir(parent);
+    }
+    Ok(())
 }
 
 /// Writes a file that appears whole.
@@ -276,6 +305,7 @@ Wants=network-online.target
 
 [Service]
 Type=exec
+Environment=GABION_DB={ADVISORIES}
 ExecStart={command}
 Restart=always
 RestartSec=1

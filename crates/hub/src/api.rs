@@ -18,6 +18,7 @@ mod list;
 mod notifications;
 mod overview;
 mod policies;
+mod profile;
 mod recorded;
 mod registries;
 mod reports;
@@ -69,7 +70,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         overview::overview, overview::search, overview::live, reports::report,
         findings::findings, findings::finding, findings::plan, findings::unplan, findings::vulnerabilities, findings::vulnerability,
         findings::exceptions, findings::add_exception, findings::end_exception, findings::owners, findings::tree,
-        inventory::images, inventory::image, inventory::image_packages, inventory::image_report, inventory::scan_image, inventory::packages,
+        inventory::images, inventory::image, inventory::image_packages, inventory::image_report, profile::image_profile, inventory::scan_image, inventory::packages,
         inventory::package, inventory::containers, inventory::workloads, inventory::workload, inventory::nodes, inventory::node,
         inventory::remove_node, inventory::join_token,
         incidents::alerts, incidents::change_alerts, incidents::incidents, incidents::incident, incidents::incident_picture, incidents::change_incident, incidents::part_incidents,
@@ -161,6 +162,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/images/{id}", get(inventory::image))
         .route("/images/{id}/packages", get(inventory::image_packages))
         .route("/images/{id}/report", get(inventory::image_report))
+        .route("/images/{id}/profile", get(profile::image_profile))
         .route("/images/{id}/scan", post(inventory::scan_image))
         .route("/packages", get(inventory::packages))
         .route("/packages/{kind}/{name}", get(inventory::package))

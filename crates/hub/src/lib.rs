@@ -35,6 +35,7 @@ mod names;
 mod notify;
 mod oidc;
 mod policies;
+mod profile;
 mod recorded;
 mod registries;
 mod reports;

@@ -18,6 +18,7 @@ mod enforce;
 mod feeds;
 mod hub_cli;
 mod hub_process;
+mod installed;
 mod intrusion;
 mod killed;
 mod link;

@@ -183,6 +183,35 @@ fn baseline_id(node: &str, workload: &str, image: &str) -> String {
     format!("{node}|{workload} {image}")
 }
 
+/// The baselines that these nodes know, or why they do not tell them.
+pub(super) async fn baselines_of(
+    hub: &Hub,
+    nodes: Vec<String>,
+    patience: Duration,
+) -> Vec<(String, Answer<Vec<Baseline>>)> {
+    let ask = |node: String| async move {
+        let answered = hub.ask(&node, &json!({"ask": "baselines"}), patience).await.and_then(|told| {
+            serde_json::from_value::<Vec<Listed>>(told).map_err(|error| {
+                ApiError::Unreachable(format!("the answer of the node is not understood: {error}"))
+            })
+        });
+        let baseline = |listed: Listed| Baseline {
+            id: baseline_id(&node, &listed.workload, &listed.image),
+            node: node.clone(),
+            workload: listed.workload,
+            image: listed.image,
+            state: listed.state,
+            items: listed.items,
+            waiting: listed.pending,
+            since: (listed.since / 1_000_000).cast_signed(),
+            rolled_out: listed.rolled_out,
+        };
+        let listed = answered.map(|all| all.into_iter().map(baseline).collect());
+        (node, listed)
+    };
+    futures_util::future::join_all(nodes.into_iter().map(ask)).await
+}
+
 /// Which baselines.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -212,26 +241,10 @@ pub(crate) async fn baselines(
     asker.needs_all(Role::Viewer)?;
     let states: Vec<BaselineState> = words(query.state.as_deref(), "state")?;
     let text = query.q.unwrap_or_default().to_lowercase();
-    let ask = |node: String| {
-        let hub = hub.clone();
-        async move { (hub.ask(&node, &json!({"ask": "baselines"}), PATIENCE).await, node) }
-    };
     let mut items = Vec::new();
-    for (answered, node) in futures_util::future::join_all(hub.desk.connected().into_iter().map(ask)).await {
+    for (_, listed) in baselines_of(&hub, hub.desk.connected(), PATIENCE).await {
         // A node that does not answer is on the page of nodes.
-        let listed: Vec<Listed> =
-            answered.ok().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
-        items.extend(listed.into_iter().map(|listed| Baseline {
-            id: baseline_id(&node, &listed.workload, &listed.image),
-            node: node.clone(),
-            workload: listed.workload,
-            image: listed.image,
-            state: listed.state,
-            items: listed.items,
-            waiting: listed.pending,
-            since: (listed.since / 1_000_000).cast_signed(),
-            rolled_out: listed.rolled_out,
-        }));
+        items.extend(listed.into_iter().flatten());
     }
     items.retain(|baseline| {
         (states.is_empty() || states.contains(&baseline.state))

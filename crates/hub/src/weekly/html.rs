@@ -40,6 +40,20 @@ impl Writer {
         self
     }
 
+    /// The name of a place, which a line may end in only behind a part: `org.apache.` / `logging.` / `log4j:` / `log4j-core`.
+    fn place(&mut self, text: &str) -> &mut Self {
+        let mut from = 0;
+        for (at, c) in text.char_indices() {
+            let next = text[at + c.len_utf8()..].chars().next();
+            let is_end = matches!(c, '/' | ':') || (c == '.' && next.is_some_and(char::is_alphabetic));
+            if is_end && next.is_some() {
+                self.text(&text[from..=at]).raw("<wbr>");
+                from = at + 1;
+            }
+        }
+        self.text(&text[from..])
+    }
+
     /// A link to a page of the console.
     fn link(&mut self, base: &str, path: &[&str], text: impl Display) -> &mut Self {
         self.raw("<a href=\"").text(base);
@@ -267,8 +281,8 @@ fn findings(out: &mut Writer, findings: &[Finding], base: &str, now: Millis, dat
         out.raw("<br><span class=\"dim\">")
             .text(&finding.title)
             .raw("</span></td><td>")
-            .text(&finding.repository);
-        out.raw("<br><span class=\"dim\">").text(&finding.place).raw("</span></td><td>");
+            .place(&finding.repository);
+        out.raw("<br><span class=\"dim\">").place(&finding.place).raw("</span></td><td>");
         match &finding.fixed_version {
             Some(version) => out.text(version),
             None => out.raw("<span class=\"dim\">no version is known</span>"),

@@ -141,7 +141,8 @@ fn what_could_not_be_looked_at_is_said_first() {
 
 #[test]
 fn numbers_stand_where_they_belong() {
-    let told = page(&week("shop"), "https://hub.example");
+    let place = Finding { place: "org.example.log4j:log4j-core 2.14.1".to_owned(), ..finding("shop") };
+    let told = page(&Weekly { first: vec![place], ..week("shop") }, "https://hub.example");
     for said in [
         "<dd>20<small>1 more than a week ago",
         "<td class=\"n late\">3</td>",
@@ -152,10 +153,12 @@ fn numbers_stand_where_they_belong() {
         "–: nothing was known yet",
         "href=\"https://hub.example/findings/f-1\"",
         "<td class=\"n late\">2025-11-23</td>",
+        "org.<wbr>example.<wbr>log4j:<wbr>log4j-core 2.14.1<",
     ] {
         assert!(told.contains(said), "{said} is not in {told}");
     }
-    assert_eq!(told, page(&week("shop"), "https://hub.example"), "the same week is the same bytes");
+    let again = page(&week("shop"), "https://hub.example");
+    assert_eq!(again, page(&week("shop"), "https://hub.example"), "the same week is the same bytes");
 }
 
 #[test]
@@ -173,8 +176,9 @@ proptest! {
     /// Whatever names are: no markup of theirs, no attribute that ends early.
     #[test]
     fn a_name_stays_a_text(name in "[<>\"'&/a-z =\u{0}\u{202e}]{1,40}") {
-        let plain = page(&week("x"), "https://hub.example");
-        let told = page(&week(&name), "https://hub.example");
+        // Where a line may end is of ours; a name that says so itself is escaped.
+        let of = |name: &str| page(&week(name), "https://hub.example").replace("<wbr>", "");
+        let (plain, told) = (of("x"), of(&name));
         let count = |text: &str, c: char| text.chars().filter(|one| *one == c).count();
         prop_assert_eq!(count(&told, '<'), count(&plain, '<'));
         prop_assert_eq!(count(&told, '>'), count(&plain, '>'));

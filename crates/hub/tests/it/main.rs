@@ -20,6 +20,7 @@ mod opensearch;
 mod owners;
 mod pages;
 mod policies;
+mod profile;
 mod recorded;
 mod registries;
 mod reports;

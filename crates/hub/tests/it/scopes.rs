@@ -18,7 +18,7 @@ pub(crate) const THEIRS: &str = "zqx";
 pub(crate) const OURS: &str = "shop";
 
 /// Pages that tell of it.
-const TOLD_ON: [&str; 26] = [
+const TOLD_ON: [&str; 27] = [
     "/api/v1/alerts",
     "/api/v1/containers",
     "/api/v1/exceptions",
@@ -27,6 +27,7 @@ const TOLD_ON: [&str; 26] = [
     "/api/v1/images",
     "/api/v1/images/{id}",
     "/api/v1/images/{id}/packages",
+    "/api/v1/images/{id}/profile",
     "/api/v1/images/{id}/report",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",

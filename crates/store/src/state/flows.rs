@@ -40,6 +40,15 @@ pub struct NewFlow {
 /// How many connections, of these denied, the first, the last, and what is on the other end.
 type Sum = (i64, i64, Millis, Millis, PeerKind);
 
+/// Whether what is said on a port is encrypted, where that is known.
+pub(super) fn encrypted(port: u16) -> Option<bool> {
+    match port {
+        port if ENCRYPTED.contains(&port) => Some(true),
+        port if PLAIN.contains(&port) => Some(false),
+        _ => None,
+    }
+}
+
 impl State {
     /// Counts connections.
     pub async fn keep_flows(&self, flows: &[NewFlow]) -> Result<()> {
@@ -104,11 +113,6 @@ impl State {
             // A workload is known as one below.
             peers.entry(source.clone()).or_insert(PeerKind::Unknown);
             peers.entry(target.clone()).or_insert(row.word("kind")?);
-            let encrypted = match port {
-                port if ENCRYPTED.contains(&port) => Some(true),
-                port if PLAIN.contains(&port) => Some(false),
-                _ => None,
-            };
             map.flows.push(Flow {
                 from: source,
                 to: target,
@@ -118,7 +122,7 @@ impl State {
                 denied: row.count("denied")?,
                 first: row.int("first")?,
                 last: row.int("last")?,
-                encrypted,
+                encrypted: encrypted(port),
             });
         }
         let mut known = self.peers(peers.keys()).await?;

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Files of one image in one workload; beyond, the first stay.
 const MAX_FILES: usize = 5000;
+/// Files of one container that an agent tells; beyond, it is not known what else there is.
+pub(super) const MAX_OF_CONTAINER: u64 = 3000;
 /// Rows that one statement writes.
 const BATCH: usize = batch(4);
 /// Workloads that are told of one finding.
@@ -25,7 +27,7 @@ const LOADABLE: &str = "loadable";
 
 /// Files of packages, by path without leading slash, with kind and name of the package. A package that is no file system's is where it was
 /// found: a jar, a program with modules in it.
-fn owners(report: &ScanReport) -> HashMap<&str, Vec<(&str, &str)>> {
+pub(super) fn owners(report: &ScanReport) -> HashMap<&str, Vec<(&str, &str)>> {
     let mut owners: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
     for package in &report.packages {
         let of = (package.kind.as_str(), package.name.as_str());

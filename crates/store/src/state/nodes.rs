@@ -51,6 +51,19 @@ struct Status {
     memory: u64,
 }
 
+/// How far a node watches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Watch {
+    pub(super) name: String,
+    pub(super) is_heard: bool,
+    /// When its agent has started; 0 if it has not said so yet.
+    pub(super) since: Millis,
+    /// Events that its agent has lost.
+    pub(super) lost: u64,
+    /// Features that its sensor does not use: which, why, what is not seen without it.
+    pub(super) unused: Vec<[String; 3]>,
+}
+
 fn read(row: &AnyRow, now: Millis) -> Result<(Node, Status)> {
     let status: Status = serde_json::from_str(&row.text("status")?).unwrap_or_default();
     let seen = row.int("seen")?;
@@ -214,6 +227,29 @@ impl State {
             unused: unused.collect(),
             running: self.containers_of("container.node", id, false).await?,
         })
+    }
+
+    /// How far these nodes watch, by id.
+    pub(super) async fn watches(
+        &self,
+        nodes: impl IntoIterator<Item = &String>,
+        now: Millis,
+    ) -> Result<BTreeMap<String, Watch>> {
+        let rows = q("SELECT * FROM node WHERE id IN ").list(nodes).all(&self.pool).await?;
+        let mut watches = BTreeMap::new();
+        for row in &rows {
+            let (node, status) = read(row, now)?;
+            let lost = status.gaps.iter().filter(|(_, what)| what.starts_with("events lost"));
+            let watch = Watch {
+                name: node.name,
+                is_heard: node.state == NodeState::Connected,
+                since: (status.since / 1_000_000).cast_signed(),
+                lost: lost.map(|(many, _)| many).sum(),
+                unused: status.unused,
+            };
+            watches.insert(node.id, watch);
+        }
+        Ok(watches)
     }
 
     /// What agents cannot look at, with how many of them; and how much all of them have lost.
