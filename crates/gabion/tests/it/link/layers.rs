@@ -131,7 +131,8 @@ fn facts_that_are_none_and_a_base_that_only_claims_to_be_one_are_read() {
     let mut liar = images()[1].layers.clone();
     liar[0] =
         Layer { diff_id: liar[0].diff_id.clone(), ..Layer::gzip(Tar::default().file("etc/passwd", "x")) };
-    scan(&Image::of(liar), homes[1].path(), "three");
+    // Alone, as another layer of it could be read before it fails, and be shared.
+    scan(&Image::of(liar.into_iter().take(1)), homes[1].path(), "three");
     hub.until("an answer", |kept| kept.reports.contains_key("three"));
     let why = hub.memory.kept().reports["three"].clone().expect_err("it is wrong");
     assert!(why.contains("its diffID is"), "{why}");
