@@ -1,7 +1,13 @@
 //! What crosses from the worker, or from the cache, to the parent.
 
-use gabion_image::worker::{Message, receive};
-use gabion_model::FileIndex;
+use gabion_image::{
+    assemble::{Input, assemble},
+    catalog::{ALL, Scope},
+    layer::LayerFacts,
+    manifest::Config,
+    worker::{Message, receive},
+};
+use gabion_model::{Digest, FileIndex};
 
 /// An index: whatever its numbers say, walking it ends.
 pub fn file_index(data: &[u8]) {
@@ -24,6 +30,22 @@ pub fn file_index(data: &[u8]) {
     let kept = postcard::to_allocvec(&tree).expect("can be kept");
     let back: FileIndex = postcard::from_bytes(&kept).expect("and read again");
     assert_eq!(tree.len(), back.len());
+}
+
+/// What somebody else says of a layer, as the lowest of an image and above itself.
+pub fn facts(data: &[u8]) {
+    let layers: Vec<LayerFacts> = (0..2).filter_map(|_| LayerFacts::decode(data)).collect();
+    let config = Config { diff_ids: vec![Digest::sha256([0; 32]); layers.len()], ..Config::default() };
+    let digests = vec![None; layers.len()];
+    let input = Input {
+        config: Some(&config),
+        digests: &digests,
+        tags: &[],
+        scope: Scope::Image,
+        secrets: true,
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
+    std::hint::black_box(assemble(layers, &input, ALL));
 }
 
 /// The worker's messages.

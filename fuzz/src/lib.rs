@@ -14,7 +14,7 @@ mod rules;
 mod segment;
 mod texts;
 
-pub use boundary::{file_index, frames};
+pub use boundary::{facts, file_index, frames};
 pub use catalog::{
     accounts, apk, binary, dpkg, go, java, locks, npm, os_release, pacman, python, records, rpm, rust,
 };

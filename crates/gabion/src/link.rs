@@ -19,8 +19,10 @@ mod lines;
 mod loaded;
 mod outbox;
 mod progress;
+mod queue;
 mod scan;
 mod session;
+mod share;
 mod spool;
 
 pub(crate) use address::Address;

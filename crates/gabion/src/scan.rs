@@ -6,21 +6,22 @@ use crate::{
     cli::{Common, ScanArgs},
     clock, db, output,
     progress::Progress,
-    saved, storage, target,
+    saved, storage,
+    target::{self, Temporary},
     verdict::{self, Verdict},
 };
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use gabion_image::{
     cache::Cache,
     caps::Limits,
     scan::{self, ScanError, Scanned},
     source::Platform,
-    worker::{Job, SbomContent},
+    worker::{Job, LayerKey, SbomContent, Work},
 };
 use gabion_model::ScanReport;
 use gabion_report::{Format, Options};
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Instant,
 };
@@ -102,6 +103,27 @@ pub(crate) fn one(
     secrets: bool,
     index: bool,
 ) -> anyhow::Result<Scanned> {
+    prepare(argument, common, cache, secrets, index)?.scan(None)
+}
+
+/// A target that is on this machine, to be scanned.
+pub(crate) struct Prepared<'a> {
+    argument: &'a str,
+    common: &'a Common,
+    cache: Option<&'a Cache>,
+    job: Job,
+    /// Removed when the scan is over.
+    _temporary: Option<Temporary>,
+}
+
+/// Brings a target here.
+pub(crate) fn prepare<'a>(
+    argument: &'a str,
+    common: &'a Common,
+    cache: Option<&'a Cache>,
+    secrets: bool,
+    index: bool,
+) -> anyhow::Result<Prepared<'a>> {
     let temporary = cache.map_or_else(std::env::temp_dir, |c| c.root().join("tmp"));
     let now = clock::now()?;
     let platform = common.platform.as_deref().map(target::parse_platform).transpose()?;
@@ -114,6 +136,8 @@ pub(crate) fn one(
         secrets,
         index,
         verify: common.verify,
+        keys: false,
+        given: None,
         now,
         limits: Limits {
             layer: common.max_layer_size.saturating_mul(1 << 30),
@@ -130,19 +154,50 @@ pub(crate) fn one(
         temporary,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let progress = Progress::new(common.quiet, "scanning");
-    let result = scan::run(&job, worker(), &mut |done, total| progress.set(done, total));
-    drop(progress);
-    drop(local.temporary);
-    let scanned = result.map_err(|error| match error {
+    Ok(Prepared { argument, common, cache, job, _temporary: local.temporary })
+}
+
+impl Prepared<'_> {
+    /// Which layers it has; nothing of them is read.
+    pub(crate) fn layers(&self) -> anyhow::Result<Vec<LayerKey>> {
+        scan::layers(&self.job, worker()).map_err(told)
+    }
+
+    /// Scans it; with what others know of its layers, as in a cache.
+    pub(crate) fn scan(mut self, given: Option<PathBuf>) -> anyhow::Result<Scanned> {
+        self.job.given = given;
+        let progress = Progress::new(self.common.quiet, "scanning");
+        let result = scan::run(&self.job, worker(), &mut |done, total| progress.set(done, total));
+        drop(progress);
+        let mut scanned = result.map_err(told)?;
+        if self.is_there_still()? {
+            scanned.keep();
+        }
+        if let Some(error) = scanned.cache_error.as_ref().filter(|_| !self.common.quiet) {
+            output::note(&format!("note: results could not be kept in the cache: {error}"));
+        }
+        Ok(scanned)
+    }
+
+    /// Of directories that a runtime removes while they are read nobody knows how much was there. It never gives another the same name. False
+    /// if there are none.
+    fn is_there_still(&self) -> anyhow::Result<bool> {
+        let Work::Snapshots { layers, .. } = &self.job.work else { return Ok(false) };
+        let again = target::bring(self.argument, self.common, self.cache, self.job.now)?;
+        match again.work {
+            Work::Snapshots { layers: now, .. } if now == *layers => Ok(true),
+            _ => bail!("the image was removed, or unpacked anew, while it was read"),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn told(error: ScanError) -> anyhow::Error {
+    match error {
         ScanError::Refused { message, hint: Some(hint) } => anyhow!("{message}\nhint: {hint}"),
         // As text: its sources are in it already, and would be told twice.
         other => anyhow!("{other}"),
-    })?;
-    if let Some(error) = scanned.cache_error.as_ref().filter(|_| !common.quiet) {
-        output::note(&format!("note: results could not be kept in the cache: {error}"));
     }
-    Ok(scanned)
 }
 
 /// This very program, as the analysis process.

@@ -16,6 +16,7 @@ mod inbox;
 mod reports;
 mod service;
 mod session;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use accept::Refusals;
 pub(crate) use accept::is_hub;
 pub use desk::{AskError, Desk};
 pub use inbox::{Inbox, JoinRefused, Unavailable};
+pub use shelf::{Shared, Shelf};
 
 use gabion_api::agent::agents_server::AgentsServer;
 use gabion_identity::{Authority, TrustDomain};

@@ -145,6 +145,10 @@ impl Inbox for Hub {
         self.lead.until_away().await;
     }
 
+    fn has_room(&self) -> bool {
+        Hub::has_room(self)
+    }
+
     async fn join(&self, secret_hash: [u8; 32], name: &str, now: Timestamp) -> Result<String, JoinRefused> {
         self.is_there()?;
         let id = crate::random_id("n");

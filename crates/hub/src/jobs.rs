@@ -1,6 +1,6 @@
 //! What time alone changes: exceptions and sessions that end, what was open on a day, retention.
 
-use crate::{DAY, Hub, notify};
+use crate::{DAY, Hub, notify, registries};
 use gabion_api::rest::{Millis, Topic};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -57,9 +57,23 @@ impl Hub {
         Ok(())
     }
 
+    /// What is known of layers is kept by each hub for itself; what was given by nodes that are not known any more goes.
+    async fn sweep_layers(&self) -> anyhow::Result<()> {
+        let cache = registries::cache(&self.settings.directory);
+        tokio::task::spawn_blocking(move || registries::prune(&cache)).await?;
+        let Some(shelf) = self.desk.shelf() else { return Ok(()) };
+        for node in shelf.givers() {
+            if !self.state.is_allowed(&node).await? {
+                shelf.forget(&node);
+            }
+        }
+        Ok(())
+    }
+
     async fn seldom(&self) -> anyhow::Result<()> {
         let now = self.now();
         self.sweep(self.lead.leads(), now).await?;
+        self.sweep_layers().await?;
         if !self.lead.leads() {
             return Ok(());
         }

@@ -20,12 +20,14 @@ pub(crate) use choose::Wanted;
 pub(crate) use events::parse as parse_event;
 pub(crate) use look::check;
 pub(crate) use place::Place;
+pub(crate) use scan::prune;
 
 use crate::Hub;
 use gabion_api::rest::Topic;
 use gabion_store::state::RegistryAccess;
 use std::{
     collections::BTreeSet,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -78,6 +80,11 @@ impl Registries {
     fn locked(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where what the hub's own scans have read is kept, and beside it what nodes have read.
+pub(crate) fn cache(state: &Path) -> PathBuf {
+    state.join("registries/cache")
 }
 
 /// What the password of a registry is sealed for: it and its address.

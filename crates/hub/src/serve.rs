@@ -134,6 +134,8 @@ impl Running {
         let events = directory.join("events");
         let events = tokio::task::spawn_blocking(move || EventStore::open(&events, EventSettings::default()))
             .await??;
+        let (layers, notes) = (registries::cache(&directory), Arc::clone(&settings.notes));
+        let shelf = tokio::task::spawn_blocking(move || agents::Shelf::open(layers, notes)).await?;
         for problem in events.stats().problems {
             (settings.notes)(&problem);
         }
@@ -149,7 +151,7 @@ impl Running {
             events: Arc::new(events),
             matcher,
             identity,
-            desk: agents::Desk::default(),
+            desk: agents::Desk::sharing(shelf),
             live: Live::default(),
             names: Names::default(),
             notifier: notify::Notifier::default(),

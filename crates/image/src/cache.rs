@@ -1,7 +1,7 @@
 //! What earlier scans found out, kept by what it was found out about.
 //!
 //! ```text
-//!  CACHE/layers/KEY     facts of a layer, by diffID and analyser revision
+//!  CACHE/layers/KEY     facts of a layer, by diffID or chain ID, and analyser revision
 //!  CACHE/images/KEY     whole report, sealed, by configuration, layers, revision and options
 //!  CACHE/indexes/KEY    FileIndex of the whole image with owners, same key
 //!  CACHE/stamps/KEY     empty: a blob with this device, inode, size and mtime was verified

@@ -150,29 +150,47 @@ impl Counters {
         self.facts.fetch_add(more, Ordering::Relaxed) + more <= limits.facts
     }
 
-    /// Counts a layer that an earlier scan read.
+    /// Counts a layer that an earlier scan read. One that is too much is not counted.
     pub fn admit_layer(&self, name: &str, layer: &LayerFacts, limits: &Limits) -> Result<(), LayerError> {
-        let within = |counter: &AtomicU64, more: usize, limit: u64| {
-            counter.fetch_add(more as u64, Ordering::Relaxed) + more as u64 <= limit
-        };
         let name = || name.to_owned();
-        if !within(&self.entries, layer.index.len(), limits.entries) {
-            let limit = limits.entries;
+        let (entries, names) = (layer.index.len() as u64, layer.index.names_len() as u64);
+        let facts = layer.facts.values().flatten().map(Fact::count).sum();
+        let is_within =
+            |counter: &AtomicU64, more: u64, limit| counter.load(Ordering::Relaxed) + more <= limit;
+        let Limits { entries: limit, names: names_limit, facts: facts_limit, .. } = *limits;
+        if !is_within(&self.entries, entries, limit) {
             return Err(LayerError::Entries { name: name(), limit });
         }
-        if !within(&self.names, layer.index.names_len(), limits.names) {
-            let limit = limits.names;
-            return Err(LayerError::Names { name: name(), limit });
+        if !is_within(&self.names, names, names_limit) {
+            return Err(LayerError::Names { name: name(), limit: names_limit });
         }
-        if !layer.facts.values().all(|facts| self.admit(facts, limits)) {
-            let limit = limits.facts;
-            return Err(LayerError::Facts { name: name(), limit });
+        if !is_within(&self.facts, facts, facts_limit) {
+            return Err(LayerError::Facts { name: name(), limit: facts_limit });
         }
+        self.entries.fetch_add(entries, Ordering::Relaxed);
+        self.names.fetch_add(names, Ordering::Relaxed);
+        self.facts.fetch_add(facts, Ordering::Relaxed);
         Ok(())
     }
 }
 
+/// Sizes and counts of one layer are not larger together: those of all layers of an image can be added up.
+const MOST: u64 = 1 << 51;
+
 impl LayerFacts {
+    /// Reads what was kept here, or elsewhere by whoever it was: none if it is not what a layer could have told.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let layer: Self = postcard::from_bytes(bytes).ok()?;
+        let Stats { size, content_size, entries, text: (texts, bytes), binary } = layer.stats;
+        let reasons = layer.gaps.iter().map(|(_, reason)| reason).chain(&layer.skipped);
+        let sizes = layer.index.ids().map(|id| layer.index.entry(id).size);
+        let numbers = [size, content_size, entries, texts, bytes, binary].into_iter();
+        let all = numbers.chain(reasons.map(|reason| reason.count)).chain(sizes);
+        let sum = all.fold(0u64, u64::saturating_add);
+        let are_there = layer.facts.keys().all(|&id| id as usize <= layer.index.len());
+        (sum <= MOST && are_there).then_some(layer)
+    }
+
     /// Adds what one file told.
     pub fn add(&mut self, id: u32, outcome: Outcome) {
         match outcome.text {
@@ -611,6 +629,76 @@ mod tests {
         assert_eq!((&back.facts, &back.gaps), (&read.facts, &read.gaps));
         assert_eq!(back.index.len(), read.index.len());
     }
+
+    /// An image of this layer alone.
+    fn assembled(layer: LayerFacts) -> crate::assemble::Assembled {
+        let config =
+            crate::manifest::Config { diff_ids: vec![Digest::sha256([0; 32])], ..Default::default() };
+        let input = crate::assemble::Input {
+            config: Some(&config),
+            digests: &[None],
+            tags: &[],
+            scope: Scope::Image,
+            secrets: true,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        crate::assemble::assemble(vec![layer], &input, ALL)
+    }
+
+    #[test]
+    fn facts_that_somebody_else_has_made_up_are_refused_or_do_no_harm() {
+        let entries = [
+            ("var/lib/dpkg/status", tar::EntryType::Regular, STATUS),
+            ("etc/passwd", tar::EntryType::Regular, "root:x:0:0::/root:/bin/sh\n"),
+            ("lib", tar::EntryType::Symlink, "usr/lib"),
+        ];
+        let read = || layer(&entries, Limits::DEFAULT).expect("reads");
+        let kept = postcard::to_allocvec(&read()).expect("serializes");
+        let mut understood = 0;
+        for at in 0..kept.len() {
+            for byte in [0, 1, 0x7f, 0x80, 0xff, kept[at] ^ 1] {
+                let mut damaged = kept.clone();
+                damaged[at] = byte;
+                if let Some(layer) = LayerFacts::decode(&damaged) {
+                    understood += 1;
+                    std::hint::black_box(assembled(layer));
+                }
+            }
+            assert!(LayerFacts::decode(&kept[..at]).is_none(), "it is cut off at {at}");
+        }
+        assert!(understood > 0);
+
+        // Facts of a file that is not there, and numbers that cannot be added up.
+        let encoded =
+            |layer: LayerFacts| LayerFacts::decode(&postcard::to_allocvec(&layer).expect("serializes"));
+        assert!(encoded(read()).is_some());
+        let beyond = read().index.len() as u32 + 1;
+        let mut layer = read();
+        layer.facts.insert(beyond, Vec::new());
+        assert!(encoded(layer).is_none());
+        let mut layer = read();
+        layer.stats.binary = u64::MAX;
+        assert!(encoded(layer).is_none());
+        let mut layer = read();
+        layer.skipped.push(Reason { count: u64::MAX, ..Reason::new("nothing") });
+        assert!(encoded(layer).is_none());
+        let mut layer = read();
+        let file = NewFile { kind: FileKind::File, size: u64::MAX, layer: 7, ..NewFile::default() };
+        layer.index.insert(b"large", file);
+        assert!(encoded(layer).is_none());
+
+        // A list that says it is longer than memory.
+        assert!(LayerFacts::decode(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_none());
+        // Whose package a file is, and of which layer it is, is found out by whoever puts layers together.
+        let mut layer = read();
+        let file = NewFile { kind: FileKind::File, layer: 7, ..NewFile::default() };
+        let id = layer.index.insert(b"mine", file);
+        layer.index.set_package(id, 3);
+        let tree = assembled(encoded(layer).expect("is understood")).tree;
+        let entry = tree.entry(tree.find(b"mine").expect("is there"));
+        assert_eq!((entry.layer, entry.package), (0, gabion_model::FileEntry::NO_PACKAGE));
+    }
+
     #[test]
     fn implied_directories_count_as_entries() {
         let deep = "d/".repeat(40);

@@ -34,6 +34,7 @@ mod provenance;
 pub mod sandbox;
 pub mod scan;
 pub mod secret;
+pub mod shared;
 pub mod source;
 pub mod tarball;
 pub mod tree;

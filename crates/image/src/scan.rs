@@ -2,13 +2,13 @@
 
 use crate::{
     cache::{Cache, Pending},
-    worker::{self, Job, Message},
+    worker::{self, Job, LayerKey, Message, Origins, Work},
 };
 use gabion_model::{FileIndex, Isolation, ScanReport, Verification, path};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
-    process::{Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
 };
 
 /// Why there is no report.
@@ -59,15 +59,55 @@ pub struct Scanned {
     pub worker_peak_kib: u64,
     /// Why results could not be cached, if they could not.
     pub cache_error: Option<String>,
+    /// Where the facts of the layers of an image are from; of a report that was made earlier all zero.
+    pub origins: Origins,
+    unkept: Vec<Pending>,
+}
+
+impl Scanned {
+    /// Keeps for later scans what was read of directories of a container runtime: it may have removed them meanwhile, which only the caller
+    /// can know.
+    pub fn keep(&mut self) {
+        for entry in self.unkept.drain(..) {
+            _ = keep(entry.finish(), &mut self.cache_error);
+        }
+    }
 }
 
 /// Runs a job in a worker process. `command` starts a program that calls [`worker::run`]; `progress` is told
 /// bytes read and bytes in all (0 if unknown).
-pub fn run(
+pub fn run(job: &Job, command: Command, progress: &mut dyn FnMut(u64, u64)) -> Result<Scanned, ScanError> {
+    converse(job, command, |out| listen(job, out, progress))
+}
+
+/// Asks a worker process which layers the image of a job has, and of which the cache knows; nothing of them is read.
+pub fn layers(job: &Job, command: Command) -> Result<Vec<LayerKey>, ScanError> {
+    let job = Job { keys: true, ..job.clone() };
+    converse(&job, command, |out| {
+        let mut layers = None;
+        while let Some(message) = worker::receive(out).map_err(ScanError::Answer)? {
+            match message {
+                Message::Layers(all) => layers = Some(all),
+                Message::Failed(message, hint) => return Err(refused(&message, hint)),
+                Message::Done(_) => break,
+                _ => {}
+            }
+        }
+        Ok(layers)
+    })
+}
+
+/// What a worker says last; it may quote names that the image chose.
+fn refused(message: &str, hint: Option<String>) -> ScanError {
+    ScanError::Refused { message: path::display(message.as_bytes()).into_owned(), hint }
+}
+
+/// Starts a worker and hears it.
+fn converse<T>(
     job: &Job,
     mut command: Command,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Scanned, ScanError> {
+    listen: impl FnOnce(&mut BufReader<ChildStdout>) -> Result<Option<T>, ScanError>,
+) -> Result<T, ScanError> {
     let mut child = command
         .env_clear()
         // One heap for all threads of the worker: they allocate little, and an arena each costs memory.
@@ -91,11 +131,11 @@ pub fn run(
         // A worker that is dead already is told by its exit.
         let _ = stdin.write_all(&job);
     }
-    let answer = child.stdout.take().map(|pipe| listen(job, &mut BufReader::new(pipe), progress));
+    let answer = child.stdout.take().map(|pipe| listen(&mut BufReader::new(pipe)));
     let status = child.wait().map_err(ScanError::Answer)?;
     let stderr = stderr.and_then(|t| t.join().ok()).unwrap_or_default();
     match answer.unwrap_or(Ok(None))? {
-        Some(scanned) => Ok(scanned),
+        Some(told) => Ok(told),
         None => Err(ScanError::Died { status: status.to_string(), stderr }),
     }
 }
@@ -121,6 +161,7 @@ fn listen(
     let mut receiving = Receiving::Nothing;
     let (mut report, mut index) = (None, None);
     let mut cache_error = None;
+    let (mut origins, mut unkept) = (Origins::default(), Vec::new());
     while let Some(message) = worker::receive(from).map_err(ScanError::Answer)? {
         match message {
             Message::Progress(read, total) => progress(read, total),
@@ -150,6 +191,9 @@ fn listen(
                 }
             },
             Message::End => match std::mem::replace(&mut receiving, Receiving::Nothing) {
+                Receiving::Entry(Some(entry)) if matches!(job.work, Work::Snapshots { .. }) => {
+                    unkept.push(entry)
+                }
                 Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
                 Receiving::Report(bytes, earlier) => {
                     let mut told = worker::read_report(&bytes).map_err(ScanError::Answer)?;
@@ -168,13 +212,18 @@ fn listen(
                 }
                 Receiving::Entry(None) | Receiving::Nothing => {}
             },
-            Message::Failed(message, hint) => {
-                // It quotes names that the image chose.
-                let message = path::display(message.as_bytes()).into_owned();
-                return Err(ScanError::Refused { message, hint });
-            }
+            Message::Layers(_) => {}
+            Message::Origins(told) => origins = told,
+            Message::Failed(message, hint) => return Err(refused(&message, hint)),
             Message::Done(worker_peak_kib) => {
-                return Ok(report.map(|report| Scanned { report, index, worker_peak_kib, cache_error }));
+                return Ok(report.map(|report| Scanned {
+                    report,
+                    index,
+                    worker_peak_kib,
+                    cache_error,
+                    origins,
+                    unkept,
+                }));
             }
         }
     }

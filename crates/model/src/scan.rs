@@ -189,7 +189,8 @@ impl BaseHint {
 pub enum Verification {
     /// Every blob and every diffID was computed in this scan.
     Verified,
-    /// Verified by an earlier scan; the blobs' device, inode, size and mtime are unchanged since.
+    /// Verified by an earlier scan; the blobs' device, inode, size and mtime are unchanged since. Or some of the diffIDs were computed by
+    /// whoever has read the layer elsewhere, of the blobs whose digests were computed in this scan.
     VerifiedEarlier,
     /// Read from an unpacked snapshot: the runtime's copy, which carries no digests.
     UnverifiedSnapshot,

@@ -64,6 +64,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
     ])?;
     let (gzip, zstd) = (gzip(&layer)?, zstd::encode_all(&layer[..], 3)?);
     let index = file_index();
+    let facts = [index.clone(), vec![0; 9]].concat();
     let reports = [sample::rich(), sample::wall(), sample::clean()].map(|report| serde_json::to_vec(&report));
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut all = vec![
@@ -73,6 +74,7 @@ fn all() -> Result<Vec<(&'static str, Vec<Vec<u8>>)>, Error> {
         ("assemble", assemble()),
         ("frames", vec![frames(&index, &reports[0])]),
         ("report", reports),
+        ("facts", vec![facts]),
         ("file_index", vec![index]),
         ("rpm", rpm::databases()),
         ("segment", segment::files()?),

@@ -31,7 +31,10 @@ pub struct JoinAnswer {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromAgent {
-    #[prost(oneof = "from_agent::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(
+        oneof = "from_agent::Message",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    )]
     pub message: ::core::option::Option<from_agent::Message>,
 }
 /// Nested message and enum types in `FromAgent`.
@@ -56,16 +59,22 @@ pub mod from_agent {
         Answer(super::Answer),
         #[prost(message, tag = "9")]
         Loaded(super::Loaded),
+        #[prost(message, tag = "10")]
+        Wanted(super::Wanted),
+        #[prost(message, tag = "11")]
+        Fetch(super::Fetch),
+        #[prost(message, tag = "12")]
+        Facts(super::Facts),
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToAgent {
-    #[prost(oneof = "to_agent::Message", tags = "1, 2, 3")]
+    #[prost(oneof = "to_agent::Message", tags = "1, 2, 3, 4, 5")]
     pub message: ::core::option::Option<to_agent::Message>,
 }
 /// Nested message and enum types in `ToAgent`.
 pub mod to_agent {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         #[prost(message, tag = "1")]
         Kept(super::Kept),
@@ -73,6 +82,10 @@ pub mod to_agent {
         Scan(super::Scan),
         #[prost(message, tag = "3")]
         Ask(super::Ask),
+        #[prost(message, tag = "4")]
+        Offer(super::Offer),
+        #[prost(message, tag = "5")]
+        Facts(super::Facts),
     }
 }
 /// The first message of a session.
@@ -240,6 +253,70 @@ pub struct Report {
     /// Why there is no report.
     #[prost(string, tag = "4")]
     pub failed: ::prost::alloc::string::String,
+    /// Layers of the image that were read for it, that were known here from an earlier scan, and that were read elsewhere; with the last part.
+    #[prost(uint32, tag = "5")]
+    pub layers_read: u32,
+    #[prost(uint32, tag = "6")]
+    pub layers_kept: u32,
+    #[prost(uint32, tag = "7")]
+    pub layers_shared: u32,
+}
+/// A layer of an image, without saying which: what is known of it is named by its content and by who would read it in which way.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Layer {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub key: ::prost::alloc::vec::Vec<u8>,
+    /// The name of the fact that the stored layer inflates to this content, 32 bytes; empty where nothing is to be inflated.
+    #[prost(bytes = "vec", tag = "2")]
+    pub stamp: ::prost::alloc::vec::Vec<u8>,
+}
+/// Before a scan: which layers it is about. Answered by `Offer`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Wanted {
+    /// The image's id as in `Scan`.
+    #[prost(string, tag = "1")]
+    pub image: ::prost::alloc::string::String,
+    /// Those of which nothing is known here.
+    #[prost(message, repeated, tag = "2")]
+    pub lacks: ::prost::alloc::vec::Vec<Layer>,
+    /// Those that are known here.
+    #[prost(message, repeated, tag = "3")]
+    pub has: ::prost::alloc::vec::Vec<Layer>,
+    /// Also if somebody else is reading some of them: it will not ask again.
+    #[prost(bool, tag = "4")]
+    pub at_once: bool,
+}
+/// A part of the facts of a layer, from an offset of them as they are compressed. Answered by `Facts`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Fetch {
+    #[prost(message, optional, tag = "1")]
+    pub layer: ::core::option::Option<Layer>,
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
+}
+/// A part of the facts of a layer, in order; or why there are none.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Facts {
+    #[prost(message, optional, tag = "1")]
+    pub layer: ::core::option::Option<Layer>,
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
+    /// What the analysis has written, compressed with zstd.
+    #[prost(bytes = "vec", tag = "3")]
+    pub part: ::prost::alloc::vec::Vec<u8>,
+    /// It is the last part.
+    #[prost(bool, tag = "4")]
+    pub last: bool,
+    /// SHA-256 of all parts; from agents with the last one.
+    #[prost(bytes = "vec", tag = "5")]
+    pub digest: ::prost::alloc::vec::Vec<u8>,
+    /// Why there are none: whoever wants them reads the layer.
+    #[prost(string, tag = "6")]
+    pub failed: ::prost::alloc::string::String,
+    /// They are too large to be shared.
+    #[prost(bool, tag = "7")]
+    pub large: bool,
 }
 /// What a container has executed or mapped since it was started, as far as it was seen; whenever there is more of it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -277,6 +354,25 @@ pub struct Scan {
     /// As `gabion scan` takes it.
     #[prost(string, tag = "2")]
     pub target: ::prost::alloc::string::String,
+    /// The hub knows of layers that others have read: it may be asked by `Wanted`.
+    #[prost(bool, tag = "3")]
+    pub shares: bool,
+}
+/// What the hub knows of the layers that were asked for. What is in none of these is to be read, and kept to oneself.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Offer {
+    /// The image's id as in `Wanted`.
+    #[prost(string, tag = "1")]
+    pub image: ::prost::alloc::string::String,
+    /// Somebody has read them; the stamp is empty if it is not known.
+    #[prost(message, repeated, tag = "2")]
+    pub here: ::prost::alloc::vec::Vec<Layer>,
+    /// Nobody has: whoever asked is to read them, and to send what comes of it. While its session lasts nobody else is told so.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub yours: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Somebody is reading them now. Then nothing is `yours`, unless it was to be at once.
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub busy: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// A question to the agent, as its socket takes it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

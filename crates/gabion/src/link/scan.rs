@@ -1,26 +1,33 @@
 //! Scans for the hub: this very program, with the lowest priority, its report compressed as it comes. One image at a time, and beside it the
-//! node itself, which can take minutes: what runs in containers does not wait for it.
+//! node itself, which can take minutes: what runs in containers does not wait for it. Where the hub knows of layers that others have read, it is
+//! asked for them first (`share`); an image whose layers are being read elsewhere goes to the end of the queue for a while.
 
-use super::{SCAN, inventory::Content};
+use super::{
+    SCAN,
+    inventory::Content,
+    queue::{Lane, Queue, Wanted},
+    share::{Question, Sharer, Ways, may_go, say_go, say_layers},
+};
 use crate::{LINK, cli, clock, output, scan};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
-use gabion_image::cache::Cache;
+use gabion_api::agent::Facts;
+use gabion_image::{
+    cache::Cache,
+    worker::{LayerKey, Origins},
+};
 use gabion_model::{FileEntry, FileIndex, FileKind, ScanReport, path};
 use gabion_report::Options;
 use std::{
-    collections::VecDeque,
-    io::{self, Read, Write},
-    path::Path,
+    io::{self, BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 
-/// Scans that wait; the hub asks again for others.
-const QUEUE: usize = 4096;
 /// A scan takes no longer.
 const LONGEST: Duration = Duration::from_mins(30);
 /// How often is looked whether it has ended.
@@ -33,103 +40,92 @@ const MAX_WORDS: usize = 8 << 10;
 const KEEP: [Duration; 2] = [Duration::from_hours(30 * 24), Duration::from_hours(24)];
 /// Files of packages that are told in one report.
 const MAX_LOADABLE: usize = 50_000;
+/// The layers of an image are told in a line that is not longer, in bytes.
+const MAX_LAYERS: u64 = 1 << 20;
 
 /// A report, compressed with zstd; or why there is none.
 pub(super) struct Finished {
     pub(super) image: String,
     pub(super) report: Result<Vec<u8>, String>,
+    /// Where what is known of its layers is from.
+    pub(super) origins: Origins,
 }
 
 /// Whoever scans.
 pub(super) struct Scanner {
-    work: Arc<(Mutex<Work>, Condvar)>,
+    queue: Arc<Queue>,
     /// Scans that are over.
     pub(super) finished: mpsc::Receiver<Finished>,
-}
-
-#[derive(Default)]
-struct Work {
-    waiting: VecDeque<(String, Content)>,
-    /// What is being scanned.
-    now: Vec<String>,
-}
-
-/// What a thread scans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    Images,
-    Node,
-}
-
-impl Lane {
-    fn of(content: &Content) -> Self {
-        if matches!(content, Content::Named(target) if target == "dir:/") { Self::Node } else { Self::Images }
-    }
+    /// What the hub is to be asked before a scan.
+    pub(super) questions: mpsc::Receiver<Question>,
+    /// What was read for all others, in parts.
+    pub(super) gifts: mpsc::Receiver<Facts>,
 }
 
 impl Scanner {
     /// Starts it, with a cache of its own.
     pub(super) fn start(cache: &Path) -> io::Result<Self> {
-        let work = Arc::new((Mutex::new(Work::default()), Condvar::new()));
+        let queue = Arc::<Queue>::default();
         let (done, finished) = mpsc::channel(1);
-        for lane in [Lane::Images, Lane::Node] {
-            let (work, done, cache) = (Arc::clone(&work), done.clone(), cache.to_owned());
+        let ((asks, questions), (gives, gifts)) = (mpsc::channel(1), mpsc::channel(1));
+        let given = cache.with_file_name("given");
+        let sharer = Sharer { handle: Handle::current(), questions: asks, gifts: gives, given };
+        for (lane, sharer) in [(Lane::Images, Some(sharer)), (Lane::Node, None)] {
+            let (queue, done, cache) = (Arc::clone(&queue), done.clone(), cache.to_owned());
             thread::Builder::new()
                 .name("scans".to_owned())
-                .spawn(move || work_on(lane, &work, &done, &cache))?;
+                .spawn(move || work_on(lane, &queue, &done, &cache, sharer.as_ref()))?;
         }
-        Ok(Self { work, finished })
+        Ok(Self { queue, finished, questions, gifts })
     }
 
     /// Wants a scan, unless it is wanted already. False if too many wait.
-    pub(super) fn want(&self, image: &str, content: Content) -> bool {
-        let mut work = locked(&self.work.0);
-        if work.now.iter().any(|other| other == image)
-            || work.waiting.iter().any(|(other, _)| *other == image)
-        {
-            return true;
-        }
-        if work.waiting.len() >= QUEUE {
-            return false;
-        }
-        work.waiting.push_back((image.to_owned(), content));
-        self.work.1.notify_all();
-        true
+    pub(super) fn want(&self, image: &str, content: Content, shares: bool) -> bool {
+        self.queue.want(image, content, shares)
     }
 }
 
-fn locked(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
-    work.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn work_on(lane: Lane, work: &(Mutex<Work>, Condvar), done: &mpsc::Sender<Finished>, cache: &Path) {
+fn work_on(lane: Lane, queue: &Queue, done: &mpsc::Sender<Finished>, cache: &Path, sharer: Option<&Sharer>) {
     // On Linux this is the thread's own priority, and that of whom it starts.
     let _ = rustix::process::setpriority_process(None, 19);
     let mut pruned = None;
     loop {
-        let (image, content) = next(lane, work);
+        let wanted = queue.next(lane);
         if lane == Lane::Images && pruned.is_none_or(|at: Instant| at.elapsed() > KEEP[1]) {
             pruned = Some(Instant::now());
             prune(cache);
         }
-        let report = one(&content, cache).map_err(|error| format!("{error:#}"));
-        locked(&work.0).now.retain(|other| *other != image);
-        if done.blocking_send(Finished { image, report }).is_err() {
+        let sharer = sharer.filter(|sharer| wanted.shares && sharer.clear().is_ok());
+        let mut ours = Vec::new();
+        let scanned = one(&wanted, cache, sharer, &mut ours);
+        if let Some(sharer) = sharer {
+            // Whoever was told to read something gives it, or gives it up.
+            sharer.give(&ours, &Cache::new(cache));
+            // What is left of it is removed before the next scan.
+            let _ = sharer.clear();
+        }
+        let image = wanted.image.clone();
+        let (report, origins) = match scanned {
+            Ok(Scanned::Later) => {
+                queue.later(wanted);
+                continue;
+            }
+            Ok(Scanned::Report(report, origins)) => (Ok(report), origins),
+            Err(error) => (Err(format!("{error:#}")), Origins::default()),
+        };
+        queue.done(&image);
+        if done.blocking_send(Finished { image, report, origins }).is_err() {
             return;
         }
     }
 }
 
-fn next(lane: Lane, work: &(Mutex<Work>, Condvar)) -> (String, Content) {
-    let mut guard = locked(&work.0);
-    loop {
-        let at = guard.waiting.iter().position(|(_, content)| Lane::of(content) == lane);
-        if let Some((image, content)) = at.and_then(|at| guard.waiting.remove(at)) {
-            guard.now.push(image.clone());
-            return (image, content);
-        }
-        guard = work.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
-    }
+/// What has come of a scan.
+enum Scanned {
+    /// A report, compressed.
+    Report(Vec<u8>, Origins),
+    /// Its layers are being read elsewhere.
+    Later,
 }
 
 /// What cannot be removed is tried again tomorrow.
@@ -139,8 +135,14 @@ fn prune(cache: &Path) {
     }
 }
 
-fn one(content: &Content, cache: &Path) -> anyhow::Result<Vec<u8>> {
-    let target = match content {
+/// Scans. Layers that are to be given to others then are put into `ours`.
+fn one(
+    wanted: &Wanted,
+    cache: &Path,
+    sharer: Option<&Sharer>,
+    ours: &mut Vec<LayerKey>,
+) -> anyhow::Result<Scanned> {
+    let target = match &wanted.content {
         Content::Named(target) => target.clone(),
         Content::Root(group) => {
             format!("dir:/proc/{}/root", process(group).context("it does not run here any more")?)
@@ -150,15 +152,28 @@ fn one(content: &Content, cache: &Path) -> anyhow::Result<Vec<u8>> {
         .args([LINK, SCAN])
         .arg(cache)
         .arg(target)
-        .stdin(Stdio::null())
+        .args(sharer.map(|sharer| &sharer.given))
+        .stdin(if sharer.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("the scan cannot be started")?;
+    let input = child.stdin.take();
     let report = child.stdout.take().context("the scan has no output")?;
     let words = child.stderr.take().context("the scan has no output")?;
     thread::scope(|scope| {
-        let report = scope.spawn(move || compressed(report));
+        let report = scope.spawn(move || {
+            let mut report = BufReader::new(report);
+            if let (Some(sharer), Some(input)) = (sharer, input) {
+                let layers = layers(&mut report)?;
+                match sharer.ask(&wanted.image, &layers, wanted.is_at_once()) {
+                    Ways::Later => return Ok(None),
+                    Ways::Now(given) => *ours = given,
+                }
+                say_go(input)?;
+            }
+            compressed(report).map(Some)
+        });
         let words = scope.spawn(move || last_words(words));
         let started = Instant::now();
         let status = loop {
@@ -178,8 +193,16 @@ fn one(content: &Content, cache: &Path) -> anyhow::Result<Vec<u8>> {
             let words = words.trim().strip_prefix("error: ").unwrap_or(words.trim());
             bail!("{}", if words.is_empty() { status.to_string() } else { words.to_owned() });
         }
-        Ok(report?)
+        let origins = words.lines().last().and_then(|line| serde_json::from_str(line).ok());
+        Ok(report?.map_or(Scanned::Later, |report| Scanned::Report(report, origins.unwrap_or_default())))
     })
+}
+
+/// The layers of the image, as the scan says them first. None if it says nothing: then it says why elsewhere.
+fn layers(scan: &mut impl BufRead) -> io::Result<Vec<LayerKey>> {
+    let mut line = String::new();
+    scan.take(MAX_LAYERS).read_line(&mut line)?;
+    Ok(serde_json::from_str(&line).unwrap_or_default())
 }
 
 fn compressed(report: impl Read) -> io::Result<Vec<u8>> {
@@ -218,10 +241,12 @@ fn process(group: &str) -> Option<u32> {
     super::loaded::processes(group).first().copied()
 }
 
-/// The scan itself, in a process of its own: `gabion __link scan CACHE TARGET`.
+/// The scan itself, in a process of its own: `gabion __link scan CACHE TARGET [GIVEN]`. With the last it says first which layers there are, and
+/// waits until it may go on.
 pub(super) fn child() -> ExitCode {
     let mut arguments = std::env::args().skip(3);
     let (cache, target) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let given = arguments.next().map(PathBuf::from);
     let mut command =
         vec!["gabion", "scan", "--format", "json", "--db", "none", "--quiet", "--cache-dir", &cache];
     // The hub gets it by the agent's own way, whatever the environment says of scans.
@@ -231,7 +256,7 @@ pub(super) fn child() -> ExitCode {
     }
     command.extend(["--", &target]);
     let done = match cli::Cli::try_parse_from(command) {
-        Ok(cli::Cli { command: cli::Command::Scan(args) }) => whole(&args, target != "dir:/"),
+        Ok(cli::Cli { command: cli::Command::Scan(args) }) => whole(&args, target != "dir:/", given),
         Ok(_) => Err(anyhow!("this is no scan")),
         Err(error) => return output::usage(&error),
     };
@@ -240,14 +265,22 @@ pub(super) fn child() -> ExitCode {
 
 /// Prints the report. With `loadable` it says of each package which of its files can be executed or mapped: by these it is known what is
 /// really used. A node itself has too many.
-fn whole(args: &cli::ScanArgs, loadable: bool) -> anyhow::Result<ExitCode> {
+fn whole(args: &cli::ScanArgs, loadable: bool, given: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let cache = scan::usable_cache(&args.common)?;
-    let mut scanned = scan::one(&args.target, &args.common, cache.as_ref(), true, loadable)?;
+    let prepared = scan::prepare(&args.target, &args.common, cache.as_ref(), true, loadable)?;
+    if given.is_some() {
+        say_layers(&prepared.layers()?)?;
+        if !may_go()? {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let mut scanned = prepared.scan(given)?;
     if let Some(index) = &scanned.index {
         tell_loadable(&mut scanned.report, index);
     }
     let options = Options { color: false, all: true, width: 0, gates: &[] };
     output::print(&scanned.report, args.format, &options)?;
+    output::note(&serde_json::to_string(&scanned.origins)?);
     Ok(ExitCode::SUCCESS)
 }
 

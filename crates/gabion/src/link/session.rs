@@ -17,7 +17,7 @@ use super::{
 use crate::{clock, control::Running, output};
 use anyhow::{Context, bail};
 use backoff::Backoff;
-use gabion_api::agent::{Alert, Event};
+use gabion_api::agent::{Alert, Event, Facts};
 use rustix::system::uname;
 use std::{
     fs,
@@ -42,6 +42,8 @@ struct Desk {
     scanner: Scanner,
     /// A report that is on its way, and how much of it was sent.
     report: Option<(Finished, usize)>,
+    /// A part of what was read for all others, on its way.
+    gift: Option<Facts>,
     running: Vec<Running>,
     /// When a certificate was asked for last.
     renewal: Option<tokio::time::Instant>,
@@ -139,6 +141,7 @@ impl Desk {
             alerts,
             events,
             report: None,
+            gift: None,
             running: Vec::new(),
             renewal: None,
             trouble: String::new(),

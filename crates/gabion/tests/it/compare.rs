@@ -8,7 +8,7 @@
 //! user's cache. They are run without updates. Trivy refuses jars without its database of jars, which can only be
 //! downloaded: it gets one without entries, so that it names jars by what they say of themselves.
 
-mod container;
+pub(crate) mod container;
 mod databases;
 mod differences;
 mod ecosystems;

@@ -1,10 +1,12 @@
 //! The link of an agent against a hub's real port for agents: real TLS, an inbox in memory, an agent that this test plays.
 
+mod layers;
+
 use crate::{
     running::{Agent, Running, bundle},
     support::{can_run, directory, wait_for},
 };
-use gabion_hub::agents::{Desk, Inbox, JoinRefused, Settings, Unavailable, serve};
+use gabion_hub::agents::{Desk, Inbox, JoinRefused, Settings, Shelf, Unavailable, serve};
 use gabion_identity::{Authority, JoinToken, NodeKey, tls};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -140,6 +142,8 @@ struct Hub {
     memory: Arc<Memory>,
     address: SocketAddr,
     lifetime: SignedDuration,
+    /// What it knows of layers, if it shares that.
+    shelf: Option<Shelf>,
     desk: Desk,
     up: Option<Up>,
 }
@@ -149,6 +153,10 @@ type Up = (oneshot::Sender<()>, JoinHandle<()>, watch::Sender<Arc<rustls::Server
 
 impl Hub {
     fn start(lifetime: SignedDuration) -> Self {
+        Self::start_with(lifetime, None)
+    }
+
+    fn start_with(lifetime: SignedDuration, shelf: Option<Shelf>) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let mut hub = Self {
             runtime,
@@ -156,6 +164,7 @@ impl Hub {
             memory: Arc::default(),
             address: ([127, 0, 0, 1], 0).into(),
             lifetime,
+            shelf,
             desk: Desk::default(),
             up: None,
         };
@@ -171,6 +180,7 @@ impl Hub {
             memory: Arc::clone(&self.memory),
             address: ([127, 0, 0, 1], 0).into(),
             lifetime: self.lifetime,
+            shelf: None,
             desk: Desk::default(),
             up: None,
         };
@@ -192,7 +202,7 @@ impl Hub {
         });
         let listener = bound.expect("listens");
         self.address = listener.local_addr().expect("an address");
-        self.desk = Desk::default();
+        self.desk = self.shelf.clone().map_or_else(Desk::default, Desk::sharing);
         let authority = Arc::clone(&self.authority);
         let settings = Settings { authority, authorities, lifetime: self.lifetime, clock: Arc::new(now) };
         let (stop, stopped) = oneshot::channel();
@@ -244,9 +254,14 @@ impl Linked {
     }
 
     pub(crate) fn start_for(home: &Path, hubs: &[String], token: Option<&str>) -> Self {
+        Self::start_with(home, hubs, token, Path::new("/nowhere"))
+    }
+
+    fn start_with(home: &Path, hubs: &[String], token: Option<&str>, containerd: &Path) -> Self {
         let notes = home.join("notes");
         let mut child = Command::new(env!("CARGO_BIN_EXE_gabion"))
             .arg("__link")
+            .env("CONTAINERD_ADDRESS", containerd)
             .stdin(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&notes).expect("a file"))
             .spawn()
@@ -279,6 +294,15 @@ impl Drop for Linked {
 
 /// Answers at the socket of an agent: one container runs, two events happen.
 pub(crate) fn agent(home: &Path) {
+    agent_of(
+        home,
+        &json!({"id": "c1", "name": "web", "runtime": "oci", "workload": "web", "labels": {"a": "b"}}),
+    );
+}
+
+/// The same, with that container.
+fn agent_of(home: &Path, container: &Value) {
+    let container = container.clone();
     fs::create_dir_all(home.join("incidents")).expect("makes");
     let listener = UnixListener::bind(home.join("agent.sock")).expect("listens");
     std::thread::spawn(move || {
@@ -289,9 +313,7 @@ pub(crate) fn agent(home: &Path) {
             BufReader::new(&stream).read_line(&mut question).expect("asked");
             let question: Value = serde_json::from_str(&question).expect("JSON");
             let answer = match question["ask"].as_str() {
-                Some("inventory") => {
-                    json!({"done": [{"id": "c1", "name": "web", "runtime": "oci", "workload": "web", "labels": {"a": "b"}}]})
-                }
+                Some("inventory") => json!({"done": [container]}),
                 Some("status") => json!({"done": {"version": "0"}}),
                 Some("events") => {
                     let event = |fields: Value| json!({"item": json!({"output_fields": fields}).to_string()});

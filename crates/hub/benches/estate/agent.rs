@@ -105,8 +105,13 @@ impl Agent {
                 if let Some(to_agent::Message::Scan(scan)) = message.message {
                     let part = if scan.target == "dir:/" { None } else { Some(told::report(&scan.image)) };
                     let failed = if part.is_none() { "not in this bench".to_owned() } else { String::new() };
-                    let report =
-                        Report { image: scan.image, part: part.unwrap_or_default(), last: true, failed };
+                    let report = Report {
+                        image: scan.image,
+                        part: part.unwrap_or_default(),
+                        last: true,
+                        failed,
+                        ..Report::default()
+                    };
                     if out.send(said(Message::Report(report))).await.is_err() {
                         return;
                     }

@@ -1,6 +1,7 @@
 //! The way to agents that are connected, for the rest of the hub.
 
-use gabion_api::agent::{Ask, Kept, Scan, ToAgent, to_agent::Message};
+use super::Shelf;
+use gabion_api::agent::{Ask, Scan, ToAgent, to_agent::Message};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,7 +39,10 @@ pub enum AskError {
 
 /// The agents that are connected. Clones are the same desk.
 #[derive(Clone, Debug, Default)]
-pub struct Desk(Arc<Mutex<Sessions>>);
+pub struct Desk {
+    sessions: Arc<Mutex<Sessions>>,
+    shelf: Option<Shelf>,
+}
 
 #[derive(Debug, Default)]
 struct Sessions {
@@ -67,6 +71,16 @@ pub(super) struct Place {
 }
 
 impl Desk {
+    /// One whose agents are told what others have read of layers.
+    pub fn sharing(shelf: Shelf) -> Self {
+        Self { shelf: Some(shelf), ..Self::default() }
+    }
+
+    /// What they have read of layers, if it is shared.
+    pub fn shelf(&self) -> Option<&Shelf> {
+        self.shelf.as_ref()
+    }
+
     /// The ids of the nodes whose agents are connected, in order.
     pub fn connected(&self) -> Vec<String> {
         let mut nodes: Vec<_> = self.sessions().of.keys().cloned().collect();
@@ -116,13 +130,17 @@ impl Desk {
         if scans.len() >= MAX_SCANS {
             return Err(AskError::Busy);
         }
-        session.send(Message::Scan(Scan { image: image.to_owned(), target: target.to_owned() }))?;
-        scans.insert(image.to_owned());
+        let (image, target, shares) = (image.to_owned(), target.to_owned(), self.shelf.is_some());
+        session.send(Message::Scan(Scan { image: image.clone(), target, shares }))?;
+        scans.insert(image);
         Ok(())
     }
 
-    /// Ends the session of a node, as it was shut out.
+    /// Ends the session of a node, as it was shut out. What it told of layers is believed no more.
     pub fn disconnect(&self, node: &str) {
+        if let Some(shelf) = &self.shelf {
+            shelf.forget(node);
+        }
         let mut sessions = self.sessions();
         sessions.of.remove(node);
         sessions.scans.remove(node);
@@ -153,7 +171,7 @@ impl Desk {
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,6 +193,11 @@ impl Place {
             // Whoever asked may have given up.
             let _ = back.send(answer);
         }
+    }
+
+    /// What agents have read of layers, if it is shared, and as which session this one may add to it.
+    pub(super) fn shelf(&self) -> Option<(&Shelf, u64)> {
+        Some((self.desk.shelf.as_ref()?, self.number))
     }
 
     /// Whether the node was asked to scan this.
@@ -202,11 +225,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some((shelf, number)) = self.shelf() {
+            shelf.left(number);
+        }
         self.leave();
     }
-}
-
-/// Up to where all is kept.
-pub(super) const fn kept(kept: Kept) -> ToAgent {
-    ToAgent { message: Some(Message::Kept(kept)) }
 }

@@ -38,6 +38,11 @@ pub trait Inbox: Send + Sync + 'static {
         std::future::pending()
     }
 
+    /// Whether there is room for what need not be kept.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// A node shows the secret of a token and wants to join. Checks that the token is good, counts its use, and makes the id of the node:
     /// a segment of a SPIFFE ID.
     fn join(

@@ -1,4 +1,4 @@
-//! Reports that come in parts, one at a time from each agent: put together, inflated under caps.
+//! What comes in parts, one at a time from each agent, reports above all: put together, inflated under caps.
 
 use gabion_api::agent::Report;
 use std::{
@@ -10,7 +10,7 @@ use std::{
 };
 
 /// A report is not longer, compressed, in bytes.
-const MAX_COMPRESSED: usize = 64 << 20;
+pub(super) const MAX_COMPRESSED: usize = 64 << 20;
 /// Nor inflated.
 const MAX_JSON: u64 = 512 << 20;
 /// All that are being put together are not longer.
@@ -26,6 +26,8 @@ pub(super) struct Budget(AtomicUsize);
 #[derive(Debug)]
 pub(super) struct Parts {
     budget: Arc<Budget>,
+    /// In bytes.
+    most: usize,
     image: String,
     bytes: Vec<u8>,
     /// Why the rest of it is not wanted.
@@ -36,13 +38,13 @@ pub(super) struct Parts {
 pub(super) type Whole = Result<Vec<u8>, String>;
 
 impl Parts {
-    pub(super) const fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, image: String::new(), bytes: Vec::new(), spoiled: None }
+    pub(super) const fn new(budget: Arc<Budget>, most: usize) -> Self {
+        Self { budget, most, image: String::new(), bytes: Vec::new(), spoiled: None }
     }
 
     /// Takes a part. Gives the report when it was the last.
     pub(super) fn take(&mut self, report: Report) -> Option<(String, Whole)> {
-        let Report { image, part, last, failed } = report;
+        let Report { image, part, last, failed, .. } = report;
         if image != self.image {
             self.clear();
             self.image.clone_from(&image);
@@ -63,7 +65,7 @@ impl Parts {
     }
 
     fn add(&mut self, part: &[u8]) -> Result<(), &'static str> {
-        if self.bytes.len() + part.len() > MAX_COMPRESSED {
+        if self.bytes.len() + part.len() > self.most {
             self.release();
             return Err("the report is too long");
         }
@@ -109,13 +111,13 @@ mod tests {
     use super::*;
 
     fn part(image: &str, part: &[u8], last: bool) -> Report {
-        Report { image: image.to_owned(), part: part.to_owned(), last, failed: String::new() }
+        Report { image: image.to_owned(), part: part.to_owned(), last, ..Report::default() }
     }
 
     #[test]
     fn parts_are_put_together_and_what_is_too_much_is_told() {
         let budget = Arc::new(Budget::default());
-        let mut parts = Parts::new(Arc::clone(&budget));
+        let mut parts = Parts::new(Arc::clone(&budget), MAX_COMPRESSED);
         assert_eq!(parts.take(part("a", b"12", false)), None);
         assert_eq!(parts.take(part("a", b"3", true)), Some(("a".to_owned(), Ok(b"123".to_vec()))));
         // Another begins before the first is whole.

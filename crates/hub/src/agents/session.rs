@@ -2,12 +2,16 @@
 
 use super::{
     Inbox,
-    desk::{Place, kept},
+    desk::Place,
     inbox::unless_away,
-    reports::{Budget, Parts, inflate},
+    reports::{Budget, MAX_COMPRESSED, Parts, inflate},
     service::shut_out,
+    shelf::{Shelf, digest},
 };
-use gabion_api::agent::{Alerts, Answer, Events, FromAgent, Kept, ToAgent, from_agent::Message};
+use gabion_api::agent::{
+    Alerts, Answer, Events, Facts, FromAgent, Kept, Offer, Report, ToAgent, from_agent::Message, to_agent,
+};
+use gabion_image::shared::MAX_PACKED;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
@@ -30,6 +34,24 @@ pub(super) struct Session<I> {
     pub(super) budget: Arc<Budget>,
     pub(super) place: Place,
     pub(super) out: mpsc::Sender<Result<ToAgent, Status>>,
+}
+
+/// What comes in a session bit by bit.
+struct Coming {
+    report: Parts,
+    facts: Parts,
+    /// How many have come.
+    incidents: u64,
+}
+
+/// Does something with files, beside all that waits.
+async fn on<T: Send + 'static>(
+    (shelf, own): (&Shelf, u64),
+    work: impl FnOnce(&Shelf, u64) -> T + Send + 'static,
+) -> Result<T, Status> {
+    let shelf = shelf.clone();
+    let done = tokio::task::spawn_blocking(move || work(&shelf, own)).await;
+    done.map_err(|_| Status::internal("what is known of layers could not be read"))
 }
 
 impl<I: Inbox> Session<I> {
@@ -56,8 +78,11 @@ impl<I: Inbox> Session<I> {
             return Err(Status::invalid_argument("a session begins with hello"));
         };
         unless_away(&*self.inbox, self.inbox.hello(&self.node, hello)).await?;
-        let mut parts = Parts::new(Arc::clone(&self.budget));
-        let mut incidents = 0;
+        let mut coming = Coming {
+            report: Parts::new(Arc::clone(&self.budget), MAX_COMPRESSED),
+            facts: Parts::new(Arc::clone(&self.budget), MAX_PACKED),
+            incidents: 0,
+        };
         let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
@@ -65,7 +90,7 @@ impl<I: Inbox> Session<I> {
             tokio::select! {
                 message = incoming.message() => match message? {
                     Some(FromAgent { message: Some(message) }) => {
-                        unless_away(&*self.inbox, self.take(message, &mut parts, &mut incidents)).await?;
+                        unless_away(&*self.inbox, self.take(message, &mut coming)).await?;
                     }
                     // A newer agent says something that is not known here.
                     Some(FromAgent { message: None }) => {}
@@ -76,6 +101,9 @@ impl<I: Inbox> Session<I> {
                 }
                 _ = recheck.tick() => {
                     if !unless_away(&*self.inbox, self.inbox.is_allowed(&self.node)).await? {
+                        if let Some((shelf, _)) = self.place.shelf() {
+                            shelf.forget(&self.node);
+                        }
                         return Err(shut_out());
                     }
                     continue;
@@ -85,7 +113,7 @@ impl<I: Inbox> Session<I> {
         }
     }
 
-    async fn take(&self, message: Message, parts: &mut Parts, incidents: &mut u64) -> Result<(), Status> {
+    async fn take(&self, message: Message, coming: &mut Coming) -> Result<(), Status> {
         let Self { node, inbox, place, .. } = self;
         match message {
             Message::Hello(hello) => inbox.hello(node, hello).await?,
@@ -94,8 +122,8 @@ impl<I: Inbox> Session<I> {
             Message::Loaded(loaded) => inbox.loaded(node, loaded).await?,
             Message::Incident(incident) => {
                 inbox.incident(node, incident).await?;
-                *incidents += 1;
-                self.acknowledge(Kept { incidents: *incidents, ..Kept::default() }).await?;
+                coming.incidents += 1;
+                self.acknowledge(Kept { incidents: coming.incidents, ..Kept::default() }).await?;
             }
             Message::Alerts(Alerts { alerts }) => {
                 let alerts = inbox.alerts(node, alerts).await?;
@@ -111,7 +139,11 @@ impl<I: Inbox> Session<I> {
                 if !place.is_wanted(&report.image) {
                     return Ok(());
                 }
-                let Some((image, whole)) = parts.take(report) else { return Ok(()) };
+                let layers = [report.layers_read, report.layers_kept, report.layers_shared];
+                let Some((image, whole)) = coming.report.take(report) else { return Ok(()) };
+                if let Some((shelf, _)) = place.shelf() {
+                    shelf.count(layers);
+                }
                 let json = match whole {
                     Ok(compressed) => tokio::task::spawn_blocking(move || inflate(&compressed))
                         .await
@@ -121,12 +153,57 @@ impl<I: Inbox> Session<I> {
                 inbox.report(node, &image, json).await?;
                 place.scanned(&image);
             }
+            // Only about what it was asked to scan.
+            Message::Wanted(wanted) => {
+                let has_room = inbox.has_room();
+                let offer = match place.shelf().filter(|_| place.is_wanted(&wanted.image)) {
+                    Some(shelf) => on(shelf, move |shelf, own| shelf.offer(own, wanted, has_room)).await?,
+                    None => Offer { image: wanted.image, ..Offer::default() },
+                };
+                self.say(to_agent::Message::Offer(offer)).await?;
+            }
+            Message::Fetch(fetch) => {
+                let facts = match place.shelf() {
+                    Some(shelf) => on(shelf, move |shelf, _| shelf.part(fetch)).await?,
+                    None => Facts { failed: "nothing is shared here".to_owned(), ..Facts::default() },
+                };
+                self.say(to_agent::Message::Facts(facts)).await?;
+            }
+            Message::Facts(facts) => self.given(facts, &mut coming.facts).await?,
+        }
+        Ok(())
+    }
+
+    /// What was read of a layer for all others: a part of it. What the node was not to read is of no use.
+    async fn given(&self, mut facts: Facts, parts: &mut Parts) -> Result<(), Status> {
+        let Some((shelf, own)) = self.place.shelf() else { return Ok(()) };
+        let Some(key) = facts.layer.as_ref().and_then(|layer| digest(&layer.key)) else { return Ok(()) };
+        if !shelf.is_leased(own, key) {
+            return Ok(());
+        }
+        if !facts.failed.is_empty() {
+            shelf.give_back(own, key, facts.large);
+            return Ok(());
+        }
+        let part = std::mem::take(&mut facts.part);
+        let part = Report { image: key.hex(), part, last: facts.last, ..Report::default() };
+        match parts.take(part) {
+            None => {}
+            Some((_, Ok(packed))) => {
+                let node = Arc::clone(&self.node);
+                on((shelf, own), move |shelf, own| shelf.keep(own, &node, &facts, &packed)).await?;
+            }
+            Some((_, Err(_))) => shelf.refuse(own, key),
         }
         Ok(())
     }
 
     async fn acknowledge(&self, up_to: Kept) -> Result<(), Status> {
-        match timeout(TAKING, self.out.send(Ok(kept(up_to)))).await {
+        self.say(to_agent::Message::Kept(up_to)).await
+    }
+
+    async fn say(&self, message: to_agent::Message) -> Result<(), Status> {
+        match timeout(TAKING, self.out.send(Ok(ToAgent { message: Some(message) }))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Status::cancelled("the agent is gone")),
             Err(_) => Err(Status::deadline_exceeded("the agent does not listen")),

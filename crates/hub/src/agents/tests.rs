@@ -491,7 +491,7 @@ async fn an_agent_is_asked_and_scans() {
 
     let whole = zstd::bulk::compress(&vec![b' '; 1 << 20], 1).expect("compresses");
     let report = |image: &str, part: &[u8], last| {
-        Message::Report(Report { image: image.to_owned(), part: part.to_vec(), last, failed: String::new() })
+        Message::Report(Report { image: image.to_owned(), part: part.to_vec(), last, ..Report::default() })
     };
     session.say(report("sha256:unasked", &whole, true)).await;
     for image in ["sha256:1", "sha256:2", "sha256:3"] {

@@ -279,6 +279,31 @@ pub(crate) async fn metrics(Extract(hub): Extract<Hub>) -> Answer<impl IntoRespo
         "Hubs on this database by whether they are heard.",
         &labelled("state", &[("heard", heard), ("away", away)]),
     );
+    if let Some(shelf) = hub.desk.shelf() {
+        let shared = shelf.shared();
+        let [read, kept, others] = shared.layers;
+        add(
+            "layers_scanned",
+            "Layers of images that agents have scanned since the start, by who had read them: the scan, an earlier one there, another node.",
+            &labelled("read", &[("now", read), ("earlier", kept), ("elsewhere", others)]),
+        );
+        let by_way =
+            |at: usize| labelled("way", &[("from_nodes", shared.taken[at]), ("to_nodes", shared.handed[at])]);
+        add("layer_facts", "What is known of layers, by where it went since the start.", &by_way(0));
+        add("layer_facts_bytes", "Bytes of that, compressed.", &by_way(1));
+        add(
+            "layer_facts_refused",
+            "What was not taken of a node, as it was damaged or could not be kept.",
+            &one(shared.refused),
+        );
+        add("layer_facts_large", "What was too long to be shared.", &one(shared.large));
+        add(
+            "layer_waits",
+            "Times that an image has waited for another node to read its layers.",
+            &one(shared.waited),
+        );
+        add("layers_being_read", "Layers that nodes read now for all others.", &one(shared.leases));
+    }
     let sizes: Vec<(&str, u64)> =
         hub.names.sizes().into_iter().map(|(kind, many)| (kind, many as u64)).collect();
     add("addresses_known", "Addresses of which it is known whose they are.", &labelled("kind", &sizes));

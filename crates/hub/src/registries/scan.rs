@@ -146,7 +146,7 @@ struct Job {
 impl Job {
     fn new(hub: &Hub, tag: &WaitingTag, access: &RegistryAccess, program: &Path) -> anyhow::Result<Self> {
         let directory = directory(hub);
-        let cache = directory.join("cache");
+        let cache = super::cache(&hub.settings.directory);
         std::fs::create_dir_all(&cache)?;
         let Place { host, is_plain } = Place::parse(&access.registry.url).map_err(anyhow::Error::msg)?;
         let mut command = Command::new(program);
@@ -246,12 +246,12 @@ fn last_words(mut words: impl Read) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// What cannot be removed is tried again before the next scan.
+/// What cannot be removed is tried again before the next scan, or in ten minutes.
 #[expect(
     clippy::disallowed_methods,
     reason = "the times of files are those of the machine, not of the hub's clock"
 )]
-fn prune(cache: &Path) {
+pub(crate) fn prune(cache: &Path) {
     let cache = Cache::new(cache);
     let now = SystemTime::now();
     let _ = cache.prune(now, KEEP);

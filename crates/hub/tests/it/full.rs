@@ -70,7 +70,7 @@ fn report(image: String) -> Message {
     report.packages =
         (0..MANY).map(|n| Package::new(PackageKind::Npm, format!("package-{n}"), "1.0", "npm")).collect();
     let part = zstd::bulk::compress(&serde_json::to_vec(&report).expect("JSON"), 1).expect("compresses");
-    Message::Report(Report { image, part, last: true, failed: String::new() })
+    Message::Report(Report { image, part, last: true, ..Report::default() })
 }
 
 #[test]

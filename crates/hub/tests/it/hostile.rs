@@ -122,7 +122,7 @@ async fn tell(hub: &Hub, node: &str, names: &[&str]) {
             let part = zstd::bulk::compress(&report(names[number - 10]), 1).expect("compresses");
             let image = scan.image;
             assert!(
-                session.say(Message::Report(Report { image, part, last: true, failed: String::new() })).await
+                session.say(Message::Report(Report { image, part, last: true, ..Report::default() })).await
             );
             scanned += 1;
         }

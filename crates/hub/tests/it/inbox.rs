@@ -41,9 +41,7 @@ fn a_report_that_the_database_never_takes_is_told_as_one_and_ends_no_session() {
         }];
         let json = serde_json::to_vec(&report).expect("JSON");
         let part = zstd::bulk::compress(&json, 1).expect("compresses");
-        assert!(
-            session.say(Message::Report(Report { image, part, last: true, failed: String::new() })).await
-        );
+        assert!(session.say(Message::Report(Report { image, part, last: true, ..Report::default() })).await);
         // It is the same session that goes on.
         assert!(session.say(connection(1, "203.0.113.9", present())).await);
         assert_eq!(session.kept().await.expect("goes on").events, 1);

@@ -13,6 +13,7 @@ mod hostile;
 mod hub;
 mod inbox;
 mod incidents;
+mod layers;
 mod lists;
 mod notifications;
 mod oidc;

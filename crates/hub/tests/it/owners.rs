@@ -87,9 +87,7 @@ fn namespaces_say_whose_what_runs_is_wherever_it_moves() {
             }
         }
         let (image, part) = (IMAGE.to_owned(), report());
-        assert!(
-            session.say(Message::Report(Report { image, part, last: true, failed: String::new() })).await
-        );
+        assert!(session.say(Message::Report(Report { image, part, last: true, ..Report::default() })).await);
         are_of(&hub, Some("shop"), &[("shop-a/api", "shop")]).await;
         // It runs elsewhere, too: the image is no more of the shop than of others, what runs there is.
         runs_in(&session, &["shop-a", "search"]).await;

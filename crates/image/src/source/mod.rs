@@ -36,6 +36,7 @@ pub use listing::Lister;
 pub use platform::Platform;
 pub use reference::Reference;
 pub use retry::Retry;
+pub(crate) use snapshot::chain_ids;
 pub use spec::{Found, Probe, SourceKind, Spec, SystemProbe};
 
 use gabion_model::Digest;

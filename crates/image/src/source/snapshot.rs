@@ -59,11 +59,18 @@ pub(super) fn lower_dirs(option: &str) -> Vec<PathBuf> {
 /// The name of a stack of layers (OCI image specification, "Layer ChainID"): the digest of its only layer,
 /// or of the name of the stack below, a space, and the digest of its top layer.
 pub(super) fn chain_id(diff_ids: &[Digest]) -> Option<Digest> {
-    let (first, rest) = diff_ids.split_first()?;
-    Some(
-        rest.iter()
-            .fold(*first, |chain, layer| Digest::sha256(Sha256::digest(format!("{chain} {layer}")).into())),
-    )
+    chain_ids(diff_ids).last()
+}
+
+/// The names of the stacks that end with each of the layers, lowest first.
+pub(crate) fn chain_ids(diff_ids: &[Digest]) -> impl Iterator<Item = Digest> {
+    diff_ids.iter().scan(None, |below, layer| {
+        let chain = below.map_or(*layer, |chain: Digest| {
+            Digest::sha256(Sha256::digest(format!("{chain} {layer}")).into())
+        });
+        *below = Some(chain);
+        Some(chain)
+    })
 }
 
 /// Whether this process may list the directory.

@@ -1,5 +1,6 @@
 //! What the worker answers: messages with a length in front, the large ones in chunks.
 
+use super::{LayerKey, Origins};
 use crate::cache::Kind;
 use gabion_model::{Digest, Isolation};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,10 @@ pub enum Message {
     Failed(String, Option<String>),
     /// Peak memory of the worker in KiB; the last message.
     Done(u64),
+    /// The layers of the image; only if nothing else was asked for.
+    Layers(Vec<LayerKey>),
+    /// Where the facts of its layers are from.
+    Origins(Origins),
 }
 
 /// The parent's ear.

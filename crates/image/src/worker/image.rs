@@ -1,18 +1,21 @@
 //! Images of layers: what is known from earlier scans is taken from the cache, the rest is read.
 
-use super::{Message, WorkError, Worker, write_report};
+use super::{
+    Message, WorkError, Worker,
+    known::{Origin, Origins, inflates_to, read_facts},
+    write_report,
+};
 use crate::{
     archive::{LocalImage, Stamp},
     cache::{Cache, Kind, seal},
     catalog::Scope,
     file_pass::FilePass,
     layer::{self, Blob, Counters, LayerFacts},
-    secret,
 };
 use gabion_model::{Aspect, Digest, ImageIdentity, Isolation, Reason, ScanReport, Verification};
 use sha2::{Digest as _, Sha256};
 use std::{
-    io::{self, Read},
+    io,
     sync::{Mutex, mpsc},
 };
 
@@ -35,7 +38,8 @@ impl Worker<'_> {
             return Ok(None);
         }
         let counters = Counters::default();
-        let (facts, verification) = self.layers(image, passes, &counters)?;
+        let (facts, verification, origins) = self.layers(image, passes, &counters)?;
+        self.out.send(&Message::Origins(origins))?;
         let digests: Vec<_> = image.layers.iter().map(|l| l.as_ref().ok().and_then(|b| b.digest)).collect();
         let identity = ImageIdentity {
             config: image.config_digest,
@@ -60,7 +64,8 @@ impl Worker<'_> {
             report.coverage.skip(Aspect::CONFIG, Reason::new(text));
         }
         self.send_index(&tree)?;
-        if self.job.cache.is_some() {
+        // What others have told is believed for this scan only.
+        if self.job.cache.is_some() && origins.given == 0 {
             self.out.stream(&Message::Store(Kind::Index, key), |out| {
                 postcard::to_io(&tree, out).map(drop).map_err(io::Error::other)
             })?;
@@ -91,15 +96,6 @@ impl Worker<'_> {
         Digest::sha256(Sha256::digest(text).into())
     }
 
-    /// What the facts of a layer depend on, besides its content.
-    fn revision(&self) -> String {
-        let mut text = format!("{} {} {:?}", self.job.version, secret::REVISION, self.job.limits);
-        for cataloger in self.catalogers {
-            text.extend([" ", cataloger.name(), "=", &cataloger.revision().to_string()]);
-        }
-        Digest::sha256(Sha256::digest(text).into()).hex()
-    }
-
     /// True if no index was asked for, or it was in the cache and is sent.
     fn send_cached_index(&self, cache: &Cache, key: Digest) -> Result<bool, WorkError> {
         if !self.job.index {
@@ -118,23 +114,29 @@ impl Worker<'_> {
         image: &LocalImage,
         passes: &mut [FilePass],
         counters: &Counters,
-    ) -> Result<(Vec<LayerFacts>, Verification), WorkError> {
+    ) -> Result<(Vec<LayerFacts>, Verification, Origins), WorkError> {
         let revision = self.revision();
         let analyser = self.analyser(Scope::Image);
-        let cache = self.cache().filter(|_| !self.job.verify);
-        let mut facts: Vec<Option<LayerFacts>> = Vec::new();
+        let (mut facts, mut origins) = (Vec::new(), Origins::default());
         for layer in &image.layers {
-            facts.push(match layer {
-                Ok(blob) => cache.as_ref().and_then(|cache| self.cached_layer(cache, blob, &revision)),
-                Err(_) => Some(LayerFacts::default()),
-            });
+            let Ok(blob) = layer else {
+                facts.push(Some(LayerFacts::default()));
+                continue;
+            };
+            let known = match self.known_layer(blob, &revision) {
+                Some((layer, origin)) => match counters.admit_layer(&blob.name, &layer, &self.job.limits) {
+                    Ok(()) => Some((layer, origin)),
+                    // Whoever gave it may lie: the layer itself says whether it is too much.
+                    Err(_) if origin == Origin::Given => None,
+                    Err(error) => return Err(error.into()),
+                },
+                None => None,
+            };
+            origins.count(known.as_ref().map(|(_, origin)| *origin));
+            facts.push(known.map(|(layer, _)| layer));
         }
-        for (layer, known) in image.layers.iter().zip(&facts) {
-            if let (Ok(blob), Some(known)) = (layer, known) {
-                counters.admit_layer(&blob.name, known, &self.job.limits)?;
-            }
-        }
-        let verification = if facts.iter().all(Option::is_some) {
+        // What others have read nobody has inflated here.
+        let verification = if origins.given > 0 || facts.iter().all(Option::is_some) {
             Verification::VerifiedEarlier
         } else {
             Verification::Verified
@@ -180,42 +182,40 @@ impl Worker<'_> {
                 facts[at] = Some(layer);
             }
         }
-        Ok((facts.into_iter().map(Option::unwrap_or_default).collect(), verification))
+        Ok((facts.into_iter().map(Option::unwrap_or_default).collect(), verification, origins))
     }
 
-    fn layer_key(&self, diff_id: Digest, revision: &str) -> Digest {
-        Digest::sha256(Sha256::digest(format!("{diff_id} {revision} {}", self.job.secrets)).into())
-    }
-
-    /// Cached facts count only for bytes that were verified: the very file, unchanged, or one that hashes right.
-    fn cached_layer(&self, cache: &Cache, blob: &Blob, revision: &str) -> Option<LayerFacts> {
+    /// Facts that are known count only for bytes that were verified: the very file, unchanged, or one that hashes right.
+    fn known_layer(&self, blob: &Blob, revision: &str) -> Option<(LayerFacts, Origin)> {
         let key = self.layer_key(blob.diff_id, revision);
-        if !cache.has(Kind::Layer, key) {
-            return None;
-        }
-        if !stamped(cache, blob) {
-            // The same content elsewhere: its stored digest is enough if that was seen to inflate to the diffID.
-            let promised = blob.digest.unwrap_or(blob.diff_id);
-            let known = blob.digest.is_none_or(|d| cache.has(Kind::Stamp, inflates_to(d, blob.diff_id)));
-            if !known || layer::stored_digest(blob).ok()? != promised {
-                return None;
+        let sources = self.sources();
+        let is_stamped = self.cache().is_some_and(|cache| stamped(&cache, blob));
+        for (source, origin) in sources.iter().filter(|(source, _)| source.has(Kind::Layer, key)) {
+            if !is_stamped {
+                // The same content elsewhere: its stored digest is enough if that was seen to inflate to the diffID.
+                let promised = blob.digest.unwrap_or(blob.diff_id);
+                let known = blob.digest.is_none_or(|d| source.has(Kind::Stamp, inflates_to(d, blob.diff_id)));
+                if !known || layer::stored_digest(blob).ok()? != promised {
+                    continue;
+                }
+                // What others have seen is believed for this scan only.
+                if *origin == Origin::Kept {
+                    let stamp = Stamp::of(blob).ok()?.key(blob.digest, blob.diff_id);
+                    self.out.stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(())).ok()?;
+                }
             }
-            let stamp = Stamp::of(blob).ok()?.key(blob.digest, blob.diff_id);
-            self.out.stream(&Message::Store(Kind::Stamp, stamp), |_| Ok(())).ok()?;
+            if let Some(facts) = read_facts(source, key) {
+                return Some((facts, *origin));
+            }
         }
-        let mut bytes = Vec::new();
-        cache.open(Kind::Layer, key)?.read_to_end(&mut bytes).ok()?;
-        postcard::from_bytes(&bytes).ok()
+        None
     }
 
     fn store_layer(&self, blob: &Blob, layer: &LayerFacts, revision: &str) -> Result<(), WorkError> {
         if self.job.cache.is_none() {
             return Ok(());
         }
-        let key = self.layer_key(blob.diff_id, revision);
-        self.out.stream(&Message::Store(Kind::Layer, key), |out| {
-            postcard::to_io(layer, out).map(drop).map_err(io::Error::other)
-        })?;
+        self.store_facts(self.layer_key(blob.diff_id, revision), layer)?;
         let mut stamps = vec![];
         stamps.extend(Stamp::of(blob).ok().map(|s| s.key(blob.digest, blob.diff_id)));
         stamps.extend(blob.digest.map(|d| inflates_to(d, blob.diff_id)));
@@ -226,11 +226,6 @@ impl Worker<'_> {
     }
 }
 
-fn stamped(cache: &Cache, blob: &Blob) -> bool {
+pub(super) fn stamped(cache: &Cache, blob: &Blob) -> bool {
     Stamp::of(blob).is_ok_and(|stamp| cache.has(Kind::Stamp, stamp.key(blob.digest, blob.diff_id)))
-}
-
-/// Name of the fact that a stored layer inflates to a diffID.
-fn inflates_to(digest: Digest, diff_id: Digest) -> Digest {
-    Digest::sha256(Sha256::digest(format!("{digest} inflates to {diff_id}")).into())
 }

@@ -22,9 +22,18 @@ pub(super) enum Opened {
     Image(Box<LocalImage>),
     Layout { directory: PathBuf, name: Option<String>, fetched: Option<Named>, tags: Vec<String> },
     Archive { file: File, shown: String, name: Option<String>, docker: bool },
-    Snapshots { config: Vec<u8>, manifest: Digest, roots: Vec<Root>, tags: Vec<String> },
+    Snapshots(Unpacked),
     Root(Root, Scope),
     Sbom(File, String),
+}
+
+/// An image whose layers are directories.
+pub(super) struct Unpacked {
+    pub(super) config: Vec<u8>,
+    pub(super) manifest: Digest,
+    /// Lowest first.
+    pub(super) roots: Vec<Root>,
+    pub(super) tags: Vec<String>,
 }
 
 /// An image that was fetched: its manifest, the index it was chosen from, and what is attached to it without that.
@@ -67,12 +76,12 @@ impl Worker<'_> {
             Work::Snapshots { config, manifest, layers, tags } => {
                 let roots = layers.iter().map(|layer| Root::open(layer)).collect::<Result<_, _>>()?;
                 (
-                    Opened::Snapshots {
+                    Opened::Snapshots(Unpacked {
                         config: config.clone(),
                         manifest: *manifest,
                         roots,
                         tags: tags.clone(),
-                    },
+                    }),
                     layers.clone(),
                 )
             }
@@ -114,7 +123,7 @@ impl Worker<'_> {
         // One that was named must be what is there, also where there was nothing to choose from.
         let there = match &opened {
             Opened::Image(image) => Some(image.config.platform.clone()),
-            Opened::Snapshots { config, .. } => Some(Config::parse(config)?.platform),
+            Opened::Snapshots(Unpacked { config, .. }) => Some(Config::parse(config)?.platform),
             _ => None,
         };
         match (wanted, there) {

@@ -90,8 +90,12 @@ pub struct Job {
     pub jobs: usize,
     /// Also send the index of all files.
     pub index: bool,
+    /// Only say which layers it has, and what is known of them.
+    pub keys: bool,
     /// The cache; none to work without.
     pub cache: Option<PathBuf>,
+    /// What others know of its layers, as in a cache.
+    pub given: Option<PathBuf>,
     /// Where temporary files go.
     pub temporary: PathBuf,
     /// Version of the program.

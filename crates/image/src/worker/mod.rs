@@ -16,10 +16,13 @@ mod frames;
 mod image;
 mod inputs;
 mod job;
+mod known;
+mod snapshots;
 
 pub use error::WorkError;
 pub use frames::{Message, receive};
 pub use job::{Job, SbomContent, SbomReader, Work};
+pub use known::{LayerKey, Origins};
 
 use crate::{
     assemble::{self, Assembled},
@@ -33,11 +36,10 @@ use crate::{
 };
 use frames::Out;
 use gabion_model::{
-    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, Reason, ScanReport, Status, Target, Tool,
-    Verification, scan::SCHEMA_VERSION, symbols::Programs,
+    Aspect, Coverage, Digest, FileIndex, ImageIdentity, Isolation, ScanReport, Status, Target, Tool,
+    scan::SCHEMA_VERSION, symbols::Programs,
 };
-use inputs::Opened;
-use sha2::{Digest as _, Sha256};
+use inputs::{Opened, Unpacked};
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -90,37 +92,18 @@ impl Worker<'_> {
         readable.extend(job.cache.iter().map(|root| root.join("images")));
         readable.extend(job.cache.iter().map(|root| root.join("stamps")));
         readable.extend(job.cache.iter().map(|root| root.join("indexes")));
+        readable.extend(job.given.iter().flat_map(|root| [root.join("layers"), root.join("stamps")]));
         let isolation = sandbox::enter(&readable);
         // Everything from here on may meet hostile bytes.
         let opened = self.resolve(opened, archive_spill)?;
+        if job.keys {
+            self.out.send(&Message::Layers(self.layer_keys(&opened)?))?;
+            return Ok(());
+        }
         let mut passes: Vec<FilePass> = spills.drain(..).map(FilePass::new).collect();
         let report = match opened {
             Opened::Image(image) => self.image(&image, &mut passes, isolation)?,
-            Opened::Snapshots { config, manifest, roots, tags } => {
-                let config_digest = Digest::sha256(Sha256::digest(&config).into());
-                let config = Config::parse(&config)?;
-                let facts = roots
-                    .iter()
-                    .map(|root| self.tree(root, Layout::Overlay, Scope::Image, &mut passes))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let identity = ImageIdentity {
-                    config: config_digest,
-                    manifest: Some(manifest),
-                    index: None,
-                    bases: Vec::new(),
-                    tags: tags.clone(),
-                    platform: config.platform.clone(),
-                    verification: Verification::UnverifiedSnapshot,
-                };
-                let digests = vec![None; facts.len()];
-                let assembled = self.assemble(facts, Some(&config), &digests, &tags, Scope::Image);
-                let (mut report, tree) = self.report(assembled, Some(identity), Some(&config), isolation);
-                self.send_index(&tree)?;
-                let reason =
-                    "layers: unverified (snapshot): read as the runtime unpacked them, without digests";
-                report.coverage.skip(Aspect::FILES, Reason::new(reason));
-                Some(report)
-            }
+            Opened::Snapshots(unpacked) => Some(self.snapshots(unpacked, &mut passes, isolation)?),
             Opened::Root(root, scope) => {
                 let facts = vec![self.tree(&root, Layout::Plain, scope, &mut passes)?];
                 let assembled = self.assemble(facts, None, &[], &[], scope);

@@ -175,7 +175,9 @@ fn a_hostile_analyser_gets_nowhere() {
         limits: Limits::DEFAULT,
         jobs: 2,
         index: false,
+        keys: false,
         cache: None,
+        given: None,
         temporary: env::temp_dir(),
         version: "0".to_owned(),
     };

@@ -6,8 +6,10 @@ impl FileIndex {
     /// The lowest layer as a tree: what it hides is nowhere.
     #[must_use]
     pub fn into_tree(mut self) -> Self {
-        for id in 1..self.entries.len() as u32 {
-            self.entries[id as usize].opaque = false;
+        for id in 0..self.entries.len() as u32 {
+            let entry = &mut self.entries[id as usize];
+            // Nothing but what the layer itself says is taken from an index that somebody else has made.
+            (entry.opaque, entry.layer, entry.package) = (false, 0, FileEntry::NO_PACKAGE);
             if self.entries[id as usize].kind == FileKind::Whiteout {
                 self.remove(id);
             }

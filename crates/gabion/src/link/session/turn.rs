@@ -11,6 +11,7 @@ use crate::{
         inventory::{container, content},
         loaded,
         scan::Finished,
+        share::Question,
     },
 };
 use anyhow::{Context, anyhow, bail};
@@ -26,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, Interval, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -56,6 +57,8 @@ pub(super) struct Session {
     directory: PathBuf,
     out: mpsc::Sender<FromAgent>,
     incoming: Streaming<ToAgent>,
+    /// Where the answer to what the hub was asked goes.
+    answer: Option<oneshot::Sender<to_agent::Message>>,
     /// What was found out beside the loop.
     found: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
     /// The agent has not said yet what runs, or how it does.
@@ -94,6 +97,7 @@ impl Session {
             directory: options.directory(),
             out,
             incoming,
+            answer: None,
             found: mpsc::channel(QUEUE + ASKED),
             is_polling: [false; 3],
             asked: 0,
@@ -111,7 +115,7 @@ impl Session {
     pub(super) async fn run(mut self, desk: &mut Desk) -> anyhow::Result<Ended> {
         let [mut look, mut running, mut status] = [LOOK, POLLS[0], POLLS[1]].map(ticks);
         loop {
-            let has_report = desk.report.is_some();
+            let (has_report, has_gift) = (desk.report.is_some(), desk.gift.is_some());
             tokio::select! {
                 message = self.incoming.message() => match message? {
                     Some(ToAgent { message: Some(message) }) => self.take(message, desk).await?,
@@ -140,10 +144,14 @@ impl Session {
                     }
                 }
                 Some(finished) = desk.scanner.finished.recv(), if !has_report => desk.report = Some((finished, 0)),
-                permit = self.out.clone().reserve_owned(), if has_report => {
+                Some(gift) = desk.scanner.gifts.recv(), if !has_gift => desk.gift = Some(gift),
+                Some(question) = desk.scanner.questions.recv() => self.ask_hub(question).await?,
+                permit = self.out.clone().reserve_owned(), if has_report || has_gift => {
                     let permit = permit.map_err(|_| anyhow!("the session has ended"))?;
-                    if let Some(part) = part(&mut desk.report) {
-                        let _ = permit.send(said(Message::Report(part)));
+                    // Others wait for it.
+                    let gift = desk.gift.take().map(Message::Facts);
+                    if let Some(message) = gift.or_else(|| part(&mut desk.report).map(Message::Report)) {
+                        let _ = permit.send(said(message));
                     }
                 }
             }
@@ -170,6 +178,15 @@ impl Session {
         Ok(())
     }
 
+    /// Asks the hub for whoever scans. One that has given up is not asked for: the hub would hold something for it.
+    async fn ask_hub(&mut self, Question { message, answer }: Question) -> anyhow::Result<()> {
+        if answer.is_closed() {
+            return Ok(());
+        }
+        self.answer = Some(answer);
+        self.say(message).await
+    }
+
     async fn say(&self, message: Message) -> anyhow::Result<()> {
         let sent = timeout(TAKEN, self.out.send(said(message))).await.context("it does not listen")?;
         sent.map_err(|_| anyhow!("the session has ended"))
@@ -190,13 +207,20 @@ impl Session {
                 desk.is_changed |= desk.incidents.kept(incidents, &mut desk.progress);
                 self.send(desk).await
             }
-            to_agent::Message::Scan(Scan { image, target }) => {
-                let why =
-                    match content(&target, &desk.running).map(|content| desk.scanner.want(&image, content)) {
-                        Some(true) => return Ok(()),
-                        Some(false) => "too many scans wait on this node",
-                        None => "it does not run on this node any more",
-                    };
+            answer @ (to_agent::Message::Offer(_) | to_agent::Message::Facts(_)) => {
+                if let Some(back) = self.answer.take() {
+                    // Whoever asked may have given up.
+                    let _ = back.send(answer);
+                }
+                Ok(())
+            }
+            to_agent::Message::Scan(Scan { image, target, shares }) => {
+                let found = content(&target, &desk.running);
+                let why = match found.map(|content| desk.scanner.want(&image, content, shares)) {
+                    Some(true) => return Ok(()),
+                    Some(false) => "too many scans wait on this node",
+                    None => "it does not run on this node any more",
+                };
                 let failed = why.to_owned();
                 self.say(Message::Report(Report { image, failed, last: true, ..Report::default() })).await
             }
@@ -303,13 +327,17 @@ impl Session {
 
 /// The next part of a report, if there is one; then it is over.
 fn part(report: &mut Option<(Finished, usize)>) -> Option<Report> {
-    let (Finished { image, report: whole }, sent) = report.as_mut()?;
+    let (Finished { image, report: whole, origins }, sent) = report.as_mut()?;
     let mut next = Report { image: image.clone(), ..Report::default() };
     match whole {
         Ok(bytes) => {
             let end = bytes.len().min(*sent + PART);
             next.part = bytes[*sent..end].to_vec();
             next.last = end == bytes.len();
+            if next.last {
+                (next.layers_read, next.layers_kept, next.layers_shared) =
+                    (origins.read, origins.kept, origins.given);
+            }
             *sent = end;
         }
         Err(why) => {
@@ -357,16 +385,20 @@ fn time() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gabion_image::worker::Origins;
 
     #[test]
     fn a_report_goes_in_parts_and_an_empty_one_in_one() {
-        let finished = |report| Some((Finished { image: "i".to_owned(), report }, 0));
+        let origins = Origins { read: 1, kept: 2, given: 3 };
+        let finished = |report| Some((Finished { image: "i".to_owned(), report, origins }, 0));
         let mut report = finished(Ok(vec![7; 2 * PART + 1]));
         let parts: Vec<_> = std::iter::from_fn(|| part(&mut report)).collect();
         assert_eq!(
             parts.iter().map(|part| (part.part.len(), part.last)).collect::<Vec<_>>(),
             [(PART, false), (PART, false), (1, true)]
         );
+        let told = |part: &Report| (part.layers_read, part.layers_kept, part.layers_shared);
+        assert_eq!((told(&parts[0]), told(&parts[2])), ((0, 0, 0), (1, 2, 3)));
         let mut report = finished(Ok(vec![7; PART]));
         assert!(part(&mut report).expect("a part").last && report.is_none());
         let mut report = finished(Err("gone".to_owned()));

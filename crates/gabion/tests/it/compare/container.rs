@@ -11,13 +11,13 @@ use std::{
 const NAME: &str = "docker.io/library/compare:v1";
 
 /// A containerd of our own, which ends with this value.
-struct Containerd {
-    socket: PathBuf,
+pub(crate) struct Containerd {
+    pub(crate) socket: PathBuf,
     process: Child,
 }
 
 impl Containerd {
-    fn start(at: &Path) -> Self {
+    pub(crate) fn start(at: &Path) -> Self {
         let socket = at.join("c.sock");
         let configuration = format!(
             "version = 2\nroot = '{0}/root'\nstate = '{0}/state'\ndisabled_plugins = ['io.containerd.grpc.v1.cri']\n\
@@ -48,7 +48,7 @@ impl Containerd {
         command
     }
 
-    fn ctr(&self, line: &str) -> String {
+    pub(crate) fn ctr(&self, line: &str) -> String {
         run(&mut self.command(line))
     }
 }
