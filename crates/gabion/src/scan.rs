@@ -191,7 +191,6 @@ impl Prepared<'_> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn told(error: ScanError) -> anyhow::Error {
     match error {
         ScanError::Refused { message, hint: Some(hint) } => anyhow!("{message}\nhint: {hint}"),

@@ -61,10 +61,10 @@ impl Hub {
     async fn sweep_layers(&self) -> anyhow::Result<()> {
         let cache = registries::cache(&self.settings.directory);
         tokio::task::spawn_blocking(move || registries::prune(&cache)).await?;
-        let Some(shelf) = self.desk.shelf() else { return Ok(()) };
-        for node in shelf.givers() {
+        let Some(known) = self.desk.shelf() else { return Ok(()) };
+        for node in known.givers() {
             if !self.state.is_allowed(&node).await? {
-                shelf.forget(&node);
+                known.forget(&node);
             }
         }
         Ok(())

@@ -192,7 +192,7 @@ fn listen(
             },
             Message::End => match std::mem::replace(&mut receiving, Receiving::Nothing) {
                 Receiving::Entry(Some(entry)) if matches!(job.work, Work::Snapshots { .. }) => {
-                    unkept.push(entry)
+                    unkept.push(entry);
                 }
                 Receiving::Entry(Some(entry)) => _ = keep(entry.finish(), &mut cache_error),
                 Receiving::Report(bytes, earlier) => {

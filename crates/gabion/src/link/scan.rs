@@ -67,9 +67,9 @@ impl Scanner {
     pub(super) fn start(cache: &Path) -> io::Result<Self> {
         let queue = Arc::<Queue>::default();
         let (done, finished) = mpsc::channel(1);
-        let ((asks, questions), (gives, gifts)) = (mpsc::channel(1), mpsc::channel(1));
-        let given = cache.with_file_name("given");
-        let sharer = Sharer { handle: Handle::current(), questions: asks, gifts: gives, given };
+        let ((ask, questions), (give, gifts)) = (mpsc::channel(1), mpsc::channel(1));
+        let place = cache.with_file_name("given");
+        let sharer = Sharer { handle: Handle::current(), questions: ask, gifts: give, given: place };
         for (lane, sharer) in [(Lane::Images, Some(sharer)), (Lane::Node, None)] {
             let (queue, done, cache) = (Arc::clone(&queue), done.clone(), cache.to_owned());
             thread::Builder::new()

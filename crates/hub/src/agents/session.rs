@@ -46,11 +46,11 @@ struct Coming {
 
 /// Does something with files, beside all that waits.
 async fn on<T: Send + 'static>(
-    (shelf, own): (&Shelf, u64),
+    (known, own): (&Shelf, u64),
     work: impl FnOnce(&Shelf, u64) -> T + Send + 'static,
 ) -> Result<T, Status> {
-    let shelf = shelf.clone();
-    let done = tokio::task::spawn_blocking(move || work(&shelf, own)).await;
+    let known = known.clone();
+    let done = tokio::task::spawn_blocking(move || work(&known, own)).await;
     done.map_err(|_| Status::internal("what is known of layers could not be read"))
 }
 
@@ -101,8 +101,8 @@ impl<I: Inbox> Session<I> {
                 }
                 _ = recheck.tick() => {
                     if !unless_away(&*self.inbox, self.inbox.is_allowed(&self.node)).await? {
-                        if let Some((shelf, _)) = self.place.shelf() {
-                            shelf.forget(&self.node);
+                        if let Some((known, _)) = self.place.shelf() {
+                            known.forget(&self.node);
                         }
                         return Err(shut_out());
                     }
@@ -141,8 +141,8 @@ impl<I: Inbox> Session<I> {
                 }
                 let layers = [report.layers_read, report.layers_kept, report.layers_shared];
                 let Some((image, whole)) = coming.report.take(report) else { return Ok(()) };
-                if let Some((shelf, _)) = place.shelf() {
-                    shelf.count(layers);
+                if let Some((known, _)) = place.shelf() {
+                    known.count(layers);
                 }
                 let json = match whole {
                     Ok(compressed) => tokio::task::spawn_blocking(move || inflate(&compressed))
@@ -157,14 +157,14 @@ impl<I: Inbox> Session<I> {
             Message::Wanted(wanted) => {
                 let has_room = inbox.has_room();
                 let offer = match place.shelf().filter(|_| place.is_wanted(&wanted.image)) {
-                    Some(shelf) => on(shelf, move |shelf, own| shelf.offer(own, wanted, has_room)).await?,
+                    Some(known) => on(known, move |known, own| known.offer(own, wanted, has_room)).await?,
                     None => Offer { image: wanted.image, ..Offer::default() },
                 };
                 self.say(to_agent::Message::Offer(offer)).await?;
             }
             Message::Fetch(fetch) => {
                 let facts = match place.shelf() {
-                    Some(shelf) => on(shelf, move |shelf, _| shelf.part(fetch)).await?,
+                    Some(known) => on(known, move |known, _| known.part(fetch)).await?,
                     None => Facts { failed: "nothing is shared here".to_owned(), ..Facts::default() },
                 };
                 self.say(to_agent::Message::Facts(facts)).await?;
@@ -176,13 +176,13 @@ impl<I: Inbox> Session<I> {
 
     /// What was read of a layer for all others: a part of it. What the node was not to read is of no use.
     async fn given(&self, mut facts: Facts, parts: &mut Parts) -> Result<(), Status> {
-        let Some((shelf, own)) = self.place.shelf() else { return Ok(()) };
+        let Some((known, own)) = self.place.shelf() else { return Ok(()) };
         let Some(key) = facts.layer.as_ref().and_then(|layer| digest(&layer.key)) else { return Ok(()) };
-        if !shelf.is_leased(own, key) {
+        if !known.is_leased(own, key) {
             return Ok(());
         }
         if !facts.failed.is_empty() {
-            shelf.give_back(own, key, facts.large);
+            known.give_back(own, key, facts.large);
             return Ok(());
         }
         let part = std::mem::take(&mut facts.part);
@@ -191,9 +191,9 @@ impl<I: Inbox> Session<I> {
             None => {}
             Some((_, Ok(packed))) => {
                 let node = Arc::clone(&self.node);
-                on((shelf, own), move |shelf, own| shelf.keep(own, &node, &facts, &packed)).await?;
+                on((known, own), move |known, own| known.keep(own, &node, &facts, &packed)).await?;
             }
-            Some((_, Err(_))) => shelf.refuse(own, key),
+            Some((_, Err(_))) => known.refuse(own, key),
         }
         Ok(())
     }

@@ -133,12 +133,12 @@ impl Shelf {
                 return;
             }
         }
-        let (shelf, node) = (self.clone(), node.to_owned());
+        let (known, node) = (self.clone(), node.to_owned());
         let removing = thread::Builder::new().name("shelf".to_owned()).spawn(move || {
-            match shelf.0.files.remove(&node) {
-                Ok(()) => _ = shelf.held().givers.remove(&node),
+            match known.0.files.remove(&node) {
+                Ok(()) => _ = known.held().givers.remove(&node),
                 // It is tried again.
-                Err(error) => (shelf.0.notes)(&format!(
+                Err(error) => (known.0.notes)(&format!(
                     "what node {node} gave of layers cannot be removed now, and is not used: {error}"
                 )),
             }

@@ -82,7 +82,7 @@ async fn scanned(hub: &Hub, session: &mut Session) {
             break;
         }
     }
-    let report = Report { image: IMAGE.to_owned(), part: report(), last: true, failed: String::new() };
+    let report = Report { image: IMAGE.to_owned(), part: report(), last: true, ..Report::default() };
     assert!(session.say(Message::Report(report)).await);
     until("the scan", async || {
         hub.get(&format!("/api/v1/images/{IMAGE}")).await["scanned"].is_i64().then_some(())

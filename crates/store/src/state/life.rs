@@ -244,7 +244,9 @@ impl State {
                 let estate = estates.entry(row.text("repository")?).or_default();
                 changes.judge(row, affected, estate, &exceptions)?;
             }
-            estates.values().for_each(|estate| changes.count(estate));
+            for estate in estates.values() {
+                changes.count(estate);
+            }
             changes.write(&mut *tx, now).await?;
         }
         Ok(())

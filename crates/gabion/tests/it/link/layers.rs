@@ -49,7 +49,7 @@ fn node(hub: &Hub, home: &Path, container: &Value, containerd: &Path) -> Linked 
 
 fn report(hub: &Hub, image: &str) -> Value {
     hub.until("a report", |kept| kept.reports.contains_key(image));
-    let report = hub.memory.kept().reports[image].clone().unwrap_or_else(|why| panic!("{image}: {why}"));
+    let report = hub.memory.kept().reports[image].clone().expect("a report");
     comparable(serde_json::from_slice(&report).expect("JSON"))
 }
 
