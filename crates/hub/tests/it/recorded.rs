@@ -209,17 +209,19 @@ fn it_is_one_at_a_time() {
         let recording = own();
         let one = async || sent(hub, &hub.token, "", &[("recording", &recording)]).await;
         assert_eq!(one().await.0, StatusCode::OK);
-        // One who is in the middle of an upload.
+        // One who is in the middle of an upload. If it comes while another is being tried, it is sent away itself: then the next is that one.
         let host = hub.url().trim_start_matches("http://").to_owned();
-        let mut slow = TcpStream::connect(&host).expect("connects");
-        write!(
-            slow,
-            "POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Length: 1000\r\n\
-             Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n",
-            hub.token
-        )
-        .expect("writes");
+        let mut slow = Vec::new();
         let answer = until("that it is busy", async || {
+            let mut upload = TcpStream::connect(&host).expect("connects");
+            write!(
+                upload,
+                "POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Length: 1000\r\n\
+                 Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n",
+                hub.token
+            )
+            .expect("writes");
+            slow.push(upload);
             let (status, answer) = one().await;
             (status == StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         });
