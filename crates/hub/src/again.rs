@@ -7,16 +7,11 @@
 //!        └─► all others, some at a time                              also after a start: which version an image was matched against is kept
 //! ```
 
-use crate::{Hub, matcher::Current, reports::known_as};
-use anyhow::anyhow;
+use crate::{Hub, matcher::Current, profile::many, reports::known_as};
 use gabion_advisory::database::Changes;
 use gabion_api::rest::Topic;
 use gabion_store::state::{Matched, ToMatch};
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often it is looked whether there is another database.
@@ -139,20 +134,16 @@ impl Hub {
             if next.is_none() && ready.is_empty() {
                 break;
             }
-            let written = async {
-                let mut refused = Vec::new();
-                let changed = self.keep_matches(std::mem::take(&mut ready), &mut refused).await;
-                (changed, refused)
-            };
-            let ((another, unkept), matched) =
+            let written = self.keep_matches(std::mem::take(&mut ready));
+            let ((another, unkept), (matched, unmatched)) =
                 tokio::join!(written, self.match_some(next.unwrap_or_default()));
             changed |= another;
-            for (image, why) in matched.1.into_iter().chain(unkept) {
-                if refused.insert(image.clone()) {
-                    self.note(&format!("{image} cannot be matched again: {why:#}"));
+            for (what, why) in unmatched.into_iter().chain(unkept) {
+                if refused.insert(what.clone()) {
+                    self.note(&format!("{what} cannot be matched again: {why:#}"));
                 }
             }
-            ready = matched.0;
+            ready = matched;
         }
         if changed {
             self.trees.stale();
@@ -160,19 +151,12 @@ impl Hub {
         }
     }
 
-    /// What some images are found to have, and those of which that cannot be said, with the reason.
+    /// What some images are found to have, and those of which that cannot be said.
     async fn match_some(&self, images: &[String]) -> (Vec<Matched>, Vec<Refused>) {
         let all = match self.state.to_match(images).await {
             Ok(all) => all,
-            Err(error) => {
-                let why = error.to_string();
-                return (
-                    Vec::new(),
-                    images.iter().map(|image| (image.clone(), anyhow!(why.clone()))).collect(),
-                );
-            }
+            Err(error) => return (Vec::new(), vec![(many(images.len() as u64, "image"), error.into())]),
         };
-        let (mut matched, mut refused) = (Vec::new(), Vec::new());
         let tasks: Vec<_> = all
             .into_iter()
             .map(|one| {
@@ -180,43 +164,46 @@ impl Hub {
                 (image, tokio::task::spawn_blocking(move || hub.match_one(&one)))
             })
             .collect();
+        let (mut matched, mut refused) = (Vec::new(), Vec::new());
         for (image, task) in tasks {
             match task.await.map_err(anyhow::Error::from).flatten() {
-                Ok((one, names)) => match self.state.keep_known_as(&image, &names).await {
-                    Ok(()) => matched.push(one),
-                    Err(error) => refused.push((image, error.into())),
-                },
+                Ok(one) => matched.push(one),
                 Err(error) => refused.push((image, error)),
             }
         }
         (matched, refused)
     }
 
-    /// What an image is found to have, and under which names what is in it is known.
-    fn match_one(&self, one: &ToMatch) -> anyhow::Result<(Matched, BTreeSet<(u8, String)>)> {
+    /// What an image is found to have.
+    fn match_one(&self, one: &ToMatch) -> anyhow::Result<Matched> {
         let mut report = one.report.unpack()?;
         let before = report.findings.clone();
         self.matcher.evaluate(&mut report, self.now())?;
         let owner = self.owner_of(&one.name, &report, &one.namespaces);
         let names = known_as(&report);
-        Ok((Matched::new(&one.image, one.report.revision, before, report, owner)?, names))
+        Ok(Matched::new(one, before, report, owner, names)?)
     }
 
-    /// Keeps what images were found to have; whether anything is another. Where they cannot be kept together, they are one by one.
-    async fn keep_matches(&self, mut matched: Vec<Matched>, refused: &mut Vec<Refused>) -> bool {
-        if let Ok(changed) = self.state.keep_matches(&matched, self.now()).await {
-            return changed;
+    /// Keeps what images were found to have; whether anything is another, and what could not be kept. One that the database does not take
+    /// keeps no others from it.
+    async fn keep_matches(&self, matched: Vec<Matched>) -> (bool, Vec<Refused>) {
+        match self.state.keep_matches(&matched, self.now()).await {
+            Ok(changed) => return (changed, Vec::new()),
+            Err(error) if error.is_away() => {
+                return (false, vec![(many(matched.len() as u64, "image"), error.into())]);
+            }
+            Err(_) => {}
         }
-        let mut changed = false;
-        for one in matched.drain(..) {
+        let (mut changed, mut refused) = (false, Vec::new());
+        for one in matched {
             match self.state.keep_matches(std::slice::from_ref(&one), self.now()).await {
                 Ok(another) => changed |= another,
                 Err(error) => refused.push((one.image().to_owned(), error.into())),
             }
         }
-        changed
+        (changed, refused)
     }
 }
 
-/// An image, and why it cannot be matched.
+/// What cannot be matched, and why.
 type Refused = (String, anyhow::Error);

@@ -65,7 +65,8 @@ fn some(all: &[String]) -> String {
     }
 }
 
-fn many(count: u64, what: &str) -> String {
+/// `1 port`, `2 ports`.
+pub(crate) fn many(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 

@@ -57,7 +57,7 @@ struct Held {
     /// Nodes that are believed no more.
     gone: HashSet<String>,
     /// The last attempt to keep something has failed.
-    is_full: bool,
+    is_failing: bool,
 }
 
 struct Lease {
@@ -254,7 +254,7 @@ impl Shelf {
         let what = check(packed, &facts.digest).map(|digest| file::Given { node, stamp, digest, packed });
         let written = what.and_then(|given| self.0.files.write(key, &given));
         let mut held = self.held();
-        let was_full = std::mem::replace(&mut held.is_full, false);
+        let was_failing = std::mem::replace(&mut held.is_failing, false);
         // The lease may have ended meanwhile, or the node may have been removed.
         let is_leased = held.leases.get(&key).is_some_and(|lease| lease.session == session);
         let kept = written.and_then(|written| {
@@ -276,9 +276,9 @@ impl Shelf {
             }
             Err(error) => {
                 self.0.counts.refused.fetch_add(1, Ordering::Relaxed);
-                held.is_full = true;
+                held.is_failing = true;
                 drop(held);
-                if !was_full {
+                if !was_failing {
                     (self.0.notes)(&format!("what node {node} knows of a layer is not kept: {error}"));
                 }
             }

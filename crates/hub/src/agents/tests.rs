@@ -409,6 +409,19 @@ async fn what_a_session_says_is_kept_and_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_a_newer_agent_says_besides_is_passed_over() {
+    let hub = Hub::start().await;
+    let node = hub.join(&hub.token()).await.expect("joins");
+    let mut session = node.session(&hub).await;
+    // A kind of message that is not known is none to whoever decodes it.
+    session.out.send(FromAgent { message: None }).await.expect("says");
+    session.alerts(1..=1).await;
+    assert_eq!(session.kept().await, (1, 0));
+    drop(session);
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn what_could_not_be_kept_is_not_acknowledged_and_comes_again() {
     let hub = Hub::start().await;
     let node = hub.join(&hub.token()).await.expect("joins");

@@ -5,6 +5,7 @@ use crate::{
     DAY, Hub,
     access::Asker,
     error::{Answer, ApiError},
+    profile::many,
 };
 use axum::{
     Json,
@@ -164,10 +165,6 @@ async fn first(hub: &Hub, asker: &Asker, now: Millis) -> Answer<Vec<FixFirst>> {
     }
     first.truncate(FIRST);
     Ok(first)
-}
-
-fn many(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// `in web and 2 more, and on the host`: the host is no container.

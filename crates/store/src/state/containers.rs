@@ -99,10 +99,12 @@ fn read(row: &AnyRow) -> Result<Container> {
 
 /// Those of these images that run in other namespaces than before. They count as not matched, until somebody has found out whose they are.
 async fn moved(tx: Tx<'_>, images: &BTreeSet<String>) -> Result<Vec<String>> {
-    let mut moved = Vec::new();
+    let (mut moved, mut by) = (Vec::new(), BTreeMap::new());
+    for chunk in images.iter().map(String::as_str).collect::<Vec<_>>().chunks(batch(1)) {
+        by.extend(matched::namespaces(&mut *tx, chunk.iter().copied()).await?);
+    }
     for image in images {
-        let by = matched::namespaces(&mut *tx, [image.as_str()]).await?;
-        let namespaces = to_json(&by.into_values().next().unwrap_or_default());
+        let namespaces = to_json(by.get(image).map(Vec::as_slice).unwrap_or_default());
         let changed = q("UPDATE image SET namespaces = ?, matched = NULL WHERE id = ? AND namespaces <> ?")
             .bind(&namespaces)
             .bind(image)

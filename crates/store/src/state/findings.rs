@@ -14,7 +14,7 @@ use gabion_api::rest::{
 use gabion_model::{Finding as Reported, ScanReport};
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Findings that one statement writes, and which images have them.
 const BATCH: usize = batch(17);
@@ -459,12 +459,13 @@ impl State {
         if plan.findings.len() > MAX_PLANNED {
             return Err(StateError::Refused(format!("a plan is for at most {MAX_PLANNED} findings")));
         }
-        let mut tx = self.begin().await?;
+        let (mut tx, mut repositories) = (self.begin().await?, BTreeSet::new());
         for id in &plan.findings {
             let query = q("UPDATE finding SET planned_by = ?, planned_at = ?, planned_due = ?, planned_note = ?, due = COALESCE(?, due) WHERE id = ?")
                 .bind(by).bind(now).bind(plan.due).bind(&plan.note).bind(plan.due).bind(id);
-            self.replanned(&mut tx, scope.limit(query, "owner", None), id, now).await?;
+            repositories.insert(replanned(&mut tx, scope.limit(query, "owner", None), id).await?);
         }
+        self.refresh_repositories(&mut tx, &repositories, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -473,7 +474,8 @@ impl State {
     pub async fn unplan(&self, id: &str, scope: &Scope, now: Millis) -> Result<()> {
         let mut tx = self.begin().await?;
         let query = q("UPDATE finding SET planned_by = NULL, planned_at = NULL, planned_due = NULL, planned_note = NULL WHERE id = ?").bind(id);
-        self.replanned(&mut tx, scope.limit(query, "owner", None), id, now).await?;
+        let repository = replanned(&mut tx, scope.limit(query, "owner", None), id).await?;
+        self.refresh_repository(&mut tx, &repository, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -496,14 +498,13 @@ impl State {
         }
         Ok(owners)
     }
+}
 
-    async fn replanned(&self, tx: Tx<'_>, change: Query, id: &str, now: Millis) -> Result<()> {
-        if change.run(&mut *tx).await? == 0 {
-            return Err(StateError::Absent { what: "finding", id: id.to_owned() });
-        }
-        let row = q("SELECT repository FROM finding WHERE id = ?").bind(id).one(&mut *tx).await?;
-        self.refresh_repository(tx, &row.text("repository")?, now).await
-    }
+/// Changes what is planned for a finding. Returns its repository.
+async fn replanned(tx: Tx<'_>, change: Query, id: &str) -> Result<String> {
+    let row = change.push(" RETURNING repository").first(tx).await?;
+    let row = row.ok_or_else(|| StateError::Absent { what: "finding", id: id.to_owned() })?;
+    row.text("repository")
 }
 
 fn advisory(row: &AnyRow) -> Result<Advisory> {

@@ -79,19 +79,22 @@ pub struct Matched {
     report: ScanReport,
     body: Vec<u8>,
     owner: Option<String>,
+    names: BTreeSet<(u8, String)>,
 }
 
 impl Matched {
-    /// The report of an image that was this revision, which has told `before` until now. It takes time: it is packed.
+    /// What has become of one that has told `before` until now; `names` are those by which advisories know what is in the image. It takes
+    /// time: the report is packed.
     pub fn new(
-        image: &str,
-        revision: u64,
+        one: &ToMatch,
         before: Vec<Finding>,
         report: ScanReport,
         owner: Option<String>,
+        names: BTreeSet<(u8, String)>,
     ) -> Result<Self> {
         let body = packed(&report)?;
-        Ok(Self { image: image.to_owned(), revision, before, report, body, owner })
+        let (image, revision) = (one.image.clone(), one.report.revision);
+        Ok(Self { image, revision, before, report, body, owner, names })
     }
 
     /// Its image.
@@ -113,6 +116,24 @@ struct Stands {
     changed: bool,
     /// It was not known whose it is.
     lost: bool,
+    /// By a hash, which names are kept.
+    known: Option<String>,
+}
+
+/// Keeps under which names advisories know what is in an image.
+async fn keep_names(tx: Tx<'_>, image: &str, names: &BTreeSet<(u8, String)>, mark: String) -> Result<()> {
+    q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
+    // No advisory has a longer one, and no index.
+    let short = names.iter().filter(|(_, name)| name.len() <= MAX_NAME);
+    for chunk in short.collect::<Vec<_>>().chunks(BATCH) {
+        let mut query =
+            q("INSERT INTO known_as (image, ecosystem, name) VALUES ").rows("(?, ?, ?)", chunk.len());
+        for (ecosystem, name) in chunk {
+            query = query.bind(image).bind(i64::from(*ecosystem)).bind(name);
+        }
+        query.run(&mut *tx).await?;
+    }
+    q("UPDATE image SET known = ? WHERE id = ?").bind(mark).bind(image).run(tx).await.map(drop)
 }
 
 impl State {
@@ -124,18 +145,7 @@ impl State {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        q("DELETE FROM known_as WHERE image = ?").bind(image).run(&mut *tx).await?;
-        // No advisory has a longer one, and no index.
-        let short = names.iter().filter(|(_, name)| name.len() <= MAX_NAME);
-        for chunk in short.collect::<Vec<_>>().chunks(BATCH) {
-            let mut query =
-                q("INSERT INTO known_as (image, ecosystem, name) VALUES ").rows("(?, ?, ?)", chunk.len());
-            for (ecosystem, name) in chunk {
-                query = query.bind(image).bind(i64::from(*ecosystem)).bind(name);
-            }
-            query.run(&mut *tx).await?;
-        }
-        q("UPDATE image SET known = ? WHERE id = ?").bind(mark).bind(image).run(&mut *tx).await?;
+        keep_names(&mut tx, image, names, mark).await?;
         Ok(tx.commit().await?)
     }
 
@@ -249,6 +259,12 @@ impl State {
         for chunk in all.chunks(TOLD) {
             kept.extend(keep_reports(&mut tx, chunk, now).await?);
         }
+        for (matched, stands) in &kept {
+            let mark = mark_of(&matched.names);
+            if stands.known.as_ref() != Some(&mark) {
+                keep_names(&mut tx, &matched.image, &matched.names, mark).await?;
+            }
+        }
         let changed = || kept.iter().filter(|(_, stands)| stands.changed);
         self.keep_findings(&mut tx, &changed().map(found).collect::<Vec<_>>(), now).await?;
         for (matched, _) in changed() {
@@ -282,7 +298,7 @@ fn found<'a>((matched, stands): &'a (&'a Matched, Stands)) -> Found<'a> {
 
 /// The reports of images, where none has come meanwhile, and what stands with their images.
 async fn keep_reports<'a>(tx: Tx<'_>, all: &'a [Matched], now: Millis) -> Result<Vec<(&'a Matched, Stands)>> {
-    let rows = q("SELECT id, repository, owner, coverage, matched FROM image WHERE id IN ")
+    let rows = q("SELECT id, repository, owner, coverage, matched, known FROM image WHERE id IN ")
         .list(all.iter().map(|matched| &matched.image))
         .all(&mut *tx)
         .await?;
@@ -306,6 +322,7 @@ async fn keep_reports<'a>(tx: Tx<'_>, all: &'a [Matched], now: Millis) -> Result
                 || !same_owner
                 || row.text("coverage")? != matched.coverage(),
             lost: row.maybe_text("matched")?.is_none(),
+            known: row.maybe_text("known")?,
         };
         kept.push((matched, stands));
     }

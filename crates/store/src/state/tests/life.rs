@@ -404,12 +404,12 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         );
 
         // Matched again, nothing is new.
-        let revision = async || state.packed_report(&id).await.expect("asked").expect("is there").revision;
-        let matched = |revision, before: &ScanReport, after: &ScanReport, owner: &str| {
+        let of = async || state.to_match(std::slice::from_ref(&id)).await.expect("asked").remove(0);
+        let matched = |one: &ToMatch, before: &ScanReport, after: &ScanReport, owner: &str| {
             let (before, owner) = (before.findings.clone(), Some(owner.to_owned()));
-            [Matched::new(&id, revision, before, after.clone(), owner).expect("packed")]
+            [Matched::new(one, before, after.clone(), owner, names.clone()).expect("packed")]
         };
-        let same = matched(revision().await, &before, &before, "shop");
+        let same = matched(&of().await, &before, &before, "shop");
         assert!(!state.keep_matches(&same, T0 + 1).await.expect("kept"));
         let first = finding(&state, "CVE-2024-1", T0).await;
         assert_eq!((first.state, first.first_seen), (Life::Open, T0));
@@ -425,7 +425,7 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         }];
         let version = version_of(&after.database);
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), std::slice::from_ref(&id));
-        let other = matched(revision().await, &before, &after, "shop");
+        let other = matched(&of().await, &before, &after, "shop");
         assert!(state.keep_matches(&other, T0 + 2).await.expect("kept"));
         assert_eq!(state.behind(&version, "", 10).await.expect("asked"), [""; 0]);
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.first_seen, T0);
@@ -436,18 +436,27 @@ fn a_report_that_is_matched_again_changes_what_has_changed_and_nothing_else() {
         assert_eq!(workload.workload.open.high, 2);
 
         // Another owner gets all of them.
-        let others = matched(revision().await, &after, &after, "pay");
+        let others = matched(&of().await, &after, &after, "pay");
         assert!(state.keep_matches(&others, T0 + 3).await.expect("kept"));
         assert_eq!(finding(&state, "CVE-2024-1", T0).await.owner.as_deref(), Some("pay"));
-        let gone = Matched::new("sha256:none", 0, Vec::new(), after.clone(), None).expect("packed");
-        assert!(!state.keep_matches(&[gone], T0).await.expect("none is there"));
+        let gone = ToMatch { image: "sha256:none".to_owned(), ..of().await };
+        assert!(
+            !state.keep_matches(&matched(&gone, &after, &after, "pay"), T0).await.expect("none is there")
+        );
 
         // It was scanned again while the old report was matched: what came later stays.
-        let old = revision().await;
+        let old = of().await;
         let again = report(&name, 1, "3.0.9", told(&["CVE-2024-9"]));
         state.keep_report(&id, &name, &again, Some("pay"), T0 + 4).await.expect("kept");
-        let late = matched(old, &after, &after, "pay");
+        let other = BTreeSet::from([(1, "zlib".to_owned())]);
+        state.keep_known_as(&id, &other).await.expect("kept");
+        let late = matched(&old, &after, &after, "pay");
         assert!(!state.keep_matches(&late, T0 + 5).await.expect("kept"));
+        let has = async |name: &str| {
+            let asked = BTreeSet::from([(1, name.to_owned())]);
+            !state.concerned(&asked, &none).await.expect("asked").is_empty()
+        };
+        assert!(has("zlib").await && !has("openssl").await, "names of the old report do not come back");
         assert_eq!(state.report(&id).await.expect("asked").expect("is there").findings, again.findings);
         assert_eq!(finding(&state, "CVE-2024-9", T0).await.state, Life::Open);
     });
@@ -539,12 +548,13 @@ async fn rematched(state: &State, together: bool) -> String {
     }
     let mut matched = Vec::new();
     for (number, (id, _, before)) in (1..).zip(&reports) {
-        let revision = state.packed_report(id).await.expect("asked").expect("is there").revision;
+        let one = state.to_match(std::slice::from_ref(id)).await.expect("asked").remove(0);
         let mut after = before.clone();
         after.findings.retain(|finding| number % 3 > 0 || finding.rule == "CVE-2024-1");
         after.findings.push(high("CVE-2024-9"));
         let owner = Some(if number % 5 == 0 { "pay" } else { "shop" }.to_owned());
-        matched.push(Matched::new(id, revision, before.findings.clone(), after, owner).expect("packed"));
+        let names = BTreeSet::from([(1, "openssl".to_owned())]);
+        matched.push(Matched::new(&one, before.findings.clone(), after, owner, names).expect("packed"));
     }
     if together {
         assert!(state.keep_matches(&matched, T0 + 3).await.expect("kept"));
